@@ -1,0 +1,64 @@
+"""Outgoing mail and heartbeats, to look at; a failed mail can be sent again."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from background.mail import resend_mail
+from background.models import Heartbeat, OutgoingMail
+
+
+class _ReadOnlyAdmin(ModelAdmin):
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(OutgoingMail)
+class OutgoingMailAdmin(_ReadOnlyAdmin):
+    """Mail and its state; the text stays out, since it may hold a code or a personal link."""
+
+    list_display = ("id", "recipient", "subject", "state", "attempt_count", "created_at", "sent_at")
+    list_filter = ("state",)
+    search_fields = ("recipient", "subject")
+    ordering = ("-id",)
+    fields = (
+        "recipient",
+        "subject",
+        "state",
+        "failure_reason",
+        "failure_detail",
+        "attempt_count",
+        "first_tried_at",
+        "not_before",
+        "lease_until",
+        "created_at",
+        "sent_at",
+    )
+    readonly_fields = fields
+    actions = ("send_again",)
+
+    @admin.action(description="Send failed mail again", permissions=["view"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
+        """Queue the chosen mails that had failed."""
+        count = sum(resend_mail(pk=pk) for pk in queryset.values_list("pk", flat=True))
+        messages.success(request, f"{count} mails wait to be sent again.")
+
+
+@admin.register(Heartbeat)
+class HeartbeatAdmin(_ReadOnlyAdmin):
+    """Worker and beat processes."""
+
+    list_display = ("name", "host", "pid", "started_at", "seen_at", "acquired_at")
+    list_filter = ("name",)
+    ordering = ("-seen_at",)

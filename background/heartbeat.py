@@ -1,0 +1,47 @@
+"""Processes write down that they live, and when they last acquired a row."""
+
+import os
+import socket
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.db.models.functions import Now
+
+from background.models import Heartbeat
+from background.progress import last_acquired
+
+EVERY_SECONDS = 15.0
+KEPT = timedelta(days=1)
+
+
+class Pulse:
+    """The heartbeat of this process under one name."""
+
+    def __init__(self, *, name: str) -> None:
+        self.name = name
+        self._beaten_at: float | None = None
+        self._acquired: float | None = None
+
+    def beat(self) -> None:
+        """Write the heartbeat, at most every 15 seconds; raises DatabaseError."""
+        moment = time.monotonic()
+        if self._beaten_at is not None and moment - self._beaten_at < EVERY_SECONDS:
+            return
+        values: dict[str, Any] = {"seen_at": Now()}
+        acquired = last_acquired()
+        if acquired != self._acquired:
+            values["acquired_at"] = Now()
+        mine = {"name": self.name, "host": socket.gethostname()[:200], "pid": os.getpid()}
+        if self._beaten_at is None:
+            # A process number may come back after a restart: the old row speaks of another process.
+            Heartbeat.objects.filter(**mine).delete()
+            Heartbeat.objects.filter(seen_at__lt=Now() - KEPT).delete()
+        if not Heartbeat.objects.filter(**mine).update(**values):
+            Heartbeat.objects.create(**mine, **values)
+        self._beaten_at, self._acquired = moment, acquired
+
+
+def latest_heartbeat(*, name: str) -> Heartbeat | None:
+    """Return the heartbeat of the process of this name that was seen last, or None."""
+    return Heartbeat.objects.filter(name=name).order_by("-seen_at").first()

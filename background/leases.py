@@ -1,0 +1,199 @@
+"""A worker holds a row: acquire, renew, finish, release. Every write asks for the lease's own token."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
+
+from background.due import from_now, is_due
+from background.models import LeasedRow
+from background.progress import note_acquired
+
+logger = logging.getLogger(__name__)
+
+LEASE_SECONDS = 60.0
+MAX_ATTEMPTS = 12
+
+
+class LeaseLost(Exception):
+    """The row belongs to another worker by now, or was given back."""
+
+
+class DeadlineExceeded(Exception):
+    """The work took longer than its own deadline."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A row held by this worker; `deadline` is when the lease first ends, by the database's clock."""
+
+    model: type[LeasedRow]
+    pk: Any
+    token: int
+    attempt: int
+    deadline: datetime
+    seconds: float = LEASE_SECONDS
+
+    def __str__(self) -> str:
+        return f"{self.model._meta.label_lower} {self.pk} (token {self.token}, attempt {self.attempt})"
+
+
+def acquire(*, model: type[LeasedRow], pk: Any, seconds: float = LEASE_SECONDS) -> Lease | None:
+    """Take the row for `seconds` if it is due and free, else return None; not inside a transaction."""
+    rows = model._base_manager.filter(pk=pk)
+    # Durable: a lease that an outer transaction could roll back would be worth nothing.
+    with transaction.atomic(durable=True):
+        taken = rows.filter(is_due()).update(
+            lease_token=F("lease_token") + 1,
+            lease_until=from_now(seconds=seconds),
+            nudged_until=None,
+            attempt_count=F("attempt_count") + 1,
+            first_tried_at=Coalesce(F("first_tried_at"), from_now()),
+        )
+        if not taken:
+            return None
+        token, attempt, until = rows.values_list("lease_token", "attempt_count", "lease_until").get()
+    note_acquired()
+    return Lease(model=model, pk=pk, token=token, attempt=attempt, deadline=until, seconds=seconds)
+
+
+def renew(*, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
+    """Hold the row for `seconds` from now; raises LeaseLost."""
+    if not _held(lease).update(lease_until=from_now(seconds=seconds)):
+        raise LeaseLost(str(lease))
+
+
+def finish(*, lease: Lease, **changes: Any) -> None:
+    """Write the outcome and give the row up; raises LeaseLost, so wrap it and the effect in one transaction.
+
+    Without `not_before` among the changes the row is done and its attempts are forgotten; with it the row
+    is due again then, and the attempts stay unless the changes reset them.
+    """
+    values: dict[str, Any] = {"not_before": None}
+    if changes.get("not_before") is None:
+        values |= {"attempt_count": 0, "first_tried_at": None}
+    _give_up(lease, values | changes)
+
+
+def release(
+    *, lease: Lease, not_before: datetime | Combinable, count_attempt: bool = True, **changes: Any
+) -> None:
+    """Give the row back for later; `count_attempt=False` undoes the attempt. Raises LeaseLost."""
+    values: dict[str, Any] = {"not_before": not_before}
+    if not count_attempt:
+        values["attempt_count"] = Case(
+            When(attempt_count__gt=0, then=F("attempt_count") - 1), default=Value(0)
+        )
+        # Nothing was tried yet when the only attempt does not count.
+        values["first_tried_at"] = Case(When(attempt_count__lte=1, then=None), default=F("first_tried_at"))
+    _give_up(lease, values | changes)
+
+
+def _held(lease: Lease) -> QuerySet[Any]:
+    rows = lease.model._base_manager.filter(pk=lease.pk, lease_token=lease.token)
+    return rows.filter(lease_until__isnull=False)
+
+
+def _give_up(lease: Lease, values: dict[str, Any]) -> None:
+    # Scheduled again while it was held: that wish wins over what the holder would like next.
+    wanted = {
+        name: Case(When(first_tried_at__isnull=True, then=F(name)), default=values[name])
+        for name in ("not_before", "attempt_count", "first_tried_at")
+        if name in values
+    }
+    if not _held(lease).update(**(values | wanted), lease_until=None, nudged_until=None):
+        raise LeaseLost(str(lease))
+
+
+_holdings: set["Holding"] = set()
+_holdings_lock = threading.Lock()
+
+
+@dataclass(eq=False)
+class Holding:
+    """A lease that a thread keeps alive; long work calls `check` between its steps."""
+
+    lease: Lease
+    deadline_seconds: float
+    _started: float = field(default_factory=time.monotonic)
+    _renewed: float = field(default_factory=time.monotonic)
+    _lost: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the work's own deadline, never negative."""
+        return max(0.0, self._started + self.deadline_seconds - time.monotonic())
+
+    def check(self) -> None:
+        """Raise LeaseLost when the row may be another's, DeadlineExceeded when the time is up."""
+        # A process that slept through its lease learns it here, before any renewal had a chance to fail.
+        if self._lost.is_set() or time.monotonic() - self._renewed > self.lease.seconds:
+            raise LeaseLost(str(self.lease))
+        if not self.seconds_left:
+            raise DeadlineExceeded(str(self.lease))
+
+    def _keep(self) -> None:
+        interval = self.lease.seconds / 3
+        try:
+            while self.seconds_left and not self._stopped.wait(min(interval, self.seconds_left)):
+                if not self._renew():
+                    return
+        finally:
+            connection.close()
+
+    def _renew(self) -> bool:
+        started = time.monotonic()
+        try:
+            renew(lease=self.lease, seconds=self.lease.seconds)
+        except LeaseLost:
+            self._lost.set()
+            return False
+        except (DatabaseError, InterfaceError) as error:
+            # The database may be back before the lease ends; a broken connection must not be tried again.
+            logger.warning("Could not renew the lease of %s: %s", self.lease, type(error).__name__)
+            connection.close()
+            return True
+        self._renewed = started
+        return True
+
+
+@contextmanager
+def holding(*, lease: Lease, deadline_seconds: float) -> Iterator[Holding]:
+    """Renew the lease at every third of its length until the deadline; use it outside of transactions."""
+    held = Holding(lease=lease, deadline_seconds=deadline_seconds)
+    keeper = threading.Thread(target=held._keep, name=f"lease-{lease.pk}", daemon=True)
+    with _holdings_lock:
+        _holdings.add(held)
+    keeper.start()
+    try:
+        yield held
+    finally:
+        with _holdings_lock:
+            _holdings.discard(held)
+        held._stopped.set()
+        keeper.join()
+
+
+def release_held() -> int:
+    """Give back every row this process still works on, without counting the attempt; return how many."""
+    with _holdings_lock:
+        held = list(_holdings)
+    count = 0
+    for each in held:
+        each._lost.set()
+        try:
+            release(lease=each.lease, not_before=from_now(), count_attempt=False)
+        except LeaseLost:
+            continue
+        count += 1
+    return count
