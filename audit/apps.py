@@ -1,0 +1,8 @@
+"""Who did or saw what."""
+
+from django.apps import AppConfig
+
+
+class AuditConfig(AppConfig):
+    name = "audit"
+    verbose_name = "Audit log"

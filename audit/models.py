@@ -1,0 +1,48 @@
+"""One table: who, what, which object, outcome, address, when. Identifiers only."""
+
+import uuid
+from typing import Any, NoReturn
+
+from django.db import models
+from django.db.models.functions import Now
+
+from audit.querysets import AppendOnly, EntryQuerySet
+
+
+class Entry(models.Model):
+    """One thing that somebody did or saw; actor and target are kept as text, so no deletion edits it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    at = models.DateTimeField(db_default=Now(), db_index=True)
+    action = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=40, default="ok")
+    actor_id = models.CharField("account", max_length=40, blank=True, db_index=True)
+    # Readable after the account is gone, and still not an address.
+    actor_label = models.CharField("masked address", max_length=100, blank=True)
+    target_type = models.CharField(max_length=60, blank=True)
+    target_id = models.CharField(max_length=40, blank=True)
+    address = models.GenericIPAddressField("network address", null=True, blank=True)
+    identifiers = models.JSONField(default=dict, blank=True)
+    # Only views have one: it names the view before, so that two at the same moment make one row.
+    view_key = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
+
+    objects = EntryQuerySet.as_manager()
+
+    class Meta:
+        base_manager_name = "objects"
+        ordering = ["-at", "-id"]
+        verbose_name_plural = "entries"
+        indexes = [models.Index(fields=["target_type", "target_id", "-at"], name="audit_entry_by_target")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.id}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Insert a new entry; raises AppendOnly for one that exists."""
+        if not self._state.adding:
+            raise AppendOnly("Audit entries are never changed.")
+        super().save(*args, **(kwargs | {"force_insert": True}))
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Raise AppendOnly."""
+        raise AppendOnly("Audit entries are never removed.")

@@ -1,0 +1,99 @@
+"""Write the audit log. When a write fails the caller fails too: nothing is done or shown unrecorded."""
+
+import hashlib
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Model
+from django.db.models.functions import Now
+
+from audit.models import Entry
+
+VIEW_WINDOW = timedelta(minutes=10)
+LONGEST_IDENTIFIER = 200
+
+
+def record(
+    *,
+    action: str,
+    outcome: str = "ok",
+    actor: Any = None,
+    target: Model | None = None,
+    address: str | None = None,
+    **identifiers: str,
+) -> Entry:
+    """Write one entry, in the caller's transaction; raises ValueError for an identifier over 200 characters.
+
+    Give identifiers only: no name, no text that a person typed, no secret.
+    """
+    entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
+    entry.outcome = outcome
+    entry.save()
+    return entry
+
+
+def record_view(
+    *,
+    action: str,
+    session_key: str | None,
+    actor: Any = None,
+    target: Model | None = None,
+    address: str | None = None,
+    **identifiers: str,
+) -> bool:
+    """Write one entry for each session, action and object in ten minutes; True when this call wrote it."""
+    entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
+    if not session_key:
+        entry.save()
+        return True
+    # The key chains each view to the one before: of two at the same moment the database takes one.
+    subject = f"{session_key}|{action}|{entry.actor_id}|{entry.target_type}|{entry.target_id}"
+    session = _digest(session_key)
+    earlier = Entry.objects.filter(
+        action=action,
+        actor_id=entry.actor_id,
+        target_type=entry.target_type,
+        target_id=entry.target_id,
+        identifiers__session=session,
+    ).order_by("-at")
+    if earlier.filter(at__gt=Now() - VIEW_WINDOW).exists():
+        return False
+    previous = earlier.values_list("pk", flat=True).first()
+    entry.identifiers["session"] = session
+    entry.view_key = _digest(f"{subject}|{previous or 'first'}")
+    try:
+        with transaction.atomic():
+            entry.save()
+    except IntegrityError:
+        if Entry.objects.filter(view_key=entry.view_key).exists():
+            return False
+        raise
+    return True
+
+
+def _entry(
+    *, action: str, actor: Any, target: Model | None, address: str | None, identifiers: dict[str, str]
+) -> Entry:
+    for name, value in identifiers.items():
+        if len(str(value)) > LONGEST_IDENTIFIER:
+            raise ValueError(f"{name} is not an identifier: it is too long.")
+    is_known = actor is not None and actor.pk is not None
+    return Entry(
+        action=action,
+        actor_id=str(actor.pk) if is_known else "",
+        actor_label=_mask(getattr(actor, "email", "")) if is_known else "",
+        target_type=target._meta.label_lower if target is not None else "",
+        target_id=str(getattr(target, "uuid", target.pk)) if target is not None else "",
+        address=address or None,
+        identifiers={name: str(value) for name, value in identifiers.items()},
+    )
+
+
+def _mask(email: str) -> str:
+    name, at, host = email.rpartition("@")
+    return f"{name[:1]}…@{host}"[:100] if at else ""
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
