@@ -1,7 +1,7 @@
 """Triggers that make the database itself refuse to change or remove an audit entry.
 
-PostgreSQL's are row triggers, so TRUNCATE still works there; who may truncate is a matter of grants. On SQLite
-a migration that rebuilds the table drops its triggers: it has to end with `install`.
+PostgreSQL's are row triggers, so TRUNCATE still works there; who may truncate is a matter of grants. On
+SQLite a migration that rebuilds the table drops its triggers: it has to end with `install`.
 """
 
 from typing import Any

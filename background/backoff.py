@@ -25,7 +25,7 @@ def next_attempt(
     retry_after: timedelta | None = None,
     base: timedelta = BASE,
     cap: timedelta = CAP,
-    rng: Uniform = random,  # type: ignore[assignment]
+    rng: Uniform = random,
 ) -> datetime:
     """Return when to try again after `attempt` (from 1) failed; `retry_after` is honoured up to a day."""
     doublings = min(max(attempt - 1, 0), _MAX_DOUBLINGS)

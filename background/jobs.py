@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from background.due import from_now
 
@@ -24,9 +24,10 @@ class Job:
 _jobs: dict[str, Job] = {}
 
 
-def register(*, name: str, model: "type[LeasedRow]", task: str) -> None:
-    """Declare a job; raises ValueError when the name stands for another one already."""
-    job = Job(name=name, model=model, task=task)
+def register(*, name: str, model: type[Model], task: str) -> None:
+    """Declare a job on a model of leased rows; raises ValueError when the name stands for another job."""
+    # An app registry hands out plain models, and the abstract row cannot be imported before it is ready.
+    job = Job(name=name, model=cast("type[LeasedRow]", model), task=task)
     if _jobs.setdefault(name, job) != job:
         raise ValueError(f"The job {name!r} is registered twice, for different work.")
 

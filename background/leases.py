@@ -40,7 +40,7 @@ class Lease:
     pk: Any
     token: int
     attempt: int
-    deadline: datetime
+    deadline: datetime | None
     seconds: float = LEASE_SECONDS
 
     def __str__(self) -> str:
@@ -61,9 +61,16 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float = LEASE_SECONDS) 
         )
         if not taken:
             return None
-        token, attempt, until = rows.values_list("lease_token", "attempt_count", "lease_until").get()
+        row = rows.only("lease_token", "attempt_count", "lease_until").get()
     note_acquired()
-    return Lease(model=model, pk=pk, token=token, attempt=attempt, deadline=until, seconds=seconds)
+    return Lease(
+        model=model,
+        pk=pk,
+        token=row.lease_token,
+        attempt=row.attempt_count,
+        deadline=row.lease_until,
+        seconds=seconds,
+    )
 
 
 def renew(*, lease: Lease, seconds: float = LEASE_SECONDS) -> None:

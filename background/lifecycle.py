@@ -47,7 +47,7 @@ def _keep(watchdog: Watchdog | None) -> None:
             is_stalled = False
         if is_stalled:
             logger.critical("Rows are due and nothing was acquired: the worker stops to be started again.")
-            state.should_stop = EXIT_STALLED
+            state.should_stop = EXIT_STALLED  # type: ignore[assignment]
             drain(exitcode=EXIT_STALLED)
             return
         time.sleep(CHECK_SECONDS)

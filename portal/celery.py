@@ -1,0 +1,68 @@
+"""The Celery app: messages are nudges, the rows in the database are the queue."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+
+
+def transport_options(*, broker_url: str) -> dict[str, Any]:
+    """Return what each transport needs beyond Celery's defaults."""
+    if broker_url.startswith("memory"):
+        # The default second makes an embedded worker crawl.
+        return {"polling_interval": 0.05}
+    if broker_url.startswith("redis"):
+        # Without socket timeouts a silent server blocks the dispatcher for ever.
+        return {
+            "socket_timeout": 5,
+            "socket_connect_timeout": 2,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+        }
+    if broker_url.startswith(("amqp", "pyamqp")):
+        # Without confirms a broker that dies loses messages it seemed to have taken.
+        return {"confirm_publish": True}
+    return {}
+
+
+def configuration() -> dict[str, Any]:
+    """Return the app's configuration; remote control stays on, a worker on Redis goes deaf without it."""
+    return {
+        "accept_content": ["json"],
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "task_ignore_result": True,
+        "task_store_errors_even_if_ignored": False,
+        "task_default_queue": "portal",
+        # Acknowledged on receipt: a message delivered again would only meet the lease.
+        "task_acks_late": False,
+        "task_publish_retry": False,
+        "worker_prefetch_multiplier": 1,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_transport_options": transport_options(broker_url=settings.CELERY_BROKER_URL),
+        "beat_scheduler": "background.scheduler:DispatchScheduler",
+        "beat_max_loop_interval": 1,
+        "enable_utc": True,
+        "timezone": "UTC",
+    }
+
+
+@setup_logging.connect(dispatch_uid="portal.logging")
+def keep_logging(**kwargs: Any) -> None:
+    """Leave logging as the settings made it: every line passes the redaction."""
+
+
+app = Celery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+# A promise: the settings are not complete while this module is imported.
+app.add_defaults(configuration)
+app.autodiscover_tasks()
+# Heartbeat, watchdog and the way to stop belong to every worker process.
+app.autodiscover_tasks(["background"], related_name="lifecycle")
