@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Case, F, QuerySet, Value, When
@@ -40,7 +40,7 @@ class Lease:
     pk: Any
     token: int
     attempt: int
-    deadline: datetime | None
+    deadline: datetime
     seconds: float = LEASE_SECONDS
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float = LEASE_SECONDS) 
         pk=pk,
         token=row.lease_token,
         attempt=row.attempt_count,
-        deadline=row.lease_until,
+        deadline=cast(datetime, row.lease_until),
         seconds=seconds,
     )
 

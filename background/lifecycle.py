@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import signals
 from celery.worker import state
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from background.heartbeat import Pulse
 from background.leases import release_held
@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 
 # Shorter than the ten seconds that container engines wait before they kill.
 STOP_GRACE_SECONDS = 8.0
+_has_ended = threading.Event()
 
 
 @signals.worker_ready.connect(dispatch_uid="background.watch")
@@ -29,15 +30,22 @@ def watch(sender: Any, **kwargs: Any) -> None:
     has_threads = "thread" in worker.pool_cls.__module__
     if not has_threads:
         logger.warning("No progress watchdog: start the worker with -P threads.")
+    _has_ended.clear()
     watchdog = Watchdog(has_free_slot=lambda: len(state.active_requests) < worker.concurrency)
     threading.Thread(
         target=_keep, args=(watchdog if has_threads else None,), name="keeper", daemon=True
     ).start()
 
 
+@signals.worker_shutdown.connect(dispatch_uid="background.leave")
+def leave(**kwargs: Any) -> None:
+    """End the keeper together with its worker."""
+    _has_ended.set()
+
+
 def _keep(watchdog: Watchdog | None) -> None:
     pulse = Pulse(name=Heartbeat.Name.WORKER)
-    while True:
+    while not _has_ended.is_set():
         close_old_connections()
         try:
             pulse.beat()
@@ -50,7 +58,8 @@ def _keep(watchdog: Watchdog | None) -> None:
             state.should_stop = EXIT_STALLED  # type: ignore[assignment]
             drain(exitcode=EXIT_STALLED)
             return
-        time.sleep(CHECK_SECONDS)
+        _has_ended.wait(CHECK_SECONDS)
+    connection.close()
 
 
 @signals.worker_shutting_down.connect(dispatch_uid="background.drain")

@@ -1,0 +1,44 @@
+"""Registering work and making rows due."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from background.jobs import Job, jobs, register, schedule
+from background.models import OutgoingMail
+from tests.background.conftest import TASK
+from tests.background.rows import Work
+from tests.background.service import due, work_on
+
+
+def test_a_job_may_be_declared_again_but_not_differently(only_job: Job) -> None:
+    register(name="work", model=Work, task=TASK)
+    assert jobs() == (only_job,)
+    with pytest.raises(ValueError, match="twice"):
+        register(name="work", model=OutgoingMail, task=TASK)
+
+
+def test_outgoing_mail_is_a_job() -> None:
+    assert Job(name="send mail", model=OutgoingMail, task="background.send_mail") in jobs()
+
+
+def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:
+    row = Work.objects.create(attempt_count=7, first_tried_at=timezone.now(), nudged_until=timezone.now())
+    assert schedule(model=Work, pk=row.pk) == 1
+    row.refresh_from_db()
+    assert (row.attempt_count, row.first_tried_at, row.nudged_until) == (0, None, None)
+    assert work_on(row.pk)
+
+
+def test_many_rows_can_be_scheduled_for_later(rows: None) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    for _ in range(3):
+        due()
+    assert schedule(queryset=Work.objects.all(), at=later) == 3
+    assert set(Work.objects.values_list("not_before", flat=True)) == {later}
+
+
+def test_scheduling_needs_to_know_which_rows() -> None:
+    with pytest.raises(ValueError, match="pk"):
+        schedule(model=Work)

@@ -1,0 +1,128 @@
+"""Mail leaves once, and neither its recipient nor its text reaches a log."""
+
+import logging
+import smtplib
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db import transaction
+from django.utils import timezone
+
+from background.leases import MAX_ATTEMPTS
+from background.mail import queue_mail, resend_mail
+from background.models import OutgoingMail
+from background.tasks import send_mail
+from tests.background.service import in_parallel
+
+RECIPIENT, BODY = "clinician@example.test", "the code is 4711"
+
+
+class RefusingBackend(BaseEmailBackend):
+    """A mail server that says no with the given error."""
+
+    error: Exception = OSError("connection refused")
+
+    def send_messages(self, email_messages: list[mail.EmailMessage]) -> int:
+        raise self.error
+
+
+@pytest.fixture
+def refusing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    settings.EMAIL_BACKEND = f"{__name__}.RefusingBackend"
+    return monkeypatch
+
+
+def _queued() -> OutgoingMail:
+    return queue_mail(recipient=RECIPIENT, subject="Hello", body=BODY)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_delivered_three_times_at_once_sends_one_mail() -> None:
+    queued = _queued()
+    in_parallel(3, lambda: send_mail(queued.pk))
+    queued.refresh_from_db()
+    assert (queued.state, queued.not_before) == (OutgoingMail.State.SENT, None)
+    assert queued.sent_at is not None
+    (sent,) = mail.outbox
+    assert (sent.to, sent.subject, sent.body) == ([RECIPIENT], "Hello", BODY)
+
+
+@pytest.mark.django_db
+def test_a_mail_of_a_change_that_was_undone_is_not_sent() -> None:
+    with pytest.raises(RuntimeError), transaction.atomic():
+        _queued()
+        raise RuntimeError
+    assert not OutgoingMail.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_subject_stays_one_line() -> None:
+    queued = queue_mail(recipient=RECIPIENT, subject="Hello\r\nBcc: outsider@example.test", body=BODY)
+    send_mail(queued.pk)
+    assert mail.outbox[0].subject == "Hello Bcc: outsider@example.test"
+    assert mail.outbox[0].recipients() == [RECIPIENT]
+
+
+@pytest.mark.django_db
+def test_a_mail_server_that_is_away_is_tried_again(refusing: pytest.MonkeyPatch) -> None:
+    queued = _queued()
+    send_mail(queued.pk)
+    queued.refresh_from_db()
+    assert (queued.state, queued.attempt_count, queued.lease_until) == (OutgoingMail.State.QUEUED, 1, None)
+    assert queued.not_before is not None
+    assert queued.failure_detail == "OSError"
+
+
+@pytest.mark.django_db
+def test_an_address_that_does_not_exist_is_not_tried_again(refusing: pytest.MonkeyPatch) -> None:
+    refused = smtplib.SMTPRecipientsRefused({RECIPIENT: (550, b"no such user")})
+    refusing.setattr(RefusingBackend, "error", refused)
+    queued = _queued()
+    send_mail(queued.pk)
+    queued.refresh_from_db()
+    assert (queued.state, queued.not_before) == (OutgoingMail.State.FAILED, None)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("attempts", [MAX_ATTEMPTS - 1, MAX_ATTEMPTS, MAX_ATTEMPTS + 3])
+def test_a_mail_is_given_up_after_the_last_attempt_and_can_be_sent_again(
+    attempts: int, refusing: pytest.MonkeyPatch, settings: Any
+) -> None:
+    queued = _queued()
+    OutgoingMail.objects.filter(pk=queued.pk).update(attempt_count=attempts)
+    send_mail(queued.pk)
+    queued.refresh_from_db()
+    assert queued.state == OutgoingMail.State.FAILED
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert resend_mail(pk=queued.pk)
+    send_mail(queued.pk)
+    assert len(mail.outbox) == 1
+    assert not resend_mail(pk=queued.pk)
+
+
+@pytest.mark.django_db
+def test_a_sent_mail_is_not_sent_again_whatever_its_row_says() -> None:
+    queued = _queued()
+    send_mail(queued.pk)
+    OutgoingMail.objects.update(not_before=timezone.now() - timedelta(minutes=1))
+    send_mail(queued.pk)
+    assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_no_log_line_and_no_stored_reason_holds_the_address_or_the_text(
+    refusing: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    text = f"{RECIPIENT} {BODY}".encode()
+    refusing.setattr(RefusingBackend, "error", smtplib.SMTPSenderRefused(451, text, RECIPIENT))
+    with caplog.at_level(logging.DEBUG):
+        queued = _queued()
+        send_mail(queued.pk)
+    queued.refresh_from_db()
+    told = f"{caplog.text} {queued.failure_reason} {queued.failure_detail} {queued}"
+    assert RECIPIENT not in told
+    assert "4711" not in told
+    assert queued.failure_detail == "SMTPSenderRefused 451"
