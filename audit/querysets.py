@@ -24,6 +24,12 @@ class EntryQuerySet(models.QuerySet[Any]):
         """Raise AppendOnly."""
         raise AppendOnly("Audit entries are never changed.")
 
+    def bulk_create(self, objs: Any, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> list[Any]:
+        """Insert entries; raises AppendOnly when conflicts are to be overwritten."""
+        if update_conflicts:
+            raise AppendOnly("Audit entries are never changed.")
+        return super().bulk_create(objs, *args, **kwargs)
+
     def update_or_create(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise AppendOnly."""
         raise AppendOnly("Audit entries are never changed.")

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Model
+from django.db.models import BooleanField, ExpressionWrapper, Model, Q
 from django.db.models.functions import Now
 
 from audit.models import Entry
@@ -57,9 +57,11 @@ def record_view(
         target_id=entry.target_id,
         identifiers__session=session,
     ).order_by("-at")
-    if earlier.filter(at__gt=Now() - VIEW_WINDOW).exists():
+    # One query: what another writer adds between two would become its own predecessor.
+    is_recent = ExpressionWrapper(Q(at__gt=Now() - VIEW_WINDOW), output_field=BooleanField())
+    previous, was_recent = earlier.values_list("pk", is_recent).first() or (None, False)
+    if was_recent:
         return False
-    previous = earlier.values_list("pk", flat=True).first()
     entry.identifiers["session"] = session
     entry.view_key = _digest(f"{subject}|{previous or 'first'}")
     try:

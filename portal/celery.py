@@ -10,6 +10,10 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 
+# A broker that is away may hold the dispatcher up for a moment only: the next tick tries again anyway.
+FAIL_SOON = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+
 def transport_options(*, broker_url: str) -> dict[str, Any]:
     """Return what each transport needs beyond Celery's defaults."""
     if broker_url.startswith("memory"):
@@ -22,10 +26,10 @@ def transport_options(*, broker_url: str) -> dict[str, Any]:
             "socket_connect_timeout": 2,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
-        }
+        } | FAIL_SOON
     if broker_url.startswith(("amqp", "pyamqp")):
         # Without confirms a broker that dies loses messages it seemed to have taken.
-        return {"confirm_publish": True}
+        return {"confirm_publish": True} | FAIL_SOON
     return {}
 
 

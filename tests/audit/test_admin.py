@@ -1,0 +1,47 @@
+"""Administrators read and filter the log; nobody edits it there."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+from audit.record import record
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.audit.urls")]
+
+
+@pytest.fixture
+def reader(administrator: Any) -> Any:
+    administrator.user_permissions.set(Permission.objects.filter(content_type__app_label="audit"))
+    return administrator
+
+
+def _actions(client: Client, **query: str) -> list[str]:
+    listed = client.get("/admin/audit/entry/", query).context["cl"].result_list
+    return [entry.action for entry in listed]
+
+
+def test_the_log_can_be_searched_and_filtered(client: Client, reader: Any, clinician: Any) -> None:
+    clinician.email = "clinician@example.test"
+    record(action="exam.viewed", actor=clinician)
+    record(action="link.ended", outcome="refused")
+    client.force_login(reader)
+    assert _actions(client, outcome__exact="refused") == ["link.ended"]
+    assert _actions(client, q="c…@example.test") == ["exam.viewed"]
+    assert len(_actions(client)) == 2
+
+
+def test_no_page_adds_changes_or_deletes_an_entry(client: Client, reader: Any) -> None:
+    entry = record(action="exam.viewed")
+    client.force_login(reader)
+    page = f"/admin/audit/entry/{entry.pk}"
+    assert client.get(f"{page}/change/").status_code == 200
+    assert client.post(f"{page}/change/", {"action": "nothing"}).status_code == 403
+    assert client.get("/admin/audit/entry/add/").status_code == 403
+    assert client.post(f"{page}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_staff_without_the_permission_sees_nothing(client: Client, administrator: Any) -> None:
+    client.force_login(administrator)
+    assert client.get("/admin/audit/entry/").status_code == 403

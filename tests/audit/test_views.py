@@ -1,0 +1,64 @@
+"""Reading is recorded once for each session and object in ten minutes."""
+
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import DatabaseError
+
+from audit.models import Entry
+from audit.record import record, record_view
+from tests.background.service import in_parallel
+
+
+@pytest.fixture
+def target(db: None) -> Entry:
+    return record(action="exam.arrived")
+
+
+def _view(target: Entry, *, session_key: str | None = "session-1", **more: Any) -> bool:
+    return record_view(action="exam.viewed", session_key=session_key, target=target, **more)
+
+
+def test_a_second_look_in_the_same_session_is_not_written_again(target: Entry, clinician: Any) -> None:
+    assert [_view(target, actor=clinician), _view(target, actor=clinician)] == [True, False]
+    entry = Entry.objects.get(action="exam.viewed")
+    assert entry.target_id == str(target.pk)
+    assert "session-1" not in str(entry.identifiers)
+
+
+def test_another_session_person_object_or_act_is_another_entry(
+    target: Entry, clinician: Any, administrator: Any
+) -> None:
+    other = record(action="exam.arrived")
+    assert _view(target, actor=clinician)
+    assert _view(target, actor=clinician, session_key="session-2")
+    assert _view(target, actor=administrator)
+    assert _view(other, actor=clinician)
+    assert record_view(action="capture.played", session_key="session-1", target=target, actor=clinician)
+
+
+def test_a_look_after_ten_minutes_is_written_again(target: Entry) -> None:
+    assert _view(target)
+    with mock.patch("audit.record.VIEW_WINDOW", timedelta(0)):
+        assert _view(target)
+    assert not _view(target)
+    assert Entry.objects.filter(action="exam.viewed").count() == 2
+
+
+def test_without_a_session_every_look_is_written(target: Entry) -> None:
+    assert [_view(target, session_key=None), _view(target, session_key=None)] == [True, True]
+
+
+def test_a_look_that_cannot_be_written_fails(target: Entry) -> None:
+    broken = mock.patch.object(Entry, "save", side_effect=DatabaseError)
+    with broken, pytest.raises(DatabaseError):
+        _view(target)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_looks_at_the_same_moment_one_is_written() -> None:
+    target = record(action="exam.arrived")
+    assert in_parallel(12, lambda: _view(target)).count(True) == 1
+    assert Entry.objects.filter(action="exam.viewed").count() == 1

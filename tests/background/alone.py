@@ -1,0 +1,20 @@
+"""Settings for a process that runs the background alone, on the database of the test that starts it."""
+
+import json
+import os
+
+SECRET_KEY = "suite-only-0123456789abcdefghijklmnopqrstuvwxyz"
+DATABASES = {"default": json.loads(os.environ["TEST_DATABASE"])}
+INSTALLED_APPS = ["background", "portal"]
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CELERY_BROKER_URL = os.environ.get("TEST_BROKER_URL", "memory://")
+WORKER_THREADS = 4
+EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+EMAIL_FILE_PATH = os.environ["TEST_MAIL"]
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "root": {"handlers": ["stderr"], "level": "DEBUG"},
+}

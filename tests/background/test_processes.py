@@ -1,0 +1,119 @@
+"""The worker as a process: started, stopped, paused."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from background.leases import acquire
+from background.mail import queue_mail
+from background.models import Heartbeat, OutgoingMail
+from tests.background.rows import Work
+from tests.background.service import complete, due
+
+ROOT = Path(__file__).parents[2]
+KEYS = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("rows")]
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start Python in a process of its own, on this test's database."""
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "tests.background.alone",
+        "TEST_DATABASE": json.dumps({key: connection.settings_dict[key] for key in KEYS}, default=str),
+        "TEST_MAIL": str(tmp_path / "mail"),
+        "PYTHONPATH": str(ROOT),
+    }
+    started: list[subprocess.Popen[str]] = []
+
+    def run(*arguments: str) -> "subprocess.Popen[str]":
+        with (tmp_path / "log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def _wait_for(condition: Callable[[], Any], *, seconds: float = 40) -> Any:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError("It did not happen in time.")
+
+
+def _all_sent() -> bool:
+    return not OutgoingMail.objects.exclude(state=OutgoingMail.State.SENT).exists()
+
+
+def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_path: Path) -> None:
+    for number in range(60):
+        queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="the code is 4711")
+    worker = start("manage.py", "worker")
+    _wait_for(_all_sent)
+    _wait_for(lambda: Heartbeat.objects.count() == len(Heartbeat.Name))
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
+    subjects = [
+        line
+        for file in (tmp_path / "mail").iterdir()
+        for line in file.read_text().splitlines()
+        if line.startswith("Subject: ")
+    ]
+    assert sorted(subjects) == sorted(f"Subject: Mail {number}" for number in range(60))
+    log = (tmp_path / "log").read_text()
+    assert "background.send_mail" in log
+    assert "clinician@example.test" not in log
+    assert "4711" not in log
+
+
+def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start: Start) -> None:
+    for number in range(120):
+        queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="text")
+    first = start("manage.py", "worker")
+    _wait_for(lambda: OutgoingMail.objects.filter(state=OutgoingMail.State.SENT).count() > 10)
+    first.kill()
+    first.wait(timeout=10)
+    # A row that was in work keeps its lease for up to a minute; all others must not wait at all.
+    held = OutgoingMail.objects.filter(lease_until__isnull=False)
+    held.update(lease_until=None)
+    start("manage.py", "worker")
+    _wait_for(_all_sent)
+
+
+def test_a_paused_worker_that_wakes_after_its_lease_writes_nothing(start: Start) -> None:
+    row = due()
+    sleeper = start("-m", "tests.background.holder", str(row.pk))
+    assert sleeper.stdout is not None
+    assert sleeper.stdout.readline() == "held\n"
+    sleeper.send_signal(signal.SIGSTOP)
+    lease = _wait_for(lambda: acquire(model=Work, pk=row.pk), seconds=20)
+    complete(lease)
+    sleeper.send_signal(signal.SIGCONT)
+    assert sleeper.stdout.read() == "told\nfenced\n"
+    row.refresh_from_db()
+    assert row.effect_count == 1
