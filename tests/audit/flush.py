@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connections
-from django.db.backends.sqlite3.operations import DatabaseOperations
+from django.db import connection, connections
 
 from audit import triggers
 
 
 @pytest.fixture(scope="session", autouse=True)
 def audit_can_be_flushed() -> Iterator[None]:
-    flush = DatabaseOperations.execute_sql_flush
+    if connection.vendor != "sqlite":
+        yield
+        return
+    operations = type(connection.ops)
+    flush = operations.execute_sql_flush
 
     def flush_without_triggers(self: Any, sql_list: list[str]) -> None:
         if not any(triggers.TABLE in statement for statement in sql_list):
@@ -30,5 +33,5 @@ def audit_can_be_flushed() -> Iterator[None]:
                 triggers.install(editor)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_without_triggers)
+        patch.setattr(operations, "execute_sql_flush", flush_without_triggers)
         yield

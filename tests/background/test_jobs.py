@@ -31,6 +31,14 @@ def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:
     assert work_on(row.pk)
 
 
+def test_a_row_is_due_in_the_moment_it_is_scheduled(rows: None) -> None:
+    for _ in range(100):
+        row = Work.objects.create()
+        schedule(model=Work, pk=row.pk)
+        assert work_on(row.pk)
+        assert work_on(Work.objects.create(not_before=timezone.now()).pk)
+
+
 def test_many_rows_can_be_scheduled_for_later(rows: None) -> None:
     later = timezone.now() + timedelta(hours=1)
     for _ in range(3):
