@@ -1,0 +1,42 @@
+.PHONY: help demo test test-sandbox lint format requirements clean
+
+PY := .venv/bin/python
+export PYTHONUNBUFFERED := 1
+
+help:
+	@echo "make demo          start the portal with a sandbox Clarius Cloud (PORT, SANDBOX_PORT, SANDBOX_MEDIA_PORT)"
+	@echo "make test          the whole suite on embedded defaults"
+	@echo "make lint          style, types, directions, migrations, templates, sizes"
+	@echo "make requirements  pin the dependencies anew"
+	@echo "make clean         forget the demo's data and what was installed"
+
+test:
+	@scripts/make_venv.sh dev
+	$(PY) -m pytest
+	@$(MAKE) --no-print-directory test-sandbox
+
+test-sandbox:
+	@if [ -e tests/sandbox/pytest.ini ]; then $(PY) -m pytest -c tests/sandbox/pytest.ini --rootdir . tests/sandbox; fi
+
+lint:
+	@scripts/make_venv.sh dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+	$(PY) -m mypy
+	@if [ -e sandbox/settings.py ]; then $(PY) -m mypy --config-file sandbox/mypy.ini; fi
+	DJANGO_SETTINGS_MODULE=tests.settings $(PY) manage.py makemigrations --check --dry-run
+	.venv/bin/djlint --lint --quiet templates $$(test -d sandbox/templates && echo sandbox/templates)
+
+format:
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+requirements:
+	@scripts/make_venv.sh dev
+	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/portal.txt
+	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo pyproject.toml -o requirements/demo.txt
+	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo --group dev pyproject.toml -o requirements/dev.txt
+
+clean:
+	rm -rf var .venv .tool

@@ -1,0 +1,8 @@
+"""People: accounts, roles, invitations."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "Accounts"

@@ -1,0 +1,238 @@
+"""Patients, exams, submissions, their captures and the reports that go back."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from background.models import LeasedRow
+from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
+from integrations.models import Customer, Service
+
+
+class Demographics(models.Model):
+    """What the Cloud says of a patient, each field optional, as text where it does not parse."""
+
+    identifier = models.CharField(max_length=200, blank=True)
+    date_of_birth = models.DateField(null=True, blank=True)
+    date_of_birth_text = models.CharField(max_length=100, blank=True)
+    gender = models.CharField(max_length=50, blank=True)
+    first_name = models.CharField(max_length=200, blank=True)
+    middle_name = models.CharField(max_length=200, blank=True)
+    last_name = models.CharField(max_length=200, blank=True)
+    animal_name = models.CharField(max_length=200, blank=True)
+    animal_type = models.CharField(max_length=200, blank=True)
+    owner_name = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_animal(self) -> bool:
+        """Whether any field of an animal is filled."""
+        return bool(self.animal_name or self.animal_type or self.owner_name)
+
+    @property
+    def display_name(self) -> str:
+        """The name a reviewer reads, or an empty text when the Cloud gave none."""
+        if self.is_animal:
+            return self.animal_name
+        return " ".join(part for part in (self.first_name, self.middle_name, self.last_name) if part)
+
+
+class Patient(Demographics):
+    """One person or animal of one customer; never merged on a guess."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="patients")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["customer", "identifier"], name="exams_patient_identifier")]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Exam(models.Model):
+    """One ultrasound examination of one customer."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="exams")
+    exam_uuid = models.UUIDField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["customer", "exam_uuid"], name="exams_exam_unique_per_customer")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Submission(LeasedRow, Demographics):
+    """One time that a customer sent an exam; its lease is the confirmation and the fetch."""
+
+    class State(models.TextChoices):
+        RECEIVED = "received", "received"
+        HELD = "held", "held"
+        FETCHING = "fetching", "fetching"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+
+    class Hold(models.TextChoices):
+        UNCONFIRMED = "unconfirmed", "not yet confirmed by the Cloud"
+        NOT_LISTED = "not_listed", "the Cloud does not list it"
+        UNLINKED = "unlinked", "no portal account holds this customer"
+        FOREIGN_URL = "foreign_url", "its download address is not the service's"
+        BEFORE_START = "before_start", "submitted before the service was connected"
+        STOPPED = "stopped", "stopped by an administrator"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="submissions")
+    request_uuid = models.UUIDField()
+    # What the unsigned webhook claims; the customer below is set from the poll alone.
+    hint_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    customer = models.ForeignKey(
+        Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
+    )
+    exam = models.ForeignKey(
+        Exam, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
+    )
+    patient = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
+    )
+    looks_like = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.SET_NULL, related_name="lookalikes"
+    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.HELD)
+    hold_reason = models.CharField(max_length=20, choices=Hold.choices, blank=True)
+    failure_reason = models.CharField(max_length=300, blank=True)
+    failure_detail = models.TextField(blank=True)
+    missed_pass_count = models.PositiveSmallIntegerField(default=0)
+    download_url = models.TextField(blank=True)
+    raw_data = models.TextField(blank=True)
+    submitted_at = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField()
+    notified_at = models.DateTimeField(null=True, blank=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
+    data_read_at = models.DateTimeField(null=True, blank=True)
+    ready_at = models.DateTimeField(null=True, blank=True)
+    capture_count = models.PositiveIntegerField(default=0)
+    stored_count = models.PositiveIntegerField(default=0)
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claims"
+    )
+    claimed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("view_patient_content", "Can see names, captures, raw data and report files")]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "request_uuid"], name="exams_submission_unique"),
+            models.CheckConstraint(
+                condition=models.Q(state="held", hold_reason__gt="")
+                | (~models.Q(state="held") & models.Q(hold_reason="")),
+                name="exams_submission_hold_has_reason",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["-submitted_at", "-id"], name="exams_submission_newest"),
+            models.Index(fields=["state", "-submitted_at", "-id"], name="exams_submission_by_state"),
+            models.Index(fields=["customer", "-submitted_at", "-id"], name="exams_submission_by_customer"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Capture(LeasedRow):
+    """One image or video of a submission; its lease is the preview."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "waiting"
+        STORED = "stored", "stored"
+        FAILED = "failed", "failed"
+
+    class Kind(models.TextChoices):
+        IMAGE = "image", "image"
+        VIDEO = "video", "video"
+        OTHER = "other", "file"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="captures")
+    position = models.PositiveIntegerField()
+    # Hash of the link's path and its ordinal: links are signed anew each time, their path stays.
+    source_key = models.CharField(max_length=80)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    failure_reason = models.CharField(max_length=300, blank=True)
+    failure_detail = models.TextField(blank=True)
+    file = models.CharField(max_length=200, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    size = models.BigIntegerField(default=0)
+    media_type = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.OTHER)
+    is_lossy = models.BooleanField(null=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    frame_count = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    thumbnail = models.CharField(max_length=200, blank=True)
+    preview = models.CharField(max_length=200, blank=True)
+    preview_failure = models.CharField(max_length=300, blank=True)
+    stored_at = models.DateTimeField(null=True, blank=True)
+
+    objects = CaptureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["position"]
+        constraints = [
+            models.UniqueConstraint(fields=["submission", "source_key"], name="exams_capture_source_unique"),
+            models.UniqueConstraint(fields=["submission", "position"], name="exams_capture_position_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class Report(LeasedRow):
+    """A file we return for one submission; its lease is the delivery."""
+
+    class State(models.TextChoices):
+        DRAFT = "draft", "draft"
+        SIGNED = "signed", "signed, waiting to be sent"
+        SENDING = "sending", "being sent"
+        DELIVERED = "delivered", "delivered"
+        FAILED = "failed", "not delivered"
+        UNCERTAIN = "uncertain", "delivery uncertain"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="reports")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports"
+    )
+    replaces = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
+    name = models.CharField(max_length=100)
+    file_name = models.CharField(max_length=100)
+    file = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    media_type = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    failure_reason = models.CharField(max_length=300, blank=True)
+    failure_detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    signed_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return str(self.uuid)

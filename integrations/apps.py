@@ -1,0 +1,13 @@
+"""Who we are at Clarius Cloud: services, keys, customers and links."""
+
+from django.apps import AppConfig
+
+from background.jobs import register
+
+
+class IntegrationsConfig(AppConfig):
+    name = "integrations"
+    verbose_name = "Integrations"
+
+    def ready(self) -> None:
+        register(name="confirm link", model=self.get_model("Link"), task="integrations.confirm_link")

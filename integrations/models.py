@@ -1,0 +1,153 @@
+"""Services, their API keys, the customers of a service and the links that hold their tokens."""
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from background.models import LeasedRow
+from integrations.encryption import EncryptedTextField
+
+
+def _webhook_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+class Service(LeasedRow):
+    """What we offer inside Clarius Cloud; its lease is the poll, its `not_before` the next poll."""
+
+    class Take(models.TextChoices):
+        """What to do with exams that were submitted before the connection."""
+
+        ALL = "all", "all"
+        SINCE = "since", "since a date"
+        NEW = "new", "new ones only"
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    base_url = models.CharField(max_length=500)
+    is_active = models.BooleanField(default=True)
+    is_registered = models.BooleanField(default=False)
+    is_poll_only = models.BooleanField(default=False)
+    is_sandbox = models.BooleanField(default=False)
+    webhook_secret = EncryptedTextField(default=_webhook_secret, editable=False)
+    take = models.CharField(max_length=10, choices=Take.choices, default=Take.NEW)
+    take_since = models.DateTimeField(null=True, blank=True)
+    report_api = models.CharField(max_length=4, choices=[("post", "POST"), ("put", "PUT")], default="post")
+    created_at = models.DateTimeField(auto_now_add=True)
+    full_poll_due_at = models.DateTimeField(null=True, blank=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
+    full_polled_at = models.DateTimeField(null=True, blank=True)
+    remote_count = models.PositiveIntegerField(null=True, blank=True)
+    circuit_opened_at = models.DateTimeField(null=True, blank=True)
+    circuit_probe_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiKey(models.Model):
+    """A key of the service; the secret half is sealed and never shown."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="api_keys")
+    prefix = models.CharField(max_length=16)
+    name = models.CharField(max_length=100, blank=True)
+    secret = EncryptedTextField(editable=False)
+    is_in_use = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "API key"
+        constraints = [
+            models.UniqueConstraint(fields=["service", "prefix"], name="integrations_apikey_prefix_unique"),
+            models.UniqueConstraint(
+                fields=["service"],
+                condition=models.Q(is_in_use=True),
+                name="integrations_apikey_one_in_use",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"
+
+
+class Customer(models.Model):
+    """One user of the service, known by a token that is sealed and found by its keyed hash."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="customers")
+    token = EncryptedTextField(editable=False)
+    token_digest = models.CharField(max_length=64, editable=False)
+    label = models.CharField(max_length=200, blank=True)
+    institution = models.CharField(max_length=200, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "token_digest"], name="integrations_customer_token_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label or f"Customer {self.token_digest[:4].upper()}"
+
+
+class Link(LeasedRow):
+    """A portal account holds a customer's token; its lease is the confirmation at the Cloud."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "confirming"
+        CONFIRMED = "confirmed", "linked"
+        REJECTED = "rejected", "unknown at the Cloud"
+        GONE = "gone", "gone at the Cloud"
+        UNLINKED = "unlinked", "unlinked"
+
+    ACTIVE = (State.PENDING, State.CONFIRMED)
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="links")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    reason = models.CharField(max_length=300, blank=True)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=models.Q(state__in=["pending", "confirmed"]),
+                name="integrations_link_one_active",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class ReviewerAccess(models.Model):
+    """A reviewer sees the exams of the services granted here, one by one."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="service_access"
+    )
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="reviewer_access")
+    granted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "reviewer access"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "service"], name="integrations_revieweraccess_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} → {self.service}"

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Make .venv from a hashed requirements file: scripts/make_venv.sh demo|dev|portal
+# A stamp of the file's hash makes the second call free.
+set -eu
+cd "$(dirname "$0")/.."
+want=${1:-demo}
+file=requirements/$want.txt
+stamp=.venv/.installed
+
+installed=$(cat "$stamp" 2>/dev/null || true)
+sum=$(cksum < "$file")
+[ "$installed" = "$want $sum" ] && exit 0
+# The development set holds everything that the demo needs.
+[ "$want" = demo ] && [ "$installed" = "dev $(cksum < requirements/dev.txt)" ] && exit 0
+
+find_python() {
+  for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    [ -n "$candidate" ] || continue
+    "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+      && { printf '%s' "$candidate"; return; }
+  done
+  echo "No Python 3.11 or newer with venv was found. Install it (Debian: python3-venv) or set PYTHON." >&2
+  return 1
+}
+
+export UV_PYTHON_DOWNLOADS=never
+if [ ! -x .tool/bin/uv ]; then
+  python=$(find_python)
+  echo "Preparing the installer with $($python --version) …"
+  "$python" -m venv .tool
+  .tool/bin/python -m pip install --quiet uv 2>/dev/null || .tool/bin/python -m pip install uv
+fi
+[ -x .venv/bin/python ] || .tool/bin/uv venv --quiet --python .tool/bin/python .venv
+echo "Installing $(grep -c '==' "$file") packages into .venv …"
+VIRTUAL_ENV=.venv .tool/bin/uv pip sync --require-hashes "$file"
+printf '%s %s' "$want" "$sum" > "$stamp"

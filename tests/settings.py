@@ -1,0 +1,21 @@
+"""The portal's settings with throw-away secrets, so that the suite runs without an environment."""
+
+import os
+import tempfile
+from pathlib import Path
+
+_scratch = Path(tempfile.mkdtemp(prefix="portal-tests-"))
+os.environ.setdefault("SECRET_KEY", "suite-only-0123456789abcdefghijklmnopqrstuvwxyz")
+os.environ.setdefault("TOKEN_LOOKUP_KEY", "suite-only-zyxwvutsrqponmlkjihgfedcba9876543210")
+os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "c3VpdGUtb25seS1zdWl0ZS1vbmx5LXN1aXRlLW9ubHk=")
+os.environ.setdefault("EGRESS_ALLOWED_NETWORKS", "127.0.0.1/32")
+os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch / 'portal.sqlite3'}")
+os.environ.setdefault("MEDIA_ROOT", str(_scratch / "media"))
+
+from portal.settings import *  # noqa: E402, F403
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+DATABASES["default"]["TEST"] = (
+    {"NAME": str(_scratch / "test.sqlite3")} if "sqlite3" in DATABASES["default"]["ENGINE"] else {}
+)
