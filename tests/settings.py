@@ -13,9 +13,12 @@ os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch / 'portal.sqlite3'}"
 os.environ.setdefault("MEDIA_ROOT", str(_scratch / "media"))
 
 from portal.settings import *  # noqa: E402, F403
+from portal.settings import DATABASES  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-DATABASES["default"]["TEST"] = (
-    {"NAME": str(_scratch / "test.sqlite3")} if "sqlite3" in DATABASES["default"]["ENGINE"] else {}
-)
+STATIC_ROOT = _scratch / "static"
+STATIC_ROOT.mkdir()
+if "sqlite3" in DATABASES["default"]["ENGINE"]:
+    # A file, since a database in memory cannot be shared with the processes that tests start.
+    DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}
