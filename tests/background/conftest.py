@@ -41,8 +41,10 @@ def only_job(rows: None, monkeypatch: pytest.MonkeyPatch) -> Job:
 
 
 @pytest.fixture
-def broker() -> Iterator[Celery]:
+def broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[Celery]:
     """An app whose messages stay in memory, current for this thread."""
+    # Celery prefers this variable to the broker that an app is given.
+    monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
     before = current_app._get_current_object()
     app = Celery("messages", broker="memory://", set_as_current=False)
     app.conf.task_default_queue = "background-tests"
