@@ -142,6 +142,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
 FILE_UPLOAD_TEMP_DIR = None
 REPORT_MAX_MB = env.int("REPORT_MAX_MB", default=20)
+CAPTURE_MAX_MB = env.int("CAPTURE_MAX_MB", default=2048)
+SUBMISSION_MAX_MB = env.int("SUBMISSION_MAX_MB", default=8192)
+MIN_FREE_MB = env.int("MIN_FREE_MB", default=256)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 
