@@ -1,13 +1,9 @@
-"""People of the audit tests, and the permission to empty the table between transactional tests."""
+"""People of the audit tests."""
 
 from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-
-from tests.audit.flush import audit_can_be_flushed
-
-__all__ = ["audit_can_be_flushed"]
 
 
 @pytest.fixture

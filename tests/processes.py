@@ -1,0 +1,101 @@
+"""Processes that tests start: on free ports, in groups of their own, and gone when the test is over."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+ROOT = Path(__file__).parents[1]
+Found = TypeVar("Found")
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of the loopback address that nobody listens on at this moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def wait_for(condition: Callable[[], Found], *, what: str = "It", seconds: float = 60) -> Found:
+    """Return the first true answer of `condition`; raises AssertionError when there is none in time."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{what} did not happen in {seconds:.0f} s.")
+
+
+class Process:
+    """A process in a group of its own, whose output goes to a file that can be read at any time."""
+
+    def __init__(self, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env={"PYTHONUNBUFFERED": "1", "PATH": os.environ["PATH"], **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    @property
+    def output(self) -> str:
+        """Everything the process has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
+
+    def wait_for_line(self, text: str, *, seconds: float = 90) -> None:
+        """Wait until `text` was printed; raises AssertionError with the log when the process ends first."""
+
+        def is_there() -> bool:
+            if text in self.output:
+                return True
+            assert self.exit_code is None, (
+                f"Ended with {self.exit_code} before {text!r}:\n{self.output[-3000:]}"
+            )
+            return False
+
+        wait_for(is_there, what=f"{text!r} in the output", seconds=seconds)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process alone."""
+        self._process.send_signal(number)
+
+    def wait(self, *, seconds: float = 30) -> int:
+        """Wait for the end and return the exit code."""
+        return self._process.wait(timeout=seconds)
+
+    def kill(self) -> None:
+        """End the whole group at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait(timeout=10)
+
+    def stop(self, *, seconds: float = 20) -> None:
+        """Ask the process to end, and end its group if it does not."""
+        if self.exit_code is None:
+            self.send(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.wait(seconds=seconds)
+        self.kill()
