@@ -119,6 +119,10 @@ class Submission(LeasedRow, Demographics):
     polled_at = models.DateTimeField(null=True, blank=True)
     data_read_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
+    # Since when the Cloud has answered that there is nothing to fetch yet.
+    not_ready_since = models.DateTimeField(null=True, blank=True)
+    # An administrator let it through: it is fetched although no account holds its customer.
+    released_at = models.DateTimeField(null=True, blank=True)
     capture_count = models.PositiveIntegerField(default=0)
     stored_count = models.PositiveIntegerField(default=0)
     claimed_by = models.ForeignKey(
@@ -179,6 +183,11 @@ class Capture(LeasedRow):
     height = models.PositiveIntegerField(null=True)
     frame_count = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
+    codec = models.CharField(max_length=40, blank=True)
+    colour_model = models.CharField(max_length=40, blank=True)
+    # Width by height of one pixel, such as "4:3"; empty when it is square or unknown.
+    pixel_aspect = models.CharField(max_length=20, blank=True)
+    rotation = models.SmallIntegerField(default=0)
     thumbnail = models.CharField(max_length=200, blank=True)
     preview = models.CharField(max_length=200, blank=True)
     preview_failure = models.CharField(max_length=300, blank=True)
@@ -195,6 +204,28 @@ class Capture(LeasedRow):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class Walk(models.Model):
+    """One walk through the list of a service, as a record for administrators."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="walks")
+    started_at = models.DateTimeField()
+    is_full = models.BooleanField()
+    is_complete = models.BooleanField()
+    page_count = models.PositiveIntegerField()
+    seen_count = models.PositiveIntegerField()
+    new_count = models.PositiveIntegerField()
+    known_count = models.PositiveIntegerField()
+    error_count = models.PositiveIntegerField()
+    seconds = models.FloatField()
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"Walk {self.pk}"
 
 
 class Report(LeasedRow):

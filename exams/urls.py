@@ -1,5 +1,9 @@
 """Addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from exams import webhooks
+
+urlpatterns = [
+    path("webhooks/clarius/<slug:service>/<str:secret>/", webhooks.receive, name="webhook"),
+]

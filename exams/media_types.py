@@ -1,0 +1,44 @@
+"""What a file is, from its own bytes: names and headers that came with it are only claims."""
+
+import re
+from collections.abc import Callable
+
+JPEG, PNG, MP4, PDF = "image/jpeg", "image/png", "video/mp4", "application/pdf"
+MARKUP, UNKNOWN = "text/html", "application/octet-stream"
+# Shown inside a page; everything else leaves as an attachment.
+INLINE = frozenset({JPEG, PNG, MP4})
+HEAD_BYTES = 1024
+
+_MP4_BRANDS = re.compile(rb"isom|iso[2-9]|mp4[12]|avc1|M4V |dash|qt  |mmp4|MSNV")
+_MARKUP = re.compile(rb"\s*(<!doctype|<html|<head|<body|<script|<\?xml|<svg|<!--|<error)", re.IGNORECASE)
+_BOM = b"\xef\xbb\xbf"
+
+_SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
+    (JPEG, lambda head: head.startswith(b"\xff\xd8\xff")),
+    (PNG, lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
+    (MP4, lambda head: head[4:8] == b"ftyp" and bool(_MP4_BRANDS.search(head[8:64]))),
+    (PDF, lambda head: head.startswith(b"%PDF-")),
+    ("application/dicom", lambda head: head[128:132] == b"DICM"),
+    ("image/gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
+    ("image/webp", lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP"),
+    ("image/bmp", lambda head: head.startswith(b"BM") and head[6:10] == b"\0\0\0\0"),
+    ("image/tiff", lambda head: head.startswith((b"II*\0", b"MM\0*"))),
+    ("application/zip", lambda head: head.startswith(b"PK\x03\x04")),
+    (MARKUP, lambda head: bool(_MARKUP.match(head.removeprefix(_BOM)))),
+)
+
+
+def media_type_of(head: bytes) -> str:
+    """Return the media type of a file that begins with `head` (its first 1,024 bytes)."""
+    return next((name for name, matches in _SIGNS if matches(head)), UNKNOWN)
+
+
+def ends_properly(*, media_type: str, head: bytes, tail: bytes) -> bool:
+    """Tell whether a file whose length nobody vouched for ends as its format says it must."""
+    if media_type == JPEG:
+        return tail.rstrip(b"\0").endswith(b"\xff\xd9")
+    if media_type == PNG:
+        return tail.endswith(b"IEND\xaeB`\x82")
+    if media_type == PDF:
+        return b"%%EOF" in tail
+    return False

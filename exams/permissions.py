@@ -1,0 +1,75 @@
+"""Who sees what: pages, API and templates ask here and nowhere else. Roles add up."""
+
+from typing import Any
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import REVIEWERS
+from exams.models import Capture, Report, Submission
+from integrations.models import Link, ReviewerAccess
+
+VIEW_CONTENT = "exams.view_patient_content"
+
+
+def is_reviewer(user: Any) -> bool:
+    """Tell whether the account has the role of a reviewer, whatever services are granted to it."""
+    return bool(user.is_active and user.groups.filter(name=REVIEWERS).exists())
+
+
+def is_clinician(user: Any) -> bool:
+    """Tell whether the account holds a confirmed link now."""
+    return bool(user.is_active and user.pk and _customers(user))
+
+
+def sees_all_content(user: Any) -> bool:
+    """Tell whether the account is an administrator who was given patient content as well."""
+    return bool(user.is_active and user.is_staff and user.has_perm(VIEW_CONTENT))
+
+
+def can_review(user: Any, submission: Submission) -> bool:
+    """Tell whether the account may claim this submission and report on it."""
+    if not user.is_active or submission.service_id not in _services(user):
+        return False
+    return Submission.objects.visible().filter(pk=submission.pk).exists()
+
+
+def visible_submissions(user: Any) -> QuerySet[Submission]:
+    """Return the submissions whose pages the account may open."""
+    return Submission.objects.visible().filter(_reach(user, ""))
+
+
+def visible_captures(user: Any) -> QuerySet[Capture]:
+    """Return the captures of every submission that the account sees."""
+    return Capture.objects.filter(_is_shown() & _reach(user, "submission__"))
+
+
+def visible_reports(user: Any) -> QuerySet[Report]:
+    """Return the signed reports the account may read, and its own drafts."""
+    reports = Report.objects.filter(_is_shown() & _reach(user, "submission__"))
+    if not user.is_active:
+        return reports.none()
+    own = Q(author=user.pk, submission__service__in=_services(user))
+    return reports.filter(~Q(state=Report.State.DRAFT) | own)
+
+
+def _customers(user: Any) -> list[int]:
+    held = Link.objects.filter(user=user.pk, state=Link.State.CONFIRMED)
+    return list(held.values_list("customer_id", flat=True))
+
+
+def _services(user: Any) -> list[int]:
+    if not is_reviewer(user):
+        return []
+    return list(ReviewerAccess.objects.filter(user=user.pk).values_list("service_id", flat=True))
+
+
+def _reach(user: Any, prefix: str) -> Q:
+    if not user.is_active:
+        return Q(pk__in=[])
+    if sees_all_content(user):
+        return Q()
+    return Q(**{f"{prefix}customer__in": _customers(user)}) | Q(**{f"{prefix}service__in": _services(user)})
+
+
+def _is_shown() -> Q:
+    return Q(submission__in=Submission.objects.visible())

@@ -1,0 +1,127 @@
+"""Why a submission is kept without being fetched, and how a person lets it through or stops it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from audit.record import record
+from background.jobs import schedule
+from exams.models import Capture, Submission
+from exams.services.states import move_captures, move_submissions
+from integrations.clarius.egress import clean_url
+from integrations.clarius.errors import BlockedByPolicy
+from integrations.models import Link, Service
+
+BATCH = 500
+H = Submission.Hold
+# A foreign address is never called, and what the Cloud does not list cannot be fetched.
+RELEASABLE = (H.BEFORE_START, H.UNLINKED, H.STOPPED)
+
+
+def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_at: datetime | None) -> str:
+    """Return the reason to hold a submission that the Cloud lists, or an empty text."""
+    if not is_linked:
+        return H.UNLINKED
+    if not is_own_address(service=service, url=download_url):
+        return H.FOREIGN_URL
+    start = {Service.Take.NEW: service.created_at, Service.Take.SINCE: service.take_since}.get(
+        Service.Take(service.take)
+    )
+    if start is not None and submitted_at is not None and submitted_at < start:
+        return H.BEFORE_START
+    return ""
+
+
+def is_own_address(*, service: Service, url: str) -> bool:
+    """Tell whether a URL is at the service's own origin."""
+    try:
+        return clean_url(url).origin == clean_url(service.base_url).origin
+    except BlockedByPolicy:
+        return False
+
+
+def is_linked(*, submission: Submission) -> bool:
+    """Tell whether a portal account holds the submission's customer now."""
+    return Link.objects.filter(customer=submission.customer_id, state=Link.State.CONFIRMED).exists()
+
+
+def release_linked(*, service: Service) -> int:
+    """Let through what waited for its customer to be linked, and return how many changed their state."""
+    linked = Link.objects.filter(customer__service=service, state=Link.State.CONFIRMED)
+    waiting = Submission.objects.filter(service=service, state="held", hold_reason=H.UNLINKED)
+    count = 0
+    confirmed = waiting.filter(customer__in=linked.values("customer"))
+    for row in confirmed.only("pk", "download_url", "submitted_at").iterator(chunk_size=BATCH):
+        hold = hold_for(
+            service=service, is_linked=True, download_url=row.download_url, submitted_at=row.submitted_at
+        )
+        count += _settle(row.pk, hold)
+    # Hints whose customer nobody held when they came in may be asked about now.
+    hints = waiting.filter(customer=None, hint_digest__in=linked.values("customer__token_digest"))
+    for pk in list(hints.values_list("pk", flat=True)):
+        count += _settle(pk, H.UNCONFIRMED)
+    return count
+
+
+def _settle(pk: int, hold: str) -> int:
+    row = Submission.objects.filter(pk=pk, hold_reason=H.UNLINKED)
+    with transaction.atomic():
+        if hold:
+            moved = move_submissions(row, to="held", hold_reason=hold)
+        else:
+            moved = move_submissions(row, to="received")
+        if moved and hold in ("", H.UNCONFIRMED):
+            schedule(model=Submission, pk=pk)
+    return moved
+
+
+def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+    """Let held submissions through, newest first, and return how many; what cannot be fetched stays held."""
+    rows = queryset.filter(state="held", hold_reason__in=RELEASABLE, customer__isnull=False)
+    newest_first = list(rows.order_by("-submitted_at", "-id").values_list("pk", flat=True))
+    now = timezone.now()
+    count = 0
+    for place, pk in enumerate(newest_first):
+        # The dispatcher takes what has been due for longest.
+        due = now - timedelta(milliseconds=len(newest_first) - place)
+        with transaction.atomic():
+            row = Submission.objects.filter(pk=pk, hold_reason__in=RELEASABLE)
+            if not move_submissions(row, to="received", released_at=now, not_ready_since=None):
+                continue
+            schedule(model=Submission, pk=pk, at=due)
+            _record("submission.released", pk, user, address)
+        count += 1
+    return count
+
+
+def stop_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+    """Hold submissions until a person releases them, and return how many; a stopped one is shown to nobody."""
+    count = 0
+    for pk in list(queryset.exclude(hold_reason=H.STOPPED).values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = Submission.objects.filter(pk=pk)
+            count += move_submissions(row, to="held", hold_reason=H.STOPPED, not_before=None)
+            _record("submission.stopped", pk, user, address)
+    return count
+
+
+def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+    """Fetch failed submissions again, with fresh attempts, and return how many."""
+    count = 0
+    for pk in list(queryset.filter(state="failed").values_list("pk", flat=True)):
+        with transaction.atomic():
+            if not move_submissions(Submission.objects.filter(pk=pk), to="received", not_ready_since=None):
+                continue
+            move_captures(Capture.objects.filter(submission=pk), to="pending")
+            schedule(model=Submission, pk=pk)
+            _record("submission.retried", pk, user, address)
+        count += 1
+    return count
+
+
+def _record(action: str, pk: int, user: Any, address: str | None) -> None:
+    target = Submission.objects.only("uuid").get(pk=pk)
+    record(action=action, actor=user, target=target, address=address)

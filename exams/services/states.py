@@ -1,0 +1,67 @@
+"""Every change of a state goes through here; what is not allowed changes nothing."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from exams.models import Capture, Report, Submission
+
+S, C, R = Submission.State, Capture.State, Report.State
+
+# The states from which each state may be reached.
+SUBMISSION_FROM: dict[str, frozenset[str]] = {
+    S.RECEIVED: frozenset({S.HELD, S.FAILED}),
+    S.HELD: frozenset(S.values),
+    S.FETCHING: frozenset({S.RECEIVED, S.READY, S.FETCHING}),
+    S.READY: frozenset({S.FETCHING}),
+    S.FAILED: frozenset({S.RECEIVED, S.FETCHING}),
+}
+CAPTURE_FROM: dict[str, frozenset[str]] = {
+    C.PENDING: frozenset({C.FAILED}),
+    C.STORED: frozenset({C.PENDING}),
+    C.FAILED: frozenset({C.PENDING}),
+}
+REPORT_FROM: dict[str, frozenset[str]] = {
+    R.DRAFT: frozenset(),
+    R.SIGNED: frozenset({R.DRAFT, R.SENDING, R.FAILED, R.UNCERTAIN}),
+    R.SENDING: frozenset({R.SIGNED}),
+    R.DELIVERED: frozenset({R.SENDING, R.UNCERTAIN}),
+    R.FAILED: frozenset({R.SIGNED, R.SENDING}),
+    R.UNCERTAIN: frozenset({R.SENDING}),
+}
+
+
+class NotAllowed(Exception):
+    """The row is in a state from which it cannot go where it was to go."""
+
+
+def move_submissions(queryset: QuerySet[Any], *, to: str, hold_reason: str = "", **changes: Any) -> int:
+    """Move the submissions that may go to `to`, and return how many did."""
+    rows = queryset.filter(state__in=SUBMISSION_FROM[to])
+    cleared = {"failure_reason": "", "failure_detail": ""}
+    return rows.update(state=to, hold_reason=hold_reason, **(cleared | changes))
+
+
+def move_submission(*, pk: int, to: str, hold_reason: str = "", **changes: Any) -> None:
+    """Move one submission; raises NotAllowed."""
+    rows = Submission.objects.filter(pk=pk)
+    if not move_submissions(rows, to=to, hold_reason=hold_reason, **changes):
+        raise NotAllowed(f"Submission {pk} cannot become {to}.")
+
+
+def move_captures(queryset: QuerySet[Any], *, to: str, **changes: Any) -> int:
+    """Move the captures that may go to `to`, and return how many did."""
+    rows = queryset.filter(state__in=CAPTURE_FROM[to])
+    return rows.update(state=to, **({"failure_reason": "", "failure_detail": ""} | changes))
+
+
+def move_reports(queryset: QuerySet[Any], *, to: str, **changes: Any) -> int:
+    """Move the reports that may go to `to`, and return how many did."""
+    rows = queryset.filter(state__in=REPORT_FROM[to])
+    return rows.update(state=to, **({"failure_reason": "", "failure_detail": ""} | changes))
+
+
+def move_report(*, pk: int, to: str, **changes: Any) -> None:
+    """Move one report; raises NotAllowed."""
+    if not move_reports(Report.objects.filter(pk=pk), to=to, **changes):
+        raise NotAllowed(f"Report {pk} cannot become {to}.")
