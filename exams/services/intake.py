@@ -1,11 +1,13 @@
 """What arrives becomes a submission: a hint from the webhook, or rows that the Cloud itself lists."""
 
+from __future__ import annotations
+
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,9 +18,11 @@ from background.jobs import schedule
 from exams.models import Exam, Submission
 from exams.services.holds import hold_for
 from exams.services.states import move_submissions
-from integrations.clarius import Notification
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Link, Service
+
+if TYPE_CHECKING:
+    from integrations.clarius import Notification
 
 LONGEST_URL = 8192
 LONGEST_TOKEN = 500
