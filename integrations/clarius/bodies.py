@@ -1,0 +1,79 @@
+"""Read the body of an answer within a deadline, a minimum rate and a cap; a cut body never looks whole."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import requests
+import urllib3.exceptions
+
+from integrations.clarius.errors import ClariusError, TooLarge, Truncated, Unreachable
+from integrations.clarius.errors import Timeout as TooSlow
+
+STEP = 1 << 20
+# Below this average, after the time of grace, a server only keeps us busy. Bytes per second.
+MINIMUM_RATE = 1024
+GRACE_SECONDS = 30.0
+
+
+class Deadline:
+    """The moment by which a call must be over, whatever the other side does."""
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.started = clock()
+        self._until = self.started + seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, never negative."""
+        return max(0.0, self._until - self._clock())
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self._clock() - self.started
+
+    def check(self) -> None:
+        """Raise Timeout when the time is up."""
+        if not self.seconds_left:
+            raise TooSlow("The answer took too long.")
+
+
+def pieces(
+    response: requests.Response, *, deadline: Deadline, max_bytes: int, decode: bool
+) -> Iterator[bytes]:
+    """Yield the body as it arrives, at most 1 MiB a step.
+
+    Raises Timeout, TooLarge, Truncated and Unreachable.
+    """
+    size = 0
+    while True:
+        deadline.check()
+        piece = _read(response, decode=decode)
+        if not piece:
+            return
+        size += len(piece)
+        if size > max_bytes:
+            raise TooLarge("The answer is larger than the limit.")
+        if deadline.elapsed > GRACE_SECONDS and size / deadline.elapsed < MINIMUM_RATE:
+            raise TooSlow("The answer comes too slowly.")
+        yield piece
+
+
+def _read(response: requests.Response, *, decode: bool) -> bytes:
+    # read1 gives what has arrived; read would wait for a full step while a server drips.
+    try:
+        return bytes(response.raw.read1(STEP, decode_content=decode))
+    except urllib3.exceptions.HTTPError as error:
+        raise read_error(error) from None
+
+
+def read_error(error: Exception) -> ClariusError:
+    """Translate what urllib3 says of a body that did not end well."""
+    if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+        return TooSlow("The server stopped sending.")
+    if isinstance(error, urllib3.exceptions.DecodeError):
+        return Truncated("The answer could not be unpacked.", detail=type(error).__name__)
+    if isinstance(error, urllib3.exceptions.IncompleteRead | urllib3.exceptions.ProtocolError):
+        return Truncated("The connection broke before the answer was complete.", detail=type(error).__name__)
+    return Unreachable("The connection broke.", detail=type(error).__name__)

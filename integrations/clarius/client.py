@@ -1,0 +1,230 @@
+"""The seventeen calls of Clarius Cloud that a service makes (two of them are made to us), one method each."""
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+from urllib.parse import quote, urlencode
+
+from integrations.clarius import fields
+from integrations.clarius.egress import Origin, Resolver, system_resolver
+from integrations.clarius.errors import NotFound, ProtocolError
+from integrations.clarius.keys import Secret
+from integrations.clarius.pages import Page, walk
+from integrations.clarius.schemas import (
+    AnnotationGroup,
+    Application,
+    CreatedKey,
+    CustomizedApplication,
+    DownloadData,
+    Notification,
+    NotificationRecord,
+    RemoteKey,
+    RemoteSettings,
+)
+from integrations.clarius.transport import Transport
+from integrations.clarius.upload import upload
+
+
+class ClariusClient:
+    """Calls Clarius Cloud for one service; make one for each thread and close it.
+
+    Every method raises a subclass of ``errors.ClariusError``, whose ``retryable`` says whether trying again
+    can help and whose ``retry_after`` how long to wait. The key travels to ``base_url``'s origin only.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str | Secret,
+        allowed_networks: Iterable[str] = (),
+        resolver: Resolver = system_resolver,
+    ) -> None:
+        """Raises BlockedByPolicy for an address that may not be called, ValueError for an unusable key."""
+        key = api_key if isinstance(api_key, Secret) else Secret(api_key)
+        self._transport = Transport(
+            base_url=base_url, api_key=key, allowed_networks=allowed_networks, resolver=resolver
+        )
+
+    @property
+    def origin(self) -> Origin:
+        """The only origin that the key travels to."""
+        return self._transport.origin
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- Exams -------------------------------------------------------------------------------------------
+
+    def exam_pages(self, *, customer_id: str | None = None, limit: int = 100) -> Iterator[Page[Notification]]:
+        """Walk the accessible submissions, of one customer if given.
+
+        Raises ValueError for an empty customer, since the Cloud would answer with everybody's.
+        """
+        if customer_id is not None and not customer_id.strip():
+            raise ValueError("An empty customer_id would ask for the submissions of everybody.")
+        query = {"customer_id": customer_id} if customer_id is not None else {}
+        return self._pages("exams/accessible/", Notification.from_json, limit=limit, **query)
+
+    def download_data(self, *, download_url: str) -> DownloadData:
+        """Ask for a submission's data at the address the Cloud gave; raises ForeignOrigin for any other."""
+        answer = self._transport.call("GET", self._transport.own_url(download_url).text)
+        return DownloadData.from_json(answer.json(), raw=answer.text())
+
+    # --- Customers ---------------------------------------------------------------------------------------
+
+    def confirm_customer(self, *, token: str) -> None:
+        """Tell the Cloud that an account holds this token; harmless when repeated. Raises NotFound."""
+        # Not repeated inside the call although it could be: the row that asks is scheduled again anyway.
+        self._transport.call(
+            "POST", self._url("services/customer-confirmations/"), payload={"token": token}
+        )
+
+    def confirmed_token_pages(self, *, limit: int = 10_000) -> Iterator[Page[str]]:
+        """Walk the tokens of every confirmed customer."""
+        return self._pages("services/confirmed-tokens/", fields.token, limit=limit)
+
+    # --- Reports -----------------------------------------------------------------------------------------
+
+    def upload_report(
+        self,
+        *,
+        request_uuid: uuid.UUID,
+        name: str,
+        file: BinaryIO,
+        file_name: str,
+        content_type: str,
+        use_put: bool = False,
+        on_progress: Callable[[], None] | None = None,
+    ) -> None:
+        """Send one report, streamed and never repeated.
+
+        `use_put` speaks the edition of February 2023, which takes one unnamed file. UncertainOutcome means
+        that it may have arrived: a person has to look. Errors of `on_progress` pass through.
+        """
+        root = f"services/requests/{request_uuid}/"
+        upload(
+            self._transport,
+            method="PUT" if use_put else "POST",
+            url=self._url(root + ("report/" if use_put else "reports/")),
+            form={} if use_put else {"name": name},
+            file=file,
+            file_name=file_name,
+            content_type=content_type,
+            on_progress=on_progress,
+        )
+
+    # --- Settings and records ----------------------------------------------------------------------------
+
+    def get_settings(self) -> RemoteSettings:
+        """Read the service's settings; the call that shows whether a key works."""
+        return RemoteSettings.from_json(self._get("services/settings/"))
+
+    def update_settings(
+        self, *, notification_url: str | None = None, token_transfer_url: str | None = None
+    ) -> RemoteSettings:
+        """Change what is given and leave the rest; "" turns a setting off. Rejected names refused fields."""
+        wanted = {"notification_url": notification_url, "token_transfer_url": token_transfer_url}
+        payload = {name: value for name, value in wanted.items() if value is not None}
+        answer = self._transport.call("PATCH", self._url("services/settings/"), payload=payload)
+        try:
+            return RemoteSettings.from_json(answer.json())
+        except ProtocolError:
+            # What a PATCH answers with is not documented.
+            return self.get_settings()
+
+    def notification_record_pages(self, *, limit: int = 100) -> Iterator[Page[NotificationRecord]]:
+        """Walk the provider's log of calls to our webhook, which it keeps for 14 days."""
+        return self._pages("services/notifications/records/", NotificationRecord.from_json, limit=limit)
+
+    # --- API keys ----------------------------------------------------------------------------------------
+
+    def list_api_keys(self) -> tuple[RemoteKey, ...]:
+        """List the service's keys."""
+        return self._all("services/api-keys/", RemoteKey.from_json)
+
+    def create_api_key(self, *, name: str) -> CreatedKey:
+        """Create a key; its secret is in this answer only, so store it before anything else."""
+        answer = self._transport.call("POST", self._url("services/api-keys/"), payload={"name": name})
+        return CreatedKey.from_json(answer.json())
+
+    def revoke_api_key(self, *, prefix: str) -> None:
+        """Revoke another key than the one in use; one that is gone already counts as revoked."""
+        try:
+            self._transport.call("DELETE", self._url(f"services/api-keys/{_segment(prefix)}/"))
+        except NotFound:
+            return
+
+    # --- Applications ------------------------------------------------------------------------------------
+
+    def list_applications(self) -> tuple[Application, ...]:
+        """List the applications that Clarius Cloud has."""
+        return self._all("exams/applications/", Application.from_json)
+
+    def list_customized_applications(self) -> tuple[CustomizedApplication, ...]:
+        """List the applications that were customized for this service."""
+        return self._all("services/applications/", CustomizedApplication.from_json)
+
+    def get_customized_application(self, *, application: uuid.UUID) -> CustomizedApplication | None:
+        """Read one customization, or None where there is none."""
+        try:
+            return CustomizedApplication.from_json(self._get(f"services/applications/{application}/"))
+        except NotFound:
+            return None
+
+    def customize_application(
+        self, *, application: uuid.UUID, annotations: Sequence[AnnotationGroup]
+    ) -> CustomizedApplication:
+        """Replace an application's annotations."""
+        answer = self._transport.call(
+            "PUT",
+            self._url(f"services/applications/{application}/"),
+            payload={"annotations": [group.to_json() for group in annotations]},
+        )
+        return CustomizedApplication.from_json(answer.json())
+
+    def remove_customization(self, *, application: uuid.UUID) -> None:
+        """Go back to the provider's own annotations; harmless when there is no customization."""
+        try:
+            self._transport.call("DELETE", self._url(f"services/applications/{application}/"))
+        except NotFound:
+            return
+
+    # --- How ---------------------------------------------------------------------------------------------
+
+    def _url(self, path: str) -> str:
+        return self._transport.url(path)
+
+    def _get(self, path: str) -> Any:
+        return self._transport.call("GET", self._url(path)).json()
+
+    def _pages(
+        self, path: str, read: Callable[[Any], Any], *, limit: int, **query: str
+    ) -> Iterator[Page[Any]]:
+        return walk(self._transport, self._url(f"{path}?{urlencode({**query, 'limit': limit})}"), read)
+
+    def _all(self, path: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
+        """Read a list that the documents do not page, but a later edition may."""
+        items: list[Any] = []
+        for page in walk(self._transport, self._url(path), read):
+            if page.faulty:
+                raise page.faulty[0]
+            items += page.results
+        return tuple(items)
+
+
+def _segment(text: str) -> str:
+    """Quote one part of a path; raises ValueError when it would end it or leave it."""
+    if not text or text in {".", ".."}:
+        raise ValueError("A part of a path must not be empty.")
+    return quote(text, safe="")

@@ -1,0 +1,72 @@
+"""Read required fields of a JSON object; a missing or malformed one is named in a ProtocolError."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from integrations.clarius.errors import ProtocolError
+
+# Opaque to us; anything that fits into a header, a form and a URL.
+_TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+def as_object(value: Any, *, what: str) -> Mapping[str, Any]:
+    """Return a JSON object; raises ProtocolError."""
+    if not isinstance(value, dict):
+        raise ProtocolError(f"The Cloud's answer holds no {what}.")
+    return value
+
+
+def as_list(value: Any, *, what: str) -> list[Any]:
+    """Return a JSON array; raises ProtocolError."""
+    if not isinstance(value, list):
+        raise ProtocolError(f"The Cloud's answer holds no list of {what}.")
+    return value
+
+
+def text(source: Mapping[str, Any], name: str) -> str:
+    """Return a text field that could be stored and printed; raises ProtocolError."""
+    value = source.get(name)
+    if not isinstance(value, str):
+        raise missing(name)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise missing(name) from None
+    return value.replace("\x00", "")
+
+
+def token(value: Any, *, name: str = "token") -> str:
+    """Return a customer's token; raises ProtocolError."""
+    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+        raise missing(name)
+    return value
+
+
+def identifier(source: Mapping[str, Any], name: str) -> uuid.UUID:
+    """Return a UUID field; raises ProtocolError."""
+    try:
+        return uuid.UUID(text(source, name))
+    except ValueError:
+        raise missing(name) from None
+
+
+def moment(source: Mapping[str, Any], name: str) -> datetime:
+    """Return a time as an aware UTC datetime (RFC 3339, with or without a fraction); raises ProtocolError."""
+    try:
+        parsed = datetime.fromisoformat(text(source, name))
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise missing(name) from None
+
+
+def others(source: Mapping[str, Any], *known: str) -> Mapping[str, Any]:
+    """Return the fields that are not among the known ones."""
+    return {name: value for name, value in source.items() if name not in known}
+
+
+def missing(name: str) -> ProtocolError:
+    """Return the error that names a field."""
+    return ProtocolError(f'The Cloud\'s answer has no usable field "{name}".')

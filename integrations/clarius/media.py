@@ -1,0 +1,151 @@
+"""Fetch captures: without a key, cookies or a proxy, every hop checked, within a deadline and a cap."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+import requests
+
+from integrations.clarius import errors
+from integrations.clarius.bodies import Deadline, pieces
+from integrations.clarius.egress import Policy, Resolver, clean_url, system_resolver
+from integrations.clarius.masking import mask
+from integrations.clarius.pinning import PinnedAdapter, pinned_session
+from integrations.clarius.retries import retry_after
+from integrations.clarius.transport import CONNECT_SECONDS, READ_SECONDS, connection_error, user_agent
+
+MAX_REDIRECTS = 3
+# What storage servers answer when a signed link has expired, was replaced or was never right.
+DEAD_STATUSES = frozenset({400, 401, 403, 404, 410})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """How many bytes went into the sink, what the server called them, and whether it had said how many."""
+
+    size: int
+    content_type: str
+    is_length_verified: bool
+
+
+class MediaClient:
+    """Fetches media links; make one for each thread and close it."""
+
+    def __init__(
+        self,
+        *,
+        max_bytes: int,
+        total_seconds: float,
+        allowed_networks: Iterable[str] = (),
+        resolver: Resolver = system_resolver,
+    ) -> None:
+        """`max_bytes` and `total_seconds` bound one download."""
+        self._max_bytes = max_bytes
+        self._total_seconds = total_seconds
+        policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
+        self._session = pinned_session(adapter=PinnedAdapter(policy=policy))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def download(
+        self,
+        url: str,
+        *,
+        sink: Callable[[bytes], object],
+        on_progress: Callable[[], None] | None = None,
+    ) -> Downloaded:
+        """Pass the body to `sink` in steps of at most 1 MiB and return what is known of it.
+
+        `on_progress` is called before each step and may raise. Raises LinkDead when a new link is needed,
+        Truncated, TooLarge, Timeout, Throttled, ServerError, Unreachable, BlockedByPolicy, ProtocolError.
+        """
+        deadline = Deadline(self._total_seconds)
+        with self._open(url, deadline) as response:
+            if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+                raise errors.ProtocolError("The file came packed although it was asked for as it is.")
+            announced = _content_length(response)
+            if announced is not None and announced > self._max_bytes:
+                raise errors.TooLarge("The file is larger than the limit.")
+            size = 0
+            for piece in pieces(response, deadline=deadline, max_bytes=self._max_bytes, decode=False):
+                if on_progress is not None:
+                    on_progress()
+                sink(piece)
+                size += len(piece)
+            is_chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
+            if announced is not None and size != announced and not is_chunked:
+                raise errors.Truncated("The connection broke before the file was complete.")
+            return Downloaded(
+                size=size,
+                content_type=response.headers.get("Content-Type", "")[:200],
+                is_length_verified=announced is not None or is_chunked,
+            )
+
+    def _open(self, url: str, deadline: Deadline) -> requests.Response:
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self._get(url, deadline)
+            if response.status_code not in _REDIRECTS:
+                return self._checked(response)
+            target = response.headers.get("Location", "")
+            response.close()
+            url = _next_hop(url, target)
+        raise errors.ProtocolError("The file's address leads on and on.")
+
+    def _get(self, url: str, deadline: Deadline) -> requests.Response:
+        deadline.check()
+        try:
+            return self._session.request(
+                "GET",
+                clean_url(url).text,
+                headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent()},
+                timeout=(
+                    min(CONNECT_SECONDS, deadline.seconds_left),
+                    min(READ_SECONDS, deadline.seconds_left),
+                ),
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise connection_error(error) from None
+
+    def _checked(self, response: requests.Response) -> requests.Response:
+        status = response.status_code
+        if status == 200:
+            return response
+        wait = retry_after(response.headers)
+        detail = mask(f"status {status}")
+        response.close()
+        if status in DEAD_STATUSES:
+            raise errors.LinkDead("The link to the file no longer works.", status=status, detail=detail)
+        error = errors.from_status(status, detail=detail, retry_after=wait)
+        if status < 300:
+            raise errors.ProtocolError("The server did not send the whole file.", status=status)
+        raise error
+
+
+def _content_length(response: requests.Response) -> int | None:
+    value = response.headers.get("Content-Length", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def _next_hop(url: str, target: str) -> str:
+    """Return the address a redirect leads to; raises BlockedByPolicy when it leaves https."""
+    here = clean_url(url)
+    if target.startswith("/") and not target.startswith("//"):
+        target = f"{here.origin}{target}"
+    there = clean_url(target)
+    if here.origin.scheme == "https" and there.origin.scheme != "https":
+        raise errors.BlockedByPolicy("The file's address leads from https to http.")
+    return there.text

@@ -1,0 +1,41 @@
+"""Ask the portal's own public address, from outside as far as that is possible: no key, no redirect."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import requests
+
+from integrations.clarius.egress import Policy, Resolver, clean_url, system_resolver
+from integrations.clarius.pinning import PinnedAdapter, pinned_session
+from integrations.clarius.transport import CONNECT_SECONDS, connection_error, user_agent
+
+READ_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """The status that came back, and where a redirect would lead."""
+
+    status: int
+    location: str
+
+
+def probe_url(
+    url: str, *, allowed_networks: Iterable[str] = (), resolver: Resolver = system_resolver
+) -> ProbeResult:
+    """Call `url` once by GET and return the status; raises ClariusError when no answer came."""
+    policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
+    with pinned_session(adapter=PinnedAdapter(policy=policy)) as session:
+        try:
+            response = session.request(
+                "GET",
+                clean_url(url).text,
+                headers={"User-Agent": user_agent(), "Accept": "*/*"},
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise connection_error(error) from None
+        with response:
+            return ProbeResult(response.status_code, response.headers.get("Location", "")[:500])

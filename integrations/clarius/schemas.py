@@ -1,0 +1,243 @@
+"""What the Cloud answers, typed. Fields that the documents do not name are kept in `extra`."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Self
+
+from integrations.clarius import fields
+from integrations.clarius.keys import Secret
+
+Extra = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One submission, as the webhook and the poll name it; the token is left out of the repr."""
+
+    request_uuid: uuid.UUID
+    exam_uuid: uuid.UUID
+    customer_id: str = field(repr=False)
+    download_url: str = field(repr=False)
+    submitted_at: datetime
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError that names the field."""
+        source = fields.as_object(value, what="submission")
+        return cls(
+            request_uuid=fields.identifier(source, "request_uuid"),
+            exam_uuid=fields.identifier(source, "exam_uuid"),
+            customer_id=fields.token(source.get("customer_id"), name="customer_id"),
+            download_url=fields.text(source, "download_url"),
+            submitted_at=fields.moment(source, "submitted_at"),
+            extra=fields.others(
+                source, "request_uuid", "exam_uuid", "customer_id", "download_url", "submitted_at"
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class CaptureLink:
+    """Where a capture can be fetched; the link dies, so it is never stored."""
+
+    url: str = field(repr=False)
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError."""
+        source = fields.as_object(value, what="capture")
+        return cls(url=fields.text(source, "url"), extra=fields.others(source, "url"))
+
+
+@dataclass(frozen=True)
+class DownloadData:
+    """What the Cloud tells of one submission; `raw` is the answer as it came."""
+
+    request_uuid: uuid.UUID
+    patient: Mapping[str, Any] = field(repr=False)
+    captures: tuple[CaptureLink, ...]
+    extra: Extra = field(repr=False)
+    raw: str = field(repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any, *, raw: str) -> Self:
+        """Read one; the patient may be absent or null, the captures may not. Raises ProtocolError."""
+        source = fields.as_object(value, what="submission data")
+        patient = source.get("patient")
+        return cls(
+            request_uuid=fields.identifier(source, "request_uuid"),
+            patient=patient if isinstance(patient, dict) else {},
+            captures=tuple(
+                CaptureLink.from_json(each)
+                for each in fields.as_list(source.get("captures"), what="captures")
+            ),
+            extra=fields.others(source, "request_uuid", "patient", "captures"),
+            raw=raw,
+        )
+
+
+@dataclass(frozen=True)
+class RemoteSettings:
+    """The service's settings as the Cloud has them; "" means off."""
+
+    notification_url: str = field(repr=False)
+    token_transfer_url: str
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read them; null counts as off. Raises ProtocolError."""
+        source = fields.as_object(value, what="settings")
+        known = ("notification_url", "token_transfer_url")
+        for name in known:
+            if name not in source:
+                raise fields.missing(name)
+        filled = {name: source[name] if source[name] is not None else "" for name in known}
+        return cls(
+            notification_url=fields.text(filled, "notification_url"),
+            token_transfer_url=fields.text(filled, "token_transfer_url"),
+            extra=fields.others(source, *known),
+        )
+
+
+@dataclass(frozen=True)
+class NotificationRecord:
+    """The provider's own log of one call to a webhook."""
+
+    logged_at: datetime
+    sent_at: datetime
+    url: str = field(repr=False)
+    method: str
+    content: str = field(repr=False)
+    response: Any = field(repr=False)
+    error: str | None
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; a response has no documented shape and is kept as it is. Raises ProtocolError."""
+        source = fields.as_object(value, what="record")
+        event = fields.as_object(source.get("event"), what="event")
+        request = fields.as_object(event.get("request"), what="request")
+        error = event.get("error")
+        return cls(
+            logged_at=fields.moment(source, "logged_at"),
+            sent_at=fields.moment(event, "sent_at"),
+            url=fields.text(request, "url"),
+            method=fields.text(request, "method"),
+            content=fields.text(request, "content"),
+            response=event.get("response"),
+            error=None if error is None else str(error),
+            extra=fields.others(source, "logged_at", "event"),
+        )
+
+
+@dataclass(frozen=True)
+class RemoteKey:
+    """An API key as the Cloud lists it: never with its secret."""
+
+    prefix: str
+    name: str
+    created: datetime
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError."""
+        source = fields.as_object(value, what="API key")
+        return cls(
+            prefix=fields.text(source, "prefix"),
+            name=fields.text(source, "name"),
+            created=fields.moment(source, "created"),
+        )
+
+
+@dataclass(frozen=True)
+class CreatedKey(RemoteKey):
+    """A new API key; the Cloud shows the key this once."""
+
+    key: Secret
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError."""
+        source = fields.as_object(value, what="API key")
+        listed = RemoteKey.from_json(source)
+        return cls(
+            prefix=listed.prefix,
+            name=listed.name,
+            created=listed.created,
+            key=Secret(fields.text(source, "key")),
+        )
+
+
+@dataclass(frozen=True)
+class Application:
+    """An exam preset of the scanner app."""
+
+    uuid: uuid.UUID
+    name: str
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError."""
+        source = fields.as_object(value, what="application")
+        return cls(
+            uuid=fields.identifier(source, "uuid"),
+            name=fields.text(source, "name"),
+            extra=fields.others(source, "uuid", "name"),
+        )
+
+
+@dataclass(frozen=True)
+class AnnotationGroup:
+    """A titled list of labels; labels of linked groups are combined with one another."""
+
+    title: str
+    labels: tuple[str, ...]
+    linked: bool
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError."""
+        source = fields.as_object(value, what="annotation group")
+        labels = fields.as_list(source.get("labels"), what="labels")
+        if not isinstance(source.get("linked"), bool):
+            raise fields.missing("linked")
+        return cls(
+            title=fields.text(source, "title"),
+            labels=tuple(fields.text({"labels": each}, "labels") for each in labels),
+            linked=source["linked"],
+            extra=fields.others(source, "title", "labels", "linked"),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what a PUT sends, with every field that came along."""
+        return {**self.extra, "title": self.title, "labels": list(self.labels), "linked": self.linked}
+
+
+@dataclass(frozen=True)
+class CustomizedApplication:
+    """An application whose annotations were customized for the service's users."""
+
+    uuid: uuid.UUID
+    name: str
+    annotations: tuple[AnnotationGroup, ...]
+    extra: Extra = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_json(cls, value: Any) -> Self:
+        """Read one; raises ProtocolError."""
+        source = fields.as_object(value, what="application")
+        groups = fields.as_list(source.get("annotations"), what="annotations")
+        return cls(
+            uuid=fields.identifier(source, "uuid"),
+            name=fields.text(source, "name"),
+            annotations=tuple(AnnotationGroup.from_json(each) for each in groups),
+            extra=fields.others(source, "uuid", "name", "annotations"),
+        )

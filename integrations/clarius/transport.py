@@ -1,0 +1,188 @@
+"""The one door to the service's own origin: every verb passes here, and the key is added here alone."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import requests
+
+from integrations.clarius import errors
+from integrations.clarius.bodies import Deadline, pieces
+from integrations.clarius.egress import CleanUrl, Origin, Policy, Resolver, clean_url, system_resolver
+from integrations.clarius.keys import KEYWORD, Secret, is_header_safe
+from integrations.clarius.masking import mask
+from integrations.clarius.pinning import PinnedAdapter, never_connected, pinned_session
+from integrations.clarius.retries import IDEMPOTENT_METHODS, RETRIED_STATUSES, retry_after, wait_seconds
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+TOTAL_SECONDS = 60.0
+MAX_ANSWER_BYTES = 5 * 1024 * 1024
+
+
+def user_agent() -> str:
+    """Return the name and version that every call carries."""
+    try:
+        number = version("clarius-integrator-portal")
+    except PackageNotFoundError:
+        number = "dev"
+    return f"clarius-integrator-portal/{number}"
+
+
+class _KeyedAdapter(PinnedAdapter):
+    """Adds the API key, to the service's own origin and nowhere else."""
+
+    def __init__(self, *, policy: Policy, origin: Origin, key: Secret) -> None:
+        self._own_origin = origin
+        self._key = key
+        super().__init__(policy=policy)
+
+    def authorise(self, request: requests.PreparedRequest, origin: Origin) -> None:
+        if origin != self._own_origin:
+            raise errors.ForeignOrigin("The address is not at the service's own Cloud.")
+        request.headers["Authorization"] = f"{KEYWORD} {self._key.reveal()}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: status, headers and the body, at most 5 MiB."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def text(self) -> str:
+        """Return the body as UTF-8; raises ProtocolError."""
+        try:
+            return self.body.decode()
+        except UnicodeDecodeError:
+            raise errors.ProtocolError("The Cloud's answer is not readable text.") from None
+
+    def json(self) -> Any:
+        """Return the body as strict JSON; raises ProtocolError."""
+        try:
+            return json.loads(self.text(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            raise errors.ProtocolError(
+                "The Cloud's answer is not JSON.", status=self.status, detail=mask(self.text())
+            ) from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+class Transport:
+    """Calls of one service; one for each thread."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: Secret,
+        allowed_networks: Iterable[str] = (),
+        resolver: Resolver = system_resolver,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Raises BlockedByPolicy for an address that may not be called, ValueError for an unusable key."""
+        base = clean_url(base_url)
+        if base.query is not None:
+            raise errors.BlockedByPolicy("The address of the Cloud must not carry a query.")
+        if not is_header_safe(api_key.reveal()):
+            raise ValueError("The API key is empty or contains characters that a header cannot carry.")
+        self.origin = base.origin
+        self._root = f"{base.origin}{base.path.rstrip('/')}/api/public/v0/"
+        self._key = api_key
+        self._sleep = sleep
+        policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
+        self._session = pinned_session(adapter=_KeyedAdapter(policy=policy, origin=base.origin, key=api_key))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._session.close()
+
+    def url(self, path: str) -> str:
+        """Return the address of a documented path."""
+        return self._root + path
+
+    def own_url(self, url: str) -> CleanUrl:
+        """Clean a URL that the Cloud gave; raises BlockedByPolicy, or ForeignOrigin when it is elsewhere."""
+        clean = clean_url(url)
+        if clean.origin != self.origin:
+            raise errors.ForeignOrigin("The address is not at the service's own Cloud.")
+        return clean
+
+    def call(
+        self, method: str, url: str, *, payload: Any = None, total_seconds: float = TOTAL_SECONDS
+    ) -> Answer:
+        """Make one call, idempotent ones with at most two retries; raises ClariusError."""
+        deadline = Deadline(total_seconds)
+        headers = {"Content-Type": "application/json"} if payload is not None else {}
+        body = json.dumps(payload).encode() if payload is not None else None
+        retry = 0
+        while True:
+            try:
+                return self.send(method, url, body=body, headers=headers, deadline=deadline)
+            except errors.ClariusError as error:
+                pause = self._pause(method, error, retry)
+                if pause is None or pause >= deadline.seconds_left:
+                    raise
+            self._sleep(pause)
+            retry += 1
+
+    def _pause(self, method: str, error: errors.ClariusError, retry: int) -> float | None:
+        refused = isinstance(error, errors.Unreachable) and error.status is None
+        if method not in IDEMPOTENT_METHODS or not (refused or error.status in RETRIED_STATUSES):
+            return None
+        return wait_seconds(retry=retry, asked=error.retry_after)
+
+    def send(
+        self, method: str, url: str, *, body: Any, headers: Mapping[str, str], deadline: Deadline
+    ) -> Answer:
+        """Send once; raises ClariusError with the status and a masked detail."""
+        sent = {"Accept": "application/json", "User-Agent": user_agent(), **headers}
+        try:
+            response = self._session.request(
+                method,
+                clean_url(url).text,
+                data=body,
+                headers=sent,
+                timeout=(
+                    min(CONNECT_SECONDS, deadline.seconds_left),
+                    min(READ_SECONDS, deadline.seconds_left),
+                ),
+                allow_redirects=False,
+                stream=True,
+            )
+        except requests.RequestException as error:
+            raise connection_error(error) from None
+        with response:
+            parts = pieces(response, deadline=deadline, max_bytes=MAX_ANSWER_BYTES, decode=True)
+            if response.ok and not response.is_redirect and response.status_code < 300:
+                return Answer(response.status_code, response.headers, b"".join(parts))
+            raise self._refusal(response, parts)
+
+    def _refusal(self, response: requests.Response, parts: Iterable[bytes]) -> errors.ClariusError:
+        try:
+            text = b"".join(parts).decode(errors="replace")
+        except errors.ClariusError:
+            text = ""
+        detail = mask(text, secrets=(self._key.reveal(),))
+        return errors.from_status(
+            response.status_code, detail=detail, retry_after=retry_after(response.headers)
+        )
+
+
+def connection_error(error: requests.RequestException) -> errors.ClariusError:
+    """Translate what requests says of a call without an answer; its own text may carry the URL."""
+    kind = type(error).__name__
+    if never_connected(error):
+        return errors.Unreachable("The server does not take connections.", detail=kind)
+    if isinstance(error, requests.exceptions.SSLError):
+        return errors.ProtocolError("The server's certificate could not be verified.", detail=kind)
+    if isinstance(error, requests.Timeout):
+        return errors.Timeout("The server did not answer in time.", detail=kind)
+    return errors.Unreachable("The connection broke before an answer came.", detail=kind)

@@ -1,0 +1,74 @@
+"""Send a report, streamed, once. What got no definite answer after it began to travel is uncertain."""
+
+import time
+from collections.abc import Callable
+from typing import Any, BinaryIO
+
+from requests_toolbelt import MultipartEncoder
+
+from integrations.clarius import errors
+from integrations.clarius.bodies import Deadline
+from integrations.clarius.transport import Transport
+
+# For each MB, on top of the time that every call has.
+SECONDS_PER_MB = 10.0
+LEAST_SECONDS = 120.0
+
+
+class _Body:
+    """The encoded form; tells whoever watches that bytes move, and whether any did."""
+
+    def __init__(
+        self, encoder: MultipartEncoder, deadline: Deadline, on_progress: Callable[[], None] | None
+    ) -> None:
+        self._encoder = encoder
+        self._deadline = deadline
+        self._on_progress = on_progress
+        self.len: int = encoder.len
+        self.has_begun = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes; raises Timeout, and whatever the watcher raises."""
+        self._deadline.check()
+        if self._on_progress is not None:
+            self._on_progress()
+        self.has_begun = True
+        return bytes(self._encoder.read(size))
+
+
+def upload(
+    transport: Transport,
+    *,
+    method: str,
+    url: str,
+    form: dict[str, str],
+    file: BinaryIO,
+    file_name: str,
+    content_type: str,
+    on_progress: Callable[[], None] | None,
+) -> None:
+    """Send a multipart form with one file; raises ClariusError, UncertainOutcome among them."""
+    parts: dict[str, Any] = {**form, "file": (file_name, file, content_type)}
+    encoder = MultipartEncoder(fields=parts)
+    deadline = Deadline(max(LEAST_SECONDS, encoder.len / 1e6 * SECONDS_PER_MB), clock=time.monotonic)
+    body = _Body(encoder, deadline, on_progress)
+    try:
+        transport.send(
+            method, url, body=body, headers={"Content-Type": encoder.content_type}, deadline=deadline
+        )
+    except errors.ClariusError as error:
+        if body.has_begun and not _is_definite(error):
+            raise errors.UncertainOutcome(
+                "The report was sent, but the Cloud's answer did not arrive.",
+                status=error.status,
+                detail=f"{type(error).__name__} {error.detail}".strip(),
+            ) from None
+        raise
+
+
+def _is_definite(error: errors.ClariusError) -> bool:
+    """Tell whether the Cloud said that it did not take the report."""
+    if isinstance(error, errors.ServerError):
+        # 503 with Retry-After is what a server in maintenance says before it looks at a request.
+        return error.status == 503 and error.retry_after is not None
+    return error.status is not None and error.status >= 300
