@@ -1,11 +1,68 @@
-"""What every page knows."""
+"""What every page knows. The parts that ask the database are functions, so fragments do not pay for them."""
 
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+
+from exams.permissions import is_clinician, is_reviewer, sees_all_content
+from integrations.models import Service
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """One entry of the navigation."""
+
+    label: str
+    url: str
+    is_current: bool
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
-    """Return the notice that stands in the viewer."""
-    return {"intended_use_notice": settings.INTENDED_USE_NOTICE}
+    """Return the notice of the viewer, the navigation of this account and whether a sandbox is connected."""
+    return {
+        "intended_use_notice": settings.INTENDED_USE_NOTICE,
+        "is_demo": bool(settings.DEMO_FILE),
+        "has_sandbox_service": _has_sandbox_service,
+        "nav": partial(_nav, request),
+        "account_nav": partial(_account_nav, request),
+        "zone_name": timezone.get_current_timezone_name,
+    }
+
+
+def _has_sandbox_service() -> bool:
+    return Service.objects.filter(is_active=True, is_sandbox=True).exists()
+
+
+def _nav(request: HttpRequest) -> list[NavItem]:
+    user = request.user
+    shown = [("Home", "home", True)]
+    shown.append(("Worklist", "worklist", is_reviewer(user) or sees_all_content(user)))
+    shown.append(("My exams", "my", is_clinician(user)))
+    shown.append(("Administration", "admin:index", bool(getattr(user, "is_staff", False))))
+    return _items(request, [(label, name) for label, name, is_shown in shown if is_shown])
+
+
+def _account_nav(request: HttpRequest) -> list[NavItem]:
+    pages = [
+        ("Links and exams", "my"),
+        ("Preferences", "preferences"),
+        ("Change password", "account_change_password"),
+    ]
+    return _items(request, pages)
+
+
+def _items(request: HttpRequest, pages: list[tuple[str, str]]) -> list[NavItem]:
+    items = []
+    for label, name in pages:
+        try:
+            url = reverse(name)
+        except NoReverseMatch:
+            continue
+        is_current = request.path == url if name == "home" else request.path.startswith(url)
+        items.append(NavItem(label=label, url=url, is_current=is_current))
+    return items

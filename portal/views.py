@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template import loader
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -30,5 +31,5 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer when the portal itself failed."""
-    return render(request, "500.html", status=500)
+    """Answer when the portal itself failed; needs neither session nor database."""
+    return HttpResponse(loader.get_template("500.html").render(), status=500)
