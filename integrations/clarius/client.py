@@ -86,9 +86,7 @@ class ClariusClient:
     def confirm_customer(self, *, token: str) -> None:
         """Tell the Cloud that an account holds this token; harmless when repeated. Raises NotFound."""
         # Not repeated inside the call although it could be: the row that asks is scheduled again anyway.
-        self._transport.call(
-            "POST", self._url("services/customer-confirmations/"), payload={"token": token}
-        )
+        self._transport.call("POST", self._url("services/customer-confirmations/"), payload={"token": token})
 
     def confirmed_token_pages(self, *, limit: int = 10_000) -> Iterator[Page[str]]:
         """Walk the tokens of every confirmed customer."""

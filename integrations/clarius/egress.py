@@ -84,8 +84,12 @@ def clean_url(url: str) -> CleanUrl:
         raise BlockedByPolicy("The address is empty or too long.")
     if _FORBIDDEN.search(url) or "#" in url:
         raise BlockedByPolicy("The address contains characters that are not allowed there.")
-    if not re.match(r"https?://[^/?]", url, re.IGNORECASE):
+    start = re.match(r"https?://([^/?]+)", url, re.IGNORECASE)
+    if not start:
         raise BlockedByPolicy("The address does not start with https:// and a host.")
+    if not start[1].isascii() or "%" in start[1]:
+        # A parser would translate it, and another parser differently.
+        raise BlockedByPolicy("The address names a host with characters that are not allowed.")
     try:
         parts = parse_url(url)
         parts.url.encode("utf-8")

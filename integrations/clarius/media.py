@@ -85,12 +85,14 @@ class MediaClient:
                 sink(piece)
                 size += len(piece)
             is_chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
-            if announced is not None and size != announced and not is_chunked:
+            has_length = announced is not None or is_chunked
+            # An empty answer without a length is what a connection cut among its headers looks like.
+            if not has_length and not size:
                 raise errors.Truncated("The connection broke before the file was complete.")
             return Downloaded(
                 size=size,
                 content_type=response.headers.get("Content-Type", "")[:200],
-                is_length_verified=announced is not None or is_chunked,
+                is_length_verified=has_length,
             )
 
     def _open(self, url: str, deadline: Deadline) -> requests.Response:

@@ -210,9 +210,8 @@ def test_refused_fields_are_named_and_secrets_masked() -> None:
         said = {"notification_url": ["Enter a valid URL."], "echo": f"{KEY} {token} https://x.example/?a=1"}
         handler.reply(400, said)
 
-    with serving(refuse) as cloud, client_of(cloud) as client:
-        with pytest.raises(errors.Rejected) as caught:
-            client.update_settings(notification_url="nonsense")
+    with serving(refuse) as cloud, client_of(cloud) as client, pytest.raises(errors.Rejected) as caught:
+        client.update_settings(notification_url="nonsense")
     assert caught.value.fields == {"notification_url": ("Enter a valid URL.",)}
     everything = f"{caught.value!r} {caught.value} {caught.value.detail}"
     for secret in (KEY, token, "x.example"):
