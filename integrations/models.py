@@ -8,6 +8,7 @@ from django.db import models
 
 from background.models import LeasedRow
 from integrations.encryption import EncryptedTextField
+from integrations.querysets import CustomerQuerySet, LinkQuerySet, ServiceQuerySet
 
 
 def _webhook_secret() -> str:
@@ -45,6 +46,11 @@ class Service(LeasedRow):
     last_error = models.TextField(blank=True)
     last_error_at = models.DateTimeField(null=True, blank=True)
 
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("operate_service", "Can poll services, probe their keys and pause them")]
+
     def __str__(self) -> str:
         return self.name
 
@@ -57,6 +63,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100, blank=True)
     secret = EncryptedTextField(editable=False)
     is_in_use = models.BooleanField(default=False)
+    in_use_since = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -87,6 +94,8 @@ class Customer(models.Model):
     institution = models.CharField(max_length=200, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CustomerQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -121,7 +130,10 @@ class Link(LeasedRow):
     confirmed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
 
+    objects = LinkQuerySet.as_manager()
+
     class Meta:
+        permissions = [("operate_link", "Can check links again and suspend them")]
         constraints = [
             models.UniqueConstraint(
                 fields=["customer"],

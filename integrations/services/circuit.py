@@ -1,79 +1,113 @@
 """Is the key refused, or only this object: one decision for every call that meets a 401 or 403."""
 
 from datetime import timedelta
+from enum import StrEnum
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.services.alerts import alert_administrators
 from audit.record import record
-from background.mail import queue_mail
 from integrations.clarius import errors
+from integrations.encryption import CannotDecrypt
 from integrations.models import ApiKey, Service
-from integrations.services.clients import NoKey, client_with
+from integrations.services.clients import client_with
 
 PROBE_EVERY = timedelta(minutes=1)
+# A call that began with the former key may end with its refusal this much later.
+FRESHLY_SWITCHED = timedelta(minutes=2)
+SENTENCE = "Clarius Cloud refuses every stored API key. Calls wait until one works again."
+
+
+class Verdict(StrEnum):
+    """What the Cloud says of the stored keys."""
+
+    WORKS = "works"
+    SWITCHED = "switched"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 def is_open(*, service: Service) -> bool:
     """Tell whether calls of the service wait; once a minute the caller that asks probes the keys."""
-    row = Service.objects.only("circuit_opened_at", "circuit_probe_at").get(pk=service.pk)
+    row = Service.objects.only("pk", "circuit_opened_at").get(pk=service.pk)
     if row.circuit_opened_at is None:
         return False
     now = timezone.now()
     claimed = Service.objects.filter(pk=service.pk, circuit_probe_at__lte=now - PROBE_EVERY).update(
         circuit_probe_at=now
     )
-    return not (claimed and find_working_key(service=service))
+    return not (claimed and probe_keys(service=service) in (Verdict.WORKS, Verdict.SWITCHED))
 
 
 def key_is_refused(*, service: Service) -> bool:
-    """After a refusal, tell whether no stored key works; then the circuit is open."""
-    if find_working_key(service=service):
-        return False
-    _open(service=service)
-    return True
+    """After a 401 or 403, tell whether the key was at fault: then the call waits and its object is fine.
+
+    False means that the key in use works, so the refusal belongs to the object. When no key works the
+    circuit opens; when the Cloud cannot be asked nothing is known, and the call waits as well.
+    """
+    verdict = probe_keys(service=service)
+    if verdict == Verdict.REFUSED:
+        _open(service=service)
+    return verdict != Verdict.WORKS
 
 
-def find_working_key(*, service: Service) -> ApiKey | None:
+def probe_keys(*, service: Service) -> Verdict:
     """Try the key in use, then the others; switch to the first that works and close the circuit."""
-    keys = ApiKey.objects.filter(service=service, revoked_at=None).order_by("-is_in_use", "-created_at")
-    for key in keys:
+    # Secrets one by one: one that cannot be opened must not hide the others.
+    rows = ApiKey.objects.filter(service=service, revoked_at=None).defer("secret")
+    verdict = Verdict.REFUSED
+    for key in rows.order_by("-is_in_use", "-created_at", "-pk"):
         try:
-            client_with(service=service, secret=key.secret).get_settings()
-        except errors.KeyRefused:
+            with client_with(base_url=service.base_url, secret=key.secret) as client:
+                client.get_settings()
+        except (errors.KeyRefused, CannotDecrypt):
             continue
-        except (errors.ClariusError, NoKey):
-            # The Cloud is away: nothing was learnt about the key.
-            return key if service.circuit_opened_at is None else None
-        _use(service=service, key=key)
-        return key
-    return None
+        except errors.ClariusError:
+            verdict = Verdict.UNKNOWN
+            continue
+        return _use(service=service, key=key)
+    return verdict
 
 
-def _use(*, service: Service, key: ApiKey) -> None:
+def _use(*, service: Service, key: ApiKey) -> Verdict:
+    now = timezone.now()
     with transaction.atomic():
-        if not key.is_in_use:
-            ApiKey.objects.filter(service=service, is_in_use=True).update(is_in_use=False)
-            ApiKey.objects.filter(pk=key.pk).update(is_in_use=True)
-            record(action="api_key.switched", target=service, prefix=key.prefix)
-        Service.objects.filter(pk=service.pk).update(
-            circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None
+        # Two workers may come to this at once: the row of the service serialises them.
+        row = Service.objects.select_for_update().defer("webhook_secret").get(pk=service.pk)
+        if row.circuit_opened_at is not None:
+            Service.objects.filter(pk=service.pk).update(
+                circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None
+            )
+            record(action="service.circuit_closed", target=service)
+        current = ApiKey.objects.defer("secret").get(pk=key.pk)
+        if current.is_in_use:
+            is_fresh = current.in_use_since is not None and current.in_use_since > now - FRESHLY_SWITCHED
+            return Verdict.SWITCHED if is_fresh and _has_others(key=current) else Verdict.WORKS
+        ApiKey.objects.filter(service=service, is_in_use=True).update(is_in_use=False)
+        ApiKey.objects.filter(pk=key.pk).update(is_in_use=True, in_use_since=now)
+        record(action="api_key.switched", target=service, prefix=key.prefix)
+        alert_administrators(
+            subject=f"Another API key of {service.name} is in use now",
+            body=f"Clarius Cloud refused the key in use; the portal goes on with {key.prefix}….",
         )
+    return Verdict.SWITCHED
+
+
+def _has_others(*, key: ApiKey) -> bool:
+    return ApiKey.objects.filter(service_id=key.service_id).exclude(pk=key.pk).exists()
 
 
 def _open(*, service: Service) -> None:
     now = timezone.now()
-    sentence = "The Cloud refuses every stored API key. Calls wait until one works again."
-    opened = Service.objects.filter(pk=service.pk, circuit_opened_at=None).update(
-        circuit_opened_at=now, circuit_probe_at=now, last_error=sentence, last_error_at=now
-    )
-    if not opened:
-        return
-    record(action="service.circuit_opened", outcome="refused", target=service)
-    for address in settings.ALERT_EMAILS:
-        queue_mail(
-            recipient=address,
+    with transaction.atomic():
+        opened = Service.objects.filter(pk=service.pk, circuit_opened_at=None).update(
+            circuit_opened_at=now, circuit_probe_at=now, last_error=SENTENCE, last_error_at=now
+        )
+        if not opened:
+            return
+        record(action="service.circuit_opened", outcome="refused", target=service)
+        alert_administrators(
             subject=f"Clarius Cloud refuses the API key of {service.name}",
-            body=f"{sentence}\n\nNothing is lost meanwhile. Look at {settings.PUBLIC_URL}/admin/\n",
+            body=f"{SENTENCE}\nNothing is lost meanwhile.",
         )

@@ -1,10 +1,17 @@
 """The API client of a service, with the key in use read anew for each job."""
 
+from datetime import timedelta
+
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from integrations.clarius import ClariusClient, MediaClient
+from integrations.encryption import CannotDecrypt
 from integrations.models import ApiKey, Service
+
+# Noting every call would write more rows than the calls themselves.
+NOTE_USE_EVERY = timedelta(minutes=1)
 
 
 class NoKey(Exception):
@@ -12,21 +19,23 @@ class NoKey(Exception):
 
 
 def client_for(*, service: Service) -> ClariusClient:
-    """Return a client with the key in use; raises NoKey when there is none."""
-    key = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).first()
+    """Return a client with the key in use, to be closed; raises NoKey, or BlockedByPolicy."""
+    keys = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None)
+    try:
+        key = keys.first()
+    except CannotDecrypt:
+        raise NoKey(f"The API key of {service.slug} cannot be opened with FIELD_ENCRYPTION_KEYS.") from None
     if key is None:
         raise NoKey(f"The service {service.slug} has no API key in use.")
-    ApiKey.objects.filter(pk=key.pk).update(last_used_at=timezone.now())
-    return client_with(service=service, secret=key.secret)
+    now = timezone.now()
+    unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTE_USE_EVERY)
+    ApiKey.objects.filter(unnoted, pk=key.pk).update(last_used_at=now)
+    return client_with(base_url=service.base_url, secret=key.secret)
 
 
-def client_with(*, service: Service, secret: str) -> ClariusClient:
-    """Return a client with a key that may not be stored yet."""
-    return ClariusClient(
-        base_url=service.base_url,
-        api_key=secret,
-        allowed_networks=settings.EGRESS_ALLOWED_NETWORKS,
-    )
+def client_with(*, base_url: str, secret: str) -> ClariusClient:
+    """Return a client with a key that may not be stored yet; raises BlockedByPolicy for the address."""
+    return ClariusClient(base_url=base_url, api_key=secret, allowed_networks=settings.EGRESS_ALLOWED_NETWORKS)
 
 
 def media_client(*, max_bytes: int, total_seconds: float) -> MediaClient:

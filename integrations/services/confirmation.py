@@ -1,77 +1,134 @@
 """Tell the Cloud that an account holds a customer's token; retried until it answers."""
 
+import math
+from datetime import datetime, timedelta
+
 from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from background.backoff import next_attempt
-from background.leases import MAX_ATTEMPTS, Lease, LeaseLost, acquire, finish, holding, release
+from background.backoff import BASE, next_attempt
+from background.jobs import schedule
+from background.leases import (
+    MAX_ATTEMPTS,
+    DeadlineExceeded,
+    Lease,
+    LeaseLost,
+    acquire,
+    finish,
+    holding,
+    release,
+)
 from integrations.clarius import errors
-from integrations.models import Link
+from integrations.models import Link, Service
 from integrations.services import circuit
 from integrations.services.clients import NoKey, client_for
+from integrations.services.states import NotAllowed, move_link
 
 DEADLINE_SECONDS = 60
+PAUSED = timedelta(minutes=5)
+AWAY = "Clarius Cloud cannot be reached; the portal tries again by itself."
+UNKNOWN = "Clarius Cloud does not know this customer."
+NOT_ACCEPTED = "Clarius Cloud did not accept this customer."
 
 
 def confirm_link(*, pk: int) -> None:
-    """Confirm one pending link at the Cloud; does nothing when somebody else holds the lease."""
+    """Confirm one link at the Cloud; does nothing when it is not due or somebody else holds the lease."""
     lease = acquire(model=Link, pk=pk)
     if lease is None:
         return
-    link = Link.objects.select_related("customer__service").get(pk=pk)
     try:
         with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS):
-            _confirm(link=link, lease=lease)
-    except LeaseLost:
+            _confirm(lease=lease)
+    except (LeaseLost, DeadlineExceeded):
         return
 
 
-def _confirm(*, link: Link, lease: Lease) -> None:
+def _confirm(*, lease: Lease) -> None:
+    link = Link.objects.select_related("customer__service").get(pk=lease.pk)
     service = link.customer.service
-    now = timezone.now()
-    if link.state != Link.State.PENDING:
+    if link.state not in Link.ACTIVE:
+        finish(lease=lease)
+    elif lease.attempt > MAX_ATTEMPTS:
+        _end(link=link, lease=lease, reason=NOT_ACCEPTED)
+    elif not service.is_active:
+        release(lease=lease, not_before=timezone.now() + PAUSED, count_attempt=False)
+    elif circuit.is_open(service=service):
+        _wait(lease=lease, until=timezone.now() + circuit.PROBE_EVERY, detail="key refused")
+    else:
+        _ask(link=link, lease=lease)
+
+
+def _ask(*, link: Link, lease: Lease) -> None:
+    service = link.customer.service
+    try:
+        with client_for(service=service) as client:
+            client.confirm_customer(token=link.customer.token)
+    except errors.NotFound:
+        _end(link=link, lease=lease, reason=UNKNOWN)
+    except errors.KeyRefused as error:
+        if circuit.key_is_refused(service=service):
+            _wait(lease=lease, until=timezone.now() + circuit.PROBE_EVERY, detail="key refused")
+        else:
+            _count(link=link, lease=lease, error=error)
+    except NoKey:
+        _wait(lease=lease, until=timezone.now() + circuit.PROBE_EVERY, detail="no usable key")
+    except errors.ClariusError as error:
+        if error.retryable:
+            _wait(lease=lease, until=_next_try(link=link, error=error), detail=_describe(error))
+        else:
+            _count(link=link, lease=lease, error=error)
+    else:
+        _succeed(link=link, lease=lease)
+
+
+def _succeed(*, link: Link, lease: Lease) -> None:
+    if link.state == Link.State.CONFIRMED:
         finish(lease=lease)
         return
-    if circuit.is_open(service=service):
-        release(lease=lease, not_before=now + circuit.PROBE_EVERY, count_attempt=False)
-        return
     try:
-        client_for(service=service).confirm_customer(token=link.customer.token)
-    except errors.NotFound:
-        _reject(link=link, lease=lease, reason="Clarius Cloud does not know this customer.")
-    except errors.KeyRefused:
-        circuit.key_is_refused(service=service)
-        release(lease=lease, not_before=timezone.now() + circuit.PROBE_EVERY, count_attempt=False)
-    except (errors.ClariusError, NoKey) as error:
-        _retry_or_reject(link=link, lease=lease, error=error)
-    else:
         with transaction.atomic():
-            finish(lease=lease, state=Link.State.CONFIRMED, confirmed_at=timezone.now(), reason="", detail="")
+            move_link(pk=link.pk, to=Link.State.CONFIRMED, lease=lease, reason="", detail="")
             record(action="link.confirmed", target=link)
             # The exams that waited for somebody to hold this customer are found by the next poll.
-            type(service).objects.filter(pk=service.pk).update(
-                not_before=timezone.now(), full_poll_due_at=timezone.now()
-            )
+            service_pk = link.customer.service_id
+            Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
+            schedule(model=Service, pk=service_pk)
+    except NotAllowed:
+        # Unlinked while the Cloud was asked: that stands.
+        finish(lease=lease)
 
 
-def _retry_or_reject(*, link: Link, lease: Lease, error: Exception) -> None:
-    is_retryable = getattr(error, "retryable", True)
-    if lease.attempt >= MAX_ATTEMPTS and not is_retryable:
-        _reject(link=link, lease=lease, reason="Clarius Cloud did not accept this customer.")
+def _end(*, link: Link, lease: Lease, reason: str) -> None:
+    to = Link.State.GONE if link.state == Link.State.CONFIRMED else Link.State.REJECTED
+    try:
+        with transaction.atomic():
+            move_link(pk=link.pk, to=to, lease=lease, reason=reason, detail="")
+            record(action=f"link.{to}", outcome="not_found", target=link)
+    except NotAllowed:
+        finish(lease=lease)
+
+
+def _wait(*, lease: Lease, until: datetime, detail: str) -> None:
+    # The Cloud said nothing about this customer, so the attempt does not count.
+    release(lease=lease, not_before=until, count_attempt=False, reason=AWAY, detail=detail)
+
+
+def _count(*, link: Link, lease: Lease, error: errors.ClariusError) -> None:
+    if lease.attempt >= MAX_ATTEMPTS:
+        _end(link=link, lease=lease, reason=NOT_ACCEPTED)
         return
-    release(
-        lease=lease,
-        not_before=next_attempt(
-            now=timezone.now(), attempt=lease.attempt, retry_after=getattr(error, "retry_after", None)
-        ),
-        count_attempt=not is_retryable,
-        reason="Clarius Cloud cannot be reached; the portal tries again by itself.",
-        detail=type(error).__name__,
-    )
+    until = next_attempt(now=timezone.now(), attempt=lease.attempt, retry_after=error.retry_after)
+    release(lease=lease, not_before=until, reason=NOT_ACCEPTED, detail=_describe(error))
 
 
-def _reject(*, link: Link, lease: Lease, reason: str) -> None:
-    with transaction.atomic():
-        finish(lease=lease, state=Link.State.REJECTED, reason=reason, ended_at=timezone.now())
-        record(action="link.rejected", outcome="not_found", target=link)
+def _next_try(*, link: Link, error: errors.ClariusError) -> datetime:
+    """Back off by the link's age, since attempts that do not count cannot be counted."""
+    now = timezone.now()
+    age = max((now - link.created_at) / BASE, 1.0)
+    return next_attempt(now=now, attempt=1 + int(math.log2(age)), retry_after=error.retry_after)
+
+
+def _describe(error: errors.ClariusError) -> str:
+    status = f" {error.status}" if error.status else ""
+    return f"{type(error).__name__}{status}: {error.message}"

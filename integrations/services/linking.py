@@ -5,103 +5,150 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.db.models import QuerySet
 
 from accounts.models import User
+from accounts.services.alerts import alert_administrators
 from audit.record import record
+from background.due import from_now
 from background.jobs import schedule
 from background.mail import queue_mail
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Link, Service
+from integrations.services.states import NotAllowed, move_link
 
 
 class Outcome(StrEnum):
     """What became of a wish to link."""
 
-    LINKED = "linked"
     CONFIRMING = "confirming"
     ALREADY_YOURS = "already_yours"
     REFUSED = "refused"
 
 
+class Ending(StrEnum):
+    """Why a link was ended here."""
+
+    BY_OWNER = "Unlinked by its owner."
+    DISPUTED = "Reported by the account's owner as not made by them."
+    SUSPENDED = "Suspended by an administrator."
+
+
+_ACTIONS = {
+    Ending.BY_OWNER: "link.ended",
+    Ending.DISPUTED: "link.disputed",
+    Ending.SUSPENDED: "link.suspended",
+}
+
+
 @dataclass(frozen=True)
 class Linking:
-    """The outcome, and the link where there is one."""
+    """The outcome, and the link where the account may see it."""
 
     outcome: Outcome
     link: Link | None = None
 
 
+def customers_of(user: User) -> QuerySet[Customer]:
+    """Return the customers to which the account holds a confirmed link now."""
+    return Customer.objects.held_by(user)
+
+
+def find_link(*, service: Service, token: str, user: User) -> Link | None:
+    """Return the account's own active link to this token, or None; tells nothing of other accounts."""
+    customers = Customer.objects.filter(service=service, token_digest=lookup_digest(token))
+    return Link.objects.active().with_customer().filter(user=user, customer__in=customers).first()
+
+
 def link_customer(
     *, service: Service, token: str, user: User, label: str = "", institution: str = "", address: str | None
 ) -> Linking:
-    """Let `user` hold `token`, pending until the Cloud confirms; a token that another account holds is refused."""
-    digest = lookup_digest(token)
-    try:
-        with transaction.atomic():
-            customer, _ = Customer.objects.get_or_create(
-                service=service, token_digest=digest, defaults={"token": token}
+    """Let `user` hold `token`, pending until the Cloud confirms; refused when another account holds it."""
+    customer = _customer(service=service, token=token)
+    held = Link.objects.active().filter(customer=customer).first()
+    if held is None:
+        try:
+            link = _make_link(
+                customer=customer, user=user, label=label, institution=institution, address=address
             )
-            held = Link.objects.filter(customer=customer, state__in=Link.ACTIVE).first()
-            if held is not None:
-                return _answer_held(held=held, user=user, address=address)
-            Customer.objects.filter(pk=customer.pk).update(
-                label=label or customer.label, institution=institution or customer.institution
-            )
-            link = Link.objects.create(customer=customer, user=user, not_before=timezone.now())
-            record(action="link.created", actor=user, target=link, address=address)
-            _announce(link=link, service=service)
-    except IntegrityError:
-        # Somebody else took the token between the look and the insert.
-        held = Link.objects.get(
-            customer__token_digest=digest, customer__service=service, state__in=Link.ACTIVE
-        )
-        return _answer_held(held=held, user=user, address=address)
-    return Linking(Outcome.CONFIRMING, link)
-
-
-def _answer_held(*, held: Link, user: User, address: str | None) -> Linking:
+            return Linking(Outcome.CONFIRMING, link)
+        except IntegrityError:
+            # Somebody took the token between the look and the insert; any other violation is raised again.
+            held = Link.objects.active().filter(customer=customer).first()
+            if held is None:
+                raise
     if held.user_id == user.pk:
         return Linking(Outcome.ALREADY_YOURS, held)
-    record(action="link.refused", outcome="refused", actor=user, target=held.customer, address=address)
+    _refuse(customer=customer, user=user, address=address)
     return Linking(Outcome.REFUSED)
+
+
+def _customer(*, service: Service, token: str) -> Customer:
+    customer, _ = Customer.objects.get_or_create(
+        service=service, token_digest=lookup_digest(token), defaults={"token": token}
+    )
+    return customer
+
+
+def _make_link(*, customer: Customer, user: User, label: str, institution: str, address: str | None) -> Link:
+    with transaction.atomic():
+        link = Link.objects.create(customer=customer, user=user, not_before=from_now())
+        was_theirs = Link.objects.filter(customer=customer, user=user).exclude(pk=link.pk).exists()
+        # What another account once wrote there is not shown to this one.
+        kept = customer if was_theirs else Customer()
+        Customer.objects.filter(pk=customer.pk).update(
+            label=label or kept.label, institution=institution or kept.institution
+        )
+        record(action="link.created", actor=user, target=link, address=address)
+        _announce(link=link, service=customer.service)
+    return link
+
+
+def _refuse(*, customer: Customer, user: User, address: str | None) -> None:
+    with transaction.atomic():
+        record(action="link.refused", outcome="refused", actor=user, target=customer, address=address)
+        alert_administrators(
+            subject="A customer that an account holds was claimed by another account",
+            body=(
+                f"Customer {customer.uuid} of {customer.service.name} stays with the account that holds it; "
+                "the other was refused and told nothing.\nThe audit log has the entry link.refused."
+            ),
+        )
 
 
 def _announce(*, link: Link, service: Service) -> None:
     queue_mail(
         recipient=link.user.email,
-        subject=f"Your account was linked to {service.name}",
+        subject=f"Your account was connected to {service.name}",
         body=(
-            f"Your portal account is now linked to a Clarius Cloud account for {service.name}.\n"
+            f"Your portal account is being connected to a Clarius Cloud account for {service.name}.\n"
             "Exams that are submitted there will be shown to you here.\n\n"
-            "This was not me: open the page below and confirm; the link is suspended at once\n"
+            "This was not me: open the page below and confirm. The link is suspended at once\n"
             f"and the administrators are told.\n\n{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
         ),
     )
 
 
-def unlink(*, link: Link, user: User, address: str | None, is_dispute: bool = False) -> None:
-    """End the link here; the Cloud has no such call. A dispute also tells the administrators."""
-    reason = "Reported as not made by the account's owner." if is_dispute else "Unlinked by its owner."
-    now = timezone.now()
-    with transaction.atomic():
-        ended = Link.objects.filter(pk=link.pk, state__in=Link.ACTIVE).update(
-            state=Link.State.UNLINKED, reason=reason, ended_at=now, not_before=None
-        )
-        if not ended:
-            return
-        record(
-            action="link.disputed" if is_dispute else "link.ended", actor=user, target=link, address=address
-        )
-        if is_dispute:
-            for recipient in settings.ALERT_EMAILS:
-                queue_mail(
-                    recipient=recipient,
-                    subject="A link was reported as not made by its owner",
-                    body=f"Link {link.uuid} is suspended. See {settings.PUBLIC_URL}/admin/\n",
+def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Ending.BY_OWNER) -> bool:
+    """End the link here, the Cloud has no such call; False when it had ended before."""
+    try:
+        with transaction.atomic():
+            move_link(pk=link.pk, to=Link.State.UNLINKED, reason=ending.value)
+            record(action=_ACTIONS[ending], actor=user, target=link, address=address)
+            if ending == Ending.DISPUTED:
+                alert_administrators(
+                    subject="A link was reported as not made by its account",
+                    body=f"Link {link.uuid} is suspended and shows nothing any more.",
                 )
+    except NotAllowed:
+        return False
+    return True
 
 
-def check_again(*, link: Link) -> None:
-    """Ask the Cloud now about a pending link."""
-    schedule(model=Link, pk=link.pk)
+def check_again(*, link: Link, user: User, address: str | None) -> bool:
+    """Ask the Cloud about the link now; False when it has ended."""
+    with transaction.atomic():
+        if not schedule(queryset=Link.objects.active().filter(pk=link.pk)):
+            return False
+        record(action="link.checked", actor=user, target=link, address=address)
+    return True

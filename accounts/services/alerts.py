@@ -1,0 +1,18 @@
+"""Tell the administrators: what needs a person and is no fault of the reader's."""
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User
+from background.mail import queue_mail
+
+
+def alert_administrators(*, subject: str, body: str) -> int:
+    """Queue a mail to each of `ALERT_EMAILS`, else to every active administrator; return how many."""
+    recipients = list(settings.ALERT_EMAILS) or list(
+        User.objects.filter(is_staff=True, is_active=True).order_by("pk").values_list("email", flat=True)
+    )
+    with transaction.atomic():
+        for recipient in recipients:
+            queue_mail(recipient=recipient, subject=subject, body=f"{body}\n\n{settings.PUBLIC_URL}/admin/\n")
+    return len(recipients)

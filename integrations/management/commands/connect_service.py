@@ -1,0 +1,125 @@
+"""Connect a service of Clarius Cloud to this portal."""
+
+import getpass
+import json
+import os
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.dateparse import parse_date, parse_datetime
+
+from integrations.services.setup import CannotConnect, Mode, ServiceSetup, connect
+
+
+class Command(BaseCommand):
+    """Prove key and host, store them, and tell the Cloud where to send what."""
+
+    help = (
+        "Connect a service. The API key is read from CLARIUS_API_KEY or from standard input. "
+        "Run it again to resume, to register later or to give another key."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("slug", help="short name of the service, part of its addresses")
+        parser.add_argument("--name", default="", help="name that people read")
+        parser.add_argument("--base-url", default="https://cloud.clarius.com")
+        group = parser.add_mutually_exclusive_group()
+        group.add_argument("--register", action="store_true", help="tell the Cloud our two addresses")
+        group.add_argument("--poll-only", action="store_true", help="no public https address: only ask")
+        parser.add_argument(
+            "--take",
+            nargs="+",
+            metavar=("all|new|since", "DATE"),
+            help="exams from before: all, since DATE (2026-01-31), or new ones only (the default)",
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Connect; a problem is one sentence on standard error and exit code 1."""
+        take, since = _take(options["take"])
+        try:
+            setup = connect(
+                slug=options["slug"],
+                name=options["name"],
+                base_url=options["base_url"],
+                key=_read_key(),
+                mode=_mode(options),
+                take=take,
+                since=since,
+            )
+        except CannotConnect as error:
+            raise CommandError(str(error)) from None
+        self._print(setup, as_json=options["json"])
+        if setup.registration.problem:
+            raise CommandError(f"Not registered: {setup.registration.problem}")
+
+    def _print(self, setup: ServiceSetup, *, as_json: bool) -> None:
+        service = setup.service
+        told = {
+            "service": service.slug,
+            "name": service.name,
+            "base_url": service.base_url,
+            "is_registered": service.is_registered,
+            "is_poll_only": service.is_poll_only,
+            "is_sandbox": service.is_sandbox,
+            "has_replaced_addresses": setup.registration.has_replaced,
+            "problem": setup.registration.problem,
+            "webhook_url": setup.webhook_url,
+            "connect_url": setup.connect_url,
+        }
+        if as_json:
+            self.stdout.write(json.dumps(told))
+            return
+        self.stdout.write(f"{service.name} is connected to {service.base_url}.")
+        if setup.registration.has_replaced:
+            self.stdout.write("Other addresses stood at Clarius Cloud before; they were replaced.")
+        self.stdout.write(f"Notification URL (secret): {setup.webhook_url}")
+        self.stdout.write(f"Token transfer URL:        {setup.connect_url}")
+        self.stdout.write(f"Registered at the Cloud:   {'yes' if service.is_registered else 'no'}")
+
+
+def _mode(options: dict[str, Any]) -> Mode:
+    if options["register"]:
+        return Mode.REGISTER
+    return Mode.POLL_ONLY if options["poll_only"] else Mode.STORE
+
+
+def _take(words: list[str] | None) -> tuple[str | None, datetime | None]:
+    """Read `all`, `new`, `since DATE`, `since=DATE` or `since:DATE`; raises CommandError."""
+    if not words:
+        return None, None
+    parts = " ".join(words).replace("=", " ").replace(":", " ", 1).split()
+    if parts in (["all"], ["new"]):
+        return parts[0], None
+    if len(parts) != 2 or parts[0] != "since":
+        raise CommandError("--take is all, new, or since and a date such as 2026-01-31.")
+    moment = _moment(parts[1])
+    if moment is None:
+        raise CommandError("--take since needs a date such as 2026-01-31.")
+    return "since", moment
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text)
+        day = parse_date(text) if moment is None else None
+    except ValueError:
+        return None
+    if day is not None:
+        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    if moment is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment
+
+
+def _read_key() -> str:
+    """Return the API key; it is never read from the command line, which every process can see."""
+    given = os.environ.get("CLARIUS_API_KEY", "")
+    if given:
+        return given.strip()
+    if sys.stdin.isatty():
+        return getpass.getpass("API key: ").strip()
+    return sys.stdin.readline().strip()

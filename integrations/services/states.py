@@ -1,0 +1,42 @@
+"""The states of a link: the one place that changes them, which refuses what is not allowed."""
+
+from typing import Any
+
+from django.utils import timezone
+
+from background.leases import Lease, finish
+from integrations.models import Link
+
+State = Link.State
+ALLOWED: dict[str, frozenset[str]] = {
+    State.PENDING: frozenset({State.CONFIRMED, State.REJECTED, State.UNLINKED}),
+    State.CONFIRMED: frozenset({State.GONE, State.UNLINKED}),
+    # A link that ended stays ended: connecting again makes another one.
+    State.REJECTED: frozenset(),
+    State.GONE: frozenset(),
+    State.UNLINKED: frozenset(),
+}
+
+
+class NotAllowed(Exception):
+    """The link is in a state from which this does not follow."""
+
+
+def move_link(*, pk: int, to: str, lease: Lease | None = None, **changes: Any) -> Link:
+    """Move a link to another state, under `lease` when a worker does it; call it in a transaction.
+
+    Raises NotAllowed when the link's state does not allow it, LeaseLost when the lease is another's.
+    """
+    link = Link.objects.select_for_update().get(pk=pk)
+    if to not in ALLOWED[link.state]:
+        raise NotAllowed(f"A link that is {link.state} does not become {to}.")
+    values = {"state": to} | changes
+    if to == State.CONFIRMED:
+        values["confirmed_at"] = timezone.now()
+    else:
+        values["ended_at"] = timezone.now()
+    if lease is not None:
+        finish(lease=lease, **values)
+    else:
+        Link.objects.filter(pk=pk).update(**values, not_before=None, nudged_until=None)
+    return link
