@@ -90,7 +90,7 @@ def _check_wishes(*, slug: str, base_url: str, mode: Mode, take: str | None, sin
         raise CannotConnect(f"The base URL cannot be used: {error.message}") from None
     if mode == Mode.REGISTER and not is_public_https() and not is_loopback(url=origin):
         raise CannotConnect(
-            "PUBLIC_URL must begin with https:// before Clarius Cloud can be told; without one use --poll-only."
+            "PUBLIC_URL must begin with https:// before Clarius Cloud is told; without it use --poll-only."
         )
     return origin
 
