@@ -84,12 +84,7 @@ def clean_url(url: str) -> CleanUrl:
         raise BlockedByPolicy("The address is empty or too long.")
     if _FORBIDDEN.search(url) or "#" in url:
         raise BlockedByPolicy("The address contains characters that are not allowed there.")
-    start = re.match(r"https?://([^/?]+)", url, re.IGNORECASE)
-    if not start:
-        raise BlockedByPolicy("The address does not start with https:// and a host.")
-    if not start[1].isascii() or "%" in start[1]:
-        # A parser would translate it, and another parser differently.
-        raise BlockedByPolicy("The address names a host with characters that are not allowed.")
+    _check_start(url)
     try:
         parts = parse_url(url)
         parts.url.encode("utf-8")
@@ -104,6 +99,15 @@ def clean_url(url: str) -> CleanUrl:
         raise BlockedByPolicy("The address names an impossible port.")
     origin = Origin(scheme=parts.scheme, host=_checked_host(parts.host), port=port)
     return CleanUrl(origin=origin, path=parts.path or "/", query=parts.query)
+
+
+def _check_start(url: str) -> None:
+    start = re.match(r"https?://([^/?]+)", url, re.IGNORECASE)
+    if not start:
+        raise BlockedByPolicy("The address does not start with https:// and a host.")
+    if not start[1].isascii() or "%" in start[1]:
+        # A parser would translate it, and another parser differently.
+        raise BlockedByPolicy("The address names a host with characters that are not allowed.")
 
 
 def _checked_host(host: str) -> str:
