@@ -1,4 +1,4 @@
-.PHONY: help demo test test-sandbox lint format requirements clean
+.PHONY: help demo test test-sandbox lint format requirements screenshots clean distclean
 
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
@@ -8,7 +8,13 @@ help:
 	@echo "make test          the whole suite on embedded defaults"
 	@echo "make lint          style, types, directions, migrations, templates, sizes"
 	@echo "make requirements  pin the dependencies anew"
-	@echo "make clean         forget the demo's data and what was installed"
+	@echo "make screenshots   take the README's pictures from a running demo"
+	@echo "make clean         forget the demo's data"
+	@echo "make distclean     the same, and what was installed"
+
+demo:
+	@scripts/make_venv.sh demo
+	@exec $(PY) manage.py demo
 
 test:
 	@scripts/make_venv.sh dev
@@ -38,5 +44,12 @@ requirements:
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo pyproject.toml -o requirements/demo.txt
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo --group dev pyproject.toml -o requirements/dev.txt
 
+screenshots:
+	@scripts/make_venv.sh dev
+	$(PY) scripts/screenshots.py
+
 clean:
-	rm -rf var .venv .tool
+	rm -rf var staticfiles
+
+distclean: clean
+	rm -rf .venv .tool build *.egg-info

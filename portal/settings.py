@@ -104,6 +104,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "portal.context.portal",
+                "portal.demo.context.demo",
             ],
         },
     }
@@ -118,6 +119,10 @@ LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# Set by `manage.py demo` alone: the file with the demo's accounts, which allows "Continue as …".
+DEMO_FILE = env.str("PORTAL_DEMO_FILE", default="")
+DEMO_SANDBOX_URL = env.str("PORTAL_DEMO_SANDBOX_URL", default="")
+
 CONTENT_SECURITY_POLICY = {
     # The admin theme evaluates expressions in its templates; its pages get a policy of their own.
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
@@ -129,7 +134,8 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF],
         "connect-src": [SELF],
         "font-src": [SELF],
-        "form-action": [SELF],
+        # The demo's live steps are forms that the sandbox takes.
+        "form-action": [SELF, *([DEMO_SANDBOX_URL] if DEMO_SANDBOX_URL else [])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
     },
@@ -192,9 +198,6 @@ EGRESS_ALLOWED_NETWORKS = tuple(env.list("EGRESS_ALLOWED_NETWORKS", default=[]))
 INTENDED_USE_NOTICE = env.str(
     "INTENDED_USE_NOTICE", default="For review of images as received. Not for primary diagnosis."
 )
-# Set by `manage.py demo` alone: the file with the demo's accounts, which allows "Continue as …".
-DEMO_FILE = env.str("PORTAL_DEMO_FILE", default="")
-DEMO_SANDBOX_URL = env.str("PORTAL_DEMO_SANDBOX_URL", default="")
 
 REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("integrations.urls")),
     path("", include("exams.urls")),
+    path("demo/", include("portal.demo.urls")),
     path("admin/", admin.site.urls),
 ]
 

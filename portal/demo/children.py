@@ -1,0 +1,102 @@
+"""One process of the demo: started in a group of its own, named when it dies, ended with all it started."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+TAIL_LINES = 15
+LONGEST_PAUSE = 30.0
+# After so long a life the next death is a new story.
+SETTLED_SECONDS = 60.0
+
+
+class Child:
+    """A process that is started again, after a growing pause, whenever it ends by itself."""
+
+    def __init__(
+        self, *, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path, log: Path
+    ) -> None:
+        self.name = name
+        self.log = log
+        self._arguments = [sys.executable, *arguments]
+        self._environment = dict(environment)
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_at = 0.0
+        self._pause = 1.0
+        self._start_again_at: float | None = None
+
+    def start(self) -> None:
+        """Start the process; its output goes to its log."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            # A group of its own: Ctrl-C reaches the supervisor alone, which then ends them in order.
+            self._process = subprocess.Popen(  # noqa: S603
+                self._arguments,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started_at = time.monotonic()
+        self._start_again_at = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, None while the process runs or before it was started."""
+        return self._process.poll() if self._process else None
+
+    def tail(self) -> str:
+        """Return the end of the log, indented."""
+        with contextlib.suppress(OSError):
+            lines = self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+            return "\n".join(f"  | {line}" for line in lines)
+        return ""
+
+    def watch(self) -> str | None:
+        """Start the process again when its pause is over; return what to say when it has just died."""
+        if self.exit_code is None:
+            return None
+        now = time.monotonic()
+        if self._start_again_at is None:
+            if now - self._started_at > SETTLED_SECONDS:
+                self._pause = 1.0
+            self._start_again_at = now + self._pause
+            said = (
+                f"The {self.name} ended with code {self.exit_code}; it is started again in "
+                f"{self._pause:.0f} s. The end of {self.log}:\n{self.tail()}"
+            )
+            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            # What it had started must not hold the port against its successor.
+            self._signal(signal.SIGKILL)
+            return said
+        if now >= self._start_again_at:
+            self.start()
+        return None
+
+    def ask_to_end(self) -> None:
+        """Ask the process to end; its own children are left to it."""
+        if self._process and self.exit_code is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def end(self, *, until: float) -> None:
+        """Wait for the end until that moment; then end whatever is left of the group."""
+        if self._process is None:
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=max(0.0, until - time.monotonic()))
+        self._signal(signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)

@@ -1,0 +1,68 @@
+"""Connects the portal and the sandbox as an administrator would, and again when an address has changed."""
+
+import io
+import os
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+
+from accounts.models import User
+from integrations.models import Customer, Link, Service
+from integrations.services.linking import link_customer
+from portal.demo.sandbox import Sandbox
+from portal.demo.state import DemoFile
+from portal.demo.supervisor import DemoProblem
+
+SLUG = "demo"
+LINKED = {"Dr. Ada Osei": "Harbour Clinic", "Dr. Mei Tanaka": "Northside Veterinary"}
+
+
+def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
+    """Register the portal at the sandbox unless that was done for these addresses; raises DemoProblem."""
+    addresses = [settings.PUBLIC_URL, sandbox.url]
+    service = Service.objects.filter(slug=SLUG).first()
+    if service is not None and service.is_registered and demo.data.get("connected") == addresses:
+        return service
+    # The sandbox keeps its keys when it moves to another port.
+    Service.objects.filter(slug=SLUG).update(base_url=sandbox.url)
+    os.environ["CLARIUS_API_KEY"] = _key(service=service) or sandbox.new_key()
+    options = ["--name", "Echo reading (demo)", "--base-url", sandbox.url, "--register", "--take", "all"]
+    try:
+        call_command("connect_service", SLUG, *options, stdout=io.StringIO(), stderr=io.StringIO())
+    except (CommandError, SystemExit) as error:
+        raise DemoProblem(f"The portal could not be connected to the sandbox: {error}") from error
+    finally:
+        del os.environ["CLARIUS_API_KEY"]
+    demo.data["connected"] = addresses
+    demo.save()
+    return Service.objects.get(slug=SLUG)
+
+
+def _key(*, service: Service | None) -> str | None:
+    key = service.api_keys.filter(is_in_use=True).first() if service else None
+    return key.secret if key else None
+
+
+def link_clinician(*, sandbox: Sandbox, service: Service, clinician: User) -> list[Customer]:
+    """Let the clinician hold two of the sandbox's customers, each once; the worker confirms them there."""
+    tokens = {customer["name"]: customer["token"] for customer in sandbox.customers()}
+    links = []
+    for name, institution in LINKED.items():
+        linking = link_customer(
+            service=service,
+            token=tokens[name],
+            user=clinician,
+            label=name,
+            institution=institution,
+            address=None,
+        )
+        if linking.link is None:
+            raise DemoProblem(f"Another account holds the customer {name}.")
+        links.append(linking.link)
+    return [link.customer for link in links]
+
+
+def is_linked(*, customers: list[Customer]) -> bool:
+    """Tell whether the Cloud has confirmed all of them."""
+    confirmed = Link.objects.filter(customer__in=customers, state=Link.State.CONFIRMED)
+    return confirmed.count() == len(customers)

@@ -1,0 +1,49 @@
+"""The environment of the demo, made before the settings are read."""
+
+import os
+import sys
+from pathlib import Path
+
+from portal.demo.ports import PortProblem, Ports
+from portal.demo.state import DemoFile
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def demo_directory() -> Path:
+    """Return where everything of the demo lives: `var/`, or the folder that `DEMO_DIR` names."""
+    return Path(os.environ.get("DEMO_DIR") or ROOT / "var").resolve()
+
+
+def prepare_environment() -> None:
+    """Fill the environment for `manage.py demo`; ends the process with a sentence where it cannot."""
+    try:
+        ports = Ports.from_environment()
+        demo = DemoFile.open(demo_directory() / "demo.json")
+    except (PortProblem, OSError, ValueError) as error:
+        sys.exit(f"The demo cannot start: {error}")
+    os.environ.update(_variables(ports=ports, demo=demo))
+
+
+def _variables(*, ports: Ports, demo: DemoFile) -> dict[str, str]:
+    home = demo.path.parent
+    static = home / "static"
+    static.mkdir(parents=True, exist_ok=True)
+    return {
+        "SECRET_KEY": demo.data["secret_key"],
+        "TOKEN_LOOKUP_KEY": demo.data["token_lookup_key"],
+        "FIELD_ENCRYPTION_KEYS": demo.data["field_encryption_key"],
+        "PUBLIC_URL": f"http://127.0.0.1:{ports.portal}",
+        "DATABASE_URL": f"sqlite:///{home / 'portal.sqlite3'}",
+        "MEDIA_ROOT": str(home / "media"),
+        "STATIC_ROOT": str(static),
+        "EMAIL_URL": f"filemail:///{str(home / 'mail').lstrip('/')}",
+        "CELERY_BROKER_URL": "memory://",
+        # The sandbox and its media are on this machine, which is otherwise never called.
+        "EGRESS_ALLOWED_NETWORKS": "127.0.0.1/32",
+        "ALERT_EMAILS": demo.address("administrator"),
+        "TRUSTED_PROXY_COUNT": "0",
+        "DEBUG": "off",
+        "PORTAL_DEMO_FILE": str(demo.path),
+        "PORTAL_DEMO_SANDBOX_URL": f"http://127.0.0.1:{ports.sandbox}",
+    }

@@ -1,0 +1,33 @@
+"""Where the demo's shortcuts are open: under `manage.py demo`, on loopback, with sandboxes alone."""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from integrations.models import Service
+
+
+def is_open(request: HttpRequest) -> bool:
+    """Tell whether this reader may use the demo's shortcuts; outside of the demo nobody may."""
+    if not settings.DEMO_FILE or not settings.DEMO_SANDBOX_URL:
+        return False
+    host = urlsplit(f"//{request.get_host()}").hostname
+    if not (_is_loopback(host) and _is_loopback(request.META.get("REMOTE_ADDR"))):
+        return False
+    services = Service.objects.filter(is_active=True)
+    return all(service.is_sandbox and _is_loopback(_host(service)) for service in services)
+
+
+def _host(service: Service) -> str | None:
+    return urlsplit(service.base_url).hostname
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,63 @@
+"""The demo's memory, `demo.json`: secrets, passwords and which steps of the story were told."""
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.fernet import Fernet
+
+ROLES = ("clinician", "reviewer", "administrator")
+# No letters that read alike, since people copy these from a terminal.
+ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
+
+
+def _password() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(14))
+
+
+class DemoFile:
+    """Secrets that are made once and kept where only their owner can read them."""
+
+    def __init__(self, path: Path, data: dict[str, Any]) -> None:
+        self.path = path
+        self.data = data
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Read the file and add whatever it lacks; raises OSError and ValueError where it is unreadable."""
+        data = json.loads(path.read_text()) if path.exists() else {}
+        made = {
+            "secret_key": secrets.token_urlsafe(48),
+            "token_lookup_key": secrets.token_urlsafe(48),
+            "field_encryption_key": Fernet.generate_key().decode(),
+            "passwords": {role: _password() for role in ROLES},
+            "told": [],
+        }
+        demo = cls(path, made | data)
+        if demo.data != data:
+            demo.save()
+        return demo
+
+    def save(self) -> None:
+        """Write the file anew, whole or not at all."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".new")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(self.data, file, indent=1)
+        draft.replace(self.path)
+
+    def was_told(self, step: str) -> bool:
+        """Tell whether a step of the story is behind us."""
+        return step in self.data["told"]
+
+    def tell(self, step: str) -> None:
+        """Remember that a step of the story is done."""
+        self.data["told"].append(step)
+        self.save()
+
+    @staticmethod
+    def address(role: str) -> str:
+        """Return the e-mail address of a role's account."""
+        return f"{role}@example.test"

@@ -1,0 +1,128 @@
+"""Starts the demo's processes, waits until they answer, keeps them running, and ends every one of them."""
+
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+
+from portal.demo.children import Child
+
+STOP_SECONDS = 12.0
+LOOK_EVERY = 0.2
+
+
+class DemoProblem(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+class Stopped(Exception):
+    """Somebody asked the demo to end."""
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Hold the demo's folder; raises DemoProblem while another demo holds it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise DemoProblem(
+                f"A demo is already running on {path.parent}; end it with Ctrl-C first."
+            ) from error
+        yield
+
+
+class Supervisor:
+    """The processes of the demo, in the order in which they were started."""
+
+    def __init__(self, *, folder: Path, logs: Path, say: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._logs = logs
+        self._say = say
+        self._children: list[Child] = []
+
+    def start(self, *, name: str, arguments: list[str], environment: Mapping[str, str]) -> Child:
+        """Start one more process."""
+        child = Child(
+            name=name,
+            arguments=arguments,
+            environment=environment,
+            folder=self._folder,
+            log=self._logs / f"{name}.log",
+        )
+        self._children.append(child)
+        child.start()
+        return child
+
+    def wait_for(self, condition: Callable[[], Any], *, what: str, seconds: float) -> None:
+        """Wait until `condition` is true; raises DemoProblem when a process dies first or time is up."""
+        until = time.monotonic() + seconds
+        while not condition():
+            for child in self._children:
+                if child.exit_code is not None:
+                    raise DemoProblem(
+                        f"The {child.name} ended with code {child.exit_code}. "
+                        f"The end of {child.log}:\n{child.tail()}"
+                    )
+            if time.monotonic() > until:
+                raise DemoProblem(f"{what} took longer than {seconds:.0f} s; see {self._logs}.")
+            time.sleep(LOOK_EVERY)
+
+    def watch(self) -> None:
+        """Keep the processes running until Stopped is raised."""
+        while True:
+            for child in self._children:
+                said = child.watch()
+                if said:
+                    self._say(said)
+            time.sleep(LOOK_EVERY)
+
+    def stop(self) -> None:
+        """End every process, the youngest first, and leave none."""
+        for child in reversed(self._children):
+            child.ask_to_end()
+        until = time.monotonic() + STOP_SECONDS
+        for child in reversed(self._children):
+            child.end(until=until)
+
+
+def answers(url: str) -> bool:
+    """Tell whether a web server answers at this address of the own machine."""
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=2):
+            return True
+    except HTTPError:
+        return True
+    except (URLError, OSError):
+        return False
+
+
+def stop_on_signals() -> None:
+    """Turn Ctrl-C, SIGTERM and a closed terminal into Stopped; a second one ends the waiting at once."""
+
+    def stop(number: int, frame: object) -> None:
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(name, _be_patient)
+        raise Stopped
+
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, stop)
+
+
+def _be_patient(number: int, frame: object) -> None:
+    """Ignore it: the end takes seconds at most, and a process must not be left behind."""
+
+
+def child_environment(*, is_sandbox: bool = False, **extra: str) -> dict[str, str]:
+    """Return the environment of a child; the sandbox is given none of the portal's secrets."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
+    inherited = {name: value for name, value in os.environ.items() if not is_sandbox or name in kept}
+    return {**inherited, "PYTHONUNBUFFERED": "1", **extra}

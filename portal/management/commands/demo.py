@@ -1,0 +1,109 @@
+"""Everything at once: a sandbox Clarius Cloud, the portal and its worker, connected and filled."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+from django.db import connection
+
+from portal.demo.connection import connect_service, is_linked, link_clinician
+from portal.demo.people import grant_review, make_accounts
+from portal.demo.ports import PortProblem, Ports
+from portal.demo.sandbox import Sandbox, SandboxProblem
+from portal.demo.state import ROLES, DemoFile
+from portal.demo.story import Story
+from portal.demo.supervisor import (
+    DemoProblem,
+    Stopped,
+    Supervisor,
+    answers,
+    child_environment,
+    only_one,
+    stop_on_signals,
+)
+
+
+class Command(BaseCommand):
+    """Start the demo and stay until Ctrl-C; `demo run COMMAND …` runs another command on its data."""
+
+    help = "Start the portal with a sandbox Clarius Cloud and its worker, connected and filled."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Start everything; raises CommandError with a sentence when it cannot go on."""
+        if not settings.DEMO_FILE:
+            raise CommandError("Start the demo with `make demo` or `python manage.py demo`.")
+        demo = DemoFile.open(Path(settings.DEMO_FILE))
+        home = demo.path.parent
+        supervisor = Supervisor(folder=settings.BASE_DIR, logs=home / "log", say=_say)
+        stop_on_signals()
+        try:
+            with only_one(home / "demo.lock"):
+                try:
+                    self._run(supervisor=supervisor, demo=demo)
+                finally:
+                    supervisor.stop()
+        except Stopped:
+            _say("The demo has ended; its data stays for the next time.")
+        except (DemoProblem, PortProblem, SandboxProblem) as problem:
+            raise CommandError(str(problem)) from problem
+
+    def _run(self, *, supervisor: Supervisor, demo: DemoFile) -> None:
+        ports = Ports.from_environment()
+        ports.check()
+        _say("Preparing the database …")
+        call_command("migrate", verbosity=0, interactive=False)
+        _say("Starting the sandbox and the portal (the first start renders the ultrasound exams) …")
+        sandbox = Sandbox(url=settings.DEMO_SANDBOX_URL)
+        _start_servers(supervisor=supervisor, ports=ports, home=demo.path.parent)
+        supervisor.wait_for(
+            lambda: answers(sandbox.url) and answers(f"{settings.PUBLIC_URL}/health/live/"),
+            what="Starting",
+            seconds=180,
+        )
+        _say("Connecting the portal to the sandbox …")
+        people = make_accounts(demo=demo)
+        service = connect_service(sandbox=sandbox, demo=demo)
+        grant_review(user=people["reviewer"], service=service)
+        supervisor.start(name="worker", arguments=["manage.py", "worker"], environment=child_environment())
+        customers = link_clinician(sandbox=sandbox, service=service, clinician=people["clinician"])
+        supervisor.wait_for(lambda: is_linked(customers=customers), what="Linking", seconds=60)
+        _say("Sending exams from the sandbox …")
+        Story(sandbox=sandbox, demo=demo, wait_for=supervisor.wait_for).tell(reviewer=people["reviewer"])
+        connection.close()
+        _announce(demo=demo)
+        supervisor.watch()
+
+
+def _start_servers(*, supervisor: Supervisor, ports: Ports, home: Path) -> None:
+    supervisor.start(
+        name="sandbox",
+        arguments=["manage.py", "sandbox"],
+        environment=child_environment(
+            is_sandbox=True,
+            SANDBOX_PORT=str(ports.sandbox),
+            SANDBOX_MEDIA_PORT=str(ports.media),
+            SANDBOX_DIR=str(home / "sandbox"),
+        ),
+    )
+    granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(ports.portal)]
+    supervisor.start(
+        name="portal",
+        arguments=[*granian, "--blocking-threads", "8", "--no-ws", "portal.wsgi:application"],
+        environment=child_environment(),
+    )
+
+
+def _announce(*, demo: DemoFile) -> None:
+    _say(f"Portal ready at {settings.PUBLIC_URL}")
+    _say(f"Sandbox ready at {settings.DEMO_SANDBOX_URL}")
+    for role in ROLES:
+        _say(f"{role} {demo.address(role)} {demo.data['passwords'][role]}")
+    _say("Ctrl-C ends it; `make clean` forgets everything.")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stdout, flush=True)

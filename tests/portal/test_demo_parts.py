@@ -1,0 +1,139 @@
+"""The pieces of `manage.py demo`: its memory, its ports, its processes."""
+
+import os
+import socket
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from portal.demo.children import Child
+from portal.demo.ports import PortProblem, Ports
+from portal.demo.state import DemoFile
+from portal.demo.supervisor import DemoProblem, Supervisor, child_environment, only_one
+from tests.processes import wait_for
+
+STUBBORN = """
+import os, signal, subprocess, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print("up", os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+def _child(tmp_path: Path, code: str) -> Child:
+    return Child(
+        name="worker",
+        arguments=["-c", code],
+        environment={"PATH": os.environ["PATH"]},
+        folder=tmp_path,
+        log=tmp_path / "log" / "worker.log",
+    )
+
+
+def _group(pid: int) -> list[int]:
+    """Return the processes that live in the group of this number."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == pid and fields[0] != "Z":
+            found.append(int(entry.name))
+    return found
+
+
+def test_secrets_and_passwords_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
+    first = DemoFile.open(tmp_path / "var" / "demo.json")
+    first.tell("prior")
+    second = DemoFile.open(first.path)
+    assert second.data == first.data
+    assert second.was_told("prior")
+    assert not second.was_told("report")
+    assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
+    assert len(set(first.data["passwords"].values())) == 3
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "eight", "-1", "80 80"])
+def test_a_port_that_is_no_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SANDBOX_PORT", value)
+    with pytest.raises(PortProblem, match="SANDBOX_PORT must be a number"):
+        Ports.from_environment()
+
+
+def test_the_media_port_follows_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SANDBOX_MEDIA_PORT", raising=False)
+    monkeypatch.setenv("SANDBOX_PORT", "9101")
+    assert Ports.from_environment().media == 9102
+
+
+def test_a_taken_port_is_named_together_with_the_variable() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortProblem, match=f"Port {port} is taken.*SANDBOX_MEDIA_PORT="):
+            Ports(portal=1, sandbox=2, media=port).check()
+
+
+def test_one_port_for_two_servers_is_refused() -> None:
+    with pytest.raises(PortProblem, match="must differ"):
+        Ports(portal=8000, sandbox=8000, media=8001).check()
+
+
+def test_a_second_demo_on_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with (
+        only_one(tmp_path / "demo.lock"),
+        pytest.raises(DemoProblem, match="already running"),
+        only_one(tmp_path / "demo.lock"),
+    ):
+        pass
+    with only_one(tmp_path / "demo.lock"):
+        pass
+
+
+def test_a_process_that_dies_is_named_with_the_end_of_its_log_and_started_again(tmp_path: Path) -> None:
+    child = _child(tmp_path, "print('the last words'); raise SystemExit(3)")
+    child.start()
+    said = wait_for(child.watch, what="The death", seconds=20)
+    assert "The worker ended with code 3" in said
+    assert "| the last words" in said
+    assert "started again in 1 s" in said
+    again = wait_for(child.watch, what="The second death", seconds=20)
+    assert "started again in 2 s" in again
+    assert child.log.read_text().count("the last words") == 2
+
+
+def test_a_process_that_ignores_the_request_is_ended_with_everything_it_started(tmp_path: Path) -> None:
+    child = _child(tmp_path, STUBBORN)
+    child.start()
+    text = wait_for(lambda: child.log.read_text(), what="The start", seconds=20)
+    group = int(text.split()[1])
+    assert len(_group(group)) == 2
+    child.ask_to_end()
+    child.end(until=time.monotonic() + 0.3)
+    wait_for(lambda: not _group(group), what="The end of the group", seconds=5)
+
+
+def test_a_process_that_dies_while_starting_ends_the_wait_with_its_log(tmp_path: Path) -> None:
+    supervisor = Supervisor(folder=tmp_path, logs=tmp_path / "log", say=print)
+    supervisor.start(
+        name="portal", arguments=["-c", "raise SystemExit('no such table')"], environment=child_environment()
+    )
+    try:
+        with pytest.raises(DemoProblem, match=r"The portal ended with code 1[\s\S]*no such table"):
+            supervisor.wait_for(lambda: False, what="Starting", seconds=20)
+    finally:
+        supervisor.stop()
+
+
+def test_the_sandbox_is_given_none_of_the_portals_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "of the portal alone")
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "portal.settings")
+    environment = child_environment(is_sandbox=True, SANDBOX_PORT="8001")
+    assert environment["SANDBOX_PORT"] == "8001"
+    assert not {"SECRET_KEY", "DJANGO_SETTINGS_MODULE", "FIELD_ENCRYPTION_KEYS"} & set(environment)
+    assert child_environment()["SECRET_KEY"] == "of the portal alone"
