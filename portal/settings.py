@@ -181,9 +181,10 @@ LOGIN_REDIRECT_URL = "home"
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", default=True)
 
 # --- Mail -----------------------------------------------------------------------------------------------
-globals().update(**env.email_url("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}"))
-if EMAIL_BACKEND.endswith("filebased.EmailBackend"):  # type: ignore[name-defined]  # noqa: F821
-    EMAIL_FILE_PATH = "/" + EMAIL_FILE_PATH.lstrip("/")  # type: ignore[name-defined]  # noqa: F821
+_mail = env.email_url("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}")
+if _mail["EMAIL_BACKEND"].endswith("filebased.EmailBackend"):
+    _mail["EMAIL_FILE_PATH"] = "/" + _mail["EMAIL_FILE_PATH"].lstrip("/")
+globals().update(**_mail)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Portal <portal@localhost>")
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
 

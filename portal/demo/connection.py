@@ -1,14 +1,11 @@
 """Connects the portal and the sandbox as an administrator would, and again when an address has changed."""
 
-import io
-import os
-
 from django.conf import settings
-from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from integrations.models import Customer, Link, Service
 from integrations.services.linking import link_customer
+from integrations.services.setup import CannotConnect, Mode, connect
 from portal.demo.sandbox import Sandbox
 from portal.demo.state import DemoFile
 from portal.demo.supervisor import DemoProblem
@@ -23,19 +20,23 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
     service = Service.objects.filter(slug=SLUG).first()
     if service is not None and service.is_registered and demo.data.get("connected") == addresses:
         return service
-    # The sandbox keeps its keys when it moves to another port.
-    Service.objects.filter(slug=SLUG).update(base_url=sandbox.url)
-    os.environ["CLARIUS_API_KEY"] = _key(service=service) or sandbox.new_key()
-    options = ["--name", "Echo reading (demo)", "--base-url", sandbox.url, "--register", "--take", "all"]
     try:
-        call_command("connect_service", SLUG, *options, stdout=io.StringIO(), stderr=io.StringIO())
-    except (CommandError, SystemExit) as error:
+        setup = connect(
+            slug=SLUG,
+            name="Echo reading (demo)",
+            base_url=sandbox.url,
+            # The sandbox keeps its keys when it moves to another port.
+            key=_key(service=service) or sandbox.new_key(),
+            mode=Mode.REGISTER,
+            take=Service.Take.ALL,
+        )
+    except CannotConnect as error:
         raise DemoProblem(f"The portal could not be connected to the sandbox: {error}") from error
-    finally:
-        del os.environ["CLARIUS_API_KEY"]
+    if setup.registration.problem:
+        raise DemoProblem(f"The sandbox did not take the portal's addresses: {setup.registration.problem}")
     demo.data["connected"] = addresses
     demo.save()
-    return Service.objects.get(slug=SLUG)
+    return setup.service
 
 
 def _key(*, service: Service | None) -> str | None:

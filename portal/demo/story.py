@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -90,7 +91,7 @@ class Story:
         self._once("stranger", self._add_stranger)
         requests = self._demo.data.setdefault("requests", {})
         for scene in SCENES:
-            self._once(scene.name, lambda scene=scene: self._submit(scene))
+            self._once(scene.name, partial(self._submit, scene))
         # Found by the notification or by this look at the list, whichever comes first.
         schedule(queryset=Service.objects.filter(is_sandbox=True))
         expected = [requests[scene.name] for scene in SCENES if scene.name != "held"]
@@ -98,7 +99,7 @@ class Story:
             lambda: _count(expected, STATES.READY) == len(expected), what="Fetching the exams", seconds=120
         )
         self._once("failed", self._fail)
-        self._once("report", lambda: self._report(reviewer))
+        self._once("report", partial(self._report, reviewer))
 
     def _once(self, step: str, work: Callable[[], None]) -> None:
         if not self._demo.was_told(step):
