@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from accounts.models import REVIEWERS
 from exams.models import Capture, Report, Submission
+from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
 from integrations.models import Link, ReviewerAccess
 
 VIEW_CONTENT = "exams.view_patient_content"
@@ -33,17 +34,17 @@ def can_review(user: Any, submission: Submission) -> bool:
     return Submission.objects.visible().filter(pk=submission.pk).exists()
 
 
-def visible_submissions(user: Any) -> QuerySet[Submission]:
+def visible_submissions(user: Any) -> SubmissionQuerySet:
     """Return the submissions whose pages the account may open."""
     return Submission.objects.visible().filter(_reach(user, ""))
 
 
-def visible_captures(user: Any) -> QuerySet[Capture]:
+def visible_captures(user: Any) -> CaptureQuerySet:
     """Return the captures of every submission that the account sees."""
     return Capture.objects.filter(_is_shown() & _reach(user, "submission__"))
 
 
-def visible_reports(user: Any) -> QuerySet[Report]:
+def visible_reports(user: Any) -> ReportQuerySet:
     """Return the signed reports the account may read, and its own drafts."""
     reports = Report.objects.filter(_is_shown() & _reach(user, "submission__"))
     if not user.is_active:

@@ -1,1 +1,29 @@
 """Tasks carry the verb of the service they call and do nothing else."""
+
+from celery import shared_task
+
+from exams.services import delivery, fetch, polling, previews
+
+
+@shared_task(name="exams.fetch_submission", ignore_result=True)
+def fetch_submission(pk: int) -> None:
+    """Confirm and fetch one submission."""
+    fetch.fetch_submission(pk=pk)
+
+
+@shared_task(name="exams.preview_capture", ignore_result=True)
+def preview_capture(pk: int) -> None:
+    """Make the thumbnail and preview of one capture."""
+    previews.preview_capture(pk=pk)
+
+
+@shared_task(name="exams.deliver_report", ignore_result=True)
+def deliver_report(pk: int) -> None:
+    """Send one signed report to the Cloud."""
+    delivery.deliver_report(pk=pk)
+
+
+@shared_task(name="exams.poll_service", ignore_result=True)
+def poll_service(pk: int) -> None:
+    """Walk the list of one service."""
+    polling.poll_service(pk=pk)

@@ -98,7 +98,7 @@ def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: s
 
 
 def stop_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
-    """Hold submissions until a person releases them, and return how many; a stopped one is shown to nobody."""
+    """Hold submissions, shown to nobody, until a person releases them, and return how many."""
     count = 0
     for pk in list(queryset.exclude(hold_reason=H.STOPPED).values_list("pk", flat=True)):
         with transaction.atomic():

@@ -1,13 +1,11 @@
 """What arrives becomes a submission: a hint from the webhook, or rows that the Cloud itself lists."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -18,25 +16,21 @@ from background.jobs import schedule
 from exams.models import Exam, Submission
 from exams.services.holds import hold_for
 from exams.services.states import move_submissions
+from integrations.clarius import Notification
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Link, Service
 
-if TYPE_CHECKING:
-    from integrations.clarius import Notification
-
 LONGEST_URL = 8192
-LONGEST_TOKEN = 500
 UNCONFIRMED_HOLDS = ("unconfirmed", "not_listed", "unlinked")
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one page brought: rows that are new, known, known with something changed, and unusable."""
+    """What one page brought: rows that are new, known, and known with something changed."""
 
     new: int = 0
     known: int = 0
     changed: int = 0
-    faulty: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,8 +79,7 @@ def _hint_statement(vendor: str) -> str:
 
 def take_page(*, service: Service, notifications: Sequence[Notification]) -> Taken:
     """Take in rows that the Cloud lists: one statement when all are known and nothing changed."""
-    listed = {each.request_uuid: each for each in notifications if _is_usable(each)}
-    faulty = sum(not _is_usable(each) for each in notifications)
+    listed = {each.request_uuid: each for each in notifications}
     known = _find(service, listed)
     hints = {key: row for key, row in known.items() if row.digest is None}
     fresh = [each for key, each in sorted(listed.items()) if key not in known]
@@ -95,19 +88,14 @@ def take_page(*, service: Service, notifications: Sequence[Notification]) -> Tak
     if hints or fresh or changed:
         with transaction.atomic():
             _Writer(service).take(listed=listed, fresh=fresh, hints=hints, changed=changed, known=confirmed)
-    return Taken(new=len(fresh) + len(hints), known=len(confirmed), changed=len(changed), faulty=faulty)
-
-
-def _is_usable(notification: Notification) -> bool:
-    token = notification.customer_id
-    return 0 < len(token) <= LONGEST_TOKEN and token.isprintable()
+    return Taken(new=len(fresh) + len(hints), known=len(confirmed), changed=len(changed))
 
 
 def _find(service: Service, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, _Known]:
     rows = Submission.objects.filter(service=service, request_uuid__in=list(keys)).values_list(
         "request_uuid", "pk", "uuid", "customer__token_digest", "download_url", "hold_reason", "hint_digest"
     )
-    return {key: _Known(*rest) for key, *rest in rows}
+    return {row[0]: _Known(*row[1:]) for row in rows}
 
 
 def _differs(row: _Known, notification: Notification) -> bool:

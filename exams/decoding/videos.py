@@ -1,0 +1,69 @@
+"""Videos: MP4 only; another container named .mp4 may be a playlist that reads other files."""
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from PIL import Image
+
+from exams.decoding.facts import Facts, Unreadable, require_size, write_renditions
+
+_FULL_TURN = 360
+_LOSSLESS = {"png", "ffv1", "huffyuv", "rawvideo", "utvideo"}
+
+
+def decode(*, source: Path, folder: Path) -> Facts:
+    """Write the poster's renditions and return the facts; raises Unreadable."""
+    try:
+        with av.open(str(source), format="mp4") as container:
+            stream = container.streams.video[0]
+            require_size(stream.codec_context.width, stream.codec_context.height)
+            frame = next(container.decode(stream))
+            facts = _facts(container, stream, frame)
+            write_renditions(picture=_upright(frame.to_image(), facts), folder=folder)
+        facts["frame_count"] = _count_frames(source)
+    except (av.FFmpegError, IndexError, ValueError, StopIteration, OSError, MemoryError) as error:
+        raise Unreadable(f"The video cannot be decoded ({type(error).__name__}).") from error
+    return facts
+
+
+def _count_frames(source: Path) -> int:
+    # The header of a file that was cut still promises every frame.
+    with av.open(str(source), format="mp4") as container:
+        return sum(1 for packet in container.demux(video=0) if packet.size)
+
+
+def _facts(container: Any, stream: Any, frame: Any) -> Facts:
+    codec = stream.codec_context.name
+    facts: Facts = {
+        "width": stream.codec_context.width,
+        "height": stream.codec_context.height,
+        "duration_ms": _milliseconds(container, stream),
+        "is_lossy": codec not in _LOSSLESS,
+        "codec": codec,
+        "colour_model": str(stream.codec_context.pix_fmt or ""),
+        "rotation": int(frame.rotation) % _FULL_TURN,
+    }
+    aspect = stream.sample_aspect_ratio
+    if aspect and aspect != 1 and Fraction(1, 20) < aspect < 20:
+        facts["pixel_aspect"] = f"{aspect.numerator}:{aspect.denominator}"
+    return facts
+
+
+def _milliseconds(container: Any, stream: Any) -> int:
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = float(stream.duration * stream.time_base)
+    else:
+        seconds = (container.duration or 0) / av.time_base
+    return max(0, min(round(seconds * 1000), 2**31 - 1))
+
+
+def _upright(picture: Image.Image, facts: Facts) -> Image.Image:
+    if "pixel_aspect" in facts:
+        wide, high = (int(part) for part in facts["pixel_aspect"].split(":"))
+        width = max(1, round(picture.width * wide / high))
+        require_size(width, picture.height)
+        picture = picture.resize((width, picture.height), Image.Resampling.BILINEAR)
+    # Counted anticlockwise by the container, as by Pillow.
+    return picture.rotate(facts["rotation"], expand=True) if facts["rotation"] else picture

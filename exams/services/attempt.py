@@ -1,0 +1,258 @@
+"""One attempt to fetch a listed submission: read the data, fetch the files, settle the state."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from background.leases import (
+    MAX_ATTEMPTS,
+    DeadlineExceeded,
+    Holding,
+    Lease,
+    LeaseLost,
+    finish,
+    release,
+    renew,
+)
+from exams.models import Capture, Submission
+from exams.services.holds import is_linked, is_own_address
+from exams.services.media import Fetched, fetch_captures
+from exams.services.reading import read_data
+from exams.services.states import move_captures, move_submission
+from exams.services.verdicts import Retry, Verdict, is_out_of_patience, judge_data, judge_media, pause
+from exams.storage import StoredFile
+from integrations.clarius import DownloadData, errors
+from integrations.services import circuit
+from integrations.services.clients import NoKey, client_for
+
+LINKS_ASKED = 3
+S, H, C = Submission.State, Submission.Hold, Capture.State
+KINDS = {"image": Capture.Kind.IMAGE, "video": Capture.Kind.VIDEO}
+
+
+class Stop(Exception):
+    """The attempt ends here, as the verdict says."""
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(verdict.reason)
+        self.verdict = verdict
+
+
+@dataclass
+class Attempt:
+    """One attempt to fetch a submission that the Cloud lists."""
+
+    submission: Submission
+    lease: Lease
+    held: Holding
+    _asked: int = 0
+    _troubles: list[Verdict] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Fetch what is missing and settle the state; raises Stop, NotAllowed and LeaseLost."""
+        if self._must_not_start():
+            return
+        if self.submission.state == S.RECEIVED:
+            move_submission(pk=self.submission.pk, to=S.FETCHING)
+        links = self._read_links()
+        missing = Capture.objects.filter(submission=self.submission).exclude(state=C.STORED)
+        if self.submission.state == S.READY and missing.exists():
+            move_submission(pk=self.submission.pk, to=S.FETCHING)
+        self._fetch_all(links)
+        self._settle()
+
+    def _must_not_start(self) -> bool:
+        submission = self.submission
+        if not submission.released_at and not is_linked(submission=submission):
+            self._hold(H.UNLINKED)
+        elif not is_own_address(service=submission.service, url=submission.download_url):
+            self._hold(H.FOREIGN_URL)
+        elif self.lease.attempt > MAX_ATTEMPTS:
+            raise Stop(
+                Verdict(Retry.NEVER, "The exam could not be fetched.", "Too many attempts ended badly.")
+            )
+        elif circuit.is_open(service=submission.service):
+            release(lease=self.lease, not_before=timezone.now() + circuit.PROBE_EVERY, count_attempt=False)
+        else:
+            return False
+        return True
+
+    def _hold(self, reason: str) -> None:
+        if self.submission.state == S.READY:
+            # It was only to be checked again: what is here stays as good as it was.
+            finish(lease=self.lease, failure_reason=f"Not checked again: {H(reason).label}.")
+            return
+        with transaction.atomic():
+            move_submission(pk=self.submission.pk, to=S.HELD, hold_reason=reason)
+            finish(lease=self.lease)
+
+    def _read_links(self) -> dict[int, str]:
+        """Ask the Cloud for the data, take it in, and return the link of each capture that is missing."""
+        data = self._download_data()
+        with transaction.atomic():
+            links = read_data(submission=self.submission, data=data, lease=self.lease)
+        rows = Capture.objects.filter(submission=self.submission, state=C.PENDING)
+        pairs = rows.values_list("pk", "source_key")
+        return {pk: links[key] for pk, key in pairs if key in links}
+
+    def _download_data(self) -> DownloadData:
+        self._asked += 1
+        service = self.submission.service
+        try:
+            with client_for(service=service) as client:
+                data = client.download_data(download_url=self.submission.download_url)
+        except errors.KeyRefused as error:
+            if circuit.key_is_refused(service=service):
+                raise Stop(
+                    Verdict(Retry.LATER, "Clarius Cloud refuses the API key.", "", circuit.PROBE_EVERY)
+                ) from None
+            raise Stop(judge_data(error)) from None
+        except (errors.ClariusError, NoKey) as error:
+            raise Stop(judge_data(error)) from None
+        self.held.check()
+        if data.request_uuid != self.submission.request_uuid:
+            raise Stop(
+                Verdict(
+                    Retry.COUNTED, "Clarius Cloud answered with another submission.", "request_uuid differs"
+                )
+            )
+        return data
+
+    def _fetch_all(self, links: dict[int, str]) -> None:
+        """Fetch every link, asking for fresh ones when some have died; what stays open is a trouble."""
+        while links:
+            dead: dict[int, Exception] = {}
+            for outcome in fetch_captures(links=links, stored_bytes=self._stored_bytes(), held=self.held):
+                if isinstance(outcome.error, errors.LinkDead):
+                    dead[outcome.capture] = outcome.error
+                else:
+                    self._take(outcome)
+            if not dead:
+                return
+            if self._asked > LINKS_ASKED:
+                for capture, error in dead.items():
+                    self._take(Fetched(capture, error=error))
+                return
+            fresh = self._read_links()
+            links = {capture: url for capture, url in fresh.items() if capture in dead}
+
+    def _stored_bytes(self) -> int:
+        rows = Capture.objects.filter(submission=self.submission, state=C.STORED)
+        return rows.aggregate(total=Sum("size"))["total"] or 0
+
+    def _take(self, outcome: Fetched) -> None:
+        if outcome.file is not None:
+            self._store(outcome.capture, outcome.file)
+            return
+        error = outcome.error
+        if error is None or isinstance(error, (LeaseLost, DeadlineExceeded)):
+            # The same is raised by the holder itself, which then ends the attempt.
+            return
+        verdict = judge_media(error)
+        if verdict.retry is Retry.NEVER:
+            self._fail_capture(outcome.capture, verdict)
+        else:
+            self._troubles.append(verdict)
+
+    def _store(self, capture: int, file: StoredFile) -> None:
+        now = timezone.now()
+        with transaction.atomic():
+            renew(lease=self.lease, seconds=self.lease.seconds)
+            moved = move_captures(
+                Capture.objects.filter(pk=capture),
+                to=C.STORED,
+                file=file.path,
+                sha256=file.sha256,
+                size=file.size,
+                media_type=file.media_type,
+                kind=KINDS.get(file.media_type.partition("/")[0], Capture.Kind.OTHER),
+                stored_at=now,
+                # Due: its preview.
+                not_before=now,
+            )
+            Submission.objects.filter(pk=self.submission.pk).update(
+                stored_count=F("stored_count") + moved, not_ready_since=None
+            )
+
+    def _fail_capture(self, capture: int, verdict: Verdict) -> None:
+        with transaction.atomic():
+            renew(lease=self.lease, seconds=self.lease.seconds)
+            move_captures(
+                Capture.objects.filter(pk=capture),
+                to=C.FAILED,
+                failure_reason=verdict.reason,
+                failure_detail=verdict.detail,
+            )
+
+    def _settle(self) -> None:
+        """Write what the attempt came to; raises Stop when some captures are still to come."""
+        rows = Capture.objects.filter(submission=self.submission)
+        if rows.filter(state=C.PENDING).exists() and not self._troubles:
+            # Listed once, and not any more.
+            gone = Verdict(Retry.NEVER, "Clarius Cloud no longer lists this capture.", "not listed")
+            for pk in list(rows.filter(state=C.PENDING).values_list("pk", flat=True)):
+                self._fail_capture(pk, gone)
+        if self._troubles:
+            raise Stop(min(self._troubles, key=lambda verdict: verdict.retry.value))
+        total, stored = rows.count(), rows.filter(state=C.STORED).count()
+        with transaction.atomic():
+            if stored < total:
+                self._fail(f"{stored} of {total} captures arrived.", "See the captures that failed.")
+            elif self.submission.state != S.READY or self._is_fetching():
+                self._finish(to=S.READY, ready_at=timezone.now())
+            else:
+                finish(lease=self.lease, failure_reason="", failure_detail="")
+
+    def _is_fetching(self) -> bool:
+        return Submission.objects.filter(pk=self.submission.pk, state=S.FETCHING).exists()
+
+    def end(self, verdict: Verdict) -> None:
+        """Put the submission off or fail it, as the verdict says."""
+        now = timezone.now()
+        self.submission.refresh_from_db(fields=["not_ready_since"])
+        is_last = verdict.retry is Retry.COUNTED and self.lease.attempt >= MAX_ATTEMPTS
+        is_late = verdict.retry is Retry.PATIENTLY and is_out_of_patience(submission=self.submission, now=now)
+        if verdict.retry is Retry.NEVER or is_last or is_late:
+            self._give_up(verdict)
+            return
+        changes: dict[str, Any] = {"failure_reason": verdict.reason, "failure_detail": verdict.detail}
+        since = self.submission.first_tried_at
+        if verdict.retry is Retry.PATIENTLY:
+            changes["not_ready_since"] = Coalesce(F("not_ready_since"), now)
+            since = self.submission.not_ready_since
+        if verdict.retry is not Retry.COUNTED:
+            changes["first_tried_at"] = F("first_tried_at")
+        release(
+            lease=self.lease,
+            not_before=pause(now=now, since=since, retry_after=verdict.retry_after),
+            count_attempt=verdict.retry is Retry.COUNTED,
+            **changes,
+        )
+
+    def _give_up(self, verdict: Verdict) -> None:
+        rows = Capture.objects.filter(submission=self.submission)
+        with transaction.atomic():
+            move_captures(
+                rows.filter(state=C.PENDING),
+                to=C.FAILED,
+                failure_reason=verdict.reason,
+                failure_detail=verdict.detail,
+            )
+            total, stored = rows.count(), rows.filter(state=C.STORED).count()
+            if self.submission.state == S.READY and stored == total and not self._is_fetching():
+                finish(lease=self.lease, failure_reason=verdict.reason, failure_detail=verdict.detail)
+                return
+            counted = f" {stored} of {total} captures arrived." if total else ""
+            self._fail(f"{verdict.reason}{counted}", verdict.detail)
+
+    def _fail(self, reason: str, detail: str) -> None:
+        self._finish(to=S.FAILED, failure_reason=reason, failure_detail=detail)
+
+    def _finish(self, *, to: str, **changes: Any) -> None:
+        stored = Capture.objects.filter(submission=self.submission, state=C.STORED).count()
+        move_submission(pk=self.submission.pk, to=to, stored_count=stored, not_ready_since=None, **changes)
+        finish(lease=self.lease)

@@ -1,0 +1,66 @@
+"""Files that no row names, and temporary ones that a dead process left behind, go after a day."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+
+from exams.models import Capture, Report
+from exams.storage import root
+
+KEEP = timedelta(hours=24)
+BATCH = 500
+
+
+def collect_files(*, older_than: timedelta = KEEP) -> int:
+    """Remove orphans of at least this age and return how many."""
+    before = time.time() - older_than.total_seconds()
+    count = sum(_remove(path, before) for path in _files("tmp"))
+    paths = _files("files")
+    while batch := list(islice(paths, BATCH)):
+        names = {str(path.relative_to(root())): path for path in batch}
+        for name in names.keys() - _named(list(names)):
+            count += _remove_orphan(name, names[name], before)
+    return count
+
+
+def _files(folder: str) -> Iterator[Path]:
+    for parent, _, names in os.walk(root() / folder):
+        yield from (Path(parent) / name for name in names)
+
+
+def _named(paths: list[str]) -> set[str]:
+    used: set[str] = set()
+    for field in ("file", "thumbnail", "preview"):
+        used |= set(Capture.objects.filter(**{f"{field}__in": paths}).values_list(field, flat=True))
+    return used | set(Report.objects.filter(file__in=paths).values_list("file", flat=True))
+
+
+def _remove(path: Path, before: float) -> int:
+    with suppress(FileNotFoundError):
+        if path.stat().st_mtime <= before:
+            path.unlink()
+            return 1
+    return 0
+
+
+def _remove_orphan(name: str, path: Path, before: float) -> int:
+    """Remove a file unless the same bytes were stored anew while it was looked at."""
+    aside = root() / "tmp" / f"orphan-{path.name}"
+    with suppress(FileNotFoundError):
+        if path.stat().st_mtime > before:
+            return 0
+        aside.parent.mkdir(exist_ok=True)
+        # Taken out of the way first: whoever stores the same bytes from here on makes a file of its own.
+        path.rename(aside)
+        if aside.stat().st_mtime > before or _named([name]):
+            with suppress(FileExistsError):
+                os.link(aside, path)
+            aside.unlink()
+            return 0
+        aside.unlink()
+        return 1
+    return 0

@@ -1,0 +1,52 @@
+"""Read what the Cloud says of a patient: every field optional, of any type, and kept as text."""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from exams.models import Demographics
+
+_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?")
+TEXT_FIELDS = tuple(
+    field.name
+    for field in Demographics._meta.get_fields()
+    if getattr(field, "max_length", None) and field.name != "date_of_birth_text"
+)
+ALL_FIELDS = (*TEXT_FIELDS, "date_of_birth", "date_of_birth_text")
+
+
+def read_patient(patient: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a value for every field of Demographics; what cannot be understood becomes text or is empty."""
+    values: dict[str, Any] = {name: _text(patient.get(name), _limit(name)) for name in TEXT_FIELDS}
+    born = _text(patient.get("date_of_birth"), _limit("date_of_birth_text"))
+    values["date_of_birth"] = _date(born)
+    values["date_of_birth_text"] = "" if values["date_of_birth"] else born
+    return values
+
+
+def folded(text: str) -> str:
+    """Return a text as it is compared: without case, width and doubled spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _limit(name: str) -> int:
+    return int(getattr(Demographics._meta.get_field(name), "max_length", None) or 0)
+
+
+def _text(value: Any, limit: int) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return ""
+    # A database takes neither NUL nor half a surrogate pair.
+    whole = str(value).encode("utf-8", "replace").decode()
+    readable = "".join(" " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign for sign in whole)
+    return " ".join(readable.split())[:limit]
+
+
+def _date(text: str) -> date | None:
+    match = _DATE.fullmatch(text)
+    try:
+        return date.fromisoformat(match[1]) if match else None
+    except ValueError:
+        return None

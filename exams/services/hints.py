@@ -1,0 +1,135 @@
+"""A notification is only a claim: ask the Cloud whether it lists the submission, for that customer."""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from background.leases import Holding, Lease, finish, release
+from exams.models import Submission
+from exams.services.intake import take_page
+from exams.services.states import move_submission
+from exams.services.verdicts import is_out_of_patience, judge_data, pause
+from integrations.clarius import errors
+from integrations.models import Customer, Link, Service
+from integrations.services import circuit
+from integrations.services.clients import NoKey, client_for
+
+ASK_EVERY = timedelta(seconds=15)
+PARALLEL = 4
+CROWDED = timedelta(seconds=2)
+MISSED_PASSES = 3
+MISSED_FOR = timedelta(hours=24)
+KEEP_UNLISTED = timedelta(days=30)
+S, H = Submission.State, Submission.Hold
+
+
+def confirm_hint(*, submission: Submission, lease: Lease, held: Holding) -> bool:
+    """Ask the Cloud about a hint's customer and give the row up; True when it may be fetched at once.
+
+    One call confirms every hint of that customer. Raises LeaseLost.
+    """
+    customer = Customer.objects.filter(
+        service=submission.service, token_digest=submission.hint_digest, links__state=Link.State.CONFIRMED
+    ).first()
+    if customer is None:
+        with transaction.atomic():
+            move_submission(pk=submission.pk, to=S.HELD, hold_reason=H.UNLINKED)
+            finish(lease=lease)
+        return False
+    wait = _wait(submission=submission, customer=customer)
+    if wait is not None:
+        _put_off(lease=lease, wait=wait)
+        return False
+    try:
+        _ask(submission=submission, customer=customer, held=held)
+    except errors.KeyRefused:
+        circuit.key_is_refused(service=submission.service)
+        _put_off(lease=lease, wait=circuit.PROBE_EVERY)
+        return False
+    except (errors.ClariusError, NoKey) as error:
+        verdict = judge_data(error)
+        _try_later(submission=submission, lease=lease, reason=verdict.reason, after=verdict.retry_after)
+        return False
+    return _settle(submission=submission, lease=lease)
+
+
+def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
+    """Return how long to wait before the Cloud may be asked, or None: then this caller has the turn."""
+    if circuit.is_open(service=submission.service):
+        return circuit.PROBE_EVERY
+    asking = Submission.objects.filter(
+        service=submission.service, hold_reason=H.UNCONFIRMED, lease_until__gt=timezone.now()
+    )
+    if asking.filter(pk__lt=submission.pk).count() >= PARALLEL:
+        return CROWDED
+    now = timezone.now()
+    turn = Customer.objects.filter(Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY), pk=customer.pk)
+    return None if turn.update(asked_at=now) else ASK_EVERY
+
+
+def _ask(*, submission: Submission, customer: Customer, held: Holding) -> None:
+    waiting = Submission.objects.filter(
+        service=submission.service, hint_digest=customer.token_digest, customer=None
+    )
+    with client_for(service=submission.service) as client:
+        for page in client.exam_pages(customer_id=customer.token):
+            held.check()
+            # A Cloud that ignores the filter must not make other customers' rows.
+            own = [each for each in page.results if each.customer_id == customer.token]
+            take_page(service=submission.service, notifications=own)
+            if not waiting.exists():
+                return
+
+
+def _settle(*, submission: Submission, lease: Lease) -> bool:
+    fresh = Submission.objects.get(pk=submission.pk)
+    if fresh.customer_id is None:
+        _try_later(submission=fresh, lease=lease, reason="")
+        return False
+    # Taking it in made it due already, where it is to be fetched.
+    finish(lease=lease)
+    return bool(fresh.state == S.RECEIVED)
+
+
+def _put_off(*, lease: Lease, wait: timedelta) -> None:
+    release(
+        lease=lease,
+        not_before=timezone.now() + wait,
+        count_attempt=False,
+        first_tried_at=F("first_tried_at"),
+    )
+
+
+def _try_later(*, submission: Submission, lease: Lease, reason: str, after: timedelta | None = None) -> None:
+    now = timezone.now()
+    if is_out_of_patience(submission=submission, now=now):
+        # Nobody asks about it any more; the walks will list it, or not.
+        finish(lease=lease)
+        return
+    release(
+        lease=lease,
+        not_before=pause(now=now, since=submission.not_ready_since, retry_after=after),
+        count_attempt=False,
+        not_ready_since=Coalesce(F("not_ready_since"), now),
+        failure_reason=reason,
+    )
+
+
+def count_missed_pass(*, service: Service, started_at: object) -> int:
+    """After a full pass: hold hints it did not list, purge old ones, and return how many were purged."""
+    waiting = Submission.objects.filter(
+        service=service, customer=None, state=S.HELD, received_at__lt=started_at
+    )
+    open_ones = waiting.filter(hold_reason__in=[H.UNCONFIRMED, H.UNLINKED])
+    open_ones.update(missed_pass_count=F("missed_pass_count") + 1)
+    missed = open_ones.filter(
+        missed_pass_count__gte=MISSED_PASSES, received_at__lte=timezone.now() - MISSED_FOR
+    )
+    for pk in list(missed.values_list("pk", flat=True)):
+        move_submission(pk=pk, to=S.HELD, hold_reason=H.NOT_LISTED, not_before=None)
+    old = waiting.filter(hold_reason=H.NOT_LISTED, received_at__lte=timezone.now() - KEEP_UNLISTED)
+    purged, _ = old.delete()
+    return purged

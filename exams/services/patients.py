@@ -1,0 +1,100 @@
+"""Which patient a submission is of. Patients are never merged on a guess."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from exams.models import Demographics, Patient
+from exams.services.demographics import ALL_FIELDS, folded
+from integrations.models import Customer
+
+PLACEHOLDERS = frozenset(
+    {"0", "1", "test", "unknown", "none", "null", "n/a", "na", "-", "anonymous", "patient"}
+)
+# Agreeing in one of these, beside the identifier, makes it the same patient.
+NAMES = ("first_name", "last_name", "animal_name")
+# Differing in one of these makes it another.
+COMPARED = (*NAMES, "middle_name", "gender", "animal_type", "owner_name")
+MOST_CANDIDATES = 200
+
+
+@dataclass(frozen=True)
+class Match:
+    """The patient, and another one that looks alike and yet was not taken for the same."""
+
+    patient: Patient
+    looks_like: Patient | None
+
+
+def match_patient(*, customer: Customer, values: dict[str, Any]) -> Match:
+    """Find or create the patient of one customer; call it inside a transaction.
+
+    The same patient means the same identifier that is no placeholder, a name or birth date that agrees, and
+    nothing that contradicts; a field that is absent never agrees.
+    """
+    # Two submissions of one new patient must not make two.
+    Customer.objects.select_for_update().get(pk=customer.pk)
+    wanted = Patient(customer=customer, **values)
+    alike: Patient | None = None
+    for candidate in _same_identifier(wanted):
+        if not _contradicts(candidate, wanted) and _agrees(candidate, wanted):
+            _complete(candidate, wanted)
+            return Match(candidate, None)
+        alike = candidate
+    wanted.save()
+    return Match(wanted, alike or _same_person_by_name(wanted))
+
+
+def is_placeholder(identifier: str) -> bool:
+    """Tell whether an identifier names nobody: empty, a usual filler, or one character repeated."""
+    text = folded(identifier)
+    return not text or text in PLACEHOLDERS or len(set(text)) == 1
+
+
+def _same_identifier(wanted: Patient) -> list[Patient]:
+    if is_placeholder(wanted.identifier):
+        return []
+    rows = Patient.objects.filter(customer=wanted.customer, identifier__iexact=wanted.identifier)
+    return list(rows.order_by("pk")[:MOST_CANDIDATES])
+
+
+def _same_person_by_name(wanted: Patient) -> Patient | None:
+    others = Patient.objects.filter(customer=wanted.customer).exclude(pk=wanted.pk)
+    if wanted.is_animal:
+        if not wanted.animal_name:
+            return None
+        others = others.filter(animal_name__iexact=wanted.animal_name)
+        return others.filter(owner_name__iexact=wanted.owner_name).order_by("-pk").first()
+    if not wanted.last_name:
+        return None
+    others = others.filter(last_name__iexact=wanted.last_name, first_name__iexact=wanted.first_name)
+    return others.filter(date_of_birth=wanted.date_of_birth).order_by("-pk").first()
+
+
+def _agrees(one: Demographics, other: Demographics) -> bool:
+    if one.date_of_birth is not None and one.date_of_birth == other.date_of_birth:
+        return True
+    return any(
+        getattr(one, name) and folded(getattr(one, name)) == folded(getattr(other, name)) for name in NAMES
+    )
+
+
+def _contradicts(one: Demographics, other: Demographics) -> bool:
+    if _is_named(one) and _is_named(other) and one.is_animal != other.is_animal:
+        return True
+    if one.date_of_birth and other.date_of_birth and one.date_of_birth != other.date_of_birth:
+        return True
+    pairs = [(folded(getattr(one, name)), folded(getattr(other, name))) for name in COMPARED]
+    return any(left and right and left != right for left, right in pairs)
+
+
+def _is_named(one: Demographics) -> bool:
+    return bool(one.is_animal or one.first_name or one.last_name)
+
+
+def _complete(patient: Patient, wanted: Patient) -> None:
+    # What was absent so far can contradict the next one; what is there never changes.
+    missing = [name for name in ALL_FIELDS if not getattr(patient, name) and getattr(wanted, name)]
+    for name in missing:
+        setattr(patient, name, getattr(wanted, name))
+    if missing:
+        patient.save(update_fields=missing)

@@ -1,0 +1,82 @@
+"""Take in what the Cloud says of a submission: the raw answer, the patient, the list of captures."""
+
+import hashlib
+import re
+from collections import Counter
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+
+from audit.record import record
+from background.leases import Lease, renew
+from exams.models import Capture, Submission
+from exams.services.demographics import ALL_FIELDS, read_patient
+from exams.services.patients import match_patient
+from integrations.clarius import DownloadData
+from integrations.models import Customer
+
+# Signatures of links open the files to anybody, so they are not kept.
+_LINK_QUERY = re.compile(r'("https?:(?:\\?/){2}[^"?]*)\?(?:[^"\\]|\\.)*(?=")')
+
+
+def read_data(*, submission: Submission, data: DownloadData, lease: Lease) -> dict[str, str]:
+    """Store the data and return the link of each listed capture by its key; call it inside a transaction.
+
+    Captures are added, never removed. Raises LeaseLost.
+    """
+    renew(lease=lease, seconds=lease.seconds)
+    values = read_patient(data.patient)
+    changes: dict[str, Any] = dict(values)
+    has_changed = any(getattr(submission, name) != values[name] for name in ALL_FIELDS)
+    if submission.patient_id is None or has_changed:
+        match = match_patient(customer=_customer(submission), values=values)
+        changes |= {"patient": match.patient, "looks_like": match.looks_like}
+        if submission.patient_id is not None:
+            record(action="submission.demographics_changed", target=submission)
+    links = capture_links(data)
+    _add_captures(submission=submission, keys=list(links))
+    count = Capture.objects.filter(submission=submission).count()
+    Submission.objects.filter(pk=submission.pk).update(
+        raw_data=mask_links(data.raw),
+        data_read_at=timezone.now(),
+        capture_count=count,
+        **changes,
+    )
+    return links
+
+
+def capture_links(data: DownloadData) -> dict[str, str]:
+    """Return each link under a key that outlives its signature: its path, counted where repeated."""
+    seen: Counter[str] = Counter()
+    links: dict[str, str] = {}
+    for each in data.captures:
+        path = urlsplit(each.url.replace("\\", "/")).path if "://" in each.url else each.url
+        digest = hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
+        seen[digest] += 1
+        links[f"{digest}:{seen[digest]}"] = each.url
+    return links
+
+
+def mask_links(raw: str) -> str:
+    """Return the answer with the queries of its links left out, in characters that any database takes."""
+    return _LINK_QUERY.sub(r"\1?…", raw).replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _customer(submission: Submission) -> Customer:
+    if submission.customer is None:
+        raise ValueError("Only a confirmed submission has a patient.")
+    return submission.customer
+
+
+def _add_captures(*, submission: Submission, keys: list[str]) -> None:
+    rows = Capture.objects.filter(submission=submission)
+    known = set(rows.values_list("source_key", flat=True))
+    position = max(rows.values_list("position", flat=True), default=0)
+    fresh = [key for key in keys if key not in known]
+    Capture.objects.bulk_create(
+        [
+            Capture(submission=submission, position=place, source_key=key)
+            for place, key in enumerate(fresh, start=position + 1)
+        ]
+    )
