@@ -1,0 +1,51 @@
+"""Everything runs: a sandbox, and a portal as processes beside it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import Cloud
+from tests.e2e.paper import write_pdf
+from tests.e2e.site import Site, fresh_database
+
+SLUG = "echo"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An empty portal with its web server; the worker runs as well."""
+    folder = tmp_path_factory.mktemp("portal")
+    with fresh_database(folder=folder) as database_url:
+        site = Site(folder=folder, database_url=database_url)
+        try:
+            site.start()
+            yield site
+        finally:
+            site.stop()
+
+
+@pytest.fixture(scope="module")
+def world(site: Site, cloud_process: Cloud) -> Cloud:
+    """The sandbox, empty, with the portal connected to it by the command."""
+    cloud = cloud_process.reset()
+    setup = site.run_json(
+        "connect_service",
+        SLUG,
+        "--name",
+        "Echo reading",
+        "--base-url",
+        cloud.url,
+        "--register",
+        "--take",
+        "all",
+        CLARIUS_API_KEY=cloud.new_key(),
+    )
+    assert setup["is_registered"] is True
+    return cloud
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    """A small PDF to send back."""
+    return write_pdf(tmp_path / "echo-report.pdf")

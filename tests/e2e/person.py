@@ -1,0 +1,96 @@
+"""A person with a browser: cookies, forms, and no door that a browser would not have."""
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from tests.e2e.forms import Form, Page
+from tests.e2e.site import PASSWORD, Site
+from tests.processes import wait_for
+
+SECONDS = 30
+
+
+class Person:
+    """Somebody who visits the site; keeps every page and address seen, for the search for leaks."""
+
+    def __init__(self, site: Site, *, email: str) -> None:
+        self.site = site
+        self.email = email
+        self.here = site.url
+        self.page = Page("")
+        self.status = 0
+        self.seen: list[str] = []
+        self._session = requests.Session()
+        self._session.trust_env = False
+
+    # --- Going about ---
+    def visit(self, address: str, *, status: int = 200) -> Page:
+        """Open a page, following redirects; raises AssertionError for another status."""
+        answer = self._session.get(urljoin(self.here, address), timeout=SECONDS)
+        return self._arrive(answer, status=status)
+
+    def send(self, form: Form, *, status: int = 200, file: Path | None = None, **values: str) -> Page:
+        """Fill in a form of this page and send it."""
+        fields = form.fields | values
+        files = {"file": (file.name, file.read_bytes(), "application/pdf")} if file else None
+        target = urljoin(self.here, form.action or self.here)
+        headers = {"Referer": self.here, "Origin": "{0.scheme}://{0.netloc}".format(urlsplit(self.here))}
+        answer = self._session.post(target, data=fields, files=files, headers=headers, timeout=SECONDS)
+        return self._arrive(answer, status=status)
+
+    def fetch(self, address: str, **headers: str) -> requests.Response:
+        """Get a file as an image or download would be."""
+        return self._session.get(urljoin(self.here, address), headers=headers, timeout=SECONDS)
+
+    def sha256(self, address: str) -> str:
+        """Return the hash of what an address gives; raises AssertionError when it gives an error."""
+        answer = self.fetch(address)
+        assert answer.status_code == 200, f"{address}: {answer.status_code}"
+        return hashlib.sha256(answer.content).hexdigest()
+
+    def wait_until(self, address: str, words: str, *, seconds: float = 60) -> Page:
+        """Open a page again and again until it says so."""
+
+        def says() -> Page | None:
+            page = self.visit(address)
+            return page if words.casefold() in page.text.casefold() else None
+
+        try:
+            found = wait_for(says, what=f"{words!r} on {address}", seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{error} The page says: {self.page.text[:1500]}") from None
+        assert found is not None
+        return found
+
+    # --- Accounts ---
+    def log_in(self, address: str = "/accounts/login/") -> Page:
+        """Log in through the form."""
+        page = self.visit(address)
+        return self.send(page.form(having="password"), login=self.email, password=PASSWORD)
+
+    def sign_up(self) -> Page:
+        """Make an account on the page shown and prove the address with the code that was mailed."""
+        page = self.visit(self.page.links_to("/signup/")[0])
+        self.send(page.form(having="password1"), email=self.email, password1=PASSWORD, password2=PASSWORD)
+        code = wait_for(self._code, what="The mail with the code", seconds=30)
+        return self.send(self.page.form(having="code"), code=code)
+
+    def _code(self) -> str | None:
+        for mail in reversed(self.site.mails(to=self.email)):
+            found = re.search(r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$", mail, re.MULTILINE)
+            if found:
+                return found.group(1)
+        return None
+
+    def _arrive(self, answer: requests.Response, *, status: int) -> Page:
+        self.status = answer.status_code
+        self.here = answer.url
+        self.page = Page(answer.text)
+        self.seen += [one.url for one in [*answer.history, answer]]
+        self.seen.append(self.page.title)
+        assert answer.status_code == status, f"{answer.url}: {answer.status_code} {self.page.text[:800]}"
+        return self.page

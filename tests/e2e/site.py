@@ -1,0 +1,175 @@
+"""A portal that runs as processes: web server and worker, with a database and a folder of its own."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import requests
+from cryptography.fernet import Fernet
+from psycopg import sql
+
+from tests.processes import ROOT, Process, free_ports, wait_for
+
+PASSWORD = "horse-staple-7-battery"
+MAKE_ACCOUNT = """
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from allauth.account.models import EmailAddress
+from integrations.models import ReviewerAccess, Service
+user = get_user_model().objects.create_user({email!r}, {password!r}, is_staff={is_staff!r})
+EmailAddress.objects.create(user=user, email={email!r}, verified=True, primary=True)
+for name in {groups!r}:
+    user.groups.add(Group.objects.get(name=name))
+for service in Service.objects.filter(slug__in={services!r}):
+    ReviewerAccess.objects.create(user=user, service=service)
+"""
+
+
+class Site:
+    """The portal under test; `environment` may be changed before a process is started."""
+
+    def __init__(self, *, folder: Path, database_url: str) -> None:
+        self.folder = folder
+        (port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._web: Process | None = None
+        self._workers: list[Process] = []
+        self.environment: dict[str, str] = {
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "TOKEN_LOOKUP_KEY": secrets.token_urlsafe(48),
+            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "PUBLIC_URL": self.url,
+            "DATABASE_URL": database_url,
+            "CELERY_BROKER_URL": os.environ.get("CELERY_BROKER_URL", "memory://"),
+            "MEDIA_ROOT": str(folder / "media"),
+            "STATIC_ROOT": str(folder / "static"),
+            "EMAIL_URL": f"filemail:///{str(folder / 'mail').lstrip('/')}",
+            "EGRESS_ALLOWED_NETWORKS": "127.0.0.1/32",
+            "ALERT_EMAILS": "alerts@example.test",
+            "LOG_LEVEL": "DEBUG",
+        }
+        (folder / "static").mkdir(exist_ok=True)
+
+    # --- Processes ---
+    def start(self) -> None:
+        """Migrate, then start web server and worker and wait until the pages answer."""
+        self.run("migrate", "-v", "0")
+        self.start_web()
+        self.start_worker()
+
+    def start_web(self) -> None:
+        """Start granian and wait until it answers."""
+        granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self._port)]
+        self._web = self._process("web", *granian, "--blocking-threads", "4", "portal.wsgi:application")
+        wait_for(self._answers, what="The web server's first answer")
+
+    def start_worker(self) -> Process:
+        """Start what works in the background: one process, or worker and beat where there is a broker."""
+        if self.environment["CELERY_BROKER_URL"].startswith("memory"):
+            self._workers = [self._process("worker", "manage.py", "worker")]
+        else:
+            celery = ["-m", "celery", "-A", "portal"]
+            worker = self._process("worker", *celery, "worker", "-P", "threads", "-c", "4")
+            self._workers = [worker, self._process("beat", *celery, "beat")]
+        return self._workers[0]
+
+    def kill_worker(self) -> None:
+        """End the worker as a power cut would."""
+        for process in self._workers:
+            process.kill()
+
+    def stop(self) -> None:
+        """Stop every process."""
+        for process in [*self._workers, *([self._web] if self._web else [])]:
+            process.stop()
+
+    def _process(self, name: str, *arguments: str) -> Process:
+        return Process(*arguments, log=self.folder / f"{name}.log", environment=self.environment)
+
+    def _answers(self) -> bool:
+        assert self._web is not None
+        assert self._web.exit_code is None, self._web.output[-3000:]
+        try:
+            return requests.get(f"{self.url}/health/ready/", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    # --- Doors ---
+    def run(self, *arguments: str, **variables: str) -> str:
+        """Run a management command and return what it printed; raises AssertionError when it fails."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], **self.environment, **variables},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        with (self.folder / "commands.log").open("a") as log:
+            log.write(done.stderr)
+        assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
+        return done.stdout
+
+    def run_json(self, *arguments: str, **variables: str) -> Any:
+        """Run a management command with `--json` and return what it said."""
+        return json.loads(self.run(*arguments, "--json", **variables))
+
+    def make_account(
+        self,
+        email: str,
+        *,
+        groups: tuple[str, ...] = (),
+        services: tuple[str, ...] = (),
+        is_staff: bool = False,
+    ) -> None:
+        """Make an account with a verified address and the password `PASSWORD`."""
+        code = MAKE_ACCOUNT.format(
+            email=email, password=PASSWORD, groups=groups, services=services, is_staff=is_staff
+        )
+        self.run("shell", "-v", "0", "-c", code)
+
+    def mails(self, *, to: str) -> list[str]:
+        """Return the mails that left for an address, the oldest first."""
+        files = sorted((self.folder / "mail").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+        return [text for text in (file.read_text() for file in files) if f"To: {to}" in text]
+
+    def output(self) -> str:
+        """Return everything that any process of the portal has printed."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(log.read_text(errors="replace") for log in logs if log.name != "sandbox.log")
+
+
+@contextmanager
+def fresh_database(*, folder: Path) -> Iterator[str]:
+    """Yield the URL of an empty database: SQLite, or one on the server that `DATABASE_URL` names."""
+    given = os.environ.get("DATABASE_URL", "")
+    if not given.startswith("postgres"):
+        yield f"sqlite:///{folder / 'portal.sqlite3'}"
+        return
+    parts = urlsplit(given)
+    name = f"portal_e2e_{secrets.token_hex(6)}"
+    _on_server(given, "CREATE DATABASE {}", name)
+    try:
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+    finally:
+        _on_server(given, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def _on_server(url: str, statement: str, name: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def hidden(variables: Mapping[str, str]) -> list[str]:
+    """Return the secrets of an environment, which no output may hold."""
+    return [variables[name] for name in ("SECRET_KEY", "TOKEN_LOOKUP_KEY", "FIELD_ENCRYPTION_KEYS")]

@@ -1,0 +1,93 @@
+"""The main job over HTTP, from the first visit to the report at the Cloud."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.cloud import Cloud, CloudCustomer
+from tests.e2e.acts import arrive_and_link, compare_captures, compare_report, open_exam, send_report
+from tests.e2e.conftest import SLUG
+from tests.e2e.person import Person
+from tests.e2e.site import Site
+
+pytestmark = pytest.mark.e2e
+KNOWN: set[str] = set()
+
+
+@pytest.fixture(scope="module")
+def customer(world: Cloud) -> CloudCustomer:
+    return world.add_customer(name="Dr. Ada Osei", institution="Harbour Clinic")
+
+
+@pytest.fixture(scope="module")
+def clinician(site: Site, customer: CloudCustomer) -> Person:
+    person = Person(site, email="clinician@example.test")
+    arrive_and_link(person, customer=customer)
+    return person
+
+
+@pytest.fixture(scope="module")
+def reviewer(site: Site, world: Cloud) -> Person:
+    site.make_account("reviewer@example.test", groups=("Reviewers",), services=(SLUG,))
+    person = Person(site, email="reviewer@example.test")
+    person.log_in()
+    return person
+
+
+def test_linking_is_known_at_the_cloud_and_announced_by_mail(
+    clinician: Person, customer: CloudCustomer, world: Cloud, site: Site
+) -> None:
+    assert world.is_confirmed(token=customer.token)
+    assert any("/not-me/" in mail for mail in site.mails(to=clinician.email))
+
+
+@pytest.mark.parametrize("mode", ["send", "drop", "repeat"])
+def test_an_exam_arrives_is_reviewed_and_its_report_is_at_the_cloud(
+    mode: str,
+    clinician: Person,
+    reviewer: Person,
+    customer: CloudCustomer,
+    world: Cloud,
+    site: Site,
+    report: Path,
+) -> None:
+    world.notify_mode(mode)
+    truth = world.submit(customer=customer, patient={"last_name": "Story", "identifier": f"E2E-{mode}"})
+    if mode == "drop":
+        # Nothing told the portal: its own look at the list does.
+        walk = site.run_json("poll_exams", "--service", SLUG)
+        assert walk
+    exam = open_exam(reviewer, words=f"E2E-{mode}", known=KNOWN)
+    compare_captures(reviewer, address=exam, truth=truth)
+    address = send_report(reviewer, exam=exam, file=report)
+    compare_report(world, truth=truth, file=report)
+    clinician.wait_until("/my/", "Echo report")
+    assert clinician.sha256(f"{address}file/") == hashlib.sha256(report.read_bytes()).hexdigest()
+    # The clinician sees the exam as well; a stranger sees neither.
+    clinician.visit(exam)
+    stranger = Person(site, email="nobody@example.test")
+    assert stranger.fetch(f"{address}file/").url.startswith(f"{site.url}/accounts/login/")
+
+
+def test_programs_read_exams_and_answer_them(
+    clinician: Person, customer: CloudCustomer, world: Cloud, site: Site, report: Path, tmp_path: Path
+) -> None:
+    world.notify_mode("send")
+    truth = world.submit(customer=customer, patient={"identifier": "E2E-program"})
+    site.run_json("poll_exams", "--service", SLUG)
+    clinician.wait_until("/my/", "E2E-program")
+    exam = next(link for link in clinician.page.links if "/exams/" in link and link not in KNOWN)
+    clinician.wait_until(exam, "ready")
+    uuid = exam.rstrip("/").rpartition("/")[2]
+    site.run_json("export_submission", uuid, "--to", str(tmp_path / "out"))
+    found = sorted(
+        hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in (tmp_path / "out").rglob("*")
+        if file.is_file() and file.name != "manifest.json"
+    )
+    assert found == sorted(capture.sha256 for capture in truth.captures)
+    site.run_json("add_report", uuid, "--name", "By a program", str(report))
+    clinician.wait_until("/my/", "By a program")
+    clinician.wait_until(exam, "delivered")
+    compare_report(world, truth=truth, file=report)
