@@ -1,25 +1,77 @@
-"""Who may sign up: whoever arrives with a customer token, and whoever was invited."""
+"""allauth's decisions, made for a portal that holds patient data."""
+
+from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
-from django.conf import settings
-from django.http import HttpRequest
-from django.utils import timezone
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import HttpRequest, HttpResponse
 
+from accounts.arrivals import arrival_path, forget_invitation, invitation_code, opens_signup
 from accounts.models import Invitation
-
-# Set by the connect pages once a token waits in the session.
-SESSION_ARRIVED = "arrived_with_token"
-SESSION_INVITATION = "invitation_code"
+from accounts.services.invitations import accept_invitation, open_invitation
+from audit.address import client_address
+from audit.record import record
+from background.mail import queue_mail
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """allauth's decisions, made for a portal that holds patient data."""
+    """Sign-up by token or invitation, mail through the queue, and back to the page that waits."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        code = request.session.get(SESSION_INVITATION)
+        """Open for whoever arrives with a token, where that is allowed, and for whoever was invited."""
+        return opens_signup(request.session) or self._invitation(request) is not None
+
+    def clean_email(self, email: str) -> str:
+        """Refuse another address than the invited one where only the invitation opens sign-up."""
+        invitation = self._invitation(self.request)
         if (
-            code
-            and Invitation.objects.filter(code=code, accepted_at=None, expires_at__gt=timezone.now()).exists()
+            invitation is not None
+            and self.request.resolver_match is not None
+            and self.request.resolver_match.url_name == "account_signup"
+            and not opens_signup(self.request.session)
+            and invitation.email.lower() != email.lower()
         ):
-            return True
-        return bool(settings.SIGNUP_OPEN and request.session.get(SESSION_ARRIVED))
+            raise ValidationError("Use the address to which the invitation was sent.")
+        return email
+
+    def is_email_verified(self, request: HttpRequest, email: str) -> bool:
+        """Count the invited address as verified: the link in its mail was opened in this browser."""
+        invitation = self._invitation(request)
+        return invitation is not None and invitation.email.lower() == email.lower()
+
+    def get_login_redirect_url(self, request: HttpRequest) -> str:
+        """Go on where a token waits, else to the home."""
+        return arrival_path(request.session) or super().get_login_redirect_url(request)
+
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        """Go on where a token waits, else to the home."""
+        return arrival_path(request.session) or super().get_signup_redirect_url(request)
+
+    def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
+        """Note the log-in, and accept the invitation that was opened in this browser."""
+        record(action="account.logged_in", actor=user, address=client_address(request))
+        invitation = self._invitation(request)
+        if invitation is not None:
+            accept_invitation(invitation=invitation, user=user, address=client_address(request))
+            forget_invitation(request.session)
+        return super().post_login(request, user, **kwargs)
+
+    def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
+        """Note a wrong password by the address it came from; the name that was typed may be a password."""
+        record(action="account.log_in_failed", outcome="refused", address=client_address(request))
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Queue the mail, so that no page waits for a mail server; only its plain text is sent."""
+        message = self.render_mail(template_prefix, email, {"email": email, **context})
+        queue_mail(recipient=email, subject=str(message.subject), body=str(message.body))
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Return the address that the audit log would write; raises PermissionDenied without one."""
+        address = client_address(request)
+        if address is None:
+            raise PermissionDenied("The address of the client is unknown.")
+        return address
+
+    def _invitation(self, request: HttpRequest) -> Invitation | None:
+        code = invitation_code(request.session)
+        return open_invitation(code=code) if code else None

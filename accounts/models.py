@@ -10,8 +10,6 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-REVIEWERS = "Reviewers"
-ADMINISTRATORS = "Administrators"
 INVITATION_DAYS = 14
 
 

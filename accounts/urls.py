@@ -1,5 +1,10 @@
-"""Addresses of this app."""
+"""Addresses of the pages about one's own account."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts import views
+
+urlpatterns = [
+    path("preferences/", views.preferences, name="preferences"),
+    path("invitations/<str:code>/", views.invitation, name="invitation"),
+]

@@ -1,0 +1,52 @@
+"""What the roles may do in the admin: identifiers and states, never patient content."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
+
+REVIEWERS = "Reviewers"
+ADMINISTRATORS = "Administrators"
+
+# By app: the permissions of administrators. Patient content has one of its own and is not among them.
+ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
+    "accounts": (
+        "view_user",
+        "change_user",
+        "view_invitation",
+        "add_invitation",
+        "change_invitation",
+        "delete_invitation",
+    ),
+    "auth": ("view_group",),
+    "audit": ("view_entry",),
+    "background": ("view_outgoingmail", "view_heartbeat"),
+    "integrations": (
+        "view_service",
+        "operate_service",
+        "view_apikey",
+        "view_customer",
+        "change_customer",
+        "view_link",
+        "operate_link",
+        "view_revieweraccess",
+        "add_revieweraccess",
+        "delete_revieweraccess",
+    ),
+    "exams": ("view_exam", "view_submission", "operate_submission", "view_report", "operate_report"),
+}
+
+
+def grant_role_permissions(sender: Any, using: str, **kwargs: Any) -> None:
+    """Give administrators the permissions of an app that was just migrated; missing groups are made."""
+    codenames = ADMINISTRATOR_PERMISSIONS.get(sender.label)
+    if codenames is None:
+        return
+    group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    create_permissions(sender, verbosity=0, using=using)
+    for name in (REVIEWERS, ADMINISTRATORS):
+        group, _ = group_model._default_manager.using(using).get_or_create(name=name)
+    permissions = permission_model._default_manager.using(using).filter(
+        content_type__app_label=sender.label, codename__in=codenames
+    )
+    group.permissions.add(*permissions)

@@ -1,0 +1,51 @@
+"""Invitations: who may sign up although sign-up is closed, and which role they get."""
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Invitation, User
+from accounts.roles import REVIEWERS
+from audit.record import record
+from background.mail import queue_mail
+
+
+def send_invitation(*, invitation: Invitation, actor: User | None, address: str | None) -> None:
+    """Mail an invitation that was written down; its link proves that the reader owns the address."""
+    with transaction.atomic():
+        queue_mail(
+            recipient=invitation.email,
+            subject="You are invited to the portal",
+            body=(
+                f"{_inviter(actor)} invites you to the portal at {settings.PUBLIC_URL}.\n\n"
+                f"Open this page until {invitation.expires_at:%d %b %Y} to make your account:\n"
+                f"{settings.PUBLIC_URL}/invitations/{invitation.code}/\n\n"
+                "If you did not expect this, do nothing.\n"
+            ),
+        )
+        record(action="invitation.sent", actor=actor, target=invitation, address=address)
+
+
+def open_invitation(*, code: str) -> Invitation | None:
+    """Return the invitation of this code if it can still be accepted, else None."""
+    return Invitation.objects.filter(code=code, accepted_at=None, expires_at__gt=timezone.now()).first()
+
+
+def accept_invitation(*, invitation: Invitation, user: User, address: str | None) -> bool:
+    """Give the account what the invitation grants, once; False when it is another's, spent or too old."""
+    if invitation.email.lower() != user.email.lower():
+        return False
+    with transaction.atomic():
+        now = timezone.now()
+        valid = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, expires_at__gt=now)
+        if not valid.update(accepted_at=now):
+            return False
+        if invitation.is_reviewer:
+            user.groups.add(Group.objects.get(name=REVIEWERS))
+        record(action="invitation.accepted", actor=user, target=invitation, address=address)
+    return True
+
+
+def _inviter(actor: User | None) -> str:
+    return actor.display_name if actor is not None else "An administrator"

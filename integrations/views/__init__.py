@@ -1,0 +1,1 @@
+"""Pages on which an account takes, watches and ends its links."""

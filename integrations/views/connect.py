@@ -1,0 +1,158 @@
+"""The token hand-over: what arrives waits in the session until its owner confirms by a POST."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.adapter import get_adapter
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.arrivals import forget_arrival
+from audit.address import client_address
+from integrations.forms import ConnectForm
+from integrations.limits import is_allowed
+from integrations.models import Service
+from integrations.services.linking import Linking, Outcome, find_link, link_customer
+from integrations.services.pending import (
+    PendingToken,
+    carry_tokens,
+    drop_token,
+    drop_tokens,
+    find_token,
+    has_tokens,
+    is_token,
+    keep_token,
+    latest_token,
+    put_tokens,
+)
+
+View = Callable[..., HttpResponse]
+ARRIVALS_PER_MINUTE = 60
+CLAIMS_PER_MINUTE = 10
+
+
+def connect_page(view: View) -> View:
+    """Resolve the service (404 when there is none), and keep the answer out of caches and Referer headers."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, service: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        found = get_object_or_404(Service.objects.in_use(), slug=service)
+        response = view(request, found, *args, **kwargs)
+        response["Cache-Control"] = "no-store, private"
+        response["Referrer-Policy"] = "no-referrer"
+        return response
+
+    return answer
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@connect_page
+def connect(request: HttpRequest, service: Service) -> HttpResponse:
+    """Take a token from the query, show what would be linked, and link it when the person confirms."""
+    if request.method == "POST":
+        return _confirm(request, service)
+    if "token" in request.GET:
+        return _arrive(request, service, request.GET["token"])
+    pending = latest_token(session=request.session, service=service)
+    if pending is None:
+        return _gone(request, service)
+    if not request.user.is_authenticated:
+        return render(request, "integrations/connect_sign_in.html", {"service": service})
+    held = find_link(service=service, token=pending.token, user=request.user)
+    if held is not None:
+        _spend(request, pending)
+        return redirect(f"{reverse('link', args=[held.uuid])}?already")
+    return _ask(request, service, ConnectForm(initial=_initial(request, pending)))
+
+
+@require_safe
+@connect_page
+def connect_token(request: HttpRequest, service: Service, token: str) -> HttpResponse:
+    """Take a token from the path."""
+    return _arrive(request, service, token)
+
+
+@require_POST
+@connect_page
+def switch_account(request: HttpRequest, service: Service) -> HttpResponse:
+    """Log out and in as somebody else, without losing the token."""
+    carried = carry_tokens(session=request.session)
+    if request.user.is_authenticated:
+        get_adapter().logout(request)
+    put_tokens(session=request.session, carried=carried)
+    return redirect(f"{reverse('account_login')}?next={_page(service)}")
+
+
+def _arrive(request: HttpRequest, service: Service, token: str) -> HttpResponse:
+    if not is_allowed(request=request, action="arrive", per_minute=ARRIVALS_PER_MINUTE):
+        return _too_often(request, service)
+    page = _page(service)
+    if is_token(token):
+        keep_token(session=request.session, service=service, token=token, path=page)
+    else:
+        # The page must not offer an older token in the place of the one that could not be read.
+        drop_tokens(session=request.session, service=service)
+    answer = HttpResponseRedirect(page)
+    answer.status_code = 303
+    return answer
+
+
+def _confirm(request: HttpRequest, service: Service) -> HttpResponse:
+    if not request.user.is_authenticated:
+        return redirect(_page(service))
+    if not is_allowed(request=request, action="claim", per_minute=CLAIMS_PER_MINUTE):
+        return _too_often(request, service)
+    pending = find_token(session=request.session, service=service, slot=request.POST.get("slot", ""))
+    if pending is None:
+        return _gone(request, service)
+    form = ConnectForm(request.POST)
+    if not form.is_valid():
+        return _ask(request, service, form)
+    linking = link_customer(
+        service=service,
+        token=pending.token,
+        user=request.user,
+        label=form.cleaned_data["label"],
+        institution=form.cleaned_data["institution"],
+        address=client_address(request),
+    )
+    _spend(request, pending)
+    return _tell(request, service, linking)
+
+
+def _tell(request: HttpRequest, service: Service, linking: Linking) -> HttpResponse:
+    if linking.link is None:
+        return render(request, "integrations/refused.html", {"service": service}, status=409)
+    already = "?already" if linking.outcome == Outcome.ALREADY_YOURS else ""
+    return redirect(f"{reverse('link', args=[linking.link.uuid])}{already}")
+
+
+def _spend(request: HttpRequest, pending: PendingToken) -> None:
+    drop_token(session=request.session, slot=pending.slot)
+    if not has_tokens(session=request.session):
+        forget_arrival(request.session)
+
+
+def _ask(request: HttpRequest, service: Service, form: ConnectForm) -> HttpResponse:
+    return render(request, "integrations/connect.html", {"service": service, "form": form})
+
+
+def _initial(request: HttpRequest, pending: PendingToken) -> dict[str, str]:
+    return {"slot": pending.slot, "label": request.user.get_full_name()}  # type: ignore[union-attr]
+
+
+def _gone(request: HttpRequest, service: Service) -> HttpResponse:
+    return render(request, "integrations/token_gone.html", {"service": service}, status=410)
+
+
+def _too_often(request: HttpRequest, service: Service) -> HttpResponse:
+    answer = render(request, "integrations/too_often.html", {"service": service}, status=429)
+    answer["Retry-After"] = "60"
+    return answer
+
+
+def _page(service: Service) -> str:
+    return reverse("connect", args=[service.slug])

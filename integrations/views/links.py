@@ -1,0 +1,71 @@
+"""The pages of one link: its state, ending it, disputing it, asking the Cloud again."""
+
+import uuid
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit.address import client_address
+from integrations.limits import is_allowed
+from integrations.models import Link
+from integrations.services import linking
+from integrations.services.linking import Ending
+
+CHECKS_PER_MINUTE = 6
+
+
+def _own_link(request: HttpRequest, link: uuid.UUID) -> Link:
+    """Return a link of this account; a foreign one is 404."""
+    return get_object_or_404(Link.objects.with_customer(), uuid=link, user=request.user)
+
+
+@login_required
+@require_safe
+def show_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
+    """Tell what became of a link, and what happens next."""
+    context = {"link": _own_link(request, link), "is_already": "already" in request.GET}
+    return render(request, "integrations/link.html", context)
+
+
+@login_required
+@require_safe
+def link_status(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
+    """Return the part of the link's page that changes."""
+    return render(request, "integrations/partials/_link_state.html", {"link": _own_link(request, link)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def unlink(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
+    """Ask whether the link should end, and end it."""
+    return _end(request, link, ending=Ending.BY_OWNER, template="integrations/unlink.html")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def dispute_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
+    """Ask whether the link was made by somebody else, and suspend it; the mail leads here."""
+    return _end(request, link, ending=Ending.DISPUTED, template="integrations/not_me.html")
+
+
+def _end(request: HttpRequest, link: uuid.UUID, *, ending: Ending, template: str) -> HttpResponse:
+    own = _own_link(request, link)
+    if request.method != "POST":
+        return render(request, template, {"link": own})
+    linking.unlink(link=own, user=own.user, address=client_address(request), ending=ending)
+    return redirect("link", own.uuid)
+
+
+@login_required
+@require_POST
+def check_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
+    """Let the worker ask the Cloud about the link now."""
+    own = _own_link(request, link)
+    if not is_allowed(request=request, action="check_link", per_minute=CHECKS_PER_MINUTE):
+        messages.warning(request, "Clarius Cloud was asked a moment ago. Wait a minute before asking again.")
+    else:
+        linking.check_again(link=own, user=own.user, address=client_address(request))
+    return redirect("link", own.uuid)
