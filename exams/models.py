@@ -133,7 +133,10 @@ class Submission(LeasedRow, Demographics):
     objects = SubmissionQuerySet.as_manager()
 
     class Meta:
-        permissions = [("view_patient_content", "Can see names, captures, raw data and report files")]
+        permissions = [
+            ("view_patient_content", "Can see names, captures, raw data and report files"),
+            ("operate_submission", "Can fetch again, release and stop submissions"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["service", "request_uuid"], name="exams_submission_unique"),
             models.CheckConstraint(
@@ -263,6 +266,7 @@ class Report(LeasedRow):
     objects = ReportQuerySet.as_manager()
 
     class Meta:
+        permissions = [("operate_report", "Can send reports again")]
         ordering = ["-created_at"]
 
     def __str__(self) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from accounts.models import REVIEWERS
+from accounts.roles import REVIEWERS
 from exams.models import Capture, Report, Submission
 from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
 from integrations.models import Link, ReviewerAccess

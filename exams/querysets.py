@@ -3,7 +3,24 @@
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
+
+# One text for one index: a condition on each field would look through each of them.
+SEARCH_TEXT = Concat(
+    "last_name",
+    Value(" "),
+    "first_name",
+    Value(" "),
+    "middle_name",
+    Value(" "),
+    "animal_name",
+    Value(" "),
+    "owner_name",
+    Value(" "),
+    "identifier",
+    output_field=models.TextField(),
+)
 
 
 class SubmissionQuerySet(models.QuerySet[Any]):
@@ -13,8 +30,29 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         """Confirmed by the Cloud and not held: the only ones a page outside the admin shows."""
         return self.filter(customer__isnull=False, exam__isnull=False).exclude(state="held")
 
+    def named(self, uuid: Any) -> Self:
+        """The one that is known by this UUID, here or at the Cloud."""
+        return self.filter(Q(uuid=uuid) | Q(request_uuid=uuid))
+
     def newest_first(self) -> Self:
         return self.order_by("-submitted_at", "-id")
+
+    def older_than(self, row: Any) -> Self:
+        """What stands below `row` in the order above; the first condition alone lets an index find it."""
+        below = Q(submitted_at__lt=row.submitted_at) | Q(submitted_at=row.submitted_at, id__lt=row.pk)
+        return self.filter(Q(submitted_at__lte=row.submitted_at) & below)
+
+    def newer_than(self, row: Any) -> Self:
+        """What stands above `row` in the order above."""
+        above = Q(submitted_at__gt=row.submitted_at) | Q(submitted_at=row.submitted_at, id__gt=row.pk)
+        return self.filter(Q(submitted_at__gte=row.submitted_at) & above)
+
+    def matching(self, text: str) -> Self:
+        """Those whose names or identifier contain every word of `text`."""
+        rows = self.alias(search_text=SEARCH_TEXT)
+        for word in text.split():
+            rows = rows.filter(search_text__icontains=word)
+        return rows
 
 
 class CaptureQuerySet(models.QuerySet[Any]):

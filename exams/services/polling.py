@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from background.backoff import next_attempt
+from background.jobs import schedule
 from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Submission
 from exams.models import Walk as WalkRecord
@@ -58,6 +59,15 @@ def poll_service(*, pk: int) -> Walk | None:
             return _poll(service=service, lease=lease, held=held)
     except LeaseLost:
         return None
+
+
+def poll_now(*, service: Service, is_full: bool) -> Walk | None:
+    """Walk the list in this process; None when it failed (see `last_error`) or another worker is at it."""
+    rows = Service.objects.filter(pk=service.pk)
+    if is_full:
+        rows.update(full_poll_due_at=timezone.now())
+    schedule(queryset=rows)
+    return poll_service(pk=service.pk)
 
 
 def walk(*, service: Service, is_full: bool, held: Holding, seen: Walk | None = None) -> Walk:

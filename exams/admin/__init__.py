@@ -1,0 +1,9 @@
+"""What administrators see: identifiers and states; patient content only by a permission of its own."""
+
+from exams.admin.captures import CaptureAdmin
+from exams.admin.patients import ExamAdmin, PatientAdmin
+from exams.admin.reports import ReportAdmin
+from exams.admin.submissions import SubmissionAdmin
+from exams.admin.walks import WalkAdmin
+
+__all__ = ["CaptureAdmin", "ExamAdmin", "PatientAdmin", "ReportAdmin", "SubmissionAdmin", "WalkAdmin"]

@@ -1,0 +1,53 @@
+"""Pages to look at rows that only services change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from unfold.admin import ModelAdmin
+
+from exams.permissions import sees_all_content
+
+# Counting millions of rows for a headline takes longer than the page itself.
+MOST_COUNTED = 10_000
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than `MOST_COUNTED` rows."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: QuerySet[Any] = self.object_list
+        return len(rows.order_by().values_list("pk")[:MOST_COUNTED])
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """No add, change or delete: a change form writes every column and would turn a lease back."""
+
+    paginator = CappedPaginator
+    show_full_result_count = False
+    list_per_page = 50
+    # Shown only to those who may see patient content.
+    content_fields: Sequence[str] = ()
+    plain_fields: Sequence[str] = ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [*self.plain_fields, *(self.content_fields if sees_all_content(request.user) else ())]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return self.get_fields(request, obj)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+LEASE_FIELDS = ("attempt_count", "first_tried_at", "not_before", "nudged_until", "lease_until", "lease_token")

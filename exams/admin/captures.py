@@ -1,0 +1,41 @@
+"""Captures: where each file stands. The files themselves leave through the portal's own pages."""
+
+from django.contrib import admin
+
+from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.models import Capture
+
+
+@admin.register(Capture)
+class CaptureAdmin(ReadOnlyAdmin):
+    """Files of submissions, by state."""
+
+    list_display = ("uuid", "submission", "position", "state", "kind", "size", "stored_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("submission",)
+    search_fields = ("uuid", "sha256", "submission__uuid", "submission__request_uuid")
+    ordering = ("-id",)
+    plain_fields = (
+        "uuid",
+        "submission",
+        "position",
+        "state",
+        "failure_reason",
+        "failure_detail",
+        "kind",
+        "media_type",
+        "size",
+        "sha256",
+        "stored_at",
+        "width",
+        "height",
+        "frame_count",
+        "duration_ms",
+        "codec",
+        "colour_model",
+        "pixel_aspect",
+        "rotation",
+        "is_lossy",
+        "preview_failure",
+        *LEASE_FIELDS,
+    )

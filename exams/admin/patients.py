@@ -1,0 +1,54 @@
+"""Patients, for those who may see patient content; exams, which are identifiers only."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from audit.address import client_address
+from audit.record import record_view
+from exams.admin.base import ReadOnlyAdmin
+from exams.models import Exam, Patient
+from exams.permissions import sees_all_content
+from exams.services.demographics import ALL_FIELDS
+
+
+@admin.register(Patient)
+class PatientAdmin(ReadOnlyAdmin):
+    """Patients; each one that is opened is written to the audit log."""
+
+    list_display = ("uuid", "customer", "created_at")
+    list_select_related = ("customer",)
+    search_fields = ("uuid", "customer__uuid")
+    ordering = ("-id",)
+    plain_fields = ("uuid", "customer", "created_at")
+    content_fields = ALL_FIELDS
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return sees_all_content(request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return sees_all_content(request.user)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        patient = super().get_object(request, object_id, from_field)
+        if patient is not None and self.has_view_permission(request):
+            record_view(
+                action="patient.viewed",
+                session_key=request.session.session_key,
+                actor=request.user,
+                target=patient,
+                address=client_address(request),
+            )
+        return patient
+
+
+@admin.register(Exam)
+class ExamAdmin(ReadOnlyAdmin):
+    """Exams by their identifiers."""
+
+    list_display = ("exam_uuid", "customer", "created_at")
+    list_select_related = ("customer",)
+    search_fields = ("uuid", "exam_uuid", "customer__uuid")
+    ordering = ("-id",)
+    plain_fields = ("uuid", "exam_uuid", "customer", "created_at")

@@ -1,0 +1,68 @@
+"""Answer a submission with a report from a program or a shell."""
+
+import json
+import uuid
+from pathlib import Path
+from typing import Any
+
+from django.core.files import File
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from accounts.models import User
+from exams.models import Report, Submission
+from exams.permissions import can_review
+from exams.services.reports import InvalidReport, create_draft, sign_report
+from exams.services.reviews import ClaimRefused
+
+
+class Command(BaseCommand):
+    """Sign a file as a report; the worker then sends it to the Cloud."""
+
+    help = "Add a signed report to a submission; the worker sends it to Clarius Cloud."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("uuid", type=uuid.UUID, help="the submission's UUID, ours or the Cloud's")
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument("--name", required=True, help="the report's name, as the Cloud shows it")
+        parser.add_argument("--as", dest="email", metavar="EMAIL", help="the reviewer who signs it")
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        submission = Submission.objects.visible().named(options["uuid"]).first()
+        if submission is None:
+            raise CommandError("There is no such submission, or it is held.")
+        author = _author(options["email"], submission)
+        try:
+            report = _add(submission, author, options["name"], options["file"])
+        except (InvalidReport, ClaimRefused) as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"The file cannot be read ({error.strerror}).") from error
+        if options["json"]:
+            facts = {"report": str(report.uuid), "state": report.state, "sha256": report.sha256}
+            print(json.dumps(facts | {"submission": str(submission.uuid)}))
+        else:
+            print(f"Report {report.uuid} is signed and waits to be sent.")
+
+
+def _author(email: str | None, submission: Submission) -> User | None:
+    if not email:
+        return None
+    user = User.objects.filter(email__iexact=email).first()
+    if user is None or not can_review(user, submission):
+        raise CommandError("This account may not review that submission.")
+    return user
+
+
+def _add(submission: Submission, author: User | None, name: str, path: Path) -> Report:
+    with path.open("rb") as source:
+        report = create_draft(
+            submission=submission,
+            author=author,
+            name=name,
+            upload=File(source, name=path.name),
+            address=None,
+        )
+    sign_report(report=report, user=author, address=None)
+    report.refresh_from_db()
+    return report

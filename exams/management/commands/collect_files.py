@@ -1,0 +1,16 @@
+"""Remove files that no row names and that are older than a day."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from exams.services.cleaning import collect_files
+
+
+class Command(BaseCommand):
+    """Run it now and then, for example once a day."""
+
+    help = "Remove temporary and orphaned files that are older than a day."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        print(f"{collect_files()} files removed")
