@@ -1,0 +1,257 @@
+"""The control plane: what the world around the API does, told by JSON from this machine."""
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+
+from sandbox import behaviour, faults, links, notifier
+from sandbox.models import (
+    Application,
+    Call,
+    Customer,
+    Fault,
+    LinkEpoch,
+    NotificationRecord,
+    Report,
+    Service,
+    ServiceKey,
+    Submission,
+)
+from sandbox.seed.database import seed
+from sandbox.seed.exams import available_exams
+
+Body = dict[str, Any]
+Handler = Callable[..., Any]
+NOTIFY_MODES = ("send", "drop", "repeat", "delay")
+
+
+class Refused(Exception):
+    """The call cannot be carried out; the text says why."""
+
+
+def control(**handlers: Handler) -> Callable[..., HttpResponse]:
+    """Make a view of functions by method; each takes the JSON body and returns what to answer."""
+
+    @csrf_exempt
+    @wraps(control)
+    def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        handler = handlers.get(request.method or "")
+        if handler is None:
+            return JsonResponse({"detail": "Method not allowed."}, status=405)
+        try:
+            body = json.loads(request.body) if request.body else {}
+            answer = handler(body, **kwargs)
+        except (Refused, KeyError, ValueError, TypeError) as error:
+            return JsonResponse({"detail": f"{type(error).__name__}: {error}"}, status=400)
+        if answer is None:
+            return HttpResponse(status=204)
+        return JsonResponse(answer, safe=False, status=201 if request.method == "POST" else 200)
+
+    return view
+
+
+# --- Keys, customers -------------------------------------------------------------------------------------
+
+
+def _create_key(body: Body) -> Body:
+    key, text = behaviour.create_key(name=str(body.get("name") or "key")[:50])
+    return {"prefix": key.prefix, "key": text}
+
+
+def _revoke_key(body: Body, prefix: str) -> None:
+    if not behaviour.revoke_key(prefix=prefix):
+        raise Refused("No such key.")
+
+
+def customer_facts(customer: Customer) -> Body:
+    """Return a customer as the control plane names it."""
+    return {
+        "token": customer.token,
+        "name": customer.name,
+        "institution": customer.institution,
+        "confirmed_at": customer.confirmed_at.isoformat() if customer.confirmed_at else None,
+        "is_subscribed": customer.is_subscribed,
+        "connect_url": behaviour.connect_url(customer),
+    }
+
+
+def _create_customer(body: Body) -> Body:
+    customer = behaviour.add_customer(
+        name=str(body["name"]),
+        institution=str(body.get("institution", "")),
+        token=body.get("token"),
+        is_confirmed=bool(body.get("confirmed")),
+    )
+    return customer_facts(customer)
+
+
+def _change_customer(body: Body, token: str) -> Body:
+    """Unsubscribe or take a confirmation back, as the Cloud's own people can."""
+    customer = get_object_or_404(Customer, token=token)
+    if "is_subscribed" in body:
+        customer.is_subscribed = bool(body["is_subscribed"])
+    if body.get("confirmed") is False:
+        customer.confirmed_at = None
+    customer.save()
+    return customer_facts(customer)
+
+
+# --- Submissions, reports --------------------------------------------------------------------------------
+
+
+def submission_facts(submission: Submission) -> Body:
+    """Return the ground truth of a submission."""
+    return {
+        "request_uuid": str(submission.request_uuid),
+        "exam_uuid": str(submission.exam_uuid),
+        "customer_id": submission.customer.token,
+        "submitted_at": submission.submitted_at.isoformat(),
+        "patient": submission.patient,
+        "captures": [
+            {
+                "uuid": str(each.uuid),
+                "name": each.name,
+                "sha256": each.sha256,
+                "size": each.size,
+                "content_type": each.content_type,
+            }
+            for each in submission.captures.all()
+        ],
+    }
+
+
+def _create_submission(body: Body) -> Body:
+    ready_after = float(body.get("ready_after", 0))
+    submission = behaviour.create_submission(
+        customer=get_object_or_404(Customer, token=body["customer"]),
+        exam_slug=body.get("exam"),
+        patient=body.get("patient"),
+        exam_uuid=uuid.UUID(body["exam_uuid"]) if body.get("exam_uuid") else None,
+        notify=bool(body.get("notify", True)),
+        submitted_at=datetime.fromisoformat(body["submitted_at"]) if body.get("submitted_at") else None,
+        capture_count=body.get("capture_count"),
+        extra=body.get("extra"),
+        ready_at=timezone.now() + timedelta(seconds=ready_after) if ready_after else None,
+    )
+    return submission_facts(submission)
+
+
+def _list_submissions(body: Body) -> list[Body]:
+    rows = Submission.objects.select_related("customer").prefetch_related("captures")
+    return [submission_facts(each) for each in rows]
+
+
+def _remove_submission(body: Body, request_uuid: uuid.UUID) -> None:
+    """Take a submission out of the poll, as when access ends."""
+    get_object_or_404(Submission, request_uuid=request_uuid).delete()
+
+
+def _list_exams(body: Body) -> list[Body]:
+    return [
+        {"slug": each.slug, "title": each.title, "captures": len(each.files), "patient": each.patient}
+        for each in available_exams()
+    ]
+
+
+def _list_reports(body: Body) -> list[Body]:
+    return [
+        {
+            "uuid": str(each.uuid),
+            "request_uuid": str(each.submission.request_uuid),
+            "name": each.name,
+            "file_name": each.file_name,
+            "sha256": each.sha256,
+            "size": each.size,
+            "content_type": each.content_type,
+            "received_at": each.received_at.isoformat(),
+        }
+        for each in Report.objects.select_related("submission")
+    ]
+
+
+# --- Faults, links, notifications ------------------------------------------------------------------------
+
+
+def _add_fault(body: Body) -> Body:
+    match, kind = str(body.pop("match")), str(body.pop("kind"))
+    if match not in (*faults.ENDPOINTS, "*") or kind not in faults.KINDS:
+        raise Refused(f"match is * or one of {faults.ENDPOINTS}, kind one of {faults.KINDS}")
+    fault = Fault.objects.create(match=match, kind=kind, times=int(body.pop("times", 1)), options=body)
+    return _fault_facts(fault)
+
+
+def _fault_facts(fault: Fault) -> Body:
+    return {"match": fault.match, "kind": fault.kind, "times": fault.times, "options": fault.options}
+
+
+def _list_faults(body: Body) -> list[Body]:
+    return [_fault_facts(each) for each in Fault.objects.all()]
+
+
+def _clear_faults(body: Body) -> None:
+    Fault.objects.all().delete()
+
+
+def _expire_links(body: Body) -> None:
+    links.expire_links()
+
+
+def _send_notification(body: Body) -> Body:
+    if "forge" in body:
+        notifier.forge(body["forge"])
+    else:
+        behaviour.resend(get_object_or_404(Submission, request_uuid=uuid.UUID(body["request_uuid"])))
+    return {"status": "sending"}
+
+
+def _set_mode(body: Body) -> Body:
+    if body.get("mode") not in NOTIFY_MODES:
+        raise Refused(f"mode is one of {NOTIFY_MODES}")
+    Service.get()
+    Service.objects.update(notify_mode=body["mode"])
+    return {"mode": body["mode"]}
+
+
+def _list_calls(body: Body) -> list[Body]:
+    fields = ("id", "endpoint", "method", "path", "has_authorization", "status", "fault", "at")
+    return list(Call.objects.values(*fields))
+
+
+def _reset(body: Body) -> None:
+    with transaction.atomic():
+        for model in (Report, NotificationRecord, Submission, Customer, ServiceKey, Fault, Call, LinkEpoch):
+            model.objects.all().delete()
+        Service.objects.all().delete()
+        Application.objects.all().delete()
+    for folder in ("media", "reports"):
+        shutil.rmtree(settings.SANDBOX_DIR / folder, ignore_errors=True)
+    seed()
+
+
+keys = control(POST=_create_key)
+revoke = control(POST=_revoke_key)
+customers = control(
+    POST=_create_customer, GET=lambda body: [customer_facts(each) for each in behaviour.customers()]
+)
+customer = control(PATCH=_change_customer)
+submissions = control(POST=_create_submission, GET=_list_submissions)
+submission = control(DELETE=_remove_submission)
+exams = control(GET=_list_exams)
+reports = control(GET=_list_reports)
+fault_list = control(POST=_add_fault, GET=_list_faults, DELETE=_clear_faults)
+expire = control(POST=_expire_links)
+notifications = control(POST=_send_notification)
+notify_mode = control(POST=_set_mode)
+calls = control(GET=_list_calls)
+reset = control(POST=_reset)

@@ -1,0 +1,43 @@
+"""Who may call at all, and which of the two origins a request came to."""
+
+import ipaddress
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class LoopbackOnly:
+    """Refuse callers from elsewhere, and pages of other sites that reach for the control plane."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+        networks = ["127.0.0.0/8", "::1/128", *(each for each in settings.ALLOW if "/" in each)]
+        self._networks = [ipaddress.ip_network(each, strict=False) for each in networks]
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not self._may_call(request.META.get("REMOTE_ADDR", "")):
+            return HttpResponseForbidden("The sandbox answers this machine only; see SANDBOX_ALLOW.\n")
+        if request.path.startswith("/sandbox/") and not is_own_page(request.headers.get("Origin")):
+            return HttpResponseForbidden("The control plane answers pages of this machine only.\n")
+        if request.META.get("SERVER_PORT") == str(settings.MEDIA_PORT):
+            request.urlconf = "sandbox.media_urls"
+        return self._get_response(request)
+
+    def _may_call(self, address: str) -> bool:
+        try:
+            caller = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(caller in each for each in self._networks if each.version == caller.version)
+
+
+def is_own_page(origin: str | None) -> bool:
+    """Tell whether a request comes from no page at all, or from one on loopback or an allowed host."""
+    if origin is None:
+        return True
+    host = urlsplit(origin).hostname or ""
+    return host in {"127.0.0.1", "localhost", "::1", *settings.ALLOW} or host.endswith(".localhost")

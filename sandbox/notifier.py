@@ -1,0 +1,104 @@
+"""Call the service's webhook: one try, five seconds, no redirects, and a record of it."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from sandbox.models import NotificationRecord, Service, Submission
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 5
+RECORDS_KEPT = timedelta(days=14)
+DELAY_SECONDS = 5
+KEPT_OF_AN_ANSWER = 500
+
+_pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="notifier")
+
+
+def notify(submission: Submission, *, is_forced: bool = False) -> None:
+    """Send the notification of a submission in the background, as the notify mode says."""
+    service = Service.get()
+    mode = "send" if is_forced else service.notify_mode
+    if not service.notification_url or mode == "drop":
+        return
+    payload = notification_payload(submission, root="download-requests")
+    for _ in range(2 if mode == "repeat" else 1):
+        _later(service.notification_url, payload, submission, DELAY_SECONDS if mode == "delay" else 0)
+
+
+def forge(payload: Mapping[str, Any]) -> None:
+    """Send any payload to the webhook; raises ValueError when there is none."""
+    url = Service.get().notification_url
+    if not url:
+        raise ValueError("The service has no notification_url.")
+    _later(url, dict(payload), None, 0)
+
+
+def notification_payload(submission: Submission, *, root: str) -> dict[str, Any]:
+    """Return a submission as notification and poll name it; each has a form of download_url of its own."""
+    return {
+        "request_uuid": str(submission.request_uuid),
+        "exam_uuid": str(submission.exam_uuid),
+        "customer_id": submission.customer.token,
+        "download_url": f"{settings.PUBLIC_URL}/api/public/v0/{root}/{submission.request_uuid}/data/",
+        # As DRF writes it: UTC as Z, the fraction left out when it is zero.
+        "submitted_at": submission.submitted_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def _later(url: str, payload: dict[str, Any], submission: Submission | None, delay: float) -> None:
+    transaction.on_commit(lambda: _pool.submit(_run, url, payload, submission, delay) and None)
+
+
+def _run(url: str, payload: dict[str, Any], submission: Submission | None, delay: float) -> None:
+    try:
+        time.sleep(delay)
+        for _ in range(settings.NOTIFICATION_RETRIES + 1):
+            record = send(url, payload, submission)
+            if record.response is not None and 200 <= record.response["status_code"] < 300:
+                break
+    except Exception:
+        logger.exception("A notification could not be recorded")
+    finally:
+        connection.close()
+
+
+def send(url: str, payload: Mapping[str, Any], submission: Submission | None) -> NotificationRecord:
+    """Make the call and write its record."""
+    content = json.dumps(payload)
+    sent_at, response, error = timezone.now(), None, None
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            answer = session.post(
+                url,
+                data=content.encode(),
+                headers={"Content-Type": "application/json", "User-Agent": "sandbox-clarius-cloud"},
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+            )
+        response = {"status_code": answer.status_code, "content": answer.text[:KEPT_OF_AN_ANSWER]}
+    except requests.Timeout:
+        error = "timed out"
+    except requests.RequestException as failure:
+        error = f"{type(failure).__name__}: the service's server could not be reached"
+    NotificationRecord.objects.filter(logged_at__lt=timezone.now() - RECORDS_KEPT).delete()
+    return NotificationRecord.objects.create(
+        submission=submission,
+        url=url,
+        content=content,
+        response=response,
+        error=error,
+        sent_at=sent_at,
+        logged_at=timezone.now(),
+    )
