@@ -33,7 +33,15 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "add_revieweraccess",
         "delete_revieweraccess",
     ),
-    "exams": ("view_exam", "view_submission", "operate_submission", "view_report", "operate_report"),
+    "exams": (
+        "view_exam",
+        "view_capture",
+        "view_walk",
+        "view_submission",
+        "operate_submission",
+        "view_report",
+        "operate_report",
+    ),
 }
 
 

@@ -19,7 +19,7 @@ from audit.address import client_address
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest) -> HttpResponse:
     """Show and change one's own name and time zone."""
-    form = PreferencesForm(request.POST or None, instance=request.user)  # type: ignore[arg-type]
+    form = PreferencesForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
         messages.success(request, "Your preferences were saved.")

@@ -1,6 +1,7 @@
 """Who we are at Clarius Cloud: services, keys, customers and links."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 from background.jobs import register
 
@@ -11,3 +12,5 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         register(name="confirm link", model=self.get_model("Link"), task="integrations.confirm_link")
+        # Models exist only now, and the checks are about their rows.
+        autodiscover_modules("checks")

@@ -1,0 +1,27 @@
+"""Which rights somebody may hand on: only their own."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import QuerySet
+
+from accounts.models import User
+from accounts.roles import ADMINISTRATORS
+from audit.record import record
+
+
+def grantable_groups(*, user: Any) -> QuerySet[Group]:
+    """Return the groups whose every permission this person has; administrators are made by a superuser."""
+    if user.is_superuser:
+        return Group.objects.order_by("name")
+    own = Permission.objects.filter(group__user=user).values("pk") | Permission.objects.filter(
+        user=user
+    ).values("pk")
+    beyond = Permission.objects.exclude(pk__in=own)
+    return Group.objects.exclude(permissions__in=beyond).exclude(name=ADMINISTRATORS).order_by("name")
+
+
+def note_account_change(*, user: User, fields: Iterable[str], actor: Any, address: str | None) -> None:
+    """Audit which columns of an account an administrator changed, without their values."""
+    record(action="account.changed", actor=actor, target=user, address=address, fields=" ".join(fields)[:200])

@@ -1,0 +1,37 @@
+"""What every admin page of rows with a state or a lease forbids: work goes through actions."""
+
+from typing import Any, cast
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from accounts.models import User
+
+LEASE_FIELDS = ("not_before", "attempt_count", "first_tried_at", "nudged_until", "lease_until")
+
+
+def acting_user(request: HttpRequest) -> User:
+    """Return the administrator who asks; the admin lets nobody else in."""
+    return cast(User, request.user)
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """To look at, search and filter; sealed columns are never read, so none can be shown."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    sealed: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Leave sealed columns in the database: a secret that cannot be opened must not close the page."""
+        return super().get_queryset(request).defer(*self.sealed)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

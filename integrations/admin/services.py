@@ -1,0 +1,123 @@
+"""Services and their keys; connecting one is `connect_service`."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from audit.address import client_address
+from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user
+from integrations.models import ApiKey, Service
+from integrations.services import operation
+from integrations.services.addresses import connect_url
+
+
+@admin.register(Service)
+class ServiceAdmin(ReadOnlyAdmin):
+    """Services, how their polls go, and whether their keys work."""
+
+    sealed = ("webhook_secret",)
+    list_display = (
+        "name",
+        "slug",
+        "is_active",
+        "is_registered",
+        "is_sandbox",
+        "is_refused",
+        "polled_at",
+        "remote_count",
+    )
+    list_filter = ("is_active", "is_registered", "is_poll_only", "is_sandbox")
+    search_fields = ("name", "slug", "base_url")
+    ordering = ("name",)
+    fields = (
+        ("name", "slug"),
+        "base_url",
+        ("is_active", "is_registered", "is_poll_only", "is_sandbox"),
+        ("take", "take_since"),
+        "masked_webhook",
+        "connect_address",
+        ("polled_at", "full_polled_at", "full_poll_due_at", "remote_count"),
+        ("circuit_opened_at", "circuit_probe_at"),
+        ("last_error", "last_error_at"),
+        *LEASE_FIELDS,
+    )
+    readonly_fields = ("masked_webhook", "connect_address", "is_refused")
+    actions = ("poll_now", "poll_everything", "probe_keys", "pause", "resume", "reveal_webhook")
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may set services to work."""
+        return request.user.has_perm("integrations.operate_service")
+
+    @admin.display(description="key refused", boolean=True)
+    def is_refused(self, service: Service) -> bool:
+        """Whether every key is refused at the moment."""
+        return service.circuit_opened_at is not None
+
+    @admin.display(description="notification URL")
+    def masked_webhook(self, service: Service) -> str:
+        """Show where the secret stands without showing it."""
+        return f"/webhooks/clarius/{service.slug}/••••••••/"
+
+    @admin.display(description="token transfer URL")
+    def connect_address(self, service: Service) -> str:
+        """Show what the Cloud has to know."""
+        return connect_url(service=service)
+
+    @admin.action(description="Poll now", permissions=["operate"])
+    def poll_now(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
+        """Make the next poll due."""
+        self._each(request, queryset, operation.poll_now, "polled as soon as a worker is free")
+
+    @admin.action(description="Poll everything (full pass)", permissions=["operate"])
+    def poll_everything(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
+        """Make a full pass due."""
+        self._each(request, queryset, operation.poll_everything, "walked from end to end")
+
+    @admin.action(description="Try the stored keys", permissions=["operate"])
+    def probe_keys(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
+        """Make the next call try the keys, and the next poll due."""
+        self._each(request, queryset, operation.probe_soon, "asked with each stored key")
+
+    @admin.action(description="Pause", permissions=["operate"])
+    def pause(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
+        """Stop polling and connecting."""
+        self._each(request, queryset, operation.pause_service, "paused")
+
+    @admin.action(description="Resume", permissions=["operate"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
+        """Poll and connect again."""
+        self._each(request, queryset, operation.resume_service, "in use again")
+
+    @admin.action(description="Reveal the notification URL (is audited)", permissions=["operate"])
+    def reveal_webhook(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
+        """Show the secret addresses once; in this answer, since messages would travel in a cookie."""
+        chosen = Service.objects.filter(pk__in=queryset.values("pk"))
+        user, address = acting_user(request), client_address(request)
+        urls = [operation.reveal_webhook(service=service, user=user, address=address) for service in chosen]
+        context = self.admin_site.each_context(request) | {"title": "Notification URLs", "urls": urls}
+        return render(request, "integrations/admin/reveal.html", context)
+
+    def _each(self, request: HttpRequest, queryset: QuerySet[Service], work: Any, told: str) -> None:
+        for service in queryset:
+            work(service=service, user=acting_user(request), address=client_address(request))
+        messages.success(request, f"{queryset.count()} services will be {told}.")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    """Keys by their prefix; the secret half is never shown."""
+
+    sealed = ("secret",)
+    list_display = ("prefix", "service", "is_in_use", "in_use_since", "last_used_at", "revoked_at")
+    list_filter = ("is_in_use", "service")
+    search_fields = ("prefix", "name", "service__slug")
+    list_select_related = ("service",)
+    ordering = ("service", "-is_in_use", "-created_at")
+    fields = (
+        ("service", "prefix", "name"),
+        ("is_in_use", "in_use_since", "last_used_at"),
+        ("created_at", "revoked_at"),
+    )
