@@ -33,6 +33,7 @@ lint:
 	@if [ -e sandbox/settings.py ]; then $(PY) -m mypy --config-file sandbox/mypy.ini; fi
 	DJANGO_SETTINGS_MODULE=tests.settings $(PY) manage.py makemigrations --check --dry-run
 	.venv/bin/djlint --lint --quiet templates $$(test -d sandbox/templates && echo sandbox/templates)
+	$(PY) -m pytest -q tests/test_sizes.py
 
 format:
 	.venv/bin/ruff check --fix .
