@@ -63,9 +63,10 @@ def size(path: str) -> int:
 
 
 def require_room(*, wanted: int = 0) -> None:
-    """Raise DiskFull when storing `wanted` bytes would leave less than `MIN_FREE_MB`."""
-    folder = _folder(root())
-    if shutil.disk_usage(folder).free - wanted < settings.MIN_FREE_MB << 20:
+    """Raise DiskFull when `wanted` bytes would leave less than `MIN_FREE_MB`; NotWritable without a folder."""
+    with _disk_errors():
+        free = shutil.disk_usage(_folder(root())).free
+    if free - wanted < settings.MIN_FREE_MB << 20:
         raise DiskFull("Less room is left than MIN_FREE_MB asks for.")
 
 

@@ -1,0 +1,267 @@
+"""The webhook: one row and 204, or a clear refusal and nothing written."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.test import Client, override_settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exams import webhooks
+from exams.models import Submission
+from integrations.encryption import lookup_digest
+from integrations.models import Service
+from tests.exams.rows import in_parallel, make_service, new_token
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def fresh_doors() -> None:
+    webhooks.doors.forget()
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    return make_service()
+
+
+def claim(**fields: Any) -> dict[str, Any]:
+    """What the Cloud sends, with some fields changed."""
+    body = {
+        "request_uuid": str(uuid.uuid4()),
+        "exam_uuid": str(uuid.uuid4()),
+        "customer_id": new_token(),
+        "download_url": "https://cloud.example.com/api/public/v0/download-requests/1/data/",
+        "submitted_at": "2022-10-22T03:10:47.231755Z",
+    }
+    return body | fields
+
+
+def address(service: Service, *, secret: str | None = None) -> str:
+    return f"/webhooks/clarius/{service.slug}/{secret or service.webhook_secret}/"
+
+
+def send(service: Service, body: Any, *, content_type: str = "application/json", **options: Any) -> int:
+    raw = body if isinstance(body, (bytes, str)) else json.dumps(body)
+    return Client().post(address(service), raw, content_type=content_type, **options).status_code
+
+
+def test_a_notification_becomes_a_hint_that_is_due(service: Service) -> None:
+    body = claim()
+    assert send(service, body) == 204
+    row = Submission.objects.get()
+    assert (row.state, row.hold_reason) == ("held", "unconfirmed")
+    assert str(row.request_uuid) == body["request_uuid"]
+    assert row.hint_digest == lookup_digest(body["customer_id"])
+    assert row.not_before is not None
+    assert row.notified_at == row.received_at
+    # Nothing of what it claims is believed.
+    assert (row.customer, row.exam, row.patient, row.download_url) == (None, None, None, "")
+
+
+def test_repeats_are_acknowledged_and_change_nothing(service: Service) -> None:
+    first = claim()
+    assert send(service, first) == 204
+    before = Submission.objects.values().get()
+    assert send(service, first | {"customer_id": new_token()}) == 204
+    assert Submission.objects.values().get() == before
+
+
+def test_a_notification_costs_exactly_one_statement(service: Service, django_assert_num_queries: Any) -> None:
+    send(service, claim())
+    with django_assert_num_queries(1):
+        assert send(service, claim()) == 204
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x/y", ""])
+def test_any_content_type_will_do(service: Service, content_type: str) -> None:
+    assert send(service, claim(), content_type=content_type) == 204
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"\xff\xfe\x00",
+        b'{"request_uuid": "\xed\xa0\x80"}',
+        b"[" * 60_000,
+        b"[]",
+        b"null",
+        b'"text"',
+        b"NaN",
+        b'{"request_uuid": NaN, "customer_id": Infinity}',
+        b'{"n": ' + b"9" * 5_000 + b"}",
+    ],
+    ids=lambda body: body[:12].decode("latin1"),
+)
+def test_what_is_no_json_object_is_refused(service: Service, body: bytes) -> None:
+    assert send(service, body) == 400
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["request_uuid", "customer_id"])
+@pytest.mark.parametrize(
+    "value", [None, 5, True, [], {}, "", "x", "\x00" * 36, "\ud800" * 36, "é" * 43, "a" * 5_000, " " * 40]
+)
+def test_malformed_fields_are_refused(service: Service, field: str, value: Any) -> None:
+    assert send(service, claim(**{field: value})) == 400
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.parametrize("field", ["request_uuid", "customer_id"])
+def test_missing_fields_are_refused(service: Service, field: str) -> None:
+    body = claim()
+    del body[field]
+    assert send(service, body) == 400
+
+
+@pytest.mark.parametrize("field", ["exam_uuid", "download_url", "submitted_at"])
+def test_the_other_fields_are_not_even_read(service: Service, field: str) -> None:
+    assert send(service, claim(**{field: "\x00 nonsense"})) == 204
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
+def test_no_bytes_make_it_fail(service: Service, body: bytes) -> None:
+    assert send(service, body) in {204, 400}
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=50),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(request_uuid=json_values, customer_id=json_values)
+def test_no_values_make_it_fail(service: Service, request_uuid: Any, customer_id: Any) -> None:
+    assert send(service, {"request_uuid": request_uuid, "customer_id": customer_id}) in {204, 400}
+
+
+def test_a_body_above_64_kib_is_refused(service: Service) -> None:
+    padded = claim(padding="x" * 100_000)
+    assert send(service, padded) == 413
+    assert send(service, claim(padding="x" * 60_000)) == 204
+    assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize("length", ["-1", "1e3", "9" * 4_500, "ten", "²"])
+def test_an_odd_content_length_is_refused(service: Service, length: str) -> None:
+    assert send(service, claim(), CONTENT_LENGTH=length) in {400, 413}
+    assert not Submission.objects.exists()
+
+
+@pytest.mark.parametrize("method", ["get", "head", "put", "patch", "delete", "options"])
+def test_only_post_is_allowed(service: Service, method: str) -> None:
+    assert getattr(Client(), method)(address(service)).status_code == 405
+
+
+def test_a_wrong_secret_finds_nothing_and_writes_nothing(service: Service) -> None:
+    wrong = Client().post(address(service, secret="x" * 43), json.dumps(claim()), "application/json")
+    other = make_service(slug="other")
+    webhooks.doors.forget()
+    swapped = Client().post(
+        address(other, secret=service.webhook_secret), json.dumps(claim()), "application/json"
+    )
+    unknown = Client().post("/webhooks/clarius/nobody/secret/", json.dumps(claim()), "application/json")
+    assert [each.status_code for each in (wrong, swapped, unknown)] == [404, 404, 404]
+    assert not Submission.objects.exists()
+
+
+def test_a_service_that_was_switched_off_takes_nothing(service: Service) -> None:
+    Service.objects.update(is_active=False)
+    assert send(service, claim()) == 404
+
+
+def test_a_new_secret_counts_soon_and_the_old_one_no_longer(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert send(service, claim()) == 204
+    old, service.webhook_secret = service.webhook_secret, "n" * 43
+    service.save()
+    monkeypatch.setattr(webhooks, "DOORS_SECONDS", 0)
+    assert send(service, claim()) == 204
+    gone = Client().post(address(service, secret=old), json.dumps(claim()), "application/json")
+    assert gone.status_code == 404
+
+
+def test_neither_a_log_in_nor_a_csrf_token_is_needed(service: Service) -> None:
+    client = Client(enforce_csrf_checks=True)
+    answer = client.post(address(service), json.dumps(claim()), "application/json")
+    assert answer.status_code == 204
+    assert not answer.cookies
+
+
+@override_settings(IS_HTTPS=True, SECURE_SSL_REDIRECT=True)
+def test_plain_http_is_refused_rather_than_redirected(service: Service) -> None:
+    assert send(service, claim()) == 403
+    assert not Submission.objects.exists()
+    assert send(service, claim(), secure=True) == 204
+
+
+@pytest.mark.parametrize("is_atomic", [True, False])
+def test_it_works_with_and_without_a_transaction_for_each_request(
+    service: Service, monkeypatch: pytest.MonkeyPatch, is_atomic: bool
+) -> None:
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", is_atomic)
+    body = claim()
+    assert [send(service, body), send(service, body)] == [204, 204]
+    assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_database_that_is_away_is_a_503_that_tells_nothing(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: type[Exception],
+) -> None:
+    body = claim()
+
+    def fail(**kwargs: Any) -> None:
+        raise error(f"server closed the connection near {body['customer_id']}")
+
+    monkeypatch.setattr(webhooks, "record_hint", fail)
+    answer = Client().post(address(service), json.dumps(body), "application/json")
+    assert answer.status_code == 503
+    assert answer.content == b""
+    assert body["customer_id"] not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_violates_a_constraint_is_never_a_silent_success() -> None:
+    service = make_service()
+    send(service, claim())
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE UNIQUE INDEX one_row_for_each_service ON exams_submission (service_id)")
+    try:
+        assert send(service, claim()) == 500
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP INDEX IF EXISTS one_row_for_each_service")
+    assert Submission.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_twenty_threads_with_one_uuid_make_one_row() -> None:
+    service = make_service()
+    webhooks.doors.forget()
+    body = claim()
+    answers = in_parallel(20, lambda: send(service, body))
+    assert answers == [204] * 20
+    assert Submission.objects.count() == 1
+
+
+def test_a_database_error_of_another_kind_is_a_500(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(webhooks, "record_hint", fail)
+    assert send(service, claim()) == 500
