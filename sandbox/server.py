@@ -13,6 +13,9 @@ class PortTaken(Exception):
 
 
 class _RequestHandler(WSGIRequestHandler):
+    # Head and body are written apart; waiting for an acknowledgement between them costs 40 ms a call.
+    disable_nagle_algorithm = True
+
     def get_environ(self) -> dict[str, Any]:
         return {**super().get_environ(), "sandbox.connection": self.connection}
 

@@ -42,6 +42,7 @@ class Handler(BaseHTTPRequestHandler):
     """Hands each request to the test's function."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     answer: Answer
     canary: Canary
 

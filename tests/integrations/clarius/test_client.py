@@ -1,0 +1,247 @@
+"""The calls, by the examples of the provider's documents, corrected to strict JSON."""
+
+import json
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from integrations.clarius import ClariusClient, Notification, errors, key_problem
+from integrations.clarius.__main__ import main
+from integrations.clarius.schemas import AnnotationGroup, DownloadData
+from tests.integrations.clarius.servers import Call, Canary, Handler, serving
+
+KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
+TOKEN = "eYENW6HO4xdM0KlGO2kBXtTbD5XX1LTfdV-vYslapMY"
+ROW = {
+    "request_uuid": "5ac5e0e3-92bd-4b55-8250-c03296a12872",
+    "exam_uuid": "440648a3-435f-4053-942b-17509c0787c1",
+    "customer_id": TOKEN,
+    "download_url": "https://cloud.clarius.com/api/public/v0/exams/download-requests/5ac5e0e3/data/",
+    "submitted_at": "2022-10-22T03:10:47.231755Z",
+}
+OTHER = ROW | {"request_uuid": "8cc97ac4-ad8d-4fed-a70e-967703ebe521", "submitted_at": "2022-10-22T01:35:22Z"}
+DATA = {
+    "request_uuid": "f037679c-6ed2-46cd-b2dc-f4abe52e5b52",
+    "patient": {"identifier": "12345", "date_of_birth": "1970-01-01"},
+    "captures": [{"url": "https://storage.example/a", "label": "LVEF"}],
+    "exam": {"application": "Cardiac"},
+}
+RECORD = {
+    "logged_at": "2023-06-01T02:15:28.331086Z",
+    "event": {
+        "sent_at": "2023-06-01T02:15:23.435871Z",
+        "request": {"url": "https://example.com", "method": "POST", "content": "{}"},
+        "response": None,
+        "error": "timed out",
+    },
+}
+LISTED = {"prefix": "QUgDR6JB", "name": "My key", "created": "2022-08-31T23:28:55.587755Z"}
+CREATED = LISTED | {"prefix": "ghhni3x8", "key": "ghhni3x8.aToALr2FC8A7toD11Cj902BLtTuLSZEr"}
+CARDIAC = "2e79155f-811c-4d29-9b49-807b20013518"
+GROUP = {"title": "Our special annotations", "labels": ["LABEL1", "LABEL2"], "linked": False, "colour": "red"}
+CUSTOMIZED = {"uuid": CARDIAC, "name": "Cardiac", "annotations": [GROUP]}
+
+
+def page(*results: Any, following: str | None = None, count: int | None = None) -> dict[str, Any]:
+    number = len(results) if count is None else count
+    return {"count": number, "next": following, "previous": None, "results": list(results)}
+
+
+def client_of(canary: Canary) -> ClariusClient:
+    return ClariusClient(base_url=canary.url, api_key=KEY, allowed_networks=["127.0.0.1/32"])
+
+
+def answering(body: Any, status: int = 200) -> Any:
+    return serving(lambda handler, call: handler.reply(status, body))
+
+
+def test_submissions_are_read_with_and_without_a_fraction_of_a_second() -> None:
+    with answering(page(ROW, OTHER)) as cloud, client_of(cloud) as client:
+        (got,) = client.exam_pages()
+    assert got.count == 2
+    assert got.results[0].submitted_at == datetime(2022, 10, 22, 3, 10, 47, 231755, tzinfo=UTC)
+    assert got.results[1].submitted_at == datetime(2022, 10, 22, 1, 35, 22, tzinfo=UTC)
+    assert TOKEN not in repr(got)
+    assert cloud.calls[0].path == "/api/public/v0/exams/accessible/?limit=100"
+
+
+def test_a_customer_is_asked_for_quoted_and_never_empty() -> None:
+    with answering(page()) as cloud, client_of(cloud) as client:
+        list(client.exam_pages(customer_id="a&b=c d"))
+        with pytest.raises(ValueError, match="everybody"):
+            list(client.exam_pages(customer_id=" "))
+    assert [call.path.split("?")[1] for call in cloud.calls] == ["customer_id=a%26b%3Dc+d&limit=100"]
+
+
+@pytest.mark.parametrize("name", sorted(ROW))
+@pytest.mark.parametrize("value", [None, 7, "\ud800"])
+def test_a_faulty_row_is_named_and_hides_no_other(name: str, value: Any) -> None:
+    with answering(page(ROW | {name: value}, OTHER)) as cloud, client_of(cloud) as client:
+        (got,) = client.exam_pages()
+    assert len(got.results) == 1
+    assert name in str(got.faulty[0])
+
+
+def test_the_shape_from_before_request_uuids_is_a_protocol_error() -> None:
+    with pytest.raises(errors.ProtocolError, match="request_uuid"):
+        Notification.from_json({name: value for name, value in ROW.items() if name != "request_uuid"})
+
+
+def test_a_page_that_leads_elsewhere_or_in_a_circle_ends_the_walk() -> None:
+    for following in ("http://evil.example/?offset=1", "https://127.0.0.1/x", "/relative", "SELF"):
+
+        def lead(handler: Handler, call: Call, following: str = following) -> None:
+            to = f"{handler.canary.url}{call.path}" if following == "SELF" else following
+            handler.reply(body=page(ROW, following=to))
+
+        with serving(lead) as cloud, client_of(cloud) as client, pytest.raises(errors.ClariusError):
+            list(client.exam_pages())
+        assert len(cloud.calls) == 1
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 40)), max_size=8),
+    st.integers(5, 30),
+    st.integers(1, 7),
+)
+def test_whatever_moves_between_pages_every_lasting_item_is_seen_when_nothing_was_deleted(
+    changes: list[tuple[str, int]], count: int, limit: int
+) -> None:
+    rows = [ROW | {"request_uuid": str(uuid.uuid4())} for _ in range(count)]
+    lasting = {row["request_uuid"] for row in rows}
+    waiting = list(changes)
+
+    def serve(handler: Handler, call: Call) -> None:
+        query = dict(part.split("=") for part in call.path.split("?")[1].split("&"))
+        offset = int(query.get("offset", 0))
+        shown = rows[offset : offset + limit]
+        more = offset + limit < len(rows)
+        to = f"{handler.canary.url}/api/public/v0/exams/accessible/?limit={limit}&offset={offset + limit}"
+        handler.reply(body=page(*shown, following=to if more else None, count=len(rows)))
+        if waiting:
+            kind, position = waiting.pop()
+            if kind == "insert":
+                rows.insert(0, ROW | {"request_uuid": str(uuid.uuid4())})
+            elif rows:
+                # A removal moves the rest up: what slips through is found by the next walk.
+                lasting.discard(rows.pop(position % len(rows))["request_uuid"])
+
+    with serving(serve) as cloud, client_of(cloud) as client:
+        seen: set[str] = set()
+        for _ in range(len(changes) + 1):
+            seen |= {str(row.request_uuid) for got in client.exam_pages(limit=limit) for row in got.results}
+    assert lasting <= seen
+
+
+def test_download_data_keeps_what_the_documents_do_not_name() -> None:
+    with serving(lambda handler, call: handler.reply(body=DATA)) as cloud, client_of(cloud) as client:
+        data = client.download_data(download_url=f"{cloud.url}/any/path/the/cloud/gave/")
+    assert data.extra == {"exam": {"application": "Cardiac"}}
+    assert data.captures[0].extra == {"label": "LVEF"}
+    assert json.loads(data.raw) == DATA
+    assert "12345" not in repr(data)
+
+
+@pytest.mark.parametrize("patient", [None, {}, [], "x", {"identifier": None}])
+def test_a_patient_may_be_anything_or_nothing(patient: Any) -> None:
+    data = DownloadData.from_json(DATA | {"patient": patient}, raw="{}")
+    assert data.patient == (patient if isinstance(patient, dict) else {})
+
+
+@pytest.mark.parametrize("captures", [None, {}, [None], [{}], [{"url": 7}]])
+def test_captures_that_cannot_be_read_are_an_error(captures: Any) -> None:
+    with pytest.raises(errors.ProtocolError):
+        DownloadData.from_json(DATA | {"captures": captures}, raw="{}")
+
+
+def test_a_token_is_confirmed_and_an_unknown_one_not_found() -> None:
+    with answering({"token": TOKEN}) as cloud, client_of(cloud) as client:
+        client.confirm_customer(token=TOKEN)
+    assert cloud.calls[0].json() == {"token": TOKEN}
+    with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
+        with pytest.raises(errors.NotFound):
+            client.confirm_customer(token=TOKEN)
+
+
+def test_tokens_records_and_arrays_where_pages_are_documented() -> None:
+    with answering([TOKEN, "GEMoSRSC5nQTjicaQHE2L_0_HTaPwyjsIs86R6khqHc"]) as cloud:
+        with client_of(cloud) as client:
+            (tokens,) = client.confirmed_token_pages()
+    assert tokens.count == 2
+    with answering(page(RECORD)) as cloud, client_of(cloud) as client:
+        (records,) = client.notification_record_pages()
+    assert (records.results[0].error, records.results[0].response) == ("timed out", None)
+
+
+def test_a_created_key_is_carried_masked() -> None:
+    with answering(CREATED, 201) as cloud, client_of(cloud) as client:
+        created = client.create_api_key(name="My new api key")
+    assert created.key.reveal() == CREATED["key"]
+    assert CREATED["key"] not in repr(created)
+    with answering([LISTED]) as cloud, client_of(cloud) as client:
+        assert client.list_api_keys()[0].prefix == "QUgDR6JB"
+
+
+def test_revoking_what_is_gone_is_done_and_a_prefix_stays_one_part_of_the_path() -> None:
+    with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
+        client.revoke_api_key(prefix="a/../b")
+        with pytest.raises(ValueError, match="empty"):
+            client.revoke_api_key(prefix="..")
+    assert cloud.calls[0].path == "/api/public/v0/services/api-keys/a%2F..%2Fb/"
+
+
+def test_unknown_fields_of_annotations_survive_a_round_trip() -> None:
+    with answering(CUSTOMIZED) as cloud, client_of(cloud) as client:
+        read = client.get_customized_application(application=uuid.UUID(CARDIAC))
+        assert read is not None
+        client.customize_application(application=read.uuid, annotations=read.annotations)
+    assert cloud.calls[1].json() == {"annotations": [GROUP]}
+    with pytest.raises(errors.ProtocolError, match="linked"):
+        AnnotationGroup.from_json(GROUP | {"linked": "false"})
+
+
+def test_what_was_never_customized_is_none_and_removing_it_is_harmless() -> None:
+    with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
+        assert client.get_customized_application(application=uuid.UUID(CARDIAC)) is None
+        client.remove_customization(application=uuid.UUID(CARDIAC))
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("", "No API key"),
+        ("Q4nmtzH5", "prefix"),
+        (f" {KEY}", "spaces"),
+        (f"{KEY}\n", "spaces"),
+        (f"Service-API-Key {KEY}", "without the word"),
+        ("Q4nmtzH5.", "prefix"),
+        ("a.b", "does not look"),
+    ],
+)
+def test_what_is_wrong_with_a_key_is_said_without_a_call(key: str, said: str) -> None:
+    assert said in str(key_problem(key))
+
+
+def test_a_documented_key_has_no_problem() -> None:
+    assert key_problem(KEY) is None
+
+
+def test_the_command_line_prints_json_or_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(page(ROW)) as cloud:
+        monkeypatch.setenv("CLARIUS_BASE_URL", cloud.url)
+        monkeypatch.setenv("CLARIUS_API_KEY", KEY)
+        monkeypatch.setenv("CLARIUS_ALLOWED_NETWORKS", "127.0.0.1/32")
+        assert main(["exams"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["request_uuid"] == ROW["request_uuid"]
+    assert main(["settings"]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    monkeypatch.setenv("CLARIUS_API_KEY", "Q4nmtzH5")
+    assert main(["settings"]) == 1
+    assert "CLARIUS_API_KEY" in capsys.readouterr().err
