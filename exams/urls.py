@@ -3,7 +3,26 @@
 from django.urls import path
 
 from exams import webhooks
+from exams.views import exam, files, my, reports, worklist
 
 urlpatterns = [
     path("webhooks/clarius/<slug:service>/<str:secret>/", webhooks.receive, name="webhook"),
+    path("worklist/", worklist.worklist, name="worklist"),
+    path("worklist/search/", worklist.worklist_search, name="worklist_search"),
+    path("exams/<uuid:uuid>/", exam.exam, name="exam"),
+    path("exams/<uuid:uuid>/status/", exam.exam_status, name="exam_status"),
+    path("exams/<uuid:uuid>/claim/", exam.exam_claim, name="exam_claim"),
+    path("exams/<uuid:uuid>/release/", exam.exam_release, name="exam_release"),
+    path("exams/<uuid:uuid>/check/", exam.exam_check, name="exam_check"),
+    path("exams/<uuid:uuid>/report/", reports.report_new, name="report_new"),
+    path("reports/<uuid:uuid>/", reports.report, name="report"),
+    path("reports/<uuid:uuid>/sign/", reports.report_sign, name="report_sign"),
+    path("reports/<uuid:uuid>/discard/", reports.report_discard, name="report_discard"),
+    path("reports/<uuid:uuid>/retry/", reports.report_retry, name="report_retry"),
+    path("reports/<uuid:uuid>/resolve/", reports.report_resolve, name="report_resolve"),
+    path("reports/<uuid:uuid>/file/", files.report_file, name="report_file"),
+    path("captures/<uuid:uuid>/file/", files.capture_file, name="capture_file"),
+    path("captures/<uuid:uuid>/thumbnail/", files.capture_thumbnail, name="capture_thumbnail"),
+    path("captures/<uuid:uuid>/preview/", files.capture_preview, name="capture_preview"),
+    path("my/", my.my, name="my"),
 ]

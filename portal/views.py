@@ -4,10 +4,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from portal.home import home_context
+
 
 def home(request: HttpRequest) -> HttpResponse:
     """Show what each role begins with."""
-    return render(request, "portal/home.html")
+    return render(request, "portal/home.html", home_context(request.user))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -1,0 +1,78 @@
+"""What a reader gives: the filters of the worklist, and a report."""
+
+from typing import Any
+
+from django import forms
+
+from exams.models import Report, Submission
+from exams.services.reports import NAME_LIMIT
+from exams.services.worklist import FREE, IN_TROUBLE, MINE, NO_REPORT, REPORTED, Filters
+
+S = Submission.State
+SHOWN_STATES = [S.READY, S.FETCHING, S.RECEIVED, S.FAILED]
+
+
+class WorklistForm(forms.Form):
+    """Filters as they stand in the address; what does not fit is left out rather than refused."""
+
+    claim = forms.ChoiceField(
+        choices=[("", "Everyone’s"), (FREE, "Unclaimed"), (MINE, "Mine")], required=False
+    )
+    state = forms.ChoiceField(
+        choices=[("", "Any state"), *((each.value, each.label.capitalize()) for each in SHOWN_STATES)],
+        required=False,
+    )
+    report = forms.ChoiceField(
+        choices=[
+            ("", "Any report"),
+            (NO_REPORT, "No report yet"),
+            (REPORTED, "With a report"),
+            (IN_TROUBLE, "Needs attention"),
+        ],
+        required=False,
+    )
+    customer = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    since = forms.DateField(
+        label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+
+    def filters(self, *, words: str = "") -> Filters:
+        """Return the filters that were understood."""
+        self.is_valid()
+        given: dict[str, Any] = {name: value for name, value in self.cleaned_data.items() if value}
+        return Filters(words=words, **given)
+
+
+class ReportForm(forms.Form):
+    """A report to upload."""
+
+    name = forms.CharField(
+        label="Name of the report",
+        max_length=NAME_LIMIT,
+        help_text="The clinician reads it in Clarius Cloud. Leave patient names out.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    file = forms.FileField(
+        label="File",
+        # Emptiness and type are judged by the service, for pages and programs alike.
+        allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"}),
+    )
+    replaces = forms.ModelChoiceField(
+        label="Corrects",
+        queryset=Report.objects.none(),
+        to_field_name="uuid",
+        required=False,
+        empty_label="Nothing: a report of its own",
+        help_text="A signed report never changes. A correction is a new one that names it.",
+    )
+
+    def __init__(self, *args: Any, submission: Submission, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["replaces"]
+        signed = Report.objects.signed().filter(submission=submission).order_by("-signed_at")
+        field.queryset = signed  # type: ignore[attr-defined]
+        field.label_from_instance = lambda each: each.name  # type: ignore[attr-defined]

@@ -1,0 +1,78 @@
+"""What belongs beside a submission: others of its exam, earlier exams, and what differs between them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from accounts.models import User
+from exams.models import Demographics, Submission
+from exams.permissions import visible_submissions
+
+PRIOR_LIMIT = 20
+
+# What a reader calls a field, and the fields it is made of.
+COMPARED = {
+    "Name": ("first_name", "middle_name", "last_name"),
+    "Animal": ("animal_name",),
+    "Species": ("animal_type",),
+    "Owner": ("owner_name",),
+    "Identifier": ("identifier",),
+    "Born": ("date_of_birth", "date_of_birth_text"),
+    "Gender": ("gender",),
+}
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A submission's place among those of its exam that the account sees, oldest first."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Change:
+    """A field that two submissions of one exam give differently; an empty text means not given."""
+
+    label: str
+    before: str
+    after: str
+
+
+def number_submissions(*, user: User, exam_ids: Iterable[int | None]) -> dict[int, Numbered]:
+    """Return the place of every visible submission of these exams, by primary key."""
+    by_exam: dict[int | None, list[int]] = {}
+    rows = visible_submissions(user).filter(exam__in=[each for each in exam_ids if each is not None])
+    for exam_id, pk in rows.order_by("submitted_at", "id").values_list("exam_id", "pk"):
+        by_exam.setdefault(exam_id, []).append(pk)
+    return {
+        pk: Numbered(number=place, of=len(pks))
+        for pks in by_exam.values()
+        for place, pk in enumerate(pks, start=1)
+    }
+
+
+def find_siblings(*, submission: Submission, user: User) -> list[Submission]:
+    """Return every visible submission of the same exam, oldest first, this one among them."""
+    rows = visible_submissions(user).filter(exam=submission.exam_id)
+    return list(rows.order_by("submitted_at", "id"))
+
+
+def find_priors(*, submission: Submission, user: User) -> list[Submission]:
+    """Return the patient's submissions of other exams, newest first; none without a matched patient."""
+    if submission.patient_id is None:
+        return []
+    rows = visible_submissions(user).filter(patient=submission.patient_id).exclude(exam=submission.exam_id)
+    return list(rows.order_by("-submitted_at", "-id")[:PRIOR_LIMIT])
+
+
+def list_changes(*, before: Demographics, after: Demographics) -> list[Change]:
+    """Return what `after` says of the patient that `before` did not."""
+    pairs = ((label, _text(before, fields), _text(after, fields)) for label, fields in COMPARED.items())
+    return [Change(label=label, before=old, after=new) for label, old, new in pairs if old != new]
+
+
+def _text(subject: Demographics, fields: tuple[str, ...]) -> str:
+    values = (getattr(subject, name) for name in fields)
+    return " ".join(
+        value.strftime("%d %b %Y") if hasattr(value, "strftime") else str(value) for value in values if value
+    )

@@ -1,0 +1,52 @@
+"""A reviewer takes a submission, so that two do not report on it at once, and gives it back."""
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from audit.record import record
+from exams.models import Submission
+from exams.permissions import can_review
+
+
+class ClaimRefused(Exception):
+    """The claim was not made or not given back; the message is for the reader."""
+
+
+def claim_submission(*, submission: Submission, user: User, address: str | None) -> None:
+    """Claim the submission for `user`; raises ClaimRefused when somebody else holds it or may not review."""
+    if not can_review(user, submission):
+        raise ClaimRefused("This account does not review exams of this service.")
+    with transaction.atomic():
+        is_new = take_claim(submission=submission, user=user)
+        if is_new:
+            record(action="submission.claimed", actor=user, target=submission, address=address)
+
+
+def take_claim(*, submission: Submission, user: User) -> bool:
+    """Set the claim if it is free, inside a transaction; tell whether it is new. Raises ClaimRefused."""
+    rows = Submission.objects.filter(pk=submission.pk)
+    if rows.filter(claimed_by=None).update(claimed_by=user, claimed_at=timezone.now()):
+        return True
+    # Held by this account already, and locked until the caller is done with what needs the claim.
+    if rows.filter(claimed_by=user).update(claimed_by=user):
+        return False
+    raise ClaimRefused(_taken(submission))
+
+
+def release_claim(*, submission: Submission, user: User, address: str | None) -> None:
+    """Give the submission back; raises ClaimRefused when somebody else holds it."""
+    with transaction.atomic():
+        rows = Submission.objects.filter(pk=submission.pk)
+        if rows.filter(claimed_by=user).update(claimed_by=None, claimed_at=None):
+            record(action="submission.released", actor=user, target=submission, address=address)
+            return
+    if rows.filter(~Q(claimed_by=None)).exists():
+        raise ClaimRefused(_taken(submission))
+
+
+def _taken(submission: Submission) -> str:
+    holder = User.objects.filter(claims=submission.pk).first()
+    name = holder.display_name if holder else "somebody else"
+    return f"{name} has claimed this exam. Talk to them before you report on it."

@@ -1,0 +1,120 @@
+"""How moments, days, people and states are written on a page."""
+
+from datetime import UTC, date, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from exams import media_types
+from exams.models import Capture, Demographics, Report, Submission
+from integrations.models import Link
+
+register = template.Library()
+
+TONES = {
+    Submission: {"received": "wait", "held": "warn", "fetching": "wait", "ready": "good", "failed": "bad"},
+    Capture: {"pending": "wait", "stored": "good", "failed": "bad"},
+    Report: {
+        "draft": "neutral",
+        "signed": "wait",
+        "sending": "wait",
+        "delivered": "good",
+        "failed": "bad",
+        "uncertain": "warn",
+    },
+    Link: {"pending": "wait", "confirmed": "good", "rejected": "bad", "gone": "bad", "unlinked": "neutral"},
+}
+MOVING = {"fetching", "sending", "signed"}
+KINDS = {
+    media_types.PDF: "PDF document",
+    media_types.JPEG: "JPEG image",
+    media_types.PNG: "PNG image",
+    media_types.MP4: "MP4 video",
+}
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Write a moment in the reader's zone, with UTC on hover."""
+    if value is None:
+        return "—"
+    local, utc = timezone.localtime(value), value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.isoformat(timespec="seconds"),
+        utc.strftime("%d %b %Y, %H:%M:%S UTC"),
+        local.strftime("%d %b %Y, %H:%M"),
+    )
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """Write a day with a named month, which no reader takes for another."""
+    return value.strftime("%d %b %Y") if value else "—"
+
+
+@register.filter
+def age(subject: Demographics, at: datetime | None) -> str:
+    """Write the age at a moment: days below two months, months below three years, else years."""
+    born = subject.date_of_birth
+    if born is None or at is None:
+        return ""
+    today = timezone.localtime(at).date()
+    days = (today - born).days
+    months = (today.year - born.year) * 12 + today.month - born.month - (today.day < born.day)
+    if days < 0:
+        return ""
+    if days < 60:
+        return _count(days, "day")
+    return _count(months, "month") if months < 36 else _count(months // 12, "year")
+
+
+@register.simple_tag
+def subject_name(subject: Demographics) -> SafeString | str:
+    """Write who is examined: the name, else the identifier, else that no name was given."""
+    if subject.display_name:
+        return format_html("<bdi>{}</bdi>", subject.display_name)
+    if subject.identifier:
+        return format_html('<bdi>{}</bdi> <span class="muted">(no name given)</span>', subject.identifier)
+    return "No name given"
+
+
+@register.simple_tag
+def born(subject: Demographics, at: datetime | None = None) -> SafeString | str:
+    """Write the birth date with the age, or what the Cloud sent where that is no date."""
+    if subject.date_of_birth:
+        years = age(subject, at)
+        text = day(subject.date_of_birth)
+        return format_html("{} <span>({})</span>", text, years) if years else text
+    return format_html("<bdi>{}</bdi>", subject.date_of_birth_text) if subject.date_of_birth_text else ""
+
+
+@register.simple_tag
+def pill(row: Submission | Capture | Report | Link) -> SafeString:
+    """Write a state as a coloured mark with its word."""
+    state = str(row.state)
+    return format_html(
+        '<span class="pill" data-tone="{}"{}>{}</span>',
+        TONES[type(row)].get(state, "neutral"),
+        format_html_join("", " data-live", [()] if state in MOVING else []),
+        row.get_state_display(),
+    )
+
+
+@register.filter
+def file_kind(media_type: str) -> str:
+    """Write what a reader calls a type of file."""
+    return KINDS.get(media_type, "File")
+
+
+@register.filter
+def clock(milliseconds: int | None) -> str:
+    """Write a duration such as 0:04."""
+    seconds = round((milliseconds or 0) / 1000)
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -1,0 +1,164 @@
+"""The page of one submission: who it is about, what was received, what went back."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from audit.address import client_address
+from audit.record import record_view
+from exams.models import Report, Submission
+from exams.permissions import can_review, visible_captures, visible_reports, visible_submissions
+from exams.services.fetch import check_again
+from exams.services.other_data import list_other_data
+from exams.services.related import find_priors, find_siblings, list_changes
+from exams.services.reviews import ClaimRefused, claim_submission, release_claim
+from exams.services.states import NotAllowed
+from exams.views.slots import list_slots
+
+MOVING = {Submission.State.RECEIVED, Submission.State.FETCHING}
+REPORT_MOVING = {Report.State.SIGNED, Report.State.SENDING}
+
+
+@login_required
+@require_safe
+def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Show one submission."""
+    submission = get_submission(request, uuid)
+    record_exam_view(request, submission)
+    context = live_context(request, submission) | identity_context(request, submission)
+    context["other_data"] = list_other_data(submission.raw_data)
+    return render(request, "exams/exam.html", context)
+
+
+@login_required
+@require_safe
+def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Send what changes by itself on that page, or nothing (204) when it looks as the reader has it."""
+    submission = get_submission(request, uuid)
+    context = live_context(request, submission)
+    if request.GET.get("seen") == context["fingerprint"]:
+        return HttpResponse(status=204)
+    record_exam_view(request, submission)
+    return render(request, "exams/partials/_live.html", context)
+
+
+@login_required
+@require_POST
+def exam_claim(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take the submission."""
+    submission = get_submission_to_review(request, uuid)
+    try:
+        claim_submission(submission=submission, user=request.user, address=client_address(request))  # type: ignore[arg-type]
+    except ClaimRefused as refusal:
+        messages.warning(request, str(refusal), extra_tags="warn")
+    return redirect("exam", uuid)
+
+
+@login_required
+@require_POST
+def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Give the submission back."""
+    submission = get_submission_to_review(request, uuid)
+    try:
+        release_claim(submission=submission, user=request.user, address=client_address(request))  # type: ignore[arg-type]
+    except ClaimRefused as refusal:
+        messages.warning(request, str(refusal), extra_tags="warn")
+    return redirect("exam", uuid)
+
+
+@login_required
+@require_POST
+def exam_check(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Ask the Cloud once more for what is missing."""
+    submission = get_submission_to_review(request, uuid)
+    try:
+        check_again(submission=submission, user=request.user, address=client_address(request))
+        messages.info(request, "The Cloud is asked again. What arrives is added here by itself.")
+    except NotAllowed:
+        messages.warning(request, "This submission is not fetched at the moment.")
+    return redirect("exam", uuid)
+
+
+def get_submission(request: HttpRequest, uuid: UUID) -> Submission:
+    """Return a submission that the reader may see; raises Http404."""
+    rows: QuerySet[Submission] = visible_submissions(request.user)
+    related = ("customer", "service", "exam", "patient", "looks_like", "claimed_by")
+    return get_object_or_404(rows.select_related(*related), uuid=uuid)
+
+
+def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
+    """Return a submission that the reader may report on; raises Http404."""
+    submission = get_submission(request, uuid)
+    if not can_review(request.user, submission):
+        raise Http404
+    return submission
+
+
+def record_exam_view(request: HttpRequest, submission: Submission) -> None:
+    """Write that the reader saw the patient's data; when that fails, nothing is shown."""
+    record_view(
+        action="exam.viewed",
+        session_key=request.session.session_key,
+        actor=request.user,
+        target=submission,
+        address=client_address(request),
+    )
+
+
+def identity_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:
+    """Return who the submission is about and which of how many it is, with what the one before said."""
+    siblings = find_siblings(submission=submission, user=request.user)  # type: ignore[arg-type]
+    place = next((at for at, each in enumerate(siblings) if each.pk == submission.pk), 0)
+    before = siblings[place - 1] if place else None
+    return {
+        "submission": submission,
+        "siblings": siblings,
+        "number": place + 1,
+        "newest_uuid": siblings[-1].uuid if siblings else submission.uuid,
+        "changes": list_changes(before=before, after=submission) if before else [],
+        "priors": find_priors(submission=submission, user=request.user),  # type: ignore[arg-type]
+        "looks_like": _lookalike(request, submission),
+    }
+
+
+def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:
+    """Return what the worker changes while somebody looks: captures, state, reports."""
+    slots = list_slots(visible_captures(request.user).filter(submission=submission).order_by("position"))
+    reports = list(
+        visible_reports(request.user)
+        .filter(submission=submission)
+        .select_related("author", "replaces")
+        .prefetch_related("replaced_by")
+    )
+    signed = [each.signed_at for each in reports if each.signed_at]
+    return {
+        "submission": submission,
+        "slots": slots,
+        "reports": reports,
+        "signed_at": max(signed, default=None),
+        "is_review": can_review(request.user, submission),
+        "is_moving": submission.state in MOVING or any(each.state in REPORT_MOVING for each in reports),
+        "fingerprint": _fingerprint(submission, slots=slots, reports=reports),
+    }
+
+
+def _lookalike(request: HttpRequest, submission: Submission) -> Any:
+    if submission.looks_like is None:
+        return None
+    rows = visible_submissions(request.user).filter(patient=submission.looks_like)
+    return rows.order_by("-submitted_at", "-id").first()
+
+
+def _fingerprint(submission: Submission, *, slots: list[Any], reports: list[Report]) -> str:
+    stored = sum(1 for each in slots if each.show != "none")
+    failed = sum(1 for each in slots if each.capture.failure_reason)
+    pictures = sum(1 for each in slots if each.thumbnail)
+    states = "".join(each.state[:2] for each in reports)
+    parts = (submission.state, len(slots), stored, failed, pictures, states, submission.claimed_by_id or 0)
+    return "-".join(str(part) for part in parts)

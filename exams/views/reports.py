@@ -1,0 +1,177 @@
+"""A report on its way: upload, look once more, sign; then what became of it."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit.address import client_address
+from exams.forms import ReportForm
+from exams.models import Report
+from exams.permissions import can_review, visible_reports
+from exams.services.delivery import resolve_uncertain, retry_delivery
+from exams.services.reports import InvalidReport, NotADraft, create_draft, discard_draft, sign_report
+from exams.services.reviews import ClaimRefused
+from exams.services.states import NotAllowed
+from exams.views.exam import (
+    REPORT_MOVING,
+    get_submission_to_review,
+    identity_context,
+    record_exam_view,
+)
+
+# What a form adds to its file.
+FORM_BYTES = 64 * 1024
+SETTLED = "Somebody was faster: this report has changed meanwhile. Its state is below."
+
+
+@csrf_exempt
+def report_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take a report for a submission; a body that is too large is refused before any of it is read."""
+    length = request.META.get("CONTENT_LENGTH") or "0"
+    if not length.isdecimal() or int(length) > (settings.REPORT_MAX_MB << 20) + FORM_BYTES:
+        # Looking for the token would read the whole body into a temporary file first.
+        return _too_large(request, uuid)
+    return _report_new(request, uuid)
+
+
+@csrf_protect
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def _report_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    submission = get_submission_to_review(request, uuid)
+    if request.method != "POST":
+        form = ReportForm(submission=submission, initial={"replaces": request.GET.get("replaces")})
+        return _form_page(request, submission=submission, form=form)
+    form = ReportForm(request.POST, request.FILES, submission=submission)
+    if form.is_valid():
+        try:
+            draft = create_draft(
+                submission=submission,
+                author=request.user,  # type: ignore[arg-type]
+                name=form.cleaned_data["name"],
+                upload=form.cleaned_data["file"],
+                replaces=form.cleaned_data["replaces"],
+                address=client_address(request),
+            )
+        except InvalidReport as refusal:
+            form.add_error("file", str(refusal))
+        else:
+            return redirect("report", draft.uuid)
+    return _form_page(request, submission=submission, form=form, status=422)
+
+
+@login_required
+def _too_large(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    submission = get_submission_to_review(request, uuid)
+    form = ReportForm({}, {}, submission=submission)
+    form.errors.clear()
+    form.add_error("file", f"This file is larger than {settings.REPORT_MAX_MB} MB.")
+    return _form_page(request, submission=submission, form=form, status=413)
+
+
+@login_required
+@require_safe
+def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Show a draft to be confirmed, else what became of the report."""
+    found = _get_report(request, uuid)
+    record_exam_view(request, found.submission)
+    context = {
+        "report": found,
+        "is_review": can_review(request.user, found.submission),
+        "is_moving": found.state in REPORT_MOVING,
+    }
+    if request.htmx:  # type: ignore[attr-defined]
+        if request.GET.get("seen") == found.state:
+            return HttpResponse(status=204)
+        return render(request, "exams/partials/_report_state.html", context)
+    template = "exams/report_confirm.html" if found.state == Report.State.DRAFT else "exams/report.html"
+    return render(request, template, context | identity_context(request, found.submission))
+
+
+@login_required
+@require_POST
+def report_sign(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Sign a draft; what follows happens in the worker."""
+    return _act(
+        request,
+        uuid,
+        lambda found: sign_report(report=found, user=request.user, address=client_address(request)),  # type: ignore[arg-type]
+    )
+
+
+@login_required
+@require_POST
+def report_discard(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Throw a draft away."""
+    found = _get_report_to_review(request, uuid)
+    try:
+        discard_draft(report=found, user=request.user, address=client_address(request))  # type: ignore[arg-type]
+    except NotADraft:
+        messages.warning(request, "This report is signed; it can be corrected, not discarded.")
+        return redirect("report", uuid)
+    messages.info(request, "The draft is discarded.")
+    return redirect("exam", found.submission.uuid)
+
+
+@login_required
+@require_POST
+def report_retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Send a report once more that was not taken."""
+    return _act(
+        request,
+        uuid,
+        lambda found: retry_delivery(report=found, user=request.user, address=client_address(request)),
+    )
+
+
+@login_required
+@require_POST
+def report_resolve(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Settle an uncertain delivery as somebody saw it in Clarius Cloud."""
+    arrived = request.POST.get("arrived")
+    if arrived not in {"yes", "no"}:
+        raise Http404
+    return _act(
+        request,
+        uuid,
+        lambda found: resolve_uncertain(
+            report=found, user=request.user, arrived=arrived == "yes", address=client_address(request)
+        ),
+    )
+
+
+def _act(request: HttpRequest, uuid: UUID, act: Callable[[Report], None]) -> HttpResponse:
+    found = _get_report_to_review(request, uuid)
+    try:
+        act(found)
+    except (NotADraft, NotAllowed):
+        messages.warning(request, SETTLED)
+    except ClaimRefused as refusal:
+        messages.warning(request, str(refusal))
+    return redirect("report", uuid)
+
+
+def _get_report(request: HttpRequest, uuid: UUID) -> Report:
+    related = ("submission__customer", "submission__service", "submission__claimed_by", "author", "replaces")
+    return get_object_or_404(visible_reports(request.user).select_related(*related), uuid=uuid)
+
+
+def _get_report_to_review(request: HttpRequest, uuid: UUID) -> Report:
+    found = _get_report(request, uuid)
+    if not can_review(request.user, found.submission):
+        raise Http404
+    return found
+
+
+def _form_page(request: HttpRequest, *, submission: Any, form: ReportForm, status: int = 200) -> HttpResponse:
+    record_exam_view(request, submission)
+    context = identity_context(request, submission) | {"form": form, "max_mb": settings.REPORT_MAX_MB}
+    return render(request, "exams/report_new.html", context, status=status)

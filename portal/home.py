@@ -1,0 +1,120 @@
+"""What each role begins with. Roles add up, so a page has the parts of all of them."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from background.heartbeat import latest_heartbeat
+from exams.permissions import is_reviewer, visible_reports
+from exams.services.own import list_own_exams
+from exams.services.worklist import FREE, MINE, NO_REPORT, TROUBLE, Filters, filter_submissions
+from integrations.models import Link, Service
+
+COUNT_LIMIT = 999
+NEWEST = 6
+# A worker beats every 15 seconds.
+WORKER_SILENCE = timedelta(minutes=1)
+# Polls come every POLL_MINUTES, and a missed one may wait for a busy worker.
+POLLS_MISSED = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the home page and where it leads."""
+
+    label: str
+    count: int
+    url: str
+
+    @property
+    def shown(self) -> str:
+        """The number as it is written, capped."""
+        return f"{COUNT_LIMIT}+" if self.count > COUNT_LIMIT else str(self.count)
+
+
+@dataclass(frozen=True)
+class ServiceHealth:
+    """A service, with a tone and a sentence for how it is doing."""
+
+    service: Service
+    tone: str
+    words: str
+
+
+def home_context(user: Any) -> dict[str, Any]:
+    """Return the parts of the home page for this account; empty for an anonymous reader."""
+    if not user.is_authenticated:
+        return {}
+    links = list(
+        Link.objects.filter(user=user, state__in=Link.ACTIVE)
+        .select_related("customer__service")
+        .order_by("pk")
+    )
+    reviews = is_reviewer(user)
+    context: dict[str, Any] = {
+        "links": links,
+        "own_exams": list_own_exams(user=user, size=NEWEST).rows if links else [],
+        "review_figures": _review_figures(user) if reviews else [],
+        "is_reviewer": reviews,
+        "has_access": reviews and user.service_access.exists(),
+        "is_outsider": not (links or reviews or user.is_staff),
+    }
+    if user.is_staff:
+        context |= {"service_health": list_service_health(), "worker": _worker_health()}
+    return context
+
+
+def list_service_health() -> list[ServiceHealth]:
+    """Return how every service is doing, for administrators."""
+    return [_health(each) for each in Service.objects.order_by("name")]
+
+
+def _review_figures(user: User) -> list[Figure]:
+    worklist = reverse("worklist")
+    waiting = Filters(claim=FREE, report=NO_REPORT, state="ready")
+    mine = Filters(claim=MINE, report=NO_REPORT)
+    trouble = visible_reports(user).filter(state__in=TROUBLE).order_by()
+    return [
+        Figure(
+            "waiting for a reviewer", _count(user, waiting), f"{worklist}?claim=free&report=none&state=ready"
+        ),
+        Figure("claimed by you, no report yet", _count(user, mine), f"{worklist}?claim=mine&report=none"),
+        Figure(
+            "reports that need attention", trouble[: COUNT_LIMIT + 1].count(), f"{worklist}?report=trouble"
+        ),
+    ]
+
+
+def _count(user: User, filters: Filters) -> int:
+    return filter_submissions(user=user, filters=filters).order_by()[: COUNT_LIMIT + 1].count()
+
+
+def _worker_health() -> tuple[str, str]:
+    beat = latest_heartbeat(name="worker")
+    if beat is None:
+        return "bad", "No worker has ever run. Start one: nothing is fetched or sent without it."
+    if timezone.now() - beat.seen_at > WORKER_SILENCE:
+        return "bad", "The worker is silent. Nothing is fetched or sent until it runs again."
+    return "good", "The worker is running."
+
+
+def _health(service: Service) -> ServiceHealth:
+    if not service.is_active:
+        return ServiceHealth(service, "neutral", "Switched off.")
+    if service.circuit_opened_at:
+        return ServiceHealth(service, "bad", "Clarius Cloud refuses its API key; every call waits.")
+    overdue = timezone.now() - timedelta(minutes=settings.POLL_MINUTES * POLLS_MISSED)
+    if service.polled_at is None:
+        return ServiceHealth(service, "wait", "Not polled yet.")
+    if service.polled_at < overdue:
+        return ServiceHealth(service, "bad", "The poll is overdue.")
+    if not (service.is_registered or service.is_poll_only):
+        return ServiceHealth(service, "warn", "Not registered: notifications and Connect do not reach us.")
+    if service.last_error and service.last_error_at and service.last_error_at > service.polled_at:
+        return ServiceHealth(service, "warn", service.last_error)
+    return ServiceHealth(service, "good", "Working.")

@@ -1,0 +1,164 @@
+// One capture at a time, zoom for images, keys as in any viewer. Without this file all captures stand below each other.
+(() => {
+  "use strict";
+  const STEP = 1.25;
+  const LARGEST = 8;
+  let current = 1;
+  let scale = 0; // 0 means: as large as fits.
+
+  const viewer = () => document.querySelector("[data-viewer]");
+  const frames = () => [...viewer().querySelectorAll("[data-frame]")];
+  const frame = () => frames().find((each) => Number(each.dataset.frame) === current);
+  const area = () => frame()?.querySelector("[data-zoomable]");
+  const video = () => frame()?.querySelector("video");
+
+  const fitted = (box, image) =>
+    Math.min(box.clientWidth / image.naturalWidth, box.clientHeight / image.naturalHeight) || 1;
+
+  function zoom(to) {
+    const box = area();
+    const image = box?.querySelector("img");
+    if (!image?.naturalWidth) return;
+    const before = box.querySelector("img").getBoundingClientRect().width / image.naturalWidth;
+    const middle = [
+      (box.scrollLeft + box.clientWidth / 2) / Math.max(box.scrollWidth, 1),
+      (box.scrollTop + box.clientHeight / 2) / Math.max(box.scrollHeight, 1),
+    ];
+    const base = scale || fitted(box, image);
+    if (to === "fit") scale = 0;
+    else if (to === "one") scale = 1 / window.devicePixelRatio;
+    else scale = Math.min(LARGEST, Math.max(0.1, to === "in" ? base * STEP : base / STEP));
+    box.classList.toggle("is-zoomed", scale > 0);
+    image.style.width = scale ? `${image.naturalWidth * scale}px` : "";
+    image.style.height = scale ? `${image.naturalHeight * scale}px` : "";
+    if (scale && before) {
+      box.scrollLeft = middle[0] * box.scrollWidth - box.clientWidth / 2;
+      box.scrollTop = middle[1] * box.scrollHeight - box.clientHeight / 2;
+    }
+    for (const name of ["fit", "one"]) {
+      viewer().querySelector(`[data-zoom="${name}"]`).setAttribute("aria-pressed", String(to === name));
+    }
+  }
+
+  function show(number, { moveFocus = false } = {}) {
+    const all = frames();
+    if (!all.length) return;
+    if (scale) zoom("fit");
+    const numbers = all.map((each) => Number(each.dataset.frame));
+    current = numbers.includes(number) ? number : numbers[0];
+    const at = numbers.indexOf(current);
+    all.forEach((each, place) => {
+      each.hidden = place !== at;
+      if (place !== at) each.querySelector("video")?.pause();
+      // The neighbour is fetched ahead, so that stepping through feels immediate.
+      if (Math.abs(place - at) <= 1) each.querySelector("img[loading]")?.removeAttribute("loading");
+    });
+    if (video()) video().preload = "auto";
+    viewer().querySelector("[data-counter]").textContent = `${at + 1} / ${all.length}`;
+    viewer().querySelector('[data-go="-1"]').disabled = at === 0;
+    viewer().querySelector('[data-go="1"]').disabled = at === all.length - 1;
+    viewer().querySelector("[data-zoom-group]").hidden = !area();
+    for (const pick of viewer().querySelectorAll("[data-pick]")) {
+      if (Number(pick.dataset.pick) !== current) {
+        pick.removeAttribute("aria-current");
+        continue;
+      }
+      pick.setAttribute("aria-current", "true");
+      const strip = pick.closest(".strip");
+      strip.scrollLeft = pick.offsetLeft - strip.offsetLeft - (strip.clientWidth - pick.clientWidth) / 2;
+      if (moveFocus) pick.focus({ preventScroll: true });
+    }
+  }
+
+  function go(step) {
+    const numbers = frames().map((each) => Number(each.dataset.frame));
+    const next = numbers[numbers.indexOf(current) + step];
+    if (next !== undefined) show(next, { moveFocus: document.activeElement?.matches?.("[data-pick]") });
+  }
+
+  function stepVideo(direction) {
+    const loop = video();
+    if (!loop?.duration) return;
+    loop.pause();
+    const length = loop.duration / Number(loop.dataset.frames || loop.duration * 30);
+    loop.currentTime = Math.min(loop.duration - length / 2, Math.max(0, loop.currentTime + direction * length));
+  }
+
+  function wholeScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else viewer().requestFullscreen?.();
+  }
+
+  function begin() {
+    const root = viewer();
+    if (!root?.querySelector("[data-frame]")) return;
+    root.classList.add("is-single");
+    root.querySelector("[data-viewer-bar]").hidden = false;
+    scale = 0;
+    show(current);
+  }
+
+  document.addEventListener("click", (event) => {
+    const pick = event.target.closest("[data-pick]");
+    if (pick) {
+      event.preventDefault();
+      show(Number(pick.dataset.pick));
+      return;
+    }
+    const button = event.target.closest("[data-viewer-bar] button");
+    if (!button) return;
+    if (button.dataset.go) go(Number(button.dataset.go));
+    else if (button.dataset.zoom) zoom(button.dataset.zoom);
+    else wholeScreen();
+  });
+
+  document.addEventListener("dblclick", (event) => {
+    if (event.target.closest("[data-zoomable]")) zoom(scale ? "fit" : "in");
+  });
+
+  // Only with a key held, so that the wheel goes on scrolling the page.
+  document.addEventListener(
+    "wheel",
+    (event) => {
+      if (!(event.ctrlKey || event.metaKey) || !event.target.closest?.("[data-zoomable]")) return;
+      event.preventDefault();
+      zoom(event.deltaY < 0 ? "in" : "out");
+    },
+    { passive: false },
+  );
+
+  document.addEventListener("pointerdown", (event) => {
+    const box = event.target.closest?.(".frame-view.is-zoomed");
+    if (!box || event.pointerType !== "mouse" || event.button !== 0) return;
+    event.preventDefault();
+    const from = { x: event.clientX + box.scrollLeft, y: event.clientY + box.scrollTop };
+    box.classList.add("is-held");
+    const drag = (move) => {
+      box.scrollLeft = from.x - move.clientX;
+      box.scrollTop = from.y - move.clientY;
+    };
+    const drop = () => {
+      box.classList.remove("is-held");
+      window.removeEventListener("pointermove", drag);
+    };
+    window.addEventListener("pointermove", drag);
+    window.addEventListener("pointerup", drop, { once: true });
+  });
+
+  const KEYS = {
+    j: () => go(1), ArrowRight: () => go(1), k: () => go(-1), ArrowLeft: () => go(-1),
+    0: () => zoom("fit"), 1: () => zoom("one"), "+": () => zoom("in"), "=": () => zoom("in"), "-": () => zoom("out"),
+    f: wholeScreen, ",": () => stepVideo(-1), ".": () => stepVideo(1), Escape: () => zoom("fit"),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
+    // A zoomed image scrolls and a loop seeks with the arrows; j and k still step through.
+    if (event.key.startsWith("Arrow") && (scale || event.target.matches("video"))) return;
+    if (!frames().length || !KEYS[event.key]) return;
+    KEYS[event.key]();
+    if (event.key !== "Escape") event.preventDefault();
+  });
+
+  document.addEventListener("htmx:afterSettle", begin);
+  begin();
+})();
