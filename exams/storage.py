@@ -63,7 +63,7 @@ def size(path: str) -> int:
 
 
 def require_room(*, wanted: int = 0) -> None:
-    """Raise DiskFull when `wanted` bytes would leave less than `MIN_FREE_MB`; NotWritable without a folder."""
+    """Raise DiskFull when `wanted` bytes would leave less than `MIN_FREE_MB`, NotWritable for no folder."""
     with _disk_errors():
         free = shutil.disk_usage(_folder(root())).free
     if free - wanted < settings.MIN_FREE_MB << 20:

@@ -1,5 +1,6 @@
 """Still images: JPEG and PNG, nothing else, whatever the file claims to be."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def _facts(image: Image.Image) -> Facts:
     across, down = _density(image)
     if across != down:
         # More dots for each inch across means narrower pixels.
-        facts["pixel_aspect"] = f"{down}:{across}"
+        shared = math.gcd(across, down)
+        facts["pixel_aspect"] = f"{down // shared}:{across // shared}"
     return facts
 
 

@@ -1,0 +1,46 @@
+"""Small pictures and videos, made on the spot; most hold a circle on black."""
+
+import io
+from fractions import Fraction
+from typing import Any
+
+import av
+from PIL import Image, ImageDraw
+
+
+def circle(width: int, height: int, *, squeeze: float = 1.0) -> Image.Image:
+    """A white disc in the middle; `squeeze` narrows it, as pixels that are wider than high would."""
+    picture = Image.new("RGB", (width, height))
+    radius = height * 0.3
+    middle, centre = width / 2, height / 2
+    box = (middle - radius * squeeze, centre - radius, middle + radius * squeeze, centre + radius)
+    ImageDraw.Draw(picture).ellipse(box, fill="white")
+    return picture
+
+
+def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def video(picture: Image.Image, *, frames: int = 10, aspect: Fraction | None = None, rate: int = 20) -> bytes:
+    """An MP4 that shows the picture for a while."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
+        if aspect is not None:
+            stream.codec_context.sample_aspect_ratio = aspect
+        for _ in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+        container.mux(stream.encode())
+    return buffer.getvalue()
+
+
+def disc_size(picture: Image.Image) -> tuple[int, int]:
+    """Width and height of what is bright."""
+    left, top, right, bottom = (
+        picture.convert("L").point(lambda value: 255 * (value > 127)).getbbox() or (0,) * 4
+    )
+    return right - left, bottom - top

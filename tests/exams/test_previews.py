@@ -1,0 +1,178 @@
+"""Previews: made in a process of its own, true to what was received, and no danger to the worker."""
+
+import os
+import struct
+import zlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from exams import storage
+from exams.models import Capture
+from exams.services import previews
+from exams.services.previews import preview_capture
+from tests.exams import pictures
+from tests.exams.rows import ago, make_capture, make_customer, make_service, make_submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def media_root(settings: Any, tmp_path: Path) -> None:
+    settings.MEDIA_ROOT = tmp_path
+
+
+def previewed(content: bytes, kind: str = "image") -> Capture:
+    stored = storage.store_upload([content])
+    capture = make_capture(
+        make_submission(make_customer(make_service())),
+        state="stored",
+        kind=kind,
+        file=stored.path,
+        sha256=stored.sha256,
+        size=stored.size,
+        media_type=stored.media_type,
+        not_before=ago(seconds=5),
+    )
+    preview_capture(pk=capture.pk)
+    capture.refresh_from_db()
+    return capture
+
+
+def opened(path: str) -> Image.Image:
+    with storage.open_file(path) as file:
+        picture = Image.open(file)
+        picture.load()
+    return picture
+
+
+def test_an_image_gets_a_thumbnail_a_preview_and_its_facts() -> None:
+    capture = previewed(pictures.encoded(pictures.circle(2000, 1000)))
+    assert (capture.width, capture.height, capture.frame_count) == (2000, 1000, 1)
+    assert (capture.is_lossy, capture.codec, capture.colour_model) == (True, "jpeg", "RGB")
+    assert opened(capture.thumbnail).size == (320, 160)
+    assert opened(capture.preview).size == (1600, 800)
+    assert (capture.preview_failure, capture.not_before) == ("", None)
+
+
+def test_a_png_is_not_lossy_and_is_never_enlarged() -> None:
+    capture = previewed(pictures.encoded(pictures.circle(100, 50), "PNG"))
+    assert capture.is_lossy is False
+    assert opened(capture.preview).size == (100, 50)
+
+
+def test_a_video_gets_a_poster_and_its_facts() -> None:
+    capture = previewed(pictures.video(pictures.circle(320, 240), frames=10, rate=20), kind="video")
+    assert (capture.width, capture.height) == (320, 240)
+    assert (capture.frame_count, capture.duration_ms) == (10, 500)
+    assert (capture.is_lossy, capture.codec, capture.colour_model) == (True, "h264", "yuv420p")
+    assert opened(capture.preview).size == (320, 240)
+
+
+def is_round(picture: Image.Image) -> bool:
+    width, height = pictures.disc_size(picture)
+    return height > 0 and abs(width / height - 1) < 0.05
+
+
+def test_a_circle_stays_round_in_a_video_with_wide_pixels() -> None:
+    squeezed = pictures.circle(320, 240, squeeze=0.75)
+    assert not is_round(squeezed)
+    capture = previewed(pictures.video(squeezed, aspect=Fraction(4, 3)), kind="video")
+    assert capture.pixel_aspect == "4:3"
+    assert is_round(opened(capture.preview))
+
+
+def test_a_circle_stays_round_in_a_jpeg_with_wide_pixels() -> None:
+    content = pictures.encoded(pictures.circle(400, 300, squeeze=0.5), dpi=(50, 100))
+    capture = previewed(content)
+    assert capture.pixel_aspect == "2:1"
+    assert is_round(opened(capture.preview))
+
+
+@pytest.mark.parametrize(("orientation", "rotation"), [(1, 0), (3, 180), (6, 90), (8, 270)])
+def test_a_turned_jpeg_is_shown_upright(orientation: int, rotation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    capture = previewed(pictures.encoded(Image.new("RGB", (200, 100)), exif=exif))
+    assert (capture.width, capture.height, capture.rotation) == (200, 100, rotation)
+    assert opened(capture.preview).size == ((100, 200) if rotation % 180 else (200, 100))
+
+
+def bomb(width: int, height: int) -> bytes:
+    """A PNG that unpacks to far more than it weighs."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    packer = zlib.compressobj(9)
+    rows = b"".join(packer.compress(b"\0" * (1 + 3 * width)) for _ in range(height)) + packer.flush()
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+PLAYLIST = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (bomb(12_000, 12_000), "image"),
+        (b"\xff\xd8\xff\xe0 not a picture", "image"),
+        (pictures.encoded(pictures.circle(300, 300), "PNG")[:-400], "image"),
+        (PLAYLIST, "video"),
+        (pictures.video(pictures.circle(64, 64))[:120], "video"),
+    ],
+    ids=["bomb", "junk", "cut image", "playlist", "cut video"],
+)
+def test_a_hostile_file_costs_its_preview_and_nothing_else(content: bytes, kind: str) -> None:
+    capture = previewed(content, kind)
+    assert capture.preview_failure.startswith("No preview")
+    assert (capture.thumbnail, capture.preview, capture.not_before) == ("", "", None)
+    assert capture.state == "stored"
+    with storage.open_file(capture.file) as file:
+        assert file.read() == content
+
+
+def test_decoding_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "SECONDS", 0.01)
+    capture = previewed(pictures.encoded(pictures.circle(100, 100)))
+    assert capture.preview_failure == "No preview: decoding took too long."
+
+
+def test_a_missing_file_has_no_preview() -> None:
+    capture = previewed(pictures.encoded(pictures.circle(10, 10)))
+    storage.full_path(capture.file).unlink()
+    Capture.objects.update(not_before=ago(seconds=5))
+    preview_capture(pk=capture.pk)
+    capture.refresh_from_db()
+    assert capture.preview_failure == "No preview: the file is missing."
+
+
+def test_a_file_that_keeps_ending_its_worker_is_given_up() -> None:
+    capture = previewed(pictures.encoded(pictures.circle(10, 10)))
+    Capture.objects.update(not_before=ago(seconds=5), attempt_count=3)
+    preview_capture(pk=capture.pk)
+    capture.refresh_from_db()
+    assert (capture.preview_failure, capture.not_before) == (previews.NO_PREVIEW, None)
+
+
+def test_another_kind_of_file_has_nothing_to_preview() -> None:
+    capture = previewed(b"some bytes", kind="other")
+    assert (capture.preview_failure, capture.not_before) == ("", None)
+
+
+def test_the_decoder_sees_no_secret_of_the_portal(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    real = previews.subprocess.run
+
+    def run(*args: Any, **options: Any) -> Any:
+        seen.update(options["env"])
+        return real(*args, **options)
+
+    monkeypatch.setattr(previews.subprocess, "run", run)
+    monkeypatch.setitem(os.environ, "SECRET_KEY", "canary")
+    assert previewed(pictures.encoded(pictures.circle(10, 10))).thumbnail
+    assert "canary" not in str(seen)
