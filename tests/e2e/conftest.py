@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,23 +26,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             site.stop()
 
 
+def connect(site: Site, *, cloud: Cloud, key: str) -> dict[str, Any]:
+    """Connect the portal by the command and return what it said."""
+    names = ("--name", "Echo reading", "--base-url", cloud.url)
+    setup = site.run_json("connect_service", SLUG, *names, "--register", "--take", "all", CLARIUS_API_KEY=key)
+    assert setup["is_registered"] is True
+    return dict(setup)
+
+
 @pytest.fixture(scope="module")
 def world(site: Site, cloud_process: Cloud) -> Cloud:
-    """The sandbox, empty, with the portal connected to it by the command."""
+    """The sandbox, empty, with the portal connected to it."""
     cloud = cloud_process.reset()
-    setup = site.run_json(
-        "connect_service",
-        SLUG,
-        "--name",
-        "Echo reading",
-        "--base-url",
-        cloud.url,
-        "--register",
-        "--take",
-        "all",
-        CLARIUS_API_KEY=cloud.new_key(),
-    )
-    assert setup["is_registered"] is True
+    connect(site, cloud=cloud, key=cloud.new_key())
     return cloud
 
 

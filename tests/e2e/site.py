@@ -16,9 +16,9 @@ import requests
 from cryptography.fernet import Fernet
 from psycopg import sql
 
+from tests.e2e.person import PASSWORD, Person
 from tests.processes import ROOT, Process, free_ports, wait_for
 
-PASSWORD = "horse-staple-7-battery"
 MAKE_ACCOUNT = """
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
@@ -138,10 +138,9 @@ class Site:
         )
         self.run("shell", "-v", "0", "-c", code)
 
-    def mails(self, *, to: str) -> list[str]:
-        """Return the mails that left for an address, the oldest first."""
-        files = sorted((self.folder / "mail").glob("*"), key=lambda file: file.stat().st_mtime_ns)
-        return [text for text in (file.read_text() for file in files) if f"To: {to}" in text]
+    def person(self, email: str) -> Person:
+        """Return somebody with a browser in front of this portal."""
+        return Person(self.url, email=email, mail_folder=self.folder / "mail")
 
     def output(self) -> str:
         """Return everything that any process of the portal has printed."""

@@ -22,7 +22,7 @@ def customer(world: Cloud) -> CloudCustomer:
 
 @pytest.fixture(scope="module")
 def clinician(site: Site, customer: CloudCustomer) -> Person:
-    person = Person(site, email="clinician@example.test")
+    person = site.person("clinician@example.test")
     arrive_and_link(person, customer=customer)
     return person
 
@@ -30,7 +30,7 @@ def clinician(site: Site, customer: CloudCustomer) -> Person:
 @pytest.fixture(scope="module")
 def reviewer(site: Site, world: Cloud) -> Person:
     site.make_account("reviewer@example.test", groups=("Reviewers",), services=(SLUG,))
-    person = Person(site, email="reviewer@example.test")
+    person = site.person("reviewer@example.test")
     person.log_in()
     return person
 
@@ -39,7 +39,7 @@ def test_linking_is_known_at_the_cloud_and_announced_by_mail(
     clinician: Person, customer: CloudCustomer, world: Cloud, site: Site
 ) -> None:
     assert world.is_confirmed(token=customer.token)
-    assert any("/not-me/" in mail for mail in site.mails(to=clinician.email))
+    assert any("/not-me/" in mail for mail in clinician.mails())
 
 
 @pytest.mark.parametrize("mode", ["send", "drop", "repeat"])
@@ -66,7 +66,7 @@ def test_an_exam_arrives_is_reviewed_and_its_report_is_at_the_cloud(
     assert clinician.sha256(f"{address}file/") == hashlib.sha256(report.read_bytes()).hexdigest()
     # The clinician sees the exam as well; a stranger sees neither.
     clinician.visit(exam)
-    stranger = Person(site, email="nobody@example.test")
+    stranger = site.person("nobody@example.test")
     assert stranger.fetch(f"{address}file/").url.startswith(f"{site.url}/accounts/login/")
 
 

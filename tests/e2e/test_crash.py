@@ -1,0 +1,28 @@
+"""A worker that is killed in the middle of a download leaves a submission that is READY in the end."""
+
+import pytest
+
+from tests.cloud import Cloud
+from tests.e2e.acts import arrive_and_link, compare_captures
+from tests.e2e.site import Site
+from tests.processes import wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+
+def test_a_worker_killed_while_it_downloads_costs_only_time(site: Site, world: Cloud) -> None:
+    customer = world.add_customer()
+    clinician = site.person("clinician@example.test")
+    arrive_and_link(clinician, customer=customer)
+    world.fault(match="media", kind="drip", times=50)
+    truth = world.submit(customer=customer, patient={"identifier": "E2E-crash"})
+    wait_for(lambda: world.calls(path="/media/"), what="The download")
+    site.kill_worker()
+    assert clinician.visit("/my/")
+    world.clear_faults()
+    site.start_worker()
+    # The lease of the dead worker has to run out first.
+    page = clinician.wait_until("/my/", "E2E-crash", seconds=60)
+    exam = next(link for link in page.links if "/exams/" in link)
+    clinician.wait_until(exam, "ready", seconds=180)
+    compare_captures(clinician, address=exam, truth=truth)

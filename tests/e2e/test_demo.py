@@ -1,0 +1,160 @@
+"""`manage.py demo` as a new user meets it: one command, ready lines, three accounts, and a clean end."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.cloud import Cloud
+from tests.e2e.person import Person
+from tests.processes import Process, free_ports, wait_for
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+
+
+class Demo:
+    """A demo whose data live in `folder`; every start is a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        port, sandbox, media = free_ports(3)
+        self.url = f"http://127.0.0.1:{port}"
+        self.cloud = Cloud(url=f"http://127.0.0.1:{sandbox}", media_url=f"http://127.0.0.1:{media}")
+        self.environment = {
+            "DEMO_DIR": str(folder),
+            "PORT": str(port),
+            "SANDBOX_PORT": str(sandbox),
+            "SANDBOX_MEDIA_PORT": str(media),
+            "PATH": os.environ["PATH"],
+        }
+        self.started: list[Process] = []
+
+    def start(self, **other: str) -> Process:
+        """Start the command; nothing is waited for."""
+        log = self.folder.parent / f"demo-{len(self.started)}.log"
+        process = Process("manage.py", "demo", log=log, environment=self.environment | other)
+        self.started.append(process)
+        return process
+
+    def until_ready(self) -> Process:
+        """Start the command and wait for the last of its ready lines."""
+        process = self.start()
+        process.wait_for_line("administrator administrator@example.test", seconds=240)
+        return process
+
+    def send_exam(self, identifier: str) -> None:
+        """Submit one more exam of the linked customer."""
+        customers = self.cloud.call("GET", "customers/")
+        token = next(row["token"] for row in customers if row["name"] == "Dr. Ada Osei")
+        self.cloud.submit(customer=token, patient={"identifier": identifier})
+
+    def processes(self) -> list[int]:
+        """Return every living process that was told of this demo's folder."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*"):
+            try:
+                is_ours = str(self.folder).encode() in (entry / "environ").read_bytes()
+                is_dead = (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            except OSError:
+                continue
+            if is_ours and not is_dead:
+                found.append(int(entry.name))
+        return found
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    demo = Demo(tmp_path_factory.mktemp("demo") / "var")
+    yield demo
+    for process in demo.started:
+        process.stop()
+    for pid in demo.processes():
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def running(demo: Demo) -> Process:
+    return demo.until_ready()
+
+
+def _passwords(output: str) -> dict[str, str]:
+    lines = re.findall(r"^(\w+) (\w+)@example\.test (\S+)$", output, re.MULTILINE)
+    return {role: password for role, name, password in lines if role == name}
+
+
+def _reviewer(demo: Demo, running: Process) -> Person:
+    password = _passwords(running.output)["reviewer"]
+    person = Person(demo.url, email="reviewer@example.test", password=password)
+    person.log_in()
+    return person
+
+
+def test_the_ready_lines_come_in_their_order(demo: Demo, running: Process) -> None:
+    lines = running.output.splitlines()
+    begin = lines.index(f"Portal ready at {demo.url}")
+    assert lines[begin + 1] == f"Sandbox ready at {demo.cloud.url}"
+    assert [line.split()[0] for line in lines[begin + 2 : begin + 5]] == [
+        "clinician",
+        "reviewer",
+        "administrator",
+    ]
+    assert requests.get(demo.url, timeout=10).status_code == 200
+    assert requests.get(demo.cloud.url, timeout=10).status_code == 200
+
+
+def test_the_story_is_there_for_the_reviewer(demo: Demo, running: Process) -> None:
+    person = _reviewer(demo, running)
+    page = person.visit("/worklist/")
+    for words in ("王伟", "Biscuit", "Carver", "Amari"):
+        assert words in page.text
+    assert "Petit" not in page.text, "A held submission is not shown."
+    assert len(demo.cloud.reports()) == 1
+
+
+def test_an_exam_sent_now_appears(demo: Demo, running: Process) -> None:
+    person = _reviewer(demo, running)
+    demo.send_exam("LIVE-1")
+    person.wait_until("/worklist/", "LIVE-1")
+
+
+def test_a_second_demo_and_a_taken_port_are_told_apart(demo: Demo, running: Process) -> None:
+    second = demo.start()
+    assert second.wait(seconds=60) == 1
+    assert "already running" in second.output
+    elsewhere = demo.start(DEMO_DIR=f"{demo.folder}-other")
+    assert elsewhere.wait(seconds=60) == 1
+    port = demo.environment["PORT"]
+    assert f"Port {port} is taken" in elsewhere.output
+    assert "PORT=" in elsewhere.output
+    assert "Traceback" not in second.output + elsewhere.output
+
+
+def test_a_process_that_dies_is_named_and_comes_back(demo: Demo, running: Process) -> None:
+    (pid,) = [
+        pid
+        for pid in demo.processes()
+        if b"\0manage.py\0worker\0" in b"\0" + Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    os.kill(pid, signal.SIGKILL)
+    running.wait_for_line("The worker ended with code -9", seconds=30)
+    assert "worker.log" in running.output
+    demo.send_exam("LIVE-2")
+    _reviewer(demo, running).wait_until("/worklist/", "LIVE-2", seconds=90)
+
+
+def test_ctrl_c_leaves_nothing_and_the_next_start_keeps_the_data(demo: Demo, running: Process) -> None:
+    before = len(demo.cloud.submissions())
+    running.send(signal.SIGINT)
+    assert running.wait(seconds=40) == 0
+    assert wait_for(lambda: not demo.processes(), what="The end of every process", seconds=5)
+    again = demo.until_ready()
+    assert _passwords(again.output) == _passwords(running.output)
+    assert len(_passwords(again.output)) == 3
+    assert len(demo.cloud.submissions()) == before
+    again.send(signal.SIGTERM)
+    assert again.wait(seconds=40) == 0
+    assert wait_for(lambda: not demo.processes(), what="The end of every process", seconds=5)
