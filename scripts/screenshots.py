@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Page, sync_playwright
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
-FLAGS = (
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
