@@ -1,0 +1,1 @@
+"""What the sandbox begins with: real ultrasound images, customers and applications."""
