@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.apps import apps
-from django.contrib.auth.management import create_permissions
 
 REVIEWERS = "Reviewers"
 ADMINISTRATORS = "Administrators"
@@ -51,7 +50,6 @@ def grant_role_permissions(sender: Any, using: str, **kwargs: Any) -> None:
     if codenames is None:
         return
     group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
-    create_permissions(sender, verbosity=0, using=using)
     for name in (REVIEWERS, ADMINISTRATORS):
         group, _ = group_model._default_manager.using(using).get_or_create(name=name)
     permissions = permission_model._default_manager.using(using).filter(

@@ -1,0 +1,224 @@
+"""A link is pending until Clarius Cloud answers; whatever happens meanwhile, its state stays true."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from audit.models import Entry
+from background.leases import MAX_ATTEMPTS
+from integrations.models import ApiKey, Link, Service
+from integrations.services.circuit import is_open, key_is_refused
+from integrations.services.linking import Ending, check_again, customers_of, link_customer, unlink
+from integrations.tasks import confirm_link
+from tests.integrations.scripted import ScriptedCloud
+
+pytestmark = pytest.mark.django_db
+CONFIRM = "services/customer-confirmations/"
+
+
+@pytest.fixture
+def link(service: Any, clinician: Any, token: str) -> Link:
+    made = link_customer(service=service, token=token, user=clinician, address=None).link
+    assert made is not None
+    return made
+
+
+def _work(link: Link) -> Link:
+    """Run the task as if the row were due."""
+    Link.objects.filter(pk=link.pk).update(not_before=timezone.now() - timedelta(seconds=1))
+    confirm_link(link.pk)
+    return Link.objects.get(pk=link.pk)
+
+
+def test_a_confirmed_link_shows_its_customer_and_makes_a_full_poll_due(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+) -> None:
+    scripted.tokens.add(token)
+    assert not customers_of(clinician).exists()
+    done = _work(link)
+    assert (done.state, done.not_before, done.reason) == (Link.State.CONFIRMED, None, "")
+    assert done.confirmed_at is not None
+    assert list(customers_of(clinician)) == [link.customer]
+    service = Service.objects.get()
+    assert service.full_poll_due_at is not None
+    assert service.not_before is not None
+    assert Entry.objects.filter(action="link.confirmed", target_id=str(link.uuid)).count() == 1
+
+
+def test_a_message_delivered_three_times_asks_the_cloud_once(
+    link: Link, scripted: ScriptedCloud, token: str
+) -> None:
+    scripted.tokens.add(token)
+    for _ in range(3):
+        confirm_link(link.pk)
+    assert scripted.count("POST", CONFIRM) == 1
+
+
+def test_an_unknown_customer_is_rejected_and_may_connect_again(
+    link: Link, service: Any, clinician: Any, token: str
+) -> None:
+    done = _work(link)
+    assert (done.state, done.not_before) == (Link.State.REJECTED, None)
+    assert done.reason == "Clarius Cloud does not know this customer."
+    again = link_customer(service=service, token=token, user=clinician, address=None).link
+    assert again is not None
+    assert again.pk != link.pk
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
+    link: Link, scripted: ScriptedCloud, token: str, status: int
+) -> None:
+    scripted.script("POST", CONFIRM, lambda: (status, {}))
+    for _ in range(MAX_ATTEMPTS + 2):
+        waiting = _work(link)
+        assert waiting.state == Link.State.PENDING
+    assert waiting.attempt_count == 0
+    assert "cannot be reached" in waiting.reason
+    scripted.scripts.clear()
+    scripted.tokens.add(token)
+    assert _work(link).state == Link.State.CONFIRMED
+
+
+def test_the_longer_the_cloud_is_away_the_rarer_it_is_asked(link: Link, scripted: ScriptedCloud) -> None:
+    scripted.script("POST", CONFIRM, lambda: (503, {}))
+    Link.objects.update(created_at=timezone.now() - timedelta(days=2))
+    waits = [(_work(link).not_before - timezone.now()).total_seconds() for _ in range(8)]
+    assert max(waits) > 60
+    assert max(waits) <= 1800
+
+
+def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
+    link: Link, scripted: ScriptedCloud
+) -> None:
+    scripted.script("POST", CONFIRM, lambda: (400, {"token": ["Invalid."]}))
+    for _ in range(MAX_ATTEMPTS - 1):
+        assert _work(link).state == Link.State.PENDING
+    done = _work(link)
+    assert (done.state, done.reason) == (Link.State.REJECTED, "Clarius Cloud did not accept this customer.")
+
+
+def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted: ScriptedCloud) -> None:
+    Link.objects.filter(pk=link.pk).update(attempt_count=MAX_ATTEMPTS)
+    assert _work(link).state == Link.State.REJECTED
+    assert scripted.count("POST", CONFIRM) == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+) -> None:
+    scripted.tokens.add(token)
+
+    def end_meanwhile() -> None:
+        unlink(link=link, user=clinician, address=None, ending=Ending.DISPUTED)
+
+    scripted.script("POST", CONFIRM, end_meanwhile)
+    done = _work(link)
+    assert (done.state, done.lease_until, done.not_before) == (Link.State.UNLINKED, None, None)
+    assert not customers_of(clinician).exists()
+
+
+def test_asking_again_about_a_confirmed_link_finds_out_that_it_is_gone(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+) -> None:
+    scripted.tokens.add(token)
+    _work(link)
+    assert check_again(link=link, user=clinician, address=None)
+    assert _work(link).state == Link.State.CONFIRMED
+    scripted.tokens.clear()
+    done = _work(link)
+    assert (done.state, done.confirmed_at is not None) == (Link.State.GONE, True)
+    assert not customers_of(clinician).exists()
+    assert not check_again(link=link, user=clinician, address=None)
+
+
+def test_a_paused_service_confirms_nothing_until_it_is_resumed(
+    link: Link, scripted: ScriptedCloud, token: str
+) -> None:
+    scripted.tokens.add(token)
+    Service.objects.update(is_active=False)
+    assert _work(link).state == Link.State.PENDING
+    assert scripted.count("POST", CONFIRM) == 0
+
+
+def test_a_refused_key_opens_the_circuit_once_and_tells_the_administrators(
+    link: Link, scripted: ScriptedCloud, settings: Any, mails: Any
+) -> None:
+    settings.ALERT_EMAILS = ["alerts@example.test"]
+    scripted.keys.clear()
+    waiting = _work(link)
+    assert (waiting.state, waiting.attempt_count) == (Link.State.PENDING, 0)
+    service = Service.objects.get()
+    assert service.circuit_opened_at is not None
+    calls = len(scripted.calls)
+    _work(link)
+    assert key_is_refused(service=service)
+    assert scripted.count("POST", CONFIRM) == 1
+    assert len(scripted.calls) == calls + 1
+    assert mails("alerts@example.test") == ["Clarius Cloud refuses the API key of Echo reading"]
+
+
+def test_an_open_circuit_is_probed_once_a_minute_and_closes_when_a_key_works(
+    service: Any, scripted: ScriptedCloud
+) -> None:
+    key = service.api_keys.get().secret
+    scripted.keys.clear()
+    assert key_is_refused(service=service)
+    assert is_open(service=service)
+    probes = scripted.count("GET", "services/settings/")
+    assert is_open(service=service)
+    assert scripted.count("GET", "services/settings/") == probes
+    Service.objects.update(circuit_probe_at=timezone.now() - timedelta(seconds=61))
+    assert is_open(service=service)
+    assert scripted.count("GET", "services/settings/") == probes + 1
+    scripted.keys.add(key)
+    Service.objects.update(circuit_probe_at=timezone.now() - timedelta(seconds=61))
+    assert not is_open(service=service)
+    closed = Service.objects.get()
+    assert (closed.circuit_opened_at, closed.last_error) == (None, "")
+
+
+def test_another_stored_key_takes_over_when_the_one_in_use_is_revoked(
+    link: Link, service: Any, scripted: ScriptedCloud, token: str
+) -> None:
+    scripted.tokens.add(token)
+    scripted.keys.clear()
+    reserve = scripted.new_key()
+    ApiKey.objects.create(service=service, prefix=reserve.partition(".")[0], secret=reserve)
+    assert _work(link).state == Link.State.PENDING
+    assert ApiKey.objects.get(is_in_use=True).secret == reserve
+    assert Service.objects.get().circuit_opened_at is None
+    assert _work(link).state == Link.State.CONFIRMED
+
+
+def test_a_refusal_with_a_working_key_is_held_against_the_customer(
+    link: Link, scripted: ScriptedCloud, service: Any
+) -> None:
+    scripted.script("POST", CONFIRM, lambda: (403, {"detail": "no"}))
+    assert not key_is_refused(service=service)
+    assert _work(link).attempt_count == 1
+    assert Service.objects.get().circuit_opened_at is None
+
+
+def test_when_the_cloud_cannot_be_asked_nothing_is_concluded_about_the_key(
+    service: Any, scripted: ScriptedCloud
+) -> None:
+    scripted.script("GET", "services/settings/", lambda: (500, {}))
+    assert key_is_refused(service=service)
+    assert Service.objects.get().circuit_opened_at is None
+
+
+def test_a_key_that_cannot_be_opened_is_passed_over(
+    link: Link, service: Any, scripted: ScriptedCloud, token: str, settings: Any
+) -> None:
+    scripted.tokens.add(token)
+    former = list(settings.FIELD_ENCRYPTION_KEYS)
+    settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
+    reserve = scripted.new_key()
+    ApiKey.objects.create(service=service, prefix="reserve1", secret=reserve)
+    assert key_is_refused(service=service)
+    settings.FIELD_ENCRYPTION_KEYS = former
+    assert ApiKey.objects.defer("secret").get(is_in_use=True).prefix == "reserve1"
