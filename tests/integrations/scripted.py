@@ -21,7 +21,7 @@ class ScriptedCloud:
         self.calls: list[tuple[str, str]] = []
         self.scripts: dict[tuple[str, str], Callable[[], Answer | None]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
 
     @property
     def url(self) -> str:

@@ -1,0 +1,262 @@
+"""The token hand-over in a browser: nothing happens before a person confirms, and the token shows nowhere."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.urls import reverse
+
+from accounts.arrivals import arrival_path
+from audit.models import Entry
+from background.models import OutgoingMail
+from integrations.models import Customer, Link, Service
+from integrations.services import pending
+from integrations.tasks import confirm_link
+from integrations.views.connect import ARRIVALS_PER_MINUTE, CLAIMS_PER_MINUTE
+from tests.integrations.scripted import ScriptedCloud
+from tests.people import PASSWORD, logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+PAGE = "/connect/echo/"
+
+
+def _arrive(client: Client, token: str) -> Any:
+    return client.get(PAGE, {"token": token})
+
+
+def _slot(client: Client) -> str:
+    page = client.get(PAGE)
+    assert page.status_code == 200
+    return str(page.context["form"]["slot"].value())
+
+
+def _connect(client: Client, token: str, **fields: str) -> Any:
+    _arrive(client, token)
+    return client.post(PAGE, {"slot": _slot(client), **fields})
+
+
+@pytest.mark.parametrize(
+    "address", ["/connect/echo/?token={}", "/connect/echo?token={}", "/connect/echo/{}/", "/connect/echo/{}"]
+)
+def test_a_token_is_put_aside_and_the_browser_sent_to_a_clean_address(
+    service: Service, client: Client, token: str, scripted: ScriptedCloud, address: str
+) -> None:
+    answer = client.get(address.format(token))
+    assert (answer.status_code, answer["Location"]) == (303, PAGE)
+    assert (answer["Referrer-Policy"], answer["Cache-Control"]) == ("no-referrer", "no-store, private")
+    assert answer.content == b""
+    assert token not in json.dumps(dict(client.session.items()))
+    assert not Link.objects.exists()
+    assert not Customer.objects.exists()
+    assert scripted.calls == []
+
+
+def test_opening_the_page_with_a_live_session_links_nothing(
+    service: Service, clinician: Any, token: str, scripted: ScriptedCloud
+) -> None:
+    client = logged_in(clinician)
+    _arrive(client, token)
+    page = client.get(PAGE)
+    content = page.content.decode()
+    assert "Ada Osei" in content
+    assert clinician.email in content
+    assert "Not you? Switch account" in content
+    assert token not in content
+    assert page["Referrer-Policy"] == "no-referrer"
+    assert (Link.objects.count(), scripted.calls) == (0, [])
+
+
+def test_confirming_makes_a_pending_link_and_a_mail_that_says_so(
+    service: Service, clinician: Any, token: str, mails: Any
+) -> None:
+    client = logged_in(clinician)
+    answer = _connect(client, token, label="Dr. Osei", institution="Harbour Clinic")
+    link = Link.objects.get()
+    assert (answer.status_code, answer["Location"]) == (302, f"/links/{link.uuid}/")
+    assert (link.state, link.user, link.not_before is not None) == (Link.State.PENDING, clinician, True)
+    assert (str(link.customer), link.customer.institution) == ("Dr. Osei", "Harbour Clinic")
+    assert mails(clinician.email) == ["Your account was connected to Echo reading"]
+    body = OutgoingMail.objects.get().body
+    assert f"/links/{link.uuid}/not-me/" in body
+    assert token not in body
+    assert b"Confirming" in client.get(answer["Location"]).content
+
+
+def test_a_post_without_the_csrf_token_links_nothing(service: Service, clinician: Any, token: str) -> None:
+    client = logged_in(clinician, enforce_csrf_checks=True)
+    _arrive(client, token)
+    assert client.post(PAGE, {"slot": _slot(client)}).status_code == 403
+    assert not Link.objects.exists()
+
+
+def test_a_token_can_be_confirmed_once(service: Service, clinician: Any, token: str) -> None:
+    client = logged_in(clinician)
+    _arrive(client, token)
+    slot = _slot(client)
+    client.post(PAGE, {"slot": slot})
+    again = client.post(PAGE, {"slot": slot})
+    assert again.status_code == 410
+    assert b"Profile, Services" in again.content
+    assert Link.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "junk", ["", "short", "x" * 201, "a b" * 20, "../" * 10, "a" * 30 + "\n", "ä" * 30, "%00" * 10]
+)
+def test_a_malformed_token_gets_the_answers_of_any_other(
+    service: Service, clinician: Any, token: str, junk: str
+) -> None:
+    client = logged_in(clinician)
+    good, bad = _arrive(client, token), _arrive(client, junk)
+    shown = [(answer.status_code, answer["Location"], answer.content) for answer in (good, bad)]
+    assert shown[0] == shown[1]
+    # The older token is not offered in the place of the one that could not be read.
+    gone = client.get(PAGE)
+    assert gone.status_code == 410
+    assert b"Press <strong>Connect</strong> once more in Clarius Cloud: Profile, Services" in gone.content
+
+
+def test_an_unknown_or_paused_service_is_not_found(service: Service, client: Client, token: str) -> None:
+    assert client.get("/connect/nothing/", {"token": token}).status_code == 404
+    Service.objects.update(is_active=False)
+    assert _arrive(client, token).status_code == 404
+    assert client.get(PAGE).status_code == 404
+
+
+def test_a_token_waits_fifteen_minutes(
+    service: Service, clinician: Any, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = logged_in(clinician)
+    _arrive(client, token)
+    assert client.get(PAGE).status_code == 200
+    monkeypatch.setattr(pending, "SECONDS", -1)
+    assert client.get(PAGE).status_code == 410
+
+
+def test_two_tabs_with_two_tokens_each_link_their_own(service: Service, clinician: Any, token: str) -> None:
+    client, second = logged_in(clinician), "-second_" + "s" * 35
+    _arrive(client, token)
+    first_slot = _slot(client)
+    _arrive(client, second)
+    second_slot = _slot(client)
+    client.post(PAGE, {"slot": first_slot, "label": "first"})
+    client.post(PAGE, {"slot": second_slot, "label": "second"})
+    assert {row.label: row.token for row in Customer.objects.all()} == {"first": token, "second": second}
+    assert Link.objects.count() == 2
+
+
+def test_a_slot_of_another_service_is_void(service: Service, clinician: Any, token: str) -> None:
+    Service.objects.create(slug="other", name="Other", base_url=service.base_url)
+    client = logged_in(clinician)
+    _arrive(client, token)
+    assert client.post("/connect/other/", {"slot": _slot(client)}).status_code == 410
+    assert not Link.objects.exists()
+
+
+def test_anonymous_people_are_asked_to_log_in_and_the_token_waits_through_wrong_passwords(
+    service: Service, client: Client, token: str
+) -> None:
+    person = make_person("clinician")
+    _arrive(client, token)
+    page = client.get(PAGE)
+    assert b"Log in" in page.content
+    assert client.post(PAGE, {"slot": "any"})["Location"] == PAGE
+    before = client.session.session_key
+    for password in ("wrong-one", PASSWORD):
+        answer = client.post(reverse("account_login"), {"login": person.email, "password": password})
+    assert answer["Location"] == PAGE
+    assert client.session.session_key != before
+    assert client.post(PAGE, {"slot": _slot(client)}).status_code == 302
+    assert Link.objects.get().user == person
+
+
+def test_switching_the_account_keeps_the_token_and_its_age(
+    service: Service, clinician: Any, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = make_person("other")
+    client = logged_in(clinician)
+    _arrive(client, token)
+    until = client.session["arrival"]["until"]
+    answer = client.post("/connect/echo/switch/")
+    assert answer["Location"] == f"/accounts/login/?next={PAGE}"
+    assert client.session["arrival"]["until"] == until
+    assert "_auth_user_id" not in client.session
+    client.post(answer["Location"], {"login": other.email, "password": PASSWORD})
+    client.post(PAGE, {"slot": _slot(client)})
+    assert Link.objects.get().user == other
+
+
+def test_switching_without_a_token_opens_no_sign_up(service: Service, client: Client) -> None:
+    client.post("/connect/echo/switch/")
+    assert arrival_path(client.session) is None
+
+
+def test_another_account_in_the_same_browser_does_not_inherit_the_token(
+    service: Service, clinician: Any, other_clinician: Any, token: str
+) -> None:
+    client = logged_in(clinician)
+    _arrive(client, token)
+    client.force_login(other_clinician)
+    assert client.get(PAGE).status_code == 410
+
+
+def test_connecting_what_is_already_yours_says_so(
+    service: Service, clinician: Any, token: str, scripted: ScriptedCloud
+) -> None:
+    scripted.tokens.add(token)
+    client = logged_in(clinician)
+    _connect(client, token)
+    confirm_link(Link.objects.get().pk)
+    _arrive(client, token)
+    answer = client.get(PAGE, follow=True)
+    assert b"already yours" in answer.content
+    assert b"You are connected to Echo reading" in answer.content
+    assert Link.objects.count() == 1
+
+
+def test_a_token_that_another_account_holds_is_refused_and_neither_learns_of_the_other(
+    service: Service, clinician: Any, other_clinician: Any, token: str, mails: Any, settings: Any
+) -> None:
+    settings.ALERT_EMAILS = ["alerts@example.test"]
+    _connect(logged_in(clinician), token, label="Dr. Osei")
+    answer = _connect(logged_in(other_clinician), token, label="Mallory")
+    content = answer.content.decode()
+    assert answer.status_code == 409
+    assert "Osei" not in content
+    assert clinician.email not in content
+    assert re.search("hold|taken|another|already", content) is None
+    link = Link.objects.get()
+    assert (link.user, link.customer.label) == (clinician, "Dr. Osei")
+    refused = Entry.objects.get(action="link.refused")
+    assert (refused.outcome, refused.actor_id) == ("refused", str(other_clinician.pk))
+    assert mails(other_clinician.email) == []
+    assert len(mails(clinician.email)) == 1
+    assert len(mails("alerts@example.test")) == 1
+
+
+def test_after_unlinking_another_account_may_connect_and_sees_no_former_label(
+    service: Service, clinician: Any, other_clinician: Any, token: str
+) -> None:
+    client = logged_in(clinician)
+    _connect(client, token, label="Dr. Osei")
+    client.post(f"/links/{Link.objects.get().uuid}/unlink/")
+    answer = _connect(logged_in(other_clinician), token)
+    assert answer.status_code == 302
+    assert Link.objects.active().get().user == other_clinician
+    assert Customer.objects.get().label == ""
+
+
+def test_arrivals_and_claims_are_limited(service: Service, clinician: Any, token: str) -> None:
+    client = logged_in(clinician)
+    answers = [_arrive(client, token).status_code for _ in range(ARRIVALS_PER_MINUTE + 1)]
+    assert (answers[-2], answers[-1]) == (303, 429)
+    slot = _slot(client)
+    cache.clear()
+    claims = [client.post(PAGE, {"slot": "nothing"}) for _ in range(CLAIMS_PER_MINUTE)]
+    assert {claim.status_code for claim in claims} == {410}
+    refused = client.post(PAGE, {"slot": slot})
+    assert (refused.status_code, refused["Retry-After"]) == (429, "60")
+    assert not Link.objects.exists()
