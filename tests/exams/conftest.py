@@ -1,0 +1,83 @@
+"""A linked customer at the running sandbox, and a worker's turn in this process."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from background.due import is_due
+from exams.models import Report, Submission
+from exams.services.delivery import deliver_report
+from exams.services.fetch import fetch_submission
+from exams.services.polling import Walk, poll_now
+from integrations.models import Customer, Service
+from tests.cloud import Cloud, CloudCustomer, CloudSubmission
+from tests.exams.rows import make_customer
+
+
+@dataclass
+class Portal:
+    """The portal's side of one service: what its worker does, one turn at a time."""
+
+    service: Service
+    cloud: Cloud
+
+    def poll(self, *, is_full: bool = False) -> Walk | None:
+        """Walk the list now."""
+        return poll_now(service=self.service, is_full=is_full)
+
+    def work(self) -> None:
+        """Take every submission and report that is due, once."""
+        for pk in list(Submission.objects.filter(is_due()).values_list("pk", flat=True)):
+            fetch_submission(pk=pk)
+        for pk in list(Report.objects.filter(is_due()).values_list("pk", flat=True)):
+            deliver_report(pk=pk)
+
+    def make_due(self) -> None:
+        """Let the time pass until the next attempt of everything that waits."""
+        for model in (Submission, Report):
+            waiting = model.objects.filter(not_before__isnull=False)
+            waiting.update(not_before="2020-01-01T00:00:00Z")
+        Customer.objects.update(asked_at=None)
+
+    def receive(self, sent: CloudSubmission) -> Submission:
+        """Poll and fetch, and return the submission."""
+        self.poll()
+        self.work()
+        return self.row(sent)
+
+    def row(self, sent: CloudSubmission) -> Submission:
+        return Submission.objects.get(request_uuid=sent.request_uuid)
+
+
+@pytest.fixture
+def media_root(settings: Any, tmp_path: Path) -> Path:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    settings.MIN_FREE_MB = 0
+    return tmp_path / "media"
+
+
+@pytest.fixture
+def portal(transactional_db: None, media_root: Path, cloud_service: Service, cloud: Cloud) -> Portal:
+    return Portal(service=cloud_service, cloud=cloud)
+
+
+@pytest.fixture
+def clinician(cloud: Cloud, portal: Portal) -> CloudCustomer:
+    """A user of the service who is linked here and confirmed there."""
+    customer = cloud.add_customer(is_confirmed=True)
+    make_customer(portal.service, token=customer.token)
+    return customer
+
+
+@pytest.fixture
+def submit(cloud: Cloud, clinician: CloudCustomer) -> Callable[..., CloudSubmission]:
+    """Have the clinician send an exam; nobody is notified."""
+
+    def send(**options: Any) -> CloudSubmission:
+        options.setdefault("customer", clinician)
+        return cloud.submit(**(options | {"is_notified": False}))
+
+    return send
