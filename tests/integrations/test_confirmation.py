@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from audit.models import Entry
@@ -114,6 +115,8 @@ def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended(
 
     def end_meanwhile() -> None:
         unlink(link=link, user=clinician, address=None, ending=Ending.DISPUTED)
+        # This runs in a thread of the double, whose connection nobody else closes.
+        connection.close()
 
     scripted.script("POST", CONFIRM, end_meanwhile)
     done = _work(link)

@@ -3,6 +3,7 @@
 import getpass
 import json
 import os
+import re
 import sys
 from datetime import UTC, datetime
 from typing import Any
@@ -91,12 +92,13 @@ def _take(words: list[str] | None) -> tuple[str | None, datetime | None]:
     """Read `all`, `new`, `since DATE`, `since=DATE` or `since:DATE`; raises CommandError."""
     if not words:
         return None, None
-    parts = " ".join(words).replace("=", " ").replace(":", " ", 1).split()
-    if parts in (["all"], ["new"]):
-        return parts[0], None
-    if len(parts) != 2 or parts[0] != "since":
+    given = " ".join(words)
+    if given in ("all", "new"):
+        return given, None
+    since = re.fullmatch(r"since[ =:](\S+)", given)
+    if since is None:
         raise CommandError("--take is all, new, or since and a date such as 2026-01-31.")
-    moment = _moment(parts[1])
+    moment = _moment(since[1])
     if moment is None:
         raise CommandError("--take since needs a date such as 2026-01-31.")
     return "since", moment
