@@ -1,7 +1,7 @@
 """Pages to look at rows that only services change."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
@@ -15,12 +15,12 @@ from exams.permissions import sees_all_content
 MOST_COUNTED = 10_000
 
 
-class CappedPaginator(Paginator):  # type: ignore[type-arg]
+class CappedPaginator(Paginator):
     """Counts no further than `MOST_COUNTED` rows."""
 
     @cached_property
     def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list
+        rows = cast("QuerySet[Any]", self.object_list)
         return len(rows.order_by().values_list("pk")[:MOST_COUNTED])
 
 

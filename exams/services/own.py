@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from accounts.models import User
 from exams.models import Report, Submission
 from exams.permissions import visible_submissions
-from exams.querysets import SubmissionQuerySet
 from exams.services.worklist import Row, describe_rows
 from integrations.services.linking import customers_of
 
@@ -24,7 +23,7 @@ class OwnExams:
 
 def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int = PAGE_SIZE) -> OwnExams:
     """Return the exams of the customers that `user` holds now."""
-    own: SubmissionQuerySet = visible_submissions(user).filter(customer__in=_held(user))  # type: ignore[assignment]
+    own = visible_submissions(user).filter(customer__in=_held(user))
     cursor = own.filter(uuid=after).first() if after else None
     rows = own.older_than(cursor) if cursor else own
     found: list[Submission] = list(

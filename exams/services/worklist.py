@@ -83,7 +83,7 @@ def list_submissions(
 
 def filter_submissions(*, user: User, filters: Filters) -> SubmissionQuerySet:
     """Return the submissions that the account sees and the filters leave."""
-    found: SubmissionQuerySet = visible_submissions(user)  # type: ignore[assignment]
+    found = visible_submissions(user)
     if filters.state:
         found = found.filter(state=filters.state)
     if filters.customer:

@@ -67,7 +67,7 @@ def worklist_search(request: HttpRequest) -> HttpResponse:
     """Keep the search text in the session and go to the list under its short id."""
     _require_reader(request)
     query = QueryDict(request.POST.get("filters", "")[:1000], mutable=True)
-    kept = {name: query[name] for name in WorklistForm.base_fields if query.get(name)}
+    kept = {name: str(query[name]) for name in WorklistForm.base_fields if query.get(name)}
     words = " ".join(request.POST.get("words", "").split())[:LONGEST_SEARCH]
     if words:
         kept["q"] = _keep(request, words)

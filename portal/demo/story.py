@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
-from exams.services.reports import create_draft, sign_report
 
 from accounts.models import User
 from background.jobs import schedule
 from exams.models import Report, Submission
+from exams.services.reports import create_draft, sign_report
 from integrations.models import Service
 from portal.demo.paper import draw_report
 from portal.demo.sandbox import Sandbox
