@@ -1,0 +1,234 @@
+"""A signed report reaches the Cloud at most once, or a person is told to look."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from audit.models import Entry
+from background.jobs import schedule
+from background.models import OutgoingMail
+from exams import storage
+from exams.models import Report
+from exams.services import delivery
+from exams.services.delivery import deliver_report, resolve_uncertain, retry_delivery
+from exams.services.states import NotAllowed, move_reports
+from integrations.models import Link, Service
+from tests.cloud import Cloud, CloudSubmission
+from tests.exams.conftest import Portal
+from tests.exams.rows import ago
+
+Submit = Callable[..., CloudSubmission]
+PDF = b"%PDF-1.7\n" + bytes(range(256)) * 3_000 + b"\n%%EOF\n"
+
+
+@pytest.fixture
+def signed(portal: Portal, submit: Submit) -> Report:
+    """A report that was signed just now."""
+    row = portal.receive(submit(capture_count=1, patient={"first_name": "Zorica", "last_name": "Canary"}))
+    stored = storage.store_upload([PDF])
+    report = Report.objects.create(
+        submission=row,
+        name="Echo “report”",
+        file_name="Befund.pdf",
+        file=stored.path,
+        sha256=stored.sha256,
+        size=stored.size,
+        media_type=stored.media_type,
+    )
+    move_reports(Report.objects.all(), to="signed", signed_at=timezone.now())
+    schedule(model=Report, pk=report.pk)
+    return report
+
+
+def deliver(report: Report) -> Report:
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    return report
+
+
+def test_the_report_arrives_as_it_was_signed(signed: Report, cloud: Cloud) -> None:
+    report = deliver(signed)
+    assert (report.state, report.failure_reason, report.not_before) == ("delivered", "", None)
+    assert report.delivered_at is not None
+    [arrived] = cloud.reports()
+    assert arrived.request_uuid == str(report.submission.request_uuid)
+    assert (arrived.sha256, arrived.size) == (report.sha256, len(PDF))
+    assert (arrived.name, arrived.file_name) == ("Echo “report”", "Befund.pdf")
+    assert Entry.objects.get(action="report.sent").identifiers["sha256"] == report.sha256
+
+
+def test_whoever_holds_the_link_is_told_without_patient_data(signed: Report) -> None:
+    deliver(signed)
+    mail = OutgoingMail.objects.get()
+    assert mail.recipient == Link.objects.get().user.email
+    assert str(signed.uuid) in mail.body
+    assert "Zorica" not in mail.subject + mail.body
+    assert "Canary" not in mail.subject + mail.body
+
+
+def test_nobody_is_told_after_the_link_has_ended(signed: Report) -> None:
+    Link.objects.update(state=Link.State.UNLINKED)
+    assert deliver(signed).state == "delivered"
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_message_that_comes_thrice_delivers_once(signed: Report, cloud: Cloud) -> None:
+    for _ in range(3):
+        deliver(signed)
+    assert len(cloud.reports()) == 1
+
+
+def test_a_report_whose_answer_is_lost_is_uncertain_and_never_sent_again(
+    signed: Report, cloud: Cloud, portal: Portal
+) -> None:
+    cloud.fault(match="report", kind="cut_after", times=1)
+    report = deliver(signed)
+    assert (report.state, report.not_before) == ("uncertain", None)
+    assert "may have arrived" in report.failure_reason
+    portal.make_due()
+    deliver(signed)
+    assert len(cloud.reports()) == 1
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_500_after_the_body_was_sent_is_uncertain(signed: Report, cloud: Cloud) -> None:
+    cloud.fault(match="report", kind="status", status=500, body="html", times=1)
+    assert deliver(signed).state == "uncertain"
+
+
+def test_a_worker_that_died_while_sending_leaves_an_uncertain_report(signed: Report, cloud: Cloud) -> None:
+    Report.objects.update(state="sending", attempt_count=1, lease_token=1, lease_until=ago(seconds=1))
+    assert deliver(signed).state == "uncertain"
+    assert cloud.reports() == []
+
+
+def test_it_is_marked_as_being_sent_before_the_first_byte(
+    signed: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def client_for(**options: Any) -> Any:
+        client = delivery_client(**options)
+        upload = client.upload_report
+
+        def watched(**details: Any) -> None:
+            seen.append(Report.objects.get().state)
+            upload(**details)
+
+        client.upload_report = watched
+        return client
+
+    delivery_client = delivery.client_for
+    monkeypatch.setattr(delivery, "client_for", client_for)
+    assert deliver(signed).state == "delivered"
+    assert seen == ["sending"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "least"),
+    [
+        ({"status": 429, "headers": {"Retry-After": "600"}}, 590),
+        ({"status": 503, "headers": {"Retry-After": "300"}}, 290),
+    ],
+    ids=["429", "503"],
+)
+def test_a_cloud_that_asks_to_wait_gets_the_report_later(
+    signed: Report, cloud: Cloud, portal: Portal, fault: dict[str, Any], least: int
+) -> None:
+    cloud.fault(match="report", kind="status", times=1, **fault)
+    report = deliver(signed)
+    assert (report.state, report.attempt_count) == ("signed", 0)
+    assert report.not_before > timezone.now() + timedelta(seconds=least)
+    portal.make_due()
+    assert deliver(signed).state == "delivered"
+    assert len(cloud.reports()) == 1
+
+
+def test_a_cloud_that_cannot_be_reached_gets_the_report_later(signed: Report, cloud: Cloud) -> None:
+    Service.objects.update(base_url="http://127.0.0.1:9")
+    report = deliver(signed)
+    assert (report.state, report.attempt_count) == ("signed", 0)
+    assert report.failure_reason.endswith("the portal tries again by itself.")
+    assert report.not_before > timezone.now()
+
+
+@pytest.mark.parametrize("status", [400, 404, 413])
+def test_a_report_that_is_refused_fails_with_the_reason_and_can_be_retried(
+    signed: Report, cloud: Cloud, status: int
+) -> None:
+    cloud.fault(match="report", kind="status", status=status, body="json", times=1)
+    report = deliver(signed)
+    assert (report.state, report.not_before) == ("failed", None)
+    assert report.failure_reason.startswith("Clarius Cloud did not accept the report.")
+    retry_delivery(report=report, user=None, address=None)
+    assert deliver(report).state == "delivered"
+    assert Entry.objects.filter(action="report.retried").count() == 1
+
+
+def test_a_refused_key_waits_for_another(signed: Report, cloud: Cloud) -> None:
+    cloud.fault(match="*", kind="status", status=403, body="json", times=9)
+    report = deliver(signed)
+    assert (report.state, report.attempt_count) == ("signed", 0)
+    assert Service.objects.get().circuit_opened_at is not None
+
+
+def test_a_refusal_of_this_report_alone_fails(signed: Report, cloud: Cloud) -> None:
+    cloud.fault(match="report", kind="status", status=403, body="json", times=1)
+    assert deliver(signed).state == "failed"
+    assert Service.objects.get().circuit_opened_at is None
+
+
+def test_a_report_whose_file_is_missing_fails_unsent(signed: Report, cloud: Cloud) -> None:
+    storage.full_path(signed.file).unlink()
+    report = deliver(signed)
+    assert (report.state, report.failure_reason) == ("failed", "The report's file could not be read.")
+    assert cloud.calls(path="/reports/") == []
+
+
+@pytest.fixture
+def uncertain(signed: Report) -> Report:
+    Report.objects.update(state="uncertain", not_before=None)
+    signed.refresh_from_db()
+    return signed
+
+
+@pytest.fixture
+def reviewer(db: None) -> User:
+    return User.objects.create_user("reviewer@example.test", "a long password")
+
+
+def test_a_person_says_that_it_arrived(uncertain: Report, reviewer: User, cloud: Cloud) -> None:
+    resolve_uncertain(report=uncertain, user=reviewer, arrived=True, address=None)
+    uncertain.refresh_from_db()
+    assert (uncertain.state, uncertain.not_before) == ("delivered", None)
+    assert uncertain.delivered_at is not None
+    assert OutgoingMail.objects.count() == 1
+    assert cloud.reports() == []
+    assert Entry.objects.get(action="report.seen_at_cloud").actor_id == str(reviewer.pk)
+
+
+def test_a_person_says_that_it_did_not(uncertain: Report, reviewer: User, cloud: Cloud) -> None:
+    resolve_uncertain(report=uncertain, user=reviewer, arrived=False, address=None)
+    assert deliver(uncertain).state == "delivered"
+    assert len(cloud.reports()) == 1
+
+
+def test_only_the_first_decision_counts(uncertain: Report, reviewer: User) -> None:
+    earlier = Report.objects.get()
+    resolve_uncertain(report=uncertain, user=reviewer, arrived=True, address=None)
+    with pytest.raises(NotAllowed):
+        resolve_uncertain(report=earlier, user=reviewer, arrived=False, address=None)
+    with pytest.raises(NotAllowed):
+        retry_delivery(report=earlier, user=reviewer, address=None)
+    assert Report.objects.get().state == "delivered"
+
+
+@pytest.mark.parametrize("state", ["draft", "delivered", "failed", "uncertain"])
+def test_only_a_signed_report_is_sent(signed: Report, cloud: Cloud, state: str) -> None:
+    Report.objects.update(state=state)
+    assert deliver(signed).state == state
+    assert cloud.reports() == []

@@ -1,0 +1,338 @@
+"""The Cloud's list is the one source of truth: what it lists is here after one walk."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from exams.models import Submission, Walk
+from exams.services import polling
+from exams.services.intake import record_hint
+from exams.services.polling import poll_service
+from integrations.encryption import lookup_digest
+from integrations.models import Customer, Service
+from tests.cloud import Cloud, CloudCustomer, CloudSubmission
+from tests.exams.conftest import Portal
+from tests.exams.rows import ago, in_parallel, link, new_token
+
+Submit = Callable[..., CloudSubmission]
+
+
+def service_row(portal: Portal) -> Service:
+    return Service.objects.get(pk=portal.service.pk)
+
+
+def known_requests() -> set[str]:
+    return {str(each) for each in Submission.objects.values_list("request_uuid", flat=True)}
+
+
+def test_one_walk_finds_everything_that_was_missed(portal: Portal, submit: Submit) -> None:
+    sent = {submit(capture_count=1).request_uuid for _ in range(5)}
+    walk = portal.poll()
+    assert walk is not None
+    assert (walk.seen, walk.new, walk.known, walk.error_count, walk.is_whole) == (5, 5, 0, 0, True)
+    assert known_requests() == sent
+    row = service_row(portal)
+    assert (row.remote_count, row.last_error) == (5, "")
+    assert row.polled_at is not None
+    assert row.full_polled_at is not None
+    record = Walk.objects.get()
+    assert (record.is_full, record.is_complete, record.new_count, record.page_count) == (True, True, 5, 1)
+
+
+def test_the_next_walk_is_due_in_time(portal: Portal, settings: Any) -> None:
+    settings.POLL_MINUTES, settings.FULL_POLL_HOURS = 15, 24
+    portal.poll()
+    row = service_row(portal)
+    assert abs(row.not_before - timezone.now() - timedelta(minutes=15)) < timedelta(minutes=1)
+    assert abs(row.full_poll_due_at - timezone.now() - timedelta(hours=24)) < timedelta(minutes=1)
+    settings.POLL_MINUTES = 48 * 60
+    portal.poll()
+    assert service_row(portal).not_before == service_row(portal).full_poll_due_at
+
+
+@pytest.fixture
+def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = polling.client_for
+
+    def client_for(**options: Any) -> Any:
+        client = real(**options)
+        pages = client.exam_pages
+        client.exam_pages = lambda: pages(limit=2)
+        return client
+
+    monkeypatch.setattr(polling, "client_for", client_for)
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_walk_stops_after_two_pages_of_known_rows_and_a_full_pass_does_not(
+    portal: Portal, submit: Submit
+) -> None:
+    for _ in range(9):
+        submit(capture_count=1)
+    assert portal.poll().pages == 5
+    submit(capture_count=1)
+    short = portal.poll()
+    assert (short.pages, short.new, short.is_whole) == (3, 1, False)
+    full = portal.poll(is_full=True)
+    assert (full.pages, full.new, full.is_whole) == (5, 0, True)
+
+
+@pytest.mark.usefixtures("pages_of_two")
+@pytest.mark.parametrize("kind", ["grow", "reorder"])
+def test_pages_may_move_under_the_walk(portal: Portal, submit: Submit, cloud: Cloud, kind: str) -> None:
+    for _ in range(6):
+        submit(capture_count=1)
+    cloud.fault(match="accessible", kind=kind, times=3)
+    portal.poll(is_full=True)
+    cloud.clear_faults()
+    portal.poll(is_full=True)
+    assert known_requests() == {each.request_uuid for each in cloud.submissions()}
+
+
+def test_an_outage_makes_the_next_walk_a_full_one(portal: Portal) -> None:
+    portal.poll()
+    portal.poll()
+    Service.objects.update(polled_at=ago(hours=2))
+    portal.poll()
+    assert [walk.is_full for walk in Walk.objects.order_by("id")] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"kind": "status", "status": 500, "body": "html"}, "failed to answer"),
+        ({"kind": "html"}, ""),
+        ({"kind": "cut"}, ""),
+        ({"kind": "truncate", "fraction": 0.5}, ""),
+        ({"kind": "foreign_next"}, ""),
+    ],
+    ids=lambda value: value.get("kind") if isinstance(value, dict) else "",
+)
+def test_a_walk_that_fails_says_so_loses_nothing_and_is_repeated(
+    portal: Portal, submit: Submit, cloud: Cloud, fault: dict[str, Any], sentence: str
+) -> None:
+    submit(capture_count=1)
+    cloud.fault(match="accessible", times=3, **fault)
+    assert portal.poll() is None
+    row = service_row(portal)
+    assert row.last_error
+    assert sentence in row.last_error
+    assert row.not_before is not None
+    assert row.polled_at is None
+    assert Walk.objects.get().is_complete is False
+    cloud.clear_faults()
+    assert portal.poll() is not None
+    assert service_row(portal).last_error == ""
+    assert known_requests() == {each.request_uuid for each in cloud.submissions()}
+
+
+def test_throttling_is_honoured(portal: Portal, cloud: Cloud) -> None:
+    cloud.fault(match="accessible", kind="status", status=429, headers={"Retry-After": "900"}, times=3)
+    assert portal.poll() is None
+    assert service_row(portal).not_before > timezone.now() + timedelta(seconds=890)
+
+
+def test_a_refused_key_opens_the_circuit(portal: Portal, cloud: Cloud) -> None:
+    cloud.fault(match="*", kind="status", status=403, body="json", times=9)
+    assert portal.poll() is None
+    assert service_row(portal).circuit_opened_at is not None
+    calls = len(cloud.calls())
+    assert portal.poll() is None
+    assert len(cloud.calls()) == calls
+
+
+def test_a_service_without_a_key_says_so(portal: Portal) -> None:
+    portal.service.api_keys.all().delete()
+    assert portal.poll() is None
+    assert service_row(portal).last_error == "The service has no API key in use."
+
+
+def test_a_service_that_is_switched_off_is_not_asked(portal: Portal, cloud: Cloud) -> None:
+    Service.objects.update(is_active=False)
+    assert portal.poll() is None
+    assert cloud.calls() == []
+    assert service_row(portal).not_before is None
+
+
+def test_of_three_pollers_one_walks(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+    submit(capture_count=1)
+    Service.objects.update(not_before=ago(seconds=5))
+    walks = in_parallel(3, lambda: poll_service(pk=portal.service.pk))
+    assert sum(walk is not None for walk in walks) == 1
+    assert len(cloud.calls(path="/accessible/")) == 1
+
+
+def test_a_full_pass_that_is_asked_for_meanwhile_is_not_forgotten(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.poll()
+    real = polling.release_linked
+
+    def ask_meanwhile(**options: Any) -> int:
+        Service.objects.update(full_poll_due_at=timezone.now(), not_before=timezone.now())
+        return real(**options)
+
+    monkeypatch.setattr(polling, "release_linked", ask_meanwhile)
+    portal.poll()
+    row = service_row(portal)
+    assert row.full_poll_due_at <= timezone.now()
+    assert row.not_before <= timezone.now()
+
+
+def test_a_customer_that_is_linked_later_gets_what_was_sent_before(
+    portal: Portal, cloud: Cloud, submit: Submit
+) -> None:
+    stranger = cloud.add_customer(name="Dr. Mei Tanaka", is_confirmed=True)
+    sent = submit(customer=stranger, capture_count=1)
+    portal.poll()
+    assert portal.row(sent).hold_reason == "unlinked"
+    link(Customer.objects.get(token_digest=lookup_digest(stranger.token)))
+    assert portal.receive(sent).state == "ready"
+
+
+# --- Hints ---
+
+
+@pytest.fixture
+def hint(portal: Portal) -> Callable[..., Submission]:
+    """A notification that came in for a customer and a request."""
+
+    def take(*, token: str, request_uuid: str | None = None) -> Submission:
+        key = uuid.UUID(request_uuid) if request_uuid else uuid.uuid4()
+        record_hint(service_id=portal.service.pk, request_uuid=key, customer_id=token)
+        return Submission.objects.get(request_uuid=key)
+
+    return take
+
+
+Hint = Callable[..., Submission]
+
+
+def test_a_true_hint_is_confirmed_and_fetched_at_once(portal: Portal, submit: Submit, hint: Hint) -> None:
+    sent = submit()
+    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    portal.work()
+    row = portal.row(sent)
+    assert row.state == "ready"
+    assert row.notified_at is not None
+    assert row.polled_at is not None
+
+
+def test_one_call_confirms_every_hint_of_a_customer(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = [submit(capture_count=1) for _ in range(3)]
+    for each in sent:
+        hint(token=each.customer_id, request_uuid=each.request_uuid)
+    portal.work()
+    assert {portal.row(each).state for each in sent} == {"ready"}
+    assert len(cloud.calls(path="/accessible/")) == 1
+
+
+def test_a_customer_is_asked_about_once_in_fifteen_seconds(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    for _ in range(20):
+        hint(token=clinician.token)
+    for _ in range(3):
+        portal.work()
+    assert len(cloud.calls(path="/accessible/")) == 1
+    waiting = Submission.objects.filter(state="held", hold_reason="unconfirmed")
+    assert waiting.filter(not_before__gt=timezone.now(), attempt_count=0).count() == 20
+
+
+def test_a_made_up_hint_shows_and_fetches_nothing(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    made_up = hint(token=clinician.token)
+    portal.work()
+    made_up.refresh_from_db()
+    assert (made_up.state, made_up.hold_reason, made_up.customer) == ("held", "unconfirmed", None)
+    assert cloud.calls(path="/data/") == []
+    assert not Submission.objects.visible().exists()
+
+
+def test_a_hint_for_another_customer_is_not_believed(
+    portal: Portal, clinician: CloudCustomer, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    colleague = cloud.add_customer(name="Dr. Jonas Lindqvist", is_confirmed=True)
+    theirs = submit(customer=colleague)
+    hint(token=clinician.token, request_uuid=theirs.request_uuid)
+    portal.work()
+    assert portal.row(theirs).customer is None
+    portal.poll()
+    row = portal.row(theirs)
+    assert (row.hold_reason, row.customer.token) == ("unlinked", colleague.token)
+
+
+def test_a_hint_for_an_unknown_customer_asks_nobody(portal: Portal, hint: Hint, cloud: Cloud) -> None:
+    stranger = hint(token=new_token())
+    portal.work()
+    stranger.refresh_from_db()
+    assert (stranger.hold_reason, stranger.not_before) == ("unlinked", None)
+    assert cloud.calls() == []
+
+
+def test_a_cloud_that_is_away_costs_a_hint_nothing(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = submit()
+    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    cloud.fault(match="accessible", kind="status", status=503, times=9)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.hold_reason, row.attempt_count) == ("unconfirmed", 0)
+    assert row.not_before > timezone.now()
+    cloud.clear_faults()
+    portal.make_due()
+    portal.work()
+    assert portal.row(sent).state == "ready"
+
+
+def test_a_hint_that_is_not_confirmed_for_a_day_is_left_to_the_walks(
+    portal: Portal, clinician: CloudCustomer, hint: Hint
+) -> None:
+    made_up = hint(token=clinician.token)
+    Submission.objects.update(not_ready_since=ago(hours=25))
+    portal.work()
+    made_up.refresh_from_db()
+    assert (made_up.hold_reason, made_up.not_before) == ("unconfirmed", None)
+
+
+def test_what_three_full_passes_over_a_day_do_not_list_is_held_and_purged_in_the_end(
+    portal: Portal, submit: Submit, hint: Hint
+) -> None:
+    submit(capture_count=1)
+    made_up = hint(token=new_token())
+    for _ in range(4):
+        portal.poll(is_full=True)
+    made_up.refresh_from_db()
+    # Four passes, but not over a day.
+    assert (made_up.hold_reason, made_up.missed_pass_count) == ("unconfirmed", 4)
+    Submission.objects.filter(pk=made_up.pk).update(received_at=ago(hours=25), missed_pass_count=1)
+    portal.poll(is_full=True)
+    portal.poll(is_full=True)
+    made_up.refresh_from_db()
+    assert (made_up.state, made_up.hold_reason, made_up.not_before) == ("held", "not_listed", None)
+    Submission.objects.filter(pk=made_up.pk).update(received_at=ago(days=31))
+    portal.poll(is_full=True)
+    assert not Submission.objects.filter(pk=made_up.pk).exists()
+    assert Submission.objects.count() == 1
+
+
+def test_an_empty_list_by_fault_changes_nothing(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = submit(capture_count=1)
+    portal.receive(sent)
+    waiting = hint(token=new_token())
+    cloud.fault(match="accessible", kind="empty_list", times=3)
+    for _ in range(3):
+        portal.poll(is_full=True)
+    waiting.refresh_from_db()
+    assert waiting.missed_pass_count == 0
+    assert portal.row(sent).state == "ready"
