@@ -1,11 +1,11 @@
 """Read the body of an answer within a deadline, a minimum rate and a cap; a cut body never looks whole."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import requests
 import urllib3.exceptions
 
+from integrations.clarius.deadlines import Deadline
 from integrations.clarius.errors import ClariusError, TooLarge, Truncated, Unreachable
 from integrations.clarius.errors import Timeout as TooSlow
 
@@ -13,30 +13,6 @@ STEP = 1 << 20
 # Below this average, after the time of grace, a server only keeps us busy. Bytes per second.
 MINIMUM_RATE = 1024
 GRACE_SECONDS = 30.0
-
-
-class Deadline:
-    """The moment by which a call must be over, whatever the other side does."""
-
-    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self.started = clock()
-        self._until = self.started + seconds
-
-    @property
-    def seconds_left(self) -> float:
-        """Seconds until the deadline, never negative."""
-        return max(0.0, self._until - self._clock())
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the call began."""
-        return self._clock() - self.started
-
-    def check(self) -> None:
-        """Raise Timeout when the time is up."""
-        if not self.seconds_left:
-            raise TooSlow("The answer took too long.")
 
 
 def pieces(

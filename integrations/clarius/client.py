@@ -1,10 +1,10 @@
 """The seventeen calls of Clarius Cloud that a service makes (two of them are made to us), one method each."""
 
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
 from integrations.clarius import fields
 from integrations.clarius.egress import Origin, Resolver, system_resolver
@@ -97,7 +97,7 @@ class ClariusClient:
     def upload_report(
         self,
         *,
-        request_uuid: uuid.UUID,
+        request_uuid: UUID,
         name: str,
         file: BinaryIO,
         file_name: str,
@@ -173,28 +173,28 @@ class ClariusClient:
         """List the applications that were customized for this service."""
         return self._all("services/applications/", CustomizedApplication.from_json)
 
-    def get_customized_application(self, *, application: uuid.UUID) -> CustomizedApplication | None:
+    def get_customized_application(self, *, uuid: UUID) -> CustomizedApplication | None:
         """Read one customization, or None where there is none."""
         try:
-            return CustomizedApplication.from_json(self._get(f"services/applications/{application}/"))
+            return CustomizedApplication.from_json(self._get(f"services/applications/{uuid}/"))
         except NotFound:
             return None
 
     def customize_application(
-        self, *, application: uuid.UUID, annotations: Sequence[AnnotationGroup]
+        self, *, uuid: UUID, annotations: Sequence[AnnotationGroup]
     ) -> CustomizedApplication:
         """Replace an application's annotations."""
         answer = self._transport.call(
             "PUT",
-            self._url(f"services/applications/{application}/"),
+            self._url(f"services/applications/{uuid}/"),
             payload={"annotations": [group.to_json() for group in annotations]},
         )
         return CustomizedApplication.from_json(answer.json())
 
-    def remove_customization(self, *, application: uuid.UUID) -> None:
+    def remove_customization(self, *, uuid: UUID) -> None:
         """Go back to the provider's own annotations; harmless when there is no customization."""
         try:
-            self._transport.call("DELETE", self._url(f"services/applications/{application}/"))
+            self._transport.call("DELETE", self._url(f"services/applications/{uuid}/"))
         except NotFound:
             return
 

@@ -8,12 +8,13 @@ from typing import Self
 import requests
 
 from integrations.clarius import errors
-from integrations.clarius.bodies import Deadline, pieces
+from integrations.clarius.bodies import pieces
+from integrations.clarius.deadlines import Deadline, within
 from integrations.clarius.egress import Policy, Resolver, clean_url, system_resolver
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter, pinned_session
 from integrations.clarius.retries import retry_after
-from integrations.clarius.transport import CONNECT_SECONDS, READ_SECONDS, connection_error, user_agent
+from integrations.clarius.transport import connection_error, user_agent
 
 MAX_REDIRECTS = 3
 # What storage servers answer when a signed link has expired, was replaced or was never right.
@@ -106,19 +107,16 @@ class MediaClient:
         raise errors.ProtocolError("The file's address leads on and on.")
 
     def _get(self, url: str, deadline: Deadline) -> requests.Response:
-        deadline.check()
         try:
-            return self._session.request(
-                "GET",
-                clean_url(url).text,
-                headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent()},
-                timeout=(
-                    min(CONNECT_SECONDS, deadline.seconds_left),
-                    min(READ_SECONDS, deadline.seconds_left),
-                ),
-                allow_redirects=False,
-                stream=True,
-            )
+            with within(deadline):
+                return self._session.request(
+                    "GET",
+                    clean_url(url).text,
+                    headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent()},
+                    timeout=deadline.timeouts,
+                    allow_redirects=False,
+                    stream=True,
+                )
         except requests.RequestException as error:
             raise connection_error(error) from None
 

@@ -5,18 +5,55 @@ answer of the resolver changes nothing. TLS still verifies the certificate for t
 """
 
 import http.cookiejar
+import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from integrations.clarius.deadlines import READ_SECONDS, BoundResponse
 from integrations.clarius.egress import Origin, Policy, clean_url
-from integrations.clarius.errors import Unreachable
+from integrations.clarius.errors import BlockedByPolicy, Unreachable
 
 # Bytes of a body read and sent at a time; the default of 16 KiB costs a third of the speed.
 SEND_BLOCK = 1 << 20
+
+
+class _Peer:
+    """What both kinds of connection do more: know whom they met, and keep to the call's deadline."""
+
+    host: str
+    sock: Any
+    response_class: ClassVar[Any] = BoundResponse
+
+    def connect(self) -> None:
+        super().connect()  # type: ignore[misc]
+        met = ipaddress.ip_address(self.sock.getpeername()[0])
+        if met != ipaddress.ip_address(self.host.strip("[]")):
+            self.close()  # type: ignore[attr-defined]
+            raise BlockedByPolicy("The connection led to another address than the one that was checked.")
+        # Until here it was the patience for a connection, too short for a block of a report on a slow line.
+        self.sock.settimeout(READ_SECONDS)
+
+
+class _PlainConnection(_Peer, HTTPConnection):
+    pass
+
+
+class _TlsConnection(_Peer, HTTPSConnection):
+    pass
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
 
 
 class PinnedAdapter(HTTPAdapter):
@@ -32,6 +69,7 @@ class PinnedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs, blocksize=SEND_BLOCK)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def authorise(self, request: requests.PreparedRequest, origin: Origin) -> None:
         """Add what only the right server may see; called after the address was checked."""

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import requests
 
+from integrations.clarius.deadlines import Deadline, within
 from integrations.clarius.egress import Policy, Resolver, clean_url, system_resolver
 from integrations.clarius.pinning import PinnedAdapter, pinned_session
-from integrations.clarius.transport import CONNECT_SECONDS, connection_error, user_agent
+from integrations.clarius.transport import connection_error, user_agent
 
-READ_SECONDS = 5.0
+TOTAL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -21,20 +22,26 @@ class ProbeResult:
 
 
 def probe_url(
-    url: str, *, allowed_networks: Iterable[str] = (), resolver: Resolver = system_resolver
+    url: str,
+    *,
+    allowed_networks: Iterable[str] = (),
+    resolver: Resolver = system_resolver,
+    total_seconds: float = TOTAL_SECONDS,
 ) -> ProbeResult:
     """Call `url` once by GET and return the status; raises ClariusError when no answer came."""
+    deadline = Deadline(total_seconds)
     policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
     with pinned_session(adapter=PinnedAdapter(policy=policy)) as session:
         try:
-            response = session.request(
-                "GET",
-                clean_url(url).text,
-                headers={"User-Agent": user_agent(), "Accept": "*/*"},
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            )
+            with within(deadline):
+                response = session.request(
+                    "GET",
+                    clean_url(url).text,
+                    headers={"User-Agent": user_agent(), "Accept": "*/*"},
+                    timeout=deadline.timeouts,
+                    allow_redirects=False,
+                    stream=True,
+                )
         except requests.RequestException as error:
             raise connection_error(error) from None
         with response:

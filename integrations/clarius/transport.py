@@ -1,24 +1,24 @@
 """The one door to the service's own origin: every verb passes here, and the key is added here alone."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NoReturn
 
 import requests
 
 from integrations.clarius import errors
-from integrations.clarius.bodies import Deadline, pieces
+from integrations.clarius.bodies import pieces
+from integrations.clarius.deadlines import Deadline, within
 from integrations.clarius.egress import CleanUrl, Origin, Policy, Resolver, clean_url, system_resolver
 from integrations.clarius.keys import KEYWORD, Secret, is_header_safe
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter, never_connected, pinned_session
 from integrations.clarius.retries import IDEMPOTENT_METHODS, RETRIED_STATUSES, retry_after, wait_seconds
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 20.0
 TOTAL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 
@@ -64,15 +64,23 @@ class Answer:
     def json(self) -> Any:
         """Return the body as strict JSON; raises ProtocolError."""
         try:
-            return json.loads(self.text(), parse_constant=_refuse_constant)
+            return json.loads(self.text(), parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError):
             raise errors.ProtocolError(
                 "The Cloud's answer is not JSON.", status=self.status, detail=mask(self.text())
             ) from None
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    # "1e999" is JSON, but what Python makes of it could not be written as JSON again.
+    number = float(text)
+    if not math.isfinite(number):
+        _refuse_constant(text)
+    return number
 
 
 class Transport:
@@ -145,24 +153,22 @@ class Transport:
         """Send once; raises ClariusError with the status and a masked detail."""
         sent = {"Accept": "application/json", "User-Agent": user_agent(), **headers}
         try:
-            response = self._session.request(
-                method,
-                clean_url(url).text,
-                data=body,
-                headers=sent,
-                timeout=(
-                    min(CONNECT_SECONDS, deadline.seconds_left),
-                    min(READ_SECONDS, deadline.seconds_left),
-                ),
-                allow_redirects=False,
-                stream=True,
-            )
+            with within(deadline):
+                response = self._session.request(
+                    method,
+                    clean_url(url).text,
+                    data=body,
+                    headers=sent,
+                    timeout=deadline.timeouts,
+                    allow_redirects=False,
+                    stream=True,
+                )
         except requests.RequestException as error:
             raise connection_error(error) from None
         with response:
             parts = pieces(response, deadline=deadline, max_bytes=MAX_ANSWER_BYTES, decode=True)
             if response.ok and not response.is_redirect and response.status_code < 300:
-                return Answer(response.status_code, response.headers, b"".join(parts))
+                return Answer(response.status_code, response.headers, _whole(parts, response.status_code))
             raise self._refusal(response, parts)
 
     def _refusal(self, response: requests.Response, parts: Iterable[bytes]) -> errors.ClariusError:
@@ -176,13 +182,30 @@ class Transport:
         )
 
 
+def _whole(parts: Iterable[bytes], status: int) -> bytes:
+    try:
+        return b"".join(parts)
+    except errors.ClariusError as error:
+        # Whoever cannot ask again wants to know that the call itself succeeded.
+        error.status = status
+        raise
+
+
 def connection_error(error: requests.RequestException) -> errors.ClariusError:
     """Translate what requests says of a call without an answer; its own text may carry the URL."""
-    kind = type(error).__name__
+    kind = _kind(error)
     if never_connected(error):
         return errors.Unreachable("The server does not take connections.", detail=kind)
     if isinstance(error, requests.exceptions.SSLError):
-        return errors.ProtocolError("The server's certificate could not be verified.", detail=kind)
+        # Nothing was sent; what is wrong with a certificate is put right sooner or later.
+        return errors.Unreachable("No secure connection could be made with the server.", detail=kind)
     if isinstance(error, requests.Timeout):
         return errors.Timeout("The server did not answer in time.", detail=kind)
     return errors.Unreachable("The connection broke before an answer came.", detail=kind)
+
+
+def _kind(error: requests.RequestException) -> str:
+    """Name the innermost reason: "SSLCertVerificationError" says more than "SSLError"."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    cause = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    return type(cause if isinstance(cause, Exception) else error).__name__

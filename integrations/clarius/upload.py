@@ -1,13 +1,12 @@
 """Send a report, streamed, once. What got no definite answer after it began to travel is uncertain."""
 
-import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 from requests_toolbelt import MultipartEncoder
 
 from integrations.clarius import errors
-from integrations.clarius.bodies import Deadline
+from integrations.clarius.deadlines import Deadline
 from integrations.clarius.transport import Transport
 
 # For each MB, on top of the time that every call has.
@@ -50,20 +49,27 @@ def upload(
     """Send a multipart form with one file; raises ClariusError, UncertainOutcome among them."""
     parts: dict[str, Any] = {**form, "file": (file_name, file, content_type)}
     encoder = MultipartEncoder(fields=parts)
-    deadline = Deadline(max(LEAST_SECONDS, encoder.len / 1e6 * SECONDS_PER_MB), clock=time.monotonic)
+    deadline = Deadline(max(LEAST_SECONDS, encoder.len / 1e6 * SECONDS_PER_MB))
     body = _Body(encoder, deadline, on_progress)
     try:
         transport.send(
             method, url, body=body, headers={"Content-Type": encoder.content_type}, deadline=deadline
         )
     except errors.ClariusError as error:
-        if body.has_begun and not _is_definite(error):
-            raise errors.UncertainOutcome(
-                "The report was sent, but the Cloud's answer did not arrive.",
-                status=error.status,
-                detail=f"{type(error).__name__} {error.detail}".strip(),
-            ) from None
-        raise
+        if error.status is not None and error.status < 300:
+            # It was taken; only the rest of what the Cloud said of it got lost.
+            return
+        raise _outcome(error, has_begun=body.has_begun) from None
+
+
+def _outcome(error: errors.ClariusError, *, has_begun: bool) -> errors.ClariusError:
+    detail = f"{type(error).__name__} {error.detail}".strip()
+    about: dict[str, Any] = {"status": error.status, "detail": detail}
+    if has_begun and not _is_definite(error):
+        return errors.UncertainOutcome("The report was sent, but the Cloud's answer did not arrive.", **about)
+    if isinstance(error, errors.Timeout):
+        return errors.Unreachable("The server did not take the report.", **about)
+    return error
 
 
 def _is_definite(error: errors.ClariusError) -> bool:

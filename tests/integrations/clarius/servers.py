@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,11 +88,16 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answer: Answer, *, reads_body: bool = True) -> Iterator[Canary]:
-    """Run a server whose requests go to `answer`."""
+def serving(
+    answer: Answer, *, reads_body: bool = True, tls: ssl.SSLContext | None = None
+) -> Iterator[Canary]:
+    """Run a server whose requests go to `answer`, by TLS if a context is given."""
     canary = Canary(port=0)
     kind = type("TestHandler", (Handler,), {"answer": answer, "canary": canary, "reads_body": reads_body})
     server = _Server(("127.0.0.1", 0), kind)
+    if tls is not None:
+        # The handshake belongs to the handler's thread, or a client that breaks it off would stop the server.
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     canary.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

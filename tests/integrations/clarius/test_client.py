@@ -197,9 +197,9 @@ def test_revoking_what_is_gone_is_done_and_a_prefix_stays_one_part_of_the_path()
 
 def test_unknown_fields_of_annotations_survive_a_round_trip() -> None:
     with answering(CUSTOMIZED) as cloud, client_of(cloud) as client:
-        read = client.get_customized_application(application=uuid.UUID(CARDIAC))
+        read = client.get_customized_application(uuid=uuid.UUID(CARDIAC))
         assert read is not None
-        client.customize_application(application=read.uuid, annotations=read.annotations)
+        client.customize_application(uuid=read.uuid, annotations=read.annotations)
     assert cloud.calls[1].json() == {"annotations": [GROUP]}
     with pytest.raises(errors.ProtocolError, match="linked"):
         AnnotationGroup.from_json(GROUP | {"linked": "false"})
@@ -207,8 +207,8 @@ def test_unknown_fields_of_annotations_survive_a_round_trip() -> None:
 
 def test_what_was_never_customized_is_none_and_removing_it_is_harmless() -> None:
     with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
-        assert client.get_customized_application(application=uuid.UUID(CARDIAC)) is None
-        client.remove_customization(application=uuid.UUID(CARDIAC))
+        assert client.get_customized_application(uuid=uuid.UUID(CARDIAC)) is None
+        client.remove_customization(uuid=uuid.UUID(CARDIAC))
 
 
 @pytest.mark.parametrize(

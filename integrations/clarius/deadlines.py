@@ -1,0 +1,92 @@
+"""One moment by which a call is over: its connection, its headers and its body, however slowly they drip."""
+
+import http.client
+import io
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from integrations.clarius.errors import Timeout
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 20.0
+
+
+class Deadline:
+    """The moment by which a call must be over, whatever the other side does."""
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self.started = clock()
+        self._until = self.started + seconds
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, never negative."""
+        return max(0.0, self._until - self._clock())
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the call began."""
+        return self._clock() - self.started
+
+    @property
+    def timeouts(self) -> tuple[float, float]:
+        """Seconds to connect and to wait for one read."""
+        return min(CONNECT_SECONDS, self.seconds_left), min(READ_SECONDS, self.seconds_left)
+
+    def check(self) -> None:
+        """Raise Timeout when the time is up."""
+        if not self.seconds_left:
+            raise Timeout("The answer took too long.")
+
+
+_current: ContextVar[Deadline | None] = ContextVar("clarius_deadline", default=None)
+
+
+@contextmanager
+def within(deadline: Deadline) -> Iterator[None]:
+    """Bind answers that begin inside the block to `deadline`, even those read later."""
+    deadline.check()
+    token = _current.set(deadline)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+class BoundResponse(http.client.HTTPResponse):
+    """An answer of which every read, the headers' too, ends at the deadline.
+
+    A socket's own timeout starts anew with each byte, so a server that drips headers would hold us for ever.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        deadline = _current.get()
+        if deadline is not None:
+            self.fp = io.BufferedReader(_BoundReader(self.fp.detach(), sock, deadline))
+
+
+class _BoundReader(io.RawIOBase):
+    def __init__(self, raw: io.RawIOBase, sock: socket.socket, deadline: Deadline) -> None:
+        self._raw = raw
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._deadline.seconds_left
+        if not left:
+            raise TimeoutError
+        self._sock.settimeout(min(READ_SECONDS, left))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

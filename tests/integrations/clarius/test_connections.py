@@ -1,0 +1,141 @@
+"""What a socket opens is what the policy checked, and no server holds us longer than we said."""
+
+import hashlib
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from integrations.clarius import MediaClient, clean_url, errors, probe_url
+from integrations.clarius.keys import Secret
+from integrations.clarius.transport import Transport
+from tests.integrations.clarius.servers import Call, Handler, serving
+from tests.integrations.clarius.test_egress import HOSTILE
+
+KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
+LOOPBACK = ["127.0.0.0/8"]
+# Nobody listens at the discard port.
+PORT = 9
+
+_opened: list[tuple[str, int]] | None = None
+
+
+def _watch(event: str, details: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and _opened is not None:
+        _opened.append(details[1][:2])
+
+
+# The interpreter's own record of connections; a hook stays for good, so it looks whether anyone asks.
+sys.addaudithook(_watch)
+
+
+@pytest.fixture
+def opened() -> Any:
+    global _opened
+    _opened = []
+    yield _opened
+    _opened = None
+
+
+def address_of(host: str, port: int) -> list[str]:
+    """Give every name a loopback address of its own."""
+    first, second, third = hashlib.sha256(host.encode()).digest()[:3]
+    return [f"127.{first}.{second}.{third % 250 + 1}"]
+
+
+def fetch(url: str, **options: Any) -> None:
+    with MediaClient(max_bytes=99, total_seconds=5, **{"allowed_networks": LOOPBACK, **options}) as client:
+        client.download(url, sink=lambda piece: None)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.text(alphabet="\\@#?/:.%[]-_aB127\t \u3002\uff0f\u00e9", max_size=24))
+@example("a\\@b")
+@example("a@b")
+@example("a:9\\@b")
+@example("127.0.0.1:9#@b")
+def test_the_host_that_was_checked_is_the_host_that_a_socket_opens(opened: Any, text: str) -> None:
+    opened.clear()
+    url = f"http://{text}:{PORT}/"
+    with pytest.raises(errors.ClariusError):
+        fetch(url, resolver=address_of)
+    try:
+        origin = clean_url(url).origin
+    except errors.BlockedByPolicy:
+        assert opened == []
+        return
+    literal = origin.host if origin.host.startswith("127.") else None
+    assert {address for address, _ in opened} <= {literal, *address_of(origin.host, origin.port)}
+    assert {port for _, port in opened} <= {origin.port}
+
+
+@pytest.mark.parametrize("url", HOSTILE)
+def test_for_a_forbidden_address_no_socket_is_opened(opened: Any, url: str) -> None:
+    def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    with pytest.raises(errors.BlockedByPolicy):
+        fetch(url, allowed_networks=(), resolver=resolve)
+    assert opened == []
+
+
+def test_a_system_that_leads_the_connection_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(host: str, port: int, *rest: Any, **options: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    with serving(lambda handler, call: handler.reply(body=b"x")) as storage:
+        monkeypatch.setattr(socket, "getaddrinfo", elsewhere)
+        with pytest.raises(errors.BlockedByPolicy):
+            fetch(f"http://127.0.0.7:{storage.port}/a")
+        fetch(f"http://127.0.0.1:{storage.port}/a")
+    assert len(storage.calls) == 1
+
+
+def drip_headers(handler: Handler, call: Call) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    for _ in range(400):
+        handler.wfile.write(b"x")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
+def _call(url: str) -> None:
+    transport = Transport(base_url=url, api_key=Secret(KEY), allowed_networks=LOOPBACK)
+    transport.call("POST", f"{url}/x", payload={}, total_seconds=0.4)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        _call,
+        lambda url: MediaClient(max_bytes=9, total_seconds=0.4, allowed_networks=LOOPBACK).download(
+            url, sink=lambda piece: None
+        ),
+        lambda url: probe_url(url, allowed_networks=LOOPBACK, total_seconds=0.4),
+    ],
+    ids=["api", "media", "probe"],
+)
+def test_headers_that_drip_end_at_the_deadline(call: Callable[[str], object]) -> None:
+    with serving(drip_headers) as server, pytest.raises(errors.Timeout):
+        call(server.url)
+
+
+def test_a_body_below_the_minimum_rate_is_given_up_before_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("integrations.clarius.bodies.GRACE_SECONDS", 0.1)
+
+    def drip(handler: Handler, call: Call) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")
+        for _ in range(60):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+            time.sleep(0.02)
+
+    with serving(drip) as storage, pytest.raises(errors.Timeout, match="slowly"):
+        fetch(f"{storage.url}/a")

@@ -1,0 +1,37 @@
+"""Asking the portal's own address: no key, no cookie, no redirect."""
+
+import pytest
+
+from integrations.clarius import errors, probe_url
+from tests.integrations.clarius.servers import serving
+
+LOOPBACK = ["127.0.0.1/32"]
+
+
+def test_the_status_is_returned_whatever_it_is_and_no_key_travels() -> None:
+    with serving(lambda handler, call: handler.reply(404, b"nobody")) as portal:
+        assert probe_url(f"{portal.url}/healthz", allowed_networks=LOOPBACK).status == 404
+    assert not {"authorization", "cookie"} & {name.lower() for name in portal.calls[0].headers}
+
+
+def test_a_redirect_is_told_and_not_followed() -> None:
+    with serving(lambda handler, call: handler.reply(200)) as elsewhere:
+        target = f"{elsewhere.url}/login/"
+        with serving(lambda handler, call: handler.reply(301, Location=target)) as portal:
+            result = probe_url(portal.url, allowed_networks=LOOPBACK)
+    assert (result.status, result.location) == (301, target)
+    assert elsewhere.calls == []
+
+
+def test_an_internal_address_is_not_called_unless_it_is_allowed() -> None:
+    with serving(lambda handler, call: handler.reply(200)) as portal:
+        with pytest.raises(errors.BlockedByPolicy):
+            probe_url(portal.url)
+    assert portal.calls == []
+
+
+def test_nobody_there_is_unreachable() -> None:
+    with serving(lambda handler, call: handler.reply(200)) as portal:
+        pass
+    with pytest.raises(errors.Unreachable):
+        probe_url(portal.url, allowed_networks=LOOPBACK)
