@@ -1,0 +1,16 @@
+"""A worker process of its own: does one job, on the database of the test that starts it."""
+
+import json
+import os
+import sys
+
+import django
+from django.conf import settings
+
+django.setup()
+settings.DATABASES["default"] |= json.loads(os.environ["TEST_DATABASE"])
+
+from exams.services.delivery import deliver_report  # noqa: E402
+from exams.services.fetch import fetch_submission  # noqa: E402
+
+{"fetch": fetch_submission, "deliver": deliver_report}[sys.argv[1]](pk=int(sys.argv[2]))
