@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
+from audit.address import client_address
+from audit.record import record_view
 from exams.permissions import sees_all_content
 
 # Counting millions of rows for a headline takes longer than the page itself.
@@ -39,6 +41,19 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.get_fields(request, obj)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Fetch the row for its page; a look at patient content is written to the audit log."""
+        row = super().get_object(request, object_id, from_field)
+        if row is not None and self.content_fields and sees_all_content(request.user):
+            record_view(
+                action=f"{self.opts.model_name}.viewed",
+                session_key=request.session.session_key,
+                actor=request.user,
+                target=row,
+                address=client_address(request),
+            )
+        return row
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -5,8 +5,6 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from audit.address import client_address
-from audit.record import record_view
 from exams.admin.base import ReadOnlyAdmin
 from exams.models import Exam, Patient
 from exams.permissions import sees_all_content
@@ -29,18 +27,6 @@ class PatientAdmin(ReadOnlyAdmin):
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return sees_all_content(request.user)
-
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        patient = super().get_object(request, object_id, from_field)
-        if patient is not None and self.has_view_permission(request):
-            record_view(
-                action="patient.viewed",
-                session_key=request.session.session_key,
-                actor=request.user,
-                target=patient,
-                address=client_address(request),
-            )
-        return patient
 
 
 @admin.register(Exam)

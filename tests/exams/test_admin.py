@@ -1,0 +1,188 @@
+"""The admin: identifiers and states for administrators, patient content for those who were given it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from accounts.roles import ADMINISTRATORS
+from audit.models import Entry
+from exams.models import Capture, Exam, Patient, Report, Submission, Walk
+from tests.exams.rows import make_capture, make_customer, make_service, make_submission
+from tests.people import logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+
+CANARY = "Zorica-Canary"
+MODELS = (Exam, Submission, Capture, Report, Walk, Patient)
+
+
+@pytest.fixture
+def submission(db: None) -> Submission:
+    """A submission full of patient content, with a capture, a report and a walk beside it."""
+    customer = make_customer(make_service())
+    patient = Patient.objects.create(customer=customer, last_name=CANARY)
+    made = make_submission(
+        customer, patient=patient, last_name=CANARY, raw_data=f'{{"last_name": "{CANARY}"}}', state="failed"
+    )
+    make_capture(made, state="failed", failure_reason="The file arrived incomplete.")
+    Report.objects.create(
+        submission=made,
+        name=CANARY,
+        file_name=f"{CANARY}.pdf",
+        file="f",
+        sha256="0" * 64,
+        size=1,
+        media_type="application/pdf",
+        state="failed",
+    )
+    Walk.objects.create(
+        service=made.service,
+        started_at=timezone.now(),
+        is_full=True,
+        is_complete=True,
+        page_count=1,
+        seen_count=1,
+        new_count=1,
+        known_count=0,
+        error_count=0,
+        seconds=0.1,
+    )
+    return made
+
+
+@pytest.fixture
+def administrator(db: None) -> Client:
+    return logged_in(make_person("administrator", ADMINISTRATORS, is_staff=True))
+
+
+@pytest.fixture
+def confidant(db: None) -> Client:
+    """An administrator who was given patient content as well."""
+    user = make_person("confidant", ADMINISTRATORS, is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_patient_content"))
+    return logged_in(user)
+
+
+def pages(model: Any, row: Any) -> list[str]:
+    root = f"/admin/exams/{model._meta.model_name}/"
+    return [root, f"{root}{row.pk}/change/", f"{root}{row.pk}/history/", f"{root}?q={row.pk}"]
+
+
+def texts(browser: Client) -> list[tuple[int, str]]:
+    """Status and text of every list, page and history of this app's admin."""
+    found = []
+    for model in MODELS:
+        for url in pages(model, model._default_manager.get()):
+            answer = browser.get(url)
+            found.append((answer.status_code, answer.content.decode()))
+    return found
+
+
+def test_an_administrator_never_reads_patient_content(submission: Submission, administrator: Client) -> None:
+    answers = texts(administrator)
+    assert not any(CANARY in text for _, text in answers)
+    assert {status for status, _ in answers[:-4]} == {200}
+    # Patients are not there at all.
+    assert {status for status, _ in answers[-4:]} == {403}
+
+
+def test_patient_content_is_shown_by_permission_and_recorded(
+    submission: Submission, confidant: Client
+) -> None:
+    answer = confidant.get(f"/admin/exams/submission/{submission.pk}/change/")
+    assert CANARY in answer.content.decode()
+    assert CANARY in confidant.get(f"/admin/exams/patient/{submission.patient_id}/change/").content.decode()
+    seen = set(Entry.objects.values_list("action", "target_id"))
+    assert ("patient.viewed", str(submission.patient.uuid)) in seen
+    assert ("submission.viewed", str(submission.uuid)) in seen
+
+
+def test_looking_at_states_alone_is_no_view_of_a_patient(
+    submission: Submission, administrator: Client
+) -> None:
+    administrator.get(f"/admin/exams/submission/{submission.pk}/change/")
+    assert not Entry.objects.filter(action="submission.viewed").exists()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_nothing_is_added_changed_or_deleted_by_hand(
+    submission: Submission, confidant: Client, model: Any
+) -> None:
+    row = model._default_manager.get()
+    root = f"/admin/exams/{model._meta.model_name}/"
+    before = model._default_manager.values().get()
+    assert confidant.get(f"{root}add/").status_code == 403
+    assert confidant.post(f"{root}{row.pk}/change/", {"state": "ready"}).status_code == 403
+    assert confidant.post(f"{root}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert model._default_manager.values().get() == before
+
+
+@pytest.mark.parametrize("role", ["anonymous", "reviewer"])
+def test_nobody_else_gets_in(submission: Submission, role: str) -> None:
+    browser = Client() if role == "anonymous" else logged_in(make_person("reviewer", "Reviewers"))
+    assert all(status in {302, 403, 404} for status, _ in texts(browser))
+
+
+@pytest.fixture
+def act(submission: Submission, administrator: Client) -> Callable[..., str]:
+    """Run an action on every row of a model and return the page that follows."""
+
+    def run(model: Any, action: str) -> str:
+        rows = list(model._default_manager.values_list("pk", flat=True))
+        data = {"action": action, "_selected_action": rows}
+        answer = administrator.post(f"/admin/exams/{model._meta.model_name}/", data, follow=True)
+        return answer.content.decode()
+
+    return run
+
+
+Act = Callable[..., str]
+
+
+def test_a_failed_submission_is_fetched_again(act: Act, submission: Submission) -> None:
+    assert "1 of 1 submissions are fetched again" in act(Submission, "retry")
+    submission.refresh_from_db()
+    assert (submission.state, submission.not_before is not None) == ("received", True)
+
+
+def test_a_submission_is_stopped_and_released(act: Act, submission: Submission) -> None:
+    assert "1 of 1 submissions were stopped" in act(Submission, "stop")
+    submission.refresh_from_db()
+    assert (submission.state, submission.hold_reason) == ("held", "stopped")
+    assert "1 of 1 submissions were released" in act(Submission, "release")
+    submission.refresh_from_db()
+    assert submission.state == "received"
+    assert Entry.objects.get(action="submission.released").actor_label == "a…@example.test"
+
+
+def test_a_report_is_sent_again(act: Act) -> None:
+    assert "1 reports wait to be sent again" in act(Report, "send_again")
+    assert Report.objects.get().state == "signed"
+
+
+def test_an_action_needs_its_own_permission(submission: Submission) -> None:
+    user = make_person("onlooker", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_submission"))
+    logged_in(user).post("/admin/exams/submission/", {"action": "retry", "_selected_action": [submission.pk]})
+    submission.refresh_from_db()
+    assert submission.state == "failed"
+
+
+@pytest.mark.parametrize(
+    "query", ["state__exact=failed", "service__id__exact=1", "hold_reason__exact=stopped"]
+)
+def test_lists_are_filtered_by_state(submission: Submission, administrator: Client, query: str) -> None:
+    assert administrator.get(f"/admin/exams/submission/?{query}").status_code == 200
+
+
+def test_a_submission_is_found_by_its_identifiers(submission: Submission, administrator: Client) -> None:
+    for key in (submission.uuid, submission.request_uuid, submission.exam.exam_uuid):
+        page = administrator.get(f"/admin/exams/submission/?q={key}").content.decode()
+        assert str(submission.request_uuid) in page
+    # Names are not searched: what is searched for stands in the address.
+    page = administrator.get(f"/admin/exams/submission/?q={CANARY}").content.decode()
+    assert str(submission.request_uuid) not in page
