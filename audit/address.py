@@ -12,7 +12,7 @@ def client_address(request: HttpRequest) -> str | None:
     candidate = request.META.get("REMOTE_ADDR", "")
     if trusted > 0:
         # Each trusted proxy appends the peer it saw: what stands further left was written by the client.
-        hops = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        hops = [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         if len(hops) >= trusted:
             candidate = hops[-trusted]
     return _parsed(candidate.strip())

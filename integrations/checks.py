@@ -16,25 +16,22 @@ def check_services(databases: Sequence[str] | None = None, **kwargs: Any) -> lis
     if not databases or "default" not in databases:
         return []
     try:
-        services = list(Service.objects.in_use().defer("webhook_secret"))
+        services = list(Service.objects.in_use())
         return [message for service in services for message in _look_at(service)]
     except DatabaseError:
         return []
 
 
 def _look_at(service: Service) -> Iterable[CheckMessage]:
-    keys = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None)
-    try:
-        has_key = keys.first() is not None
-        Service.objects.only("webhook_secret").get(pk=service.pk)
-    except CannotDecrypt:
+    key = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).first()
+    if not all(_can_open(row, name) for row, name in ((service, "webhook_secret"), (key, "secret"))):
         yield Error(
             f"Secrets of the service {service.slug} cannot be opened.",
             hint="Put the key that sealed them back into FIELD_ENCRYPTION_KEYS.",
             id="integrations.E001",
         )
         return
-    if not has_key:
+    if key is None:
         yield Warning(
             f"The service {service.slug} has no API key in use.",
             hint=f"Run: manage.py connect_service {service.slug}",
@@ -46,3 +43,11 @@ def _look_at(service: Service) -> Iterable[CheckMessage]:
             hint=f"Run: manage.py connect_service {service.slug} --register (or --poll-only)",
             id="integrations.W002",
         )
+
+
+def _can_open(row: Service | ApiKey | None, name: str) -> bool:
+    try:
+        getattr(row, name, None)
+    except CannotDecrypt:
+        return False
+    return True

@@ -37,6 +37,5 @@ class LinkQuerySet(models.QuerySet[Any]):
         return self.filter(state="confirmed")
 
     def with_customer(self) -> Self:
-        """Links with what their pages say of customer and service; secrets stay sealed."""
-        sealed = ("customer__token", "customer__service__webhook_secret")
-        return self.select_related("customer__service").defer(*sealed)
+        """Links with what their pages say of customer and service."""
+        return self.select_related("customer__service")

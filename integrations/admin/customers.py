@@ -17,7 +17,6 @@ EDITABLE = ["label", "institution"]
 class CustomerAdmin(ReadOnlyAdmin):
     """Customers by label, institution or the first signs of their keyed hash."""
 
-    sealed = ("token",)
     list_display = ("__str__", "institution", "service", "uuid", "created_at")
     list_filter = ("service",)
     search_fields = ("label", "institution", "uuid", "token_digest__startswith")

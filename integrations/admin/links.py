@@ -14,7 +14,6 @@ from integrations.services.linking import Ending, check_again, unlink
 class LinkAdmin(ReadOnlyAdmin):
     """Links with their state, its reason for the reader and its detail."""
 
-    sealed = ("customer__token", "customer__service__webhook_secret")
     list_display = ("uuid", "state", "user", "customer", "created_at", "confirmed_at", "ended_at")
     list_filter = ("state", "customer__service")
     search_fields = ("uuid", "user__email", "customer__label", "customer__institution")

@@ -18,7 +18,6 @@ from integrations.services.addresses import connect_url
 class ServiceAdmin(ReadOnlyAdmin):
     """Services, how their polls go, and whether their keys work."""
 
-    sealed = ("webhook_secret",)
     list_display = (
         "name",
         "slug",
@@ -110,7 +109,6 @@ class ServiceAdmin(ReadOnlyAdmin):
 class ApiKeyAdmin(ReadOnlyAdmin):
     """Keys by their prefix; the secret half is never shown."""
 
-    sealed = ("secret",)
     list_display = ("prefix", "service", "is_in_use", "in_use_since", "last_used_at", "revoked_at")
     list_filter = ("is_in_use", "service")
     search_fields = ("prefix", "name", "service__slug")

@@ -54,8 +54,7 @@ def key_is_refused(*, service: Service) -> bool:
 
 def probe_keys(*, service: Service) -> Verdict:
     """Try the key in use, then the others; switch to the first that works and close the circuit."""
-    # Secrets one by one: one that cannot be opened must not hide the others.
-    rows = ApiKey.objects.filter(service=service, revoked_at=None).defer("secret")
+    rows = ApiKey.objects.filter(service=service, revoked_at=None)
     verdict = Verdict.REFUSED
     for key in rows.order_by("-is_in_use", "-created_at", "-pk"):
         try:
@@ -74,13 +73,13 @@ def _use(*, service: Service, key: ApiKey) -> Verdict:
     now = timezone.now()
     with transaction.atomic():
         # Two workers may come to this at once: the row of the service serialises them.
-        row = Service.objects.select_for_update().defer("webhook_secret").get(pk=service.pk)
+        row = Service.objects.select_for_update().get(pk=service.pk)
         if row.circuit_opened_at is not None:
             Service.objects.filter(pk=service.pk).update(
                 circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None
             )
             record(action="service.circuit_closed", target=service)
-        current = ApiKey.objects.defer("secret").get(pk=key.pk)
+        current = ApiKey.objects.get(pk=key.pk)
         if current.is_in_use:
             is_fresh = current.in_use_since is not None and current.in_use_since > now - FRESHLY_SWITCHED
             return Verdict.SWITCHED if is_fresh and _has_others(key=current) else Verdict.WORKS

@@ -20,9 +20,9 @@ class NoKey(Exception):
 
 def client_for(*, service: Service) -> ClariusClient:
     """Return a client with the key in use, to be closed; raises NoKey, or BlockedByPolicy."""
-    keys = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None)
+    key = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).first()
     try:
-        key = keys.first()
+        secret = key.secret if key is not None else ""
     except CannotDecrypt:
         raise NoKey(f"The API key of {service.slug} cannot be opened with FIELD_ENCRYPTION_KEYS.") from None
     if key is None:
@@ -30,7 +30,7 @@ def client_for(*, service: Service) -> ClariusClient:
     now = timezone.now()
     unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTE_USE_EVERY)
     ApiKey.objects.filter(unnoted, pk=key.pk).update(last_used_at=now)
-    return client_with(base_url=service.base_url, secret=key.secret)
+    return client_with(base_url=service.base_url, secret=secret)
 
 
 def client_with(*, base_url: str, secret: str) -> ClariusClient:

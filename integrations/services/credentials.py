@@ -32,8 +32,7 @@ def store_key(*, service: Service, key: str) -> ApiKey:
     """Store a proven key and use it from now on; others stay as a reserve. Call it in a transaction."""
     prefix = key.partition(".")[0]
     ApiKey.objects.filter(service=service, is_in_use=True).exclude(prefix=prefix).update(is_in_use=False)
-    # The former secret is not read: it may be sealed with a key that is gone.
-    row = ApiKey.objects.defer("secret").filter(service=service, prefix=prefix).first()
+    row = ApiKey.objects.filter(service=service, prefix=prefix).first()
     was_in_use = row is not None and row.is_in_use
     if row is None:
         row = ApiKey(service=service, prefix=prefix)

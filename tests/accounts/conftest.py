@@ -1,0 +1,46 @@
+"""A service to arrive at, and what a browser needs to walk through sign-up."""
+
+import re
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+
+from background.models import OutgoingMail
+from integrations.models import Service
+from tests.people import make_person
+
+
+@pytest.fixture(autouse=True)
+def _fresh_limits() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    return Service.objects.create(
+        slug="echo", name="Echo reading", base_url="http://127.0.0.1:9", is_sandbox=True
+    )
+
+
+@pytest.fixture
+def code(db: None) -> Any:
+    """Return a function that reads the code out of the newest mail to an address."""
+
+    def read(recipient: str) -> str:
+        body = OutgoingMail.objects.filter(recipient=recipient).latest("pk").body
+        found = re.search(r"^([A-Z0-9-]{6,12})$", body, re.MULTILINE)
+        assert found, body
+        return found[1]
+
+    return read
+
+
+@pytest.fixture
+def administrator(db: None) -> Any:
+    return make_person("administrator", "Administrators", is_staff=True)
+
+
+@pytest.fixture
+def superuser(db: None) -> Any:
+    return make_person("superuser", is_staff=True, is_superuser=True)

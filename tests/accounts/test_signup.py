@@ -1,0 +1,216 @@
+"""Sign-up opens for whoever brings a token or an invitation, and ends in the browser where it waits."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Invitation
+from background.models import OutgoingMail
+from integrations.models import Service
+from tests.people import PASSWORD, logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+TOKEN = "Kx9_" + "t0" * 19 + "-"
+EMAIL = "new@example.test"
+CLOSED = b"Accounts begin in Clarius Cloud"
+
+
+def _sign_up(client: Client, email: str = EMAIL, **data: str) -> Any:
+    fields = {"email": email, "password1": PASSWORD, "password2": PASSWORD} | data
+    return client.post("/accounts/signup/", fields)
+
+
+def _arrive(client: Client) -> None:
+    client.get("/connect/echo/", {"token": TOKEN})
+
+
+def test_sign_up_is_closed_to_whoever_brings_nothing(client: Client) -> None:
+    assert CLOSED in client.get("/accounts/signup/").content
+    assert CLOSED in _sign_up(client).content
+    assert not get_user_model().objects.exists()
+
+
+def test_somebody_who_brings_a_token_signs_up_proves_the_address_and_is_back_at_the_token(
+    service: Service, client: Client, code: Any
+) -> None:
+    _arrive(client)
+    answer = _sign_up(client)
+    assert answer["Location"] == "/accounts/confirm-email/"
+    assert "_auth_user_id" not in client.session
+    wrong = client.post("/accounts/confirm-email/", {"code": "WRONG1"})
+    assert wrong.status_code == 200
+    done = client.post("/accounts/confirm-email/", {"code": code(EMAIL)})
+    assert done["Location"] == "/connect/echo/"
+    page = client.get("/connect/echo/")
+    assert page.status_code == 200
+    assert EMAIL.encode() in page.content
+    assert TOKEN.encode() not in page.content
+
+
+def test_sign_up_by_token_can_be_closed(service: Service, client: Client, settings: Any) -> None:
+    settings.SIGNUP_OPEN = False
+    _arrive(client)
+    assert CLOSED in _sign_up(client).content
+    assert not get_user_model().objects.exists()
+
+
+def test_an_address_that_has_an_account_gets_the_same_answer_and_a_mail(
+    service: Service, client: Client
+) -> None:
+    make_person("new")
+    _arrive(client)
+    assert _sign_up(client, "NEW@example.test")["Location"] == "/accounts/confirm-email/"
+    assert get_user_model().objects.count() == 1
+    assert OutgoingMail.objects.get().subject == "You have a portal account already"
+
+
+def test_a_forgotten_password_is_replaced_by_code_while_the_token_waits(
+    service: Service, client: Client, code: Any
+) -> None:
+    make_person("new")
+    _arrive(client)
+    assert client.post("/accounts/password/reset/", {"email": EMAIL})["Location"].endswith("/confirm/")
+    client.post("/accounts/password/reset/confirm/", {"code": code(EMAIL)})
+    fresh = "another-long-pass-phrase"
+    done = client.post("/accounts/password/reset/complete/", {"password1": fresh, "password2": fresh})
+    assert done["Location"] == "/connect/echo/"
+    assert client.get("/connect/echo/").status_code == 200
+
+
+def test_nobody_is_told_whether_an_address_has_an_account(client: Client) -> None:
+    make_person("new")
+    answers = [
+        client.post("/accounts/password/reset/", {"email": email})["Location"]
+        for email in (EMAIL, "no@example.test")
+    ]
+    assert answers[0] == answers[1]
+    assert OutgoingMail.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "/\\evil.example", "javascript:alert(1)", "https://evil.example"]
+)
+def test_log_in_leads_to_no_foreign_page(client: Client, target: str) -> None:
+    make_person("new")
+    answer = client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": target})
+    assert answer["Location"] == "/"
+
+
+def test_guessing_passwords_is_slowed_down(client: Client) -> None:
+    make_person("new")
+    for _ in range(6):
+        client.post("/accounts/login/", {"login": EMAIL, "password": "wrong"})
+    refused = client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
+    assert "Location" not in refused
+    assert "_auth_user_id" not in client.session
+
+
+def test_an_account_that_is_switched_off_cannot_log_in(client: Client) -> None:
+    make_person("new", is_active=False)
+    client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
+    assert "_auth_user_id" not in client.session
+
+
+def test_a_mail_server_that_is_away_blocks_no_page_and_codes_reach_no_log_and_no_admin_page(
+    service: Service,
+    client: Client,
+    code: Any,
+    settings: Any,
+    superuser: Any,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 9
+    with caplog.at_level(logging.DEBUG):
+        _arrive(client)
+        assert _sign_up(client)["Location"] == "/accounts/confirm-email/"
+    secret = code(EMAIL)
+    assert secret not in caplog.text
+    mail = OutgoingMail.objects.get()
+    page = logged_in(superuser).get(f"/admin/background/outgoingmail/{mail.pk}/change/")
+    assert page.status_code == 200
+    assert secret.encode() not in page.content
+    assert secret not in mail.subject
+
+
+class TestInvitations:
+    """An invitation opens sign-up for its address, once, and proves the address."""
+
+    @pytest.fixture
+    def invitation(self) -> Invitation:
+        return Invitation.objects.create(email=EMAIL, is_reviewer=True)
+
+    def test_the_invited_person_signs_up_without_a_code_and_is_a_reviewer(
+        self, client: Client, invitation: Invitation, settings: Any
+    ) -> None:
+        settings.SIGNUP_OPEN = False
+        opened = client.get(f"/invitations/{invitation.code}/")
+        assert (opened["Location"], opened["Referrer-Policy"]) == ("/accounts/signup/", "no-referrer")
+        assert _sign_up(client, EMAIL.upper())["Location"] == "/"
+        user = get_user_model().objects.get()
+        assert list(user.groups.values_list("name", flat=True)) == ["Reviewers"]
+        assert not user.is_staff
+        invitation.refresh_from_db()
+        assert invitation.accepted_at is not None
+        assert Client().get(f"/invitations/{invitation.code}/").status_code == 410
+
+    def test_another_address_is_refused(self, client: Client, invitation: Invitation, settings: Any) -> None:
+        settings.SIGNUP_OPEN = False
+        client.get(f"/invitations/{invitation.code}/")
+        answer = _sign_up(client, "somebody@example.test")
+        assert b"Use the address to which the invitation was sent." in answer.content
+        assert not get_user_model().objects.exists()
+
+    def test_somebody_who_also_brings_a_token_may_use_another_address_but_gets_no_role(
+        self, service: Service, client: Client, invitation: Invitation, code: Any
+    ) -> None:
+        client.get(f"/invitations/{invitation.code}/")
+        _arrive(client)
+        _sign_up(client, "somebody@example.test")
+        client.post("/accounts/confirm-email/", {"code": code("somebody@example.test")})
+        assert not get_user_model().objects.get().groups.exists()
+        assert Invitation.objects.get().accepted_at is None
+
+    @pytest.mark.parametrize("change", [{"expires_at": timezone.now()}, {"accepted_at": timezone.now()}])
+    def test_an_old_or_used_invitation_opens_nothing(
+        self, client: Client, invitation: Invitation, change: dict[str, Any]
+    ) -> None:
+        client.get(f"/invitations/{invitation.code}/")
+        Invitation.objects.update(**change)
+        assert client.get(f"/invitations/{invitation.code}/").status_code == 410
+        assert CLOSED in _sign_up(client).content
+
+    def test_an_account_that_exists_accepts_by_a_post(self, invitation: Invitation) -> None:
+        person = make_person("new")
+        client = logged_in(person)
+        page = f"/invitations/{invitation.code}/"
+        assert b"You are invited" in client.get(page).content
+        assert not person.groups.exists()
+        client.post(page)
+        assert person.groups.filter(name="Reviewers").exists()
+
+    def test_an_account_that_logs_in_after_opening_it_has_accepted_it(
+        self, client: Client, invitation: Invitation
+    ) -> None:
+        person = make_person("new")
+        assert client.get(f"/invitations/{invitation.code}/")["Location"] == "/accounts/login/"
+        client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
+        assert person.groups.filter(name="Reviewers").exists()
+
+    def test_it_is_not_for_another_account(self, invitation: Invitation) -> None:
+        person = make_person("somebody")
+        client = logged_in(person)
+        page = f"/invitations/{invitation.code}/"
+        assert b"for another address" in client.get(page).content
+        assert EMAIL.encode() not in client.get(page).content
+        client.post(page)
+        assert not person.groups.exists()
+
+    def test_an_expiry_is_two_weeks_away(self, invitation: Invitation) -> None:
+        left = invitation.expires_at - timezone.now()
+        assert timedelta(days=13) < left <= timedelta(days=14)
