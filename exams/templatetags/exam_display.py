@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 from django import template
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from exams import media_types
@@ -27,6 +27,7 @@ TONES = {
     Link: {"pending": "wait", "confirmed": "good", "rejected": "bad", "gone": "bad", "unlinked": "neutral"},
 }
 MOVING = {"fetching", "sending", "signed"}
+LIVE = SafeString(" data-live")
 KINDS = {
     media_types.PDF: "PDF document",
     media_types.JPEG: "JPEG image",
@@ -98,7 +99,7 @@ def pill(row: Submission | Capture | Report | Link) -> SafeString:
     return format_html(
         '<span class="pill" data-tone="{}"{}>{}</span>',
         TONES[type(row)].get(state, "neutral"),
-        format_html_join("", " data-live", [()] if state in MOVING else []),
+        LIVE if state in MOVING else "",
         row.get_state_display(),
     )
 

@@ -1,0 +1,142 @@
+"""The cast before a small stage: who may see what is the same in every test of the pages."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.roles import ADMINISTRATORS, REVIEWERS
+from exams import storage
+from exams.models import Capture, Patient, Report, Submission
+from integrations.models import Customer, ReviewerAccess, Service
+from tests.exams import pictures
+from tests.exams.rows import link, make_capture, make_customer, make_service, make_submission
+from tests.people import logged_in, make_person
+
+ANN = {"first_name": "Ann", "last_name": "Zebrowska", "identifier": "MRN-7781"}
+PDF = b"%PDF-1.7\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n"
+ROLES = (
+    "anonymous",
+    "outsider",
+    "clinician",
+    "other clinician",
+    "reviewer",
+    "reviewer without grant",
+    "administrator",
+    "administrator with content",
+)
+
+
+@dataclass
+class Stage:
+    """One service, one linked customer with a submission of two captures, and everybody who may ask."""
+
+    service: Service
+    customer: Customer
+    submission: Submission
+    image: Capture
+    film: Capture
+    people: dict[str, User] = field(default_factory=dict)
+
+    def browser(self, role: str) -> Client:
+        """A browser of that role, the anonymous one included."""
+        return Client() if role == "anonymous" else logged_in(self.people[role])
+
+
+def make_stage() -> Stage:
+    service = make_service()
+    customer = make_customer(service, is_linked=False)
+    Customer.objects.filter(pk=customer.pk).update(label="Dr. Osei", institution="Harbour Clinic")
+    customer.refresh_from_db()
+    people = _people(service)
+    link(customer, user=people["clinician"])
+    link(make_customer(service, is_linked=False), user=people["other clinician"])
+    submission = add_submission(customer, **ANN)
+    return Stage(
+        service=service,
+        customer=customer,
+        submission=submission,
+        image=add_image(submission),
+        film=add_film(submission),
+        people=people,
+    )
+
+
+def add_submission(customer: Customer, **fields: Any) -> Submission:
+    """A confirmed submission with a patient of its own, unless one is given."""
+    if "patient" not in fields:
+        subject = {name: value for name, value in fields.items() if name in ANN}
+        fields["patient"] = Patient.objects.create(customer=customer, **subject)
+    return make_submission(customer, **fields)
+
+
+def add_image(submission: Submission, **fields: Any) -> Capture:
+    """A stored image with its thumbnail."""
+    stored = storage.store_upload([pictures.encoded(pictures.circle(64, 48), "PNG")])
+    small = storage.store_upload([pictures.encoded(pictures.circle(32, 24))])
+    kind = {"kind": Capture.Kind.IMAGE, "thumbnail": small.path, "preview": small.path, "is_lossy": True}
+    return _stored(submission, stored, **(kind | fields))
+
+
+def add_film(submission: Submission, **fields: Any) -> Capture:
+    """A stored loop; bytes that only begin as one are enough for pages."""
+    body = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(range(256)) * 8
+    return _stored(submission, storage.store_upload([body]), **({"kind": Capture.Kind.VIDEO} | fields))
+
+
+def add_file(submission: Submission, body: bytes, **fields: Any) -> Capture:
+    """A stored capture of these very bytes."""
+    return _stored(submission, storage.store_upload([body]), **fields)
+
+
+def add_report(submission: Submission, **fields: Any) -> Report:
+    """A report as it lies in the database, signed unless told otherwise."""
+    stored = storage.store_upload([PDF])
+    defaults = {
+        "state": Report.State.SIGNED,
+        "name": "Echo report",
+        "file_name": "echo.pdf",
+        "file": stored.path,
+        "sha256": stored.sha256,
+        "size": stored.size,
+        "media_type": stored.media_type,
+    }
+    if fields.get("state") != Report.State.DRAFT:
+        defaults["signed_at"] = timezone.now()
+    return Report.objects.create(submission=submission, **(defaults | fields))
+
+
+def _stored(submission: Submission, stored: storage.StoredFile, **fields: Any) -> Capture:
+    capture = make_capture(
+        submission,
+        state=Capture.State.STORED,
+        file=stored.path,
+        sha256=stored.sha256,
+        size=stored.size,
+        media_type=stored.media_type,
+        stored_at=timezone.now(),
+        **fields,
+    )
+    count = submission.captures.count()
+    Submission.objects.filter(pk=submission.pk).update(capture_count=count, stored_count=count)
+    submission.refresh_from_db()
+    return capture
+
+
+def _people(service: Service) -> dict[str, User]:
+    people = {
+        "outsider": make_person("outsider"),
+        "clinician": make_person("clinician"),
+        "other clinician": make_person("other-clinician"),
+        "reviewer": make_person("reviewer", REVIEWERS, first_name="Rita", last_name="Moreau"),
+        "reviewer without grant": make_person("reviewer-without-grant", REVIEWERS),
+        "administrator": make_person("administrator", ADMINISTRATORS, is_staff=True),
+        "administrator with content": make_person("auditor", ADMINISTRATORS, is_staff=True),
+    }
+    ReviewerAccess.objects.create(user=people["reviewer"], service=service)
+    content = Permission.objects.get(codename="view_patient_content", content_type__app_label="exams")
+    people["administrator with content"].user_permissions.add(content)
+    return people

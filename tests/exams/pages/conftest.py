@@ -1,0 +1,10 @@
+"""The stage on which the pages are tried."""
+
+import pytest
+
+from tests.exams.cast import Stage, make_stage
+
+
+@pytest.fixture
+def stage(db: None) -> Stage:
+    return make_stage()

@@ -1,0 +1,195 @@
+"""The worklist: keyset pages, filters in the address, search texts nowhere but in the session."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from audit.models import Entry
+from exams.models import Report, Submission
+from exams.services import worklist
+from exams.services.worklist import Filters, filter_submissions, list_submissions
+from tests.exams.cast import Stage, add_report, add_submission
+from tests.exams.rows import make_customer, make_service
+
+URL = reverse("worklist")
+
+
+def names(response: Any) -> list[str]:
+    """The patients of the rows, from top to bottom."""
+    cells = re.findall(r'class="row-link"[^>]*>(.*?)</a>', response.content.decode(), re.DOTALL)
+    return [re.sub(r"<[^>]+>", "", cell).strip() for cell in cells]
+
+
+@pytest.fixture
+def reviewer(stage: Stage) -> Client:
+    return stage.browser("reviewer")
+
+
+def test_walking_older_and_back_shows_every_row_once_although_times_are_equal(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist, "PAGE_SIZE", 3)
+    same = timezone.now() - timedelta(hours=1)
+    for _ in range(7):
+        add_submission(stage.customer, submitted_at=same)
+    user, seen, after = stage.people["reviewer"], [], None
+    while True:
+        page = list_submissions(user=user, filters=Filters(), after=after)
+        seen += [row.submission.pk for row in page.rows]
+        if page.older is None:
+            break
+        after = page.older
+    in_order = Submission.objects.order_by("-submitted_at", "-id").values_list("pk", flat=True)
+    assert seen == list(in_order)
+    back = list_submissions(user=user, filters=Filters(), before=page.newer)
+    assert [row.submission.pk for row in back.rows] == seen[3:6]
+    assert list_submissions(user=user, filters=Filters(), before=back.newer).newer is None
+
+
+def test_a_row_that_arrives_between_two_pages_moves_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worklist, "PAGE_SIZE", 2)
+    for hours in range(1, 4):
+        add_submission(stage.customer, submitted_at=timezone.now() - timedelta(hours=hours))
+    user = stage.people["reviewer"]
+    first = list_submissions(user=user, filters=Filters())
+    add_submission(stage.customer)
+    second = list_submissions(user=user, filters=Filters(), after=first.older)
+    assert not {row.submission.pk for row in first.rows} & {row.submission.pk for row in second.rows}
+    assert len(second.rows) == 2
+
+
+def test_a_cursor_of_somebody_elses_row_begins_at_the_top(stage: Stage, reviewer: Client) -> None:
+    hidden = add_submission(make_customer(make_service(slug="other")), last_name="Hidden")
+    assert names(reviewer.get(URL, {"after": hidden.uuid})) == ["Ann Zebrowska"]
+    assert names(reviewer.get(URL, {"after": "nonsense"})) == ["Ann Zebrowska"]
+
+
+def test_the_count_stops_at_its_limit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_submission(stage.customer)
+    monkeypatch.setattr(worklist, "COUNT_LIMIT", 1)
+    page = list_submissions(user=stage.people["reviewer"], filters=Filters())
+    assert (page.count, page.is_capped) == (2, True)
+
+
+def test_filters_narrow_the_list_and_stand_in_the_address(stage: Stage, reviewer: Client) -> None:
+    customer = make_customer(stage.service)
+    busy = add_submission(customer, last_name="Busy", state="fetching")
+    add_submission(customer, last_name="Mine", claimed_by=stage.people["reviewer"])
+    done = add_submission(customer, last_name="Done", submitted_at=datetime(2026, 3, 4, 23, 59, tzinfo=UTC))
+    add_report(done, state=Report.State.UNCERTAIN)
+    add_report(busy, state=Report.State.DRAFT)
+    assert names(reviewer.get(URL, {"state": "fetching"})) == ["Busy"]
+    assert names(reviewer.get(URL, {"claim": "mine"})) == ["Mine"]
+    assert names(reviewer.get(URL, {"claim": "free", "customer": customer.uuid})) == ["Busy", "Done"]
+    assert names(reviewer.get(URL, {"report": "trouble"})) == ["Done"]
+    assert names(reviewer.get(URL, {"report": "sent"})) == ["Done"]
+    assert "Done" not in names(reviewer.get(URL, {"report": "none"}))
+    assert names(reviewer.get(URL, {"since": "2026-03-04", "until": "2026-03-04"})) == ["Done"]
+    assert names(reviewer.get(URL, {"until": "2026-03-03"})) == []
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [{"state": "held"}, {"claim": "x"}, {"customer": "7"}, {"since": "9999-99-99"}, {"until": "0000-01-01"}],
+)
+def test_a_filter_that_does_not_fit_is_left_out(nonsense: dict[str, str], reviewer: Client) -> None:
+    assert names(reviewer.get(URL, nonsense)) == ["Ann Zebrowska"]
+
+
+def test_days_at_the_ends_of_the_calendar_are_days_as_well(stage: Stage) -> None:
+    user = stage.people["reviewer"]
+    assert filter_submissions(user=user, filters=Filters(until=date(9999, 12, 30))).count() == 1
+    assert filter_submissions(user=user, filters=Filters(since=date(1, 1, 1))).count() == 1
+
+
+def test_a_day_ends_at_the_readers_midnight(stage: Stage) -> None:
+    add_submission(stage.customer, last_name="Late", submitted_at=datetime(2026, 3, 4, 23, 30, tzinfo=UTC))
+    filters = Filters(since=date(2026, 3, 5), until=date(2026, 3, 5))
+    user = stage.people["reviewer"]
+    with timezone.override("Europe/Berlin"):
+        assert [each.last_name for each in filter_submissions(user=user, filters=filters)] == ["Late"]
+    with timezone.override("America/Lima"):
+        assert not filter_submissions(user=user, filters=filters).exists()
+
+
+def test_a_search_finds_every_word_in_names_and_identifier_and_stays_out_of_the_address(
+    stage: Stage, reviewer: Client
+) -> None:
+    add_submission(stage.customer, last_name="王伟", identifier="0012")
+    add_submission(stage.customer, animal_name="Biscuit", owner_name="Noor Berg")
+    for words, found in {
+        "zebrowska ANN": ["Ann Zebrowska"],
+        "7781": ["Ann Zebrowska"],
+        "王": ["王伟"],
+        "berg": ["Biscuit"],
+        "ann berg": [],
+        "100%": [],
+    }.items():
+        response = reviewer.post(reverse("worklist_search"), {"words": words, "filters": "state=ready"})
+        address = response["Location"]
+        assert "state=ready" in address
+        assert re.fullmatch(r"/worklist/\?state=ready&q=[\w-]{8}", address)
+        assert names(reviewer.get(address)) == found
+
+
+def test_an_empty_search_ends_it_and_keeps_the_filters(reviewer: Client) -> None:
+    response = reviewer.post(reverse("worklist_search"), {"words": "  ", "filters": "claim=free&x=1&q=abc"})
+    assert response["Location"] == "/worklist/?claim=free"
+
+
+def test_a_search_of_another_session_is_over(stage: Stage, reviewer: Client) -> None:
+    address = reviewer.post(reverse("worklist_search"), {"words": "Nobody"})["Location"]
+    other = stage.browser("reviewer").get(address)
+    assert b"That search is over" in other.content
+    assert b"Nobody" not in other.content
+
+
+def test_the_audit_log_knows_of_a_search_and_not_its_words(reviewer: Client) -> None:
+    reviewer.post(reverse("worklist_search"), {"words": "Zebrowska"})
+    reviewer.get(URL)
+    entries = Entry.objects.values_list("action", "identifiers")
+    assert {action for action, _ in entries} >= {"worklist.searched", "worklist.viewed"}
+    assert "Zebrowska" not in str(list(entries))
+
+
+def test_only_services_that_were_granted_are_listed(stage: Stage, reviewer: Client) -> None:
+    add_submission(make_customer(make_service(slug="other")), last_name="Hidden")
+    assert names(reviewer.get(URL)) == ["Ann Zebrowska"]
+    assert names(stage.browser("administrator with content").get(URL)) == ["Hidden", "Ann Zebrowska"]
+    assert names(stage.browser("reviewer without grant").get(URL)) == []
+
+
+def test_the_page_says_when_newer_ones_have_arrived(stage: Stage, reviewer: Client) -> None:
+    top = {"top": str(stage.submission.uuid)}
+    htmx = {"HX-Request": "true"}
+    assert reviewer.get(URL, top, headers=htmx).status_code == 204
+    add_submission(stage.customer)
+    assert b"1 new" in reviewer.get(URL, top, headers=htmx).content
+    assert reviewer.get(URL, top | {"state": "failed"}, headers=htmx).status_code == 204
+
+
+def test_the_number_of_queries_does_not_grow_with_the_rows(
+    stage: Stage, reviewer: Client, django_assert_max_num_queries: Any
+) -> None:
+    for _ in range(20):
+        add_report(add_submission(stage.customer))
+    with django_assert_max_num_queries(25):
+        reviewer.get(URL)
+
+
+def test_a_nameless_patient_is_shown_by_identifier_else_as_nameless(stage: Stage, reviewer: Client) -> None:
+    add_submission(stage.customer, identifier="ACC-1")
+    add_submission(stage.customer)
+    assert names(reviewer.get(URL))[:2] == ["No name given", "ACC-1 (no name given)"]
+
+
+def test_markup_in_a_name_stays_text(stage: Stage, reviewer: Client) -> None:
+    add_submission(stage.customer, last_name="<img src=x onerror=alert(1)>")
+    assert b"<img src=x" not in reviewer.get(URL).content
