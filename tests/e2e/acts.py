@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
+from tests.e2e.forms import Page
 from tests.e2e.person import Person
 from tests.processes import wait_for
 
@@ -20,14 +21,16 @@ def arrive_and_link(person: Person, *, customer: CloudCustomer) -> None:
     person.wait_until("/my/", "linked")
 
 
+def exam_links(page: Page) -> list[str]:
+    """Return the addresses of exams on a page, in their order."""
+    return [link for link in page.links_to("/exams/") if re.fullmatch(r"/exams/[0-9a-f-]{36}/", link)]
+
+
 def open_exam(person: Person, *, words: str, known: set[str]) -> str:
     """Wait in the worklist for an exam that was not there before, open it and return its address."""
 
     def new() -> str | None:
-        found = [
-            link for link in person.visit("/worklist/").links if re.search(r"/exams/[0-9a-f-]{36}/$", link)
-        ]
-        return next((link for link in found if link not in known), None)
+        return next((link for link in exam_links(person.visit("/worklist/")) if link not in known), None)
 
     address = wait_for(new, what="The exam in the worklist")
     assert address is not None
