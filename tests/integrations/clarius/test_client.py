@@ -1,20 +1,26 @@
 """The calls, by the examples of the provider's documents, corrected to strict JSON."""
 
 import json
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from integrations.clarius import ClariusClient, Notification, errors, key_problem
+from integrations.clarius import ClariusClient, Notification, Secret, errors, key_problem
 from integrations.clarius.__main__ import main
+from integrations.clarius.pages import walk
 from integrations.clarius.schemas import AnnotationGroup, DownloadData
+from integrations.clarius.transport import Transport
 from tests.integrations.clarius.servers import Call, Canary, Handler, serving
 
 KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
+ROOT = Path(__file__).parents[3]
 TOKEN = "eYENW6HO4xdM0KlGO2kBXtTbD5XX1LTfdV-vYslapMY"
 ROW = {
     "request_uuid": "5ac5e0e3-92bd-4b55-8250-c03296a12872",
@@ -205,6 +211,30 @@ def test_unknown_fields_of_annotations_survive_a_round_trip() -> None:
         AnnotationGroup.from_json(GROUP | {"linked": "false"})
 
 
+def test_applications_are_listed_with_and_without_customizations() -> None:
+    catalogue = [{"uuid": CARDIAC, "name": "Cardiac"}, {"uuid": str(uuid.uuid4()), "name": "Bladder"}]
+    with answering(catalogue) as cloud, client_of(cloud) as client:
+        assert [each.name for each in client.list_applications()] == ["Cardiac", "Bladder"]
+    with answering(page(CUSTOMIZED)) as cloud, client_of(cloud) as client:
+        (customized,) = client.list_customized_applications()
+    assert customized.annotations[0].labels == ("LABEL1", "LABEL2")
+    with answering([{"uuid": "Cardiac", "name": "Cardiac"}]) as cloud, client_of(cloud) as client:
+        with pytest.raises(errors.ProtocolError, match="uuid"):
+            client.list_applications()
+
+
+def test_pages_that_never_end_are_given_up() -> None:
+    def endless(handler: Handler, call: Call) -> None:
+        following = f"{handler.canary.url}/api/public/v0/x/?offset={len(handler.canary.calls)}"
+        handler.reply(body=page(TOKEN, following=following))
+
+    with serving(endless) as cloud:
+        transport = Transport(base_url=cloud.url, api_key=Secret(KEY), allowed_networks=["127.0.0.1/32"])
+        with pytest.raises(errors.ProtocolError, match="do not end"):
+            list(walk(transport, f"{cloud.url}/api/public/v0/x/", str, max_pages=5))
+    assert len(cloud.calls) == 5
+
+
 def test_what_was_never_customized_is_none_and_removing_it_is_harmless() -> None:
     with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
         assert client.get_customized_application(uuid=uuid.UUID(CARDIAC)) is None
@@ -229,6 +259,12 @@ def test_what_is_wrong_with_a_key_is_said_without_a_call(key: str, said: str) ->
 
 def test_a_documented_key_has_no_problem() -> None:
     assert key_problem(KEY) is None
+
+
+def test_the_client_needs_neither_django_nor_celery() -> None:
+    code = "import sys, integrations.clarius; print({'django', 'celery'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == "set()\n"
 
 
 def test_the_command_line_prints_json_or_one_sentence(

@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 import time
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -229,7 +230,9 @@ def test_a_long_error_page_is_kept_in_part() -> None:
     "body",
     [
         b"<html>fine</html>",
-        b'{"notification_url": NaN}',
+        b'{"notification_url": "", "token_transfer_url": "", "more": NaN}',
+        b'{"notification_url": "", "token_transfer_url": "", "more": -Infinity}',
+        b'{"notification_url": "", "token_transfer_url": "", "more": 1e999}',
         b"[" * 100_000,
         b"\xff\xfe",
         b"null",
@@ -252,8 +255,13 @@ def test_a_gzip_bomb_is_cut_off() -> None:
     def explode(handler: Handler, call: Call) -> None:
         handler.reply(body=bomb, Content_Encoding="gzip")
 
-    with serving(explode) as cloud, client_of(cloud) as client, pytest.raises(errors.TooLarge):
-        client.get_settings()
+    with serving(explode) as cloud, client_of(cloud) as client:
+        tracemalloc.start()
+        with pytest.raises(errors.TooLarge):
+            client.get_settings()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 32 << 20
 
 
 def test_a_dripping_answer_ends_at_the_deadline() -> None:

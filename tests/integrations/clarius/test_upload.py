@@ -85,6 +85,15 @@ def test_an_answer_that_never_comes_leaves_it_open() -> None:
     assert len(cloud.calls) == 1
 
 
+def test_a_report_is_delivered_once_the_status_says_so_even_if_the_rest_is_lost() -> None:
+    def cut(handler: Handler, call: Call) -> None:
+        handler.raw(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{")
+
+    with serving(cut) as cloud:
+        send(cloud)
+    assert len(cloud.calls) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
