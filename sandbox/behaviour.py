@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from django.conf import settings
@@ -147,7 +147,7 @@ def resend(submission: Submission) -> None:
 def create_key(*, name: str) -> tuple[ServiceKey, str]:
     """Make an API key and return it with its text, which is shown this once."""
     key, text = ServiceKey.objects.create_key(name=name)
-    return key, text
+    return cast(ServiceKey, key), text
 
 
 def revoke_key(*, prefix: str) -> bool:

@@ -153,7 +153,7 @@ BEFORE: dict[str, Callable[[HttpRequest, dict[str, Any]], HttpResponse | None]] 
 
 def _content(response: HttpResponseBase) -> bytes:
     if isinstance(response, StreamingHttpResponse):
-        return b"".join(response)  # type: ignore[arg-type]
+        return b"".join(response)
     if hasattr(response, "render"):
         response.render()
     return bytes(response.content) if isinstance(response, HttpResponse) else b""

@@ -98,7 +98,7 @@ RECIPES = (
         },
         files=(
             Still("cisterna-magna.jpg", FETAL, box=FETAL_BOX),
-            Still("measured.png", FETAL, box=FETAL_BOX),
+            Still("measured.png", FETAL, box=(300, 62, 640, 350), scale=2.0),
         ),
     ),
     Recipe(

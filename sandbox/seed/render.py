@@ -70,7 +70,9 @@ def render_thumbnail(*, picture: Path, target: Path) -> None:
     with Image.open(picture) as image:
         small = image.convert("RGB")
         small.thumbnail(THUMBNAIL)
-        small.save(target, format="JPEG", quality=85)
+        partial = target.with_name(f".{target.name}")
+        small.save(partial, format="JPEG", quality=85)
+    os.replace(partial, target)
 
 
 def _shaped(picture: Image.Image, box: Box | None, scale: float) -> Image.Image:

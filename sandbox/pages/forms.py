@@ -1,0 +1,132 @@
+"""What the pages take."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+
+from sandbox.behaviour import customers
+from sandbox.faults import ENDPOINTS, KINDS
+from sandbox.models import Customer
+from sandbox.pages.patients import ANIMAL_FIELDS, ANY_FIELDS, FIELDS, PERSON_FIELDS
+
+
+class CustomerForm(forms.Form):
+    """A new user of the service."""
+
+    name = forms.CharField(max_length=100)
+    institution = forms.CharField(max_length=100, required=False)
+
+
+class CustomerChoice(forms.ModelChoiceField):
+    """Names a customer with its institution and whether anything will be sent."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        place = f" · {obj.institution}" if obj.institution else ""
+        return f"{obj.name}{place}{'' if obj.confirmed_at else ' (not connected)'}"
+
+
+class PatientForm(forms.Form):
+    """Who is sent, and by whom; an empty field is not sent at all."""
+
+    customer = CustomerChoice(queryset=Customer.objects.none(), empty_label=None)
+    notify = forms.BooleanField(required=False, initial=True)
+
+    def __init__(self, *args: Any, patient: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = customers().filter(is_subscribed=True)
+        choice = self.fields["customer"]
+        assert isinstance(choice, CustomerChoice)  # noqa: S101 - narrows the type
+        choice.queryset = rows
+        choice.initial = rows.filter(confirmed_at__isnull=False).first() or rows.first()
+        # What the documents do not name stays as it is.
+        self._unnamed = {name: value for name, value in (patient or {}).items() if name not in FIELDS}
+        for name, label in FIELDS.items():
+            value = (patient or {}).get(name, "")
+            self.fields[name] = forms.CharField(label=label, required=False, initial=value, max_length=500)
+
+    @property
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The patient's fields as the page groups them."""
+        parts = {"Any patient": ANY_FIELDS, "A person": PERSON_FIELDS, "An animal": ANIMAL_FIELDS}
+        return [(title, [self[name] for name in names]) for title, names in parts.items()]
+
+    def patient(self) -> dict[str, Any]:
+        """Return the fields that were filled in."""
+        filled = {name: self.cleaned_data[name] for name in FIELDS if self.cleaned_data[name]}
+        return {**self._unnamed, **filled}
+
+
+class KeyForm(forms.Form):
+    """A name for a new API key."""
+
+    name = forms.CharField(max_length=50)
+
+
+class ModeForm(forms.Form):
+    """What becomes of notifications until told otherwise."""
+
+    MODES = (
+        ("send", "Send each one"),
+        ("drop", "Lose each one"),
+        ("repeat", "Send each one twice"),
+        ("delay", "Send each one five seconds late"),
+    )
+    mode = forms.ChoiceField(choices=MODES)
+
+
+class ForgeForm(forms.Form):
+    """A notification that nobody's exam stands behind."""
+
+    KINDS = (
+        ("unknown_request", "A request that does not exist"),
+        ("unknown_customer", "A customer that does not exist"),
+        ("foreign_url", "A download_url of another origin"),
+        ("bare", "Only request_uuid and customer_id"),
+    )
+    kind = forms.ChoiceField(choices=KINDS)
+
+
+class FaultForm(forms.Form):
+    """What goes wrong, where, and how many times."""
+
+    match = forms.ChoiceField(choices=[("*", "every endpoint"), *((each, each) for each in ENDPOINTS)])
+    kind = forms.ChoiceField(choices=[(each, each) for each in KINDS])
+    times = forms.IntegerField(min_value=1, max_value=100_000, initial=1)
+    value = forms.CharField(max_length=500, required=False)
+    retry_after = forms.IntegerField(min_value=0, max_value=86_400, required=False)
+
+    # The option that the one value stands for, and its type.
+    OPTIONS: Mapping[str, tuple[str, type]] = {
+        "status": ("status", int),
+        "delay": ("seconds", float),
+        "drip": ("seconds", float),
+        "truncate": ("fraction", float),
+        "no_length": ("fraction", float),
+        "redirect": ("to", str),
+        "foreign_next": ("to", str),
+        "grow": ("count", int),
+    }
+
+    def clean(self) -> dict[str, Any]:
+        """Turn the value into the kind's own option."""
+        data = super().clean() or {}
+        options: dict[str, Any] = {}
+        name, of_type = self.OPTIONS.get(data.get("kind", ""), ("", str))
+        if name and data.get("value"):
+            try:
+                options[name] = checked(of_type(data["value"]), name)
+            except ValueError:
+                self.add_error("value", "Give a number that fits this kind.")
+        if data.get("kind") == "status" and data.get("retry_after") is not None:
+            options["headers"] = {"Retry-After": str(data["retry_after"])}
+        return {**data, "options": options}
+
+
+def checked(value: Any, name: str) -> Any:
+    """Return the option's value; raises ValueError when no call could be answered with it."""
+    if name == "status" and not 200 <= value <= 599:
+        raise ValueError(name)
+    if name in {"seconds", "fraction", "count"} and not 0 <= value <= 3600:
+        raise ValueError(name)
+    return value

@@ -1,0 +1,80 @@
+"""The calls to the service's webhook."""
+
+import uuid
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_POST, require_safe
+
+from sandbox import behaviour, notifier
+from sandbox.models import Customer, NotificationRecord, Service, Submission, new_token
+from sandbox.pages.answer import done, refused, show
+from sandbox.pages.forms import ForgeForm, ModeForm
+
+ROWS = 25
+
+
+@require_safe
+def notifications(request: HttpRequest) -> HttpResponse:
+    """List the records of notifications, newest first."""
+    rows = NotificationRecord.objects.select_related("submission__customer")
+    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    service = behaviour.service_settings()
+    return show(
+        request,
+        "notifications.html",
+        page=page,
+        service=service,
+        mode_form=ModeForm(initial={"mode": service.notify_mode}),
+        forge_form=ForgeForm(),
+    )
+
+
+@require_POST
+def resend(request: HttpRequest, request_uuid: uuid.UUID) -> HttpResponse:
+    """Send the notification of a submission once more."""
+    submission = get_object_or_404(Submission.objects.select_related("customer"), request_uuid=request_uuid)
+    if not behaviour.service_settings().notification_url:
+        return refused(request, "The service has set no notification_url.", "sandbox_exam", request_uuid)
+    behaviour.resend(submission)
+    return done(request, "The notification is being sent once more.", "sandbox_exam", request_uuid)
+
+
+@require_POST
+def mode(request: HttpRequest) -> HttpResponse:
+    """Choose what becomes of notifications until told otherwise."""
+    form = ModeForm(request.POST)
+    if not form.is_valid():
+        return refused(request, "Choose one of the four.", "sandbox_notifications")
+    behaviour.service_settings()
+    Service.objects.update(notify_mode=form.cleaned_data["mode"])
+    words = dict(ModeForm.MODES)[form.cleaned_data["mode"]]
+    return done(request, f"From now on: {words.lower()}.", "sandbox_notifications")
+
+
+@require_POST
+def forge(request: HttpRequest) -> HttpResponse:
+    """Send a notification that is not true."""
+    form = ForgeForm(request.POST)
+    if not form.is_valid():
+        return refused(request, "Choose one of the four.", "sandbox_notifications")
+    try:
+        notifier.forge(forged_payload(form.cleaned_data["kind"]))
+    except ValueError as error:
+        return refused(request, str(error), "sandbox_notifications")
+    return done(request, "The forged notification is being sent.", "sandbox_notifications")
+
+
+def forged_payload(kind: str) -> dict[str, Any]:
+    """Return a payload that is false in the way that `kind` says."""
+    known = behaviour.customers().filter(confirmed_at__isnull=False).first()
+    customer = known if known and kind != "unknown_customer" else Customer(token=new_token())
+    payload = notifier.notification_payload(Submission(customer=customer), root="download-requests")
+    if kind == "foreign_url":
+        payload["download_url"] = f"http://evil.example{urlsplit(payload['download_url']).path}"
+    if kind == "bare":
+        return {name: payload[name] for name in ("request_uuid", "customer_id")}
+    return payload
