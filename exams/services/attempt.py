@@ -23,7 +23,16 @@ from exams.services.holds import is_linked, is_own_address
 from exams.services.media import Fetched, fetch_captures
 from exams.services.reading import read_data
 from exams.services.states import move_captures, move_submission
-from exams.services.verdicts import Retry, Verdict, is_out_of_patience, judge_data, judge_media, pause
+from exams.services.verdicts import (
+    Retry,
+    Verdict,
+    is_out_of_patience,
+    judge_data,
+    judge_media,
+    may_call,
+    next_turn,
+    pause,
+)
 from exams.storage import StoredFile
 from integrations.clarius import DownloadData, errors
 from integrations.services import circuit
@@ -75,8 +84,8 @@ class Attempt:
             raise Stop(
                 Verdict(Retry.NEVER, "The exam could not be fetched.", "Too many attempts ended badly.")
             )
-        elif circuit.is_open(service=submission.service):
-            release(lease=self.lease, not_before=timezone.now() + circuit.PROBE_EVERY, count_attempt=False)
+        elif not may_call(service=submission.service):
+            release(lease=self.lease, not_before=next_turn(now=timezone.now()), count_attempt=False)
         else:
             return False
         return True

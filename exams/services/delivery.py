@@ -25,7 +25,7 @@ from background.leases import (
 from background.mail import queue_mail
 from exams.models import Report
 from exams.services.states import NotAllowed, move_report
-from exams.services.verdicts import pause
+from exams.services.verdicts import may_call, next_turn, pause
 from exams.storage import open_file
 from integrations.clarius import errors
 from integrations.models import Link
@@ -69,8 +69,8 @@ def _may_send(*, report: Report, lease: Lease) -> bool:
         finish(lease=lease)
     elif lease.attempt > MAX_ATTEMPTS:
         _end(report=report, lease=lease, to=R.FAILED, reason=REFUSED, detail="Too many attempts ended badly.")
-    elif circuit.is_open(service=report.submission.service):
-        release(lease=lease, not_before=timezone.now() + circuit.PROBE_EVERY, count_attempt=False)
+    elif not may_call(service=report.submission.service):
+        release(lease=lease, not_before=next_turn(now=timezone.now()), count_attempt=False)
     else:
         return True
     return False

@@ -11,7 +11,7 @@ from background.leases import Holding, Lease, finish, release
 from exams.models import Submission
 from exams.services.intake import take_page
 from exams.services.states import move_submission
-from exams.services.verdicts import is_out_of_patience, judge_data, pause
+from exams.services.verdicts import is_out_of_patience, judge_data, may_call, pause
 from integrations.clarius import errors
 from integrations.models import Customer, Link, Service
 from integrations.services import circuit
@@ -58,7 +58,7 @@ def confirm_hint(*, submission: Submission, lease: Lease, held: Holding) -> bool
 
 def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
     """Return how long to wait before the Cloud may be asked, or None: then this caller has the turn."""
-    if circuit.is_open(service=submission.service):
+    if not may_call(service=submission.service):
         return circuit.PROBE_EVERY
     asking = Submission.objects.filter(
         service=submission.service, hold_reason=H.UNCONFIRMED, lease_until__gt=timezone.now()

@@ -32,7 +32,7 @@ def match_patient(*, customer: Customer, values: dict[str, Any]) -> Match:
     nothing that contradicts; a field that is absent never agrees.
     """
     # Two submissions of one new patient must not make two.
-    Customer.objects.select_for_update().get(pk=customer.pk)
+    Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     wanted = Patient(customer=customer, **values)
     alike: Patient | None = None
     for candidate in _same_identifier(wanted):

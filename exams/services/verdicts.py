@@ -9,6 +9,8 @@ from background.backoff import BASE, CAP, LONGEST_RETRY_AFTER
 from exams.models import Submission
 from exams.storage import DiskFull, NotWritable
 from integrations.clarius import errors
+from integrations.models import Service
+from integrations.services import circuit
 from integrations.services.clients import NoKey
 
 PATIENCE = timedelta(hours=24)
@@ -97,6 +99,16 @@ def pause(*, now: datetime, since: datetime | None, retry_after: timedelta | Non
     if retry_after is not None:
         delay = max(delay, min(retry_after, LONGEST_RETRY_AFTER))
     return now + delay
+
+
+def may_call(*, service: Service) -> bool:
+    """Tell whether the service is switched on and its key is not known to be refused."""
+    return service.is_active and not circuit.is_open(service=service)
+
+
+def next_turn(*, now: datetime) -> datetime:
+    """Return when to look again whether the service may be called; spread, since many rows wait for it."""
+    return now + circuit.PROBE_EVERY * random.uniform(1, 3)  # noqa: S311
 
 
 def is_out_of_patience(*, submission: Submission, now: datetime) -> bool:

@@ -79,6 +79,10 @@ def ago(**span: float) -> Any:
     return timezone.now() - timedelta(**span)
 
 
+def from_now(**span: float) -> Any:
+    return timezone.now() + timedelta(**span)
+
+
 def in_parallel(count: int, call: Callable[[], Any]) -> list[Any]:
     """Call in threads that begin together, each with its own connection; an error is an answer, too."""
     barrier, answers = threading.Barrier(count), []

@@ -10,10 +10,10 @@ import pytest
 from django.utils import timezone
 
 from exams import storage
-from exams.models import Capture, Patient, Submission
-from exams.services import attempt, media
-from exams.services.fetch import check_again, fetch_submission
-from exams.services.holds import retry_submissions, stop_submissions
+from exams.models import Patient, Submission
+from exams.services import attempt
+from exams.services.fetch import check_again
+from exams.services.holds import retry_submissions
 from integrations.models import Link, Service
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
@@ -296,116 +296,3 @@ def test_a_file_without_a_length_is_complete_only_if_its_format_says_so(
             assert capture.sha256 == original.sha256
         else:
             assert original.content_type == "video/mp4"
-
-
-def test_a_file_above_the_limit_fails_and_leaves_nothing(
-    portal: Portal, submit: Submit, settings: Any, media_root: Path
-) -> None:
-    settings.CAPTURE_MAX_MB = 0
-    row = portal.receive(submit())
-    assert row.state == "failed"
-    assert {capture.failure_reason for capture in row.captures.all()} == {
-        "The file is larger than the portal accepts."
-    }
-    assert temporary_files(media_root) == []
-
-
-def test_a_submission_above_the_limit_keeps_what_fits(
-    portal: Portal, submit: Submit, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = submit()
-    smallest = min(capture.size for capture in sent.captures)
-    settings.SUBMISSION_MAX_MB = 1
-    monkeypatch.setattr(media, "MB", smallest)
-    settings.CAPTURE_MAX_MB = 1 << 30
-    row = portal.receive(sent)
-    assert row.state == "failed"
-    assert row.stored_count < len(sent.captures)
-
-
-def test_a_full_disk_pauses_and_costs_no_attempt(
-    portal: Portal, submit: Submit, settings: Any, media_root: Path
-) -> None:
-    sent = submit()
-    settings.MIN_FREE_MB = 1 << 40
-    row = portal.receive(sent)
-    assert (row.state, row.attempt_count, row.stored_count) == ("fetching", 0, 0)
-    assert "no room" in row.failure_reason
-    settings.MIN_FREE_MB = 0
-    portal.make_due()
-    portal.work()
-    assert hashes(portal.row(sent)) == sent_hashes(sent)
-
-
-def test_checking_again_removes_nothing_and_fetches_nothing_twice(
-    portal: Portal, submit: Submit, cloud: Cloud
-) -> None:
-    sent = submit()
-    row = portal.receive(sent)
-    before, read_at = hashes(row), row.data_read_at
-    fetched = len(cloud.calls(path="/media/"))
-    check_again(submission=row, user=None, address=None)
-    portal.work()
-    row.refresh_from_db()
-    assert (row.state, hashes(row)) == ("ready", before)
-    assert row.data_read_at > read_at
-    assert len(cloud.calls(path="/media/")) == fetched
-
-
-def test_a_failed_check_leaves_a_ready_exam_as_it_was(portal: Portal, submit: Submit, cloud: Cloud) -> None:
-    row = portal.receive(submit())
-    check_again(submission=row, user=None, address=None)
-    cloud.fault(match="download", kind="status", status=410, times=4)
-    portal.work()
-    row.refresh_from_db()
-    assert (row.state, row.failure_reason) == ("ready", "Clarius Cloud no longer has this exam.")
-
-
-def test_an_exam_that_is_stopped_while_it_is_fetched_stays_stopped(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = submit()
-    portal.poll()
-    real = attempt.fetch_captures
-
-    def stop_first(**options: Any) -> Any:
-        stop_submissions(queryset=Submission.objects.all(), user=None, address=None)
-        return real(**options)
-
-    monkeypatch.setattr(attempt, "fetch_captures", stop_first)
-    portal.work()
-    row = portal.row(sent)
-    assert (row.state, row.hold_reason, row.not_before) == ("held", "stopped", None)
-
-
-def test_a_worker_that_lost_its_lease_writes_nothing(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = submit()
-    portal.poll()
-    real = attempt.fetch_captures
-
-    def lose_lease(**options: Any) -> Any:
-        Submission.objects.update(lease_token=99)
-        return real(**options)
-
-    monkeypatch.setattr(attempt, "fetch_captures", lose_lease)
-    portal.work()
-    row = portal.row(sent)
-    assert (row.state, row.stored_count) == ("fetching", 0)
-    assert not Capture.objects.filter(state="stored").exists()
-    # The lease ends; the next worker finishes the work.
-    monkeypatch.undo()
-    Submission.objects.update(lease_until=ago(minutes=1))
-    portal.make_due()
-    fetch_submission(pk=row.pk)
-    assert hashes(portal.row(sent)) == sent_hashes(sent)
-
-
-def test_identical_files_are_stored_once(portal: Portal, submit: Submit, media_root: Path) -> None:
-    first, second = submit(), submit()
-    portal.poll()
-    portal.work()
-    assert hashes(portal.row(first)) == hashes(portal.row(second))
-    stored = {path.name for path in (media_root / "files").rglob("*") if path.is_file()}
-    assert stored == set(sent_hashes(first))

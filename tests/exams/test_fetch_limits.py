@@ -1,0 +1,202 @@
+"""Limits, second looks and interruptions of a fetch."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exams.models import Capture, Submission
+from exams.services import attempt, media
+from exams.services.fetch import check_again, fetch_submission
+from exams.services.holds import stop_submissions
+from integrations.models import Link, Service
+from tests.cloud import Cloud, CloudSubmission
+from tests.exams.conftest import Portal
+from tests.exams.rows import ago
+
+Submit = Callable[..., CloudSubmission]
+
+
+def hashes(row: Submission) -> list[str]:
+    return [capture.sha256 for capture in row.captures.filter(state="stored")]
+
+
+def sent_hashes(sent: CloudSubmission) -> list[str]:
+    return [capture.sha256 for capture in sent.captures]
+
+
+def temporary_files(media_root: Path) -> list[Path]:
+    return list((media_root / "tmp").glob("*"))
+
+
+def test_a_file_above_the_limit_fails_and_leaves_nothing(
+    portal: Portal, submit: Submit, settings: Any, media_root: Path
+) -> None:
+    settings.CAPTURE_MAX_MB = 0
+    row = portal.receive(submit())
+    assert row.state == "failed"
+    assert {capture.failure_reason for capture in row.captures.all()} == {
+        "The file is larger than the portal accepts."
+    }
+    assert temporary_files(media_root) == []
+
+
+def test_a_submission_above_the_limit_keeps_what_fits(
+    portal: Portal, submit: Submit, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = submit()
+    smallest = min(capture.size for capture in sent.captures)
+    settings.SUBMISSION_MAX_MB = 1
+    monkeypatch.setattr(media, "MB", smallest)
+    settings.CAPTURE_MAX_MB = 1 << 30
+    row = portal.receive(sent)
+    assert row.state == "failed"
+    assert row.stored_count < len(sent.captures)
+
+
+def test_a_full_disk_pauses_and_costs_no_attempt(
+    portal: Portal, submit: Submit, settings: Any, media_root: Path
+) -> None:
+    sent = submit()
+    settings.MIN_FREE_MB = 1 << 40
+    row = portal.receive(sent)
+    assert (row.state, row.attempt_count, row.stored_count) == ("fetching", 0, 0)
+    assert "no room" in row.failure_reason
+    settings.MIN_FREE_MB = 0
+    portal.make_due()
+    portal.work()
+    assert hashes(portal.row(sent)) == sent_hashes(sent)
+
+
+def test_checking_again_removes_nothing_and_fetches_nothing_twice(
+    portal: Portal, submit: Submit, cloud: Cloud
+) -> None:
+    sent = submit()
+    row = portal.receive(sent)
+    before, read_at = hashes(row), row.data_read_at
+    fetched = len(cloud.calls(path="/media/"))
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert (row.state, hashes(row)) == ("ready", before)
+    assert row.data_read_at > read_at
+    assert len(cloud.calls(path="/media/")) == fetched
+
+
+def test_a_failed_check_leaves_a_ready_exam_as_it_was(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+    row = portal.receive(submit())
+    check_again(submission=row, user=None, address=None)
+    cloud.fault(match="download", kind="status", status=410, times=4)
+    portal.work()
+    row.refresh_from_db()
+    assert (row.state, row.failure_reason) == ("ready", "Clarius Cloud no longer has this exam.")
+
+
+def test_an_exam_that_is_stopped_while_it_is_fetched_stays_stopped(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = submit()
+    portal.poll()
+    real = attempt.fetch_captures
+
+    def stop_first(**options: Any) -> Any:
+        stop_submissions(queryset=Submission.objects.all(), user=None, address=None)
+        return real(**options)
+
+    monkeypatch.setattr(attempt, "fetch_captures", stop_first)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.hold_reason, row.not_before) == ("held", "stopped", None)
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = submit()
+    portal.poll()
+    real = attempt.fetch_captures
+
+    def lose_lease(**options: Any) -> Any:
+        Submission.objects.update(lease_token=99)
+        return real(**options)
+
+    monkeypatch.setattr(attempt, "fetch_captures", lose_lease)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.stored_count) == ("fetching", 0)
+    assert not Capture.objects.filter(state="stored").exists()
+    # The lease ends; the next worker finishes the work.
+    monkeypatch.undo()
+    Submission.objects.update(lease_until=ago(minutes=1))
+    portal.make_due()
+    fetch_submission(pk=row.pk)
+    assert hashes(portal.row(sent)) == sent_hashes(sent)
+
+
+def test_identical_files_are_stored_once(portal: Portal, submit: Submit, media_root: Path) -> None:
+    first, second = submit(), submit()
+    portal.poll()
+    portal.work()
+    assert hashes(portal.row(first)) == hashes(portal.row(second))
+    stored = {path.name for path in (media_root / "files").rglob("*") if path.is_file()}
+    assert stored == set(sent_hashes(first))
+
+
+def test_a_disk_that_fills_up_in_the_middle_pauses_and_leaves_nothing_half(
+    portal: Portal, submit: Submit, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = submit()
+    portal.poll()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    # Folders are made beforehand, so that only the files meet the full disk.
+    (media_root / "tmp").mkdir(parents=True)
+    monkeypatch.setattr(os, "fsync", fail)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.attempt_count, row.stored_count) == ("fetching", 0, 0)
+    assert temporary_files(media_root) == []
+    monkeypatch.undo()
+    portal.make_due()
+    portal.work()
+    assert hashes(portal.row(sent)) == sent_hashes(sent)
+
+
+def test_a_released_submission_is_fetched_although_nobody_holds_its_customer(
+    portal: Portal, submit: Submit
+) -> None:
+    sent = submit()
+    portal.poll()
+    Link.objects.all().delete()
+    Submission.objects.update(released_at=ago(seconds=1))
+    portal.work()
+    assert portal.row(sent).state == "ready"
+
+
+def test_a_ready_exam_is_not_asked_for_after_the_link_has_ended(
+    portal: Portal, submit: Submit, cloud: Cloud
+) -> None:
+    row = portal.receive(submit())
+    asked = len(cloud.calls())
+    Link.objects.all().delete()
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert (row.state, row.not_before) == ("ready", None)
+    assert len(cloud.calls()) == asked
+
+
+def test_a_service_that_is_switched_off_is_not_called(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+    sent = submit()
+    portal.poll()
+    asked = len(cloud.calls())
+    Service.objects.update(is_active=False)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.attempt_count, row.not_before is not None) == ("received", 0, True)
+    assert len(cloud.calls()) == asked

@@ -1,0 +1,174 @@
+"""A notification is a claim: the Cloud is asked, for that customer, before anything is believed."""
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from django.utils import timezone
+
+from exams.models import Submission
+from exams.services.hints import PARALLEL
+from exams.services.intake import record_hint
+from integrations.models import Customer
+from tests.cloud import Cloud, CloudCustomer, CloudSubmission
+from tests.exams.conftest import Portal
+from tests.exams.rows import ago, from_now, make_customer, new_token
+
+Submit = Callable[..., CloudSubmission]
+
+
+@pytest.fixture
+def hint(portal: Portal) -> Callable[..., Submission]:
+    """A notification that came in for a customer and a request."""
+
+    def take(*, token: str, request_uuid: str | None = None) -> Submission:
+        key = uuid.UUID(request_uuid) if request_uuid else uuid.uuid4()
+        record_hint(service_id=portal.service.pk, request_uuid=key, customer_id=token)
+        return Submission.objects.get(request_uuid=key)
+
+    return take
+
+
+Hint = Callable[..., Submission]
+
+
+def test_a_true_hint_is_confirmed_and_fetched_at_once(portal: Portal, submit: Submit, hint: Hint) -> None:
+    sent = submit()
+    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    portal.work()
+    row = portal.row(sent)
+    assert row.state == "ready"
+    assert row.notified_at is not None
+    assert row.polled_at is not None
+
+
+def test_one_call_confirms_every_hint_of_a_customer(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = [submit(capture_count=1) for _ in range(3)]
+    for each in sent:
+        hint(token=each.customer_id, request_uuid=each.request_uuid)
+    portal.work()
+    assert {portal.row(each).state for each in sent} == {"ready"}
+    assert len(cloud.calls(path="/accessible/")) == 1
+
+
+def test_a_customer_is_asked_about_once_in_fifteen_seconds(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    for _ in range(20):
+        hint(token=clinician.token)
+    for _ in range(3):
+        portal.work()
+    assert len(cloud.calls(path="/accessible/")) == 1
+    waiting = Submission.objects.filter(state="held", hold_reason="unconfirmed")
+    assert waiting.filter(not_before__gt=timezone.now(), attempt_count=0).count() == 20
+
+
+def test_a_made_up_hint_shows_and_fetches_nothing(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    made_up = hint(token=clinician.token)
+    portal.work()
+    made_up.refresh_from_db()
+    assert (made_up.state, made_up.hold_reason, made_up.customer) == ("held", "unconfirmed", None)
+    assert cloud.calls(path="/data/") == []
+    assert not Submission.objects.visible().exists()
+
+
+def test_a_hint_for_another_customer_is_not_believed(
+    portal: Portal, clinician: CloudCustomer, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    colleague = cloud.add_customer(name="Dr. Jonas Lindqvist", is_confirmed=True)
+    theirs = submit(customer=colleague)
+    hint(token=clinician.token, request_uuid=theirs.request_uuid)
+    portal.work()
+    assert portal.row(theirs).customer is None
+    portal.poll()
+    row = portal.row(theirs)
+    assert (row.hold_reason, row.customer.token) == ("unlinked", colleague.token)
+
+
+def test_a_hint_for_an_unknown_customer_asks_nobody(portal: Portal, hint: Hint, cloud: Cloud) -> None:
+    stranger = hint(token=new_token())
+    portal.work()
+    stranger.refresh_from_db()
+    assert (stranger.hold_reason, stranger.not_before) == ("unlinked", None)
+    assert cloud.calls() == []
+
+
+def test_a_cloud_that_is_away_costs_a_hint_nothing(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = submit()
+    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    cloud.fault(match="accessible", kind="status", status=503, times=9)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.hold_reason, row.attempt_count) == ("unconfirmed", 0)
+    assert row.not_before > timezone.now()
+    cloud.clear_faults()
+    portal.make_due()
+    portal.work()
+    assert portal.row(sent).state == "ready"
+
+
+def test_a_hint_that_is_not_confirmed_for_a_day_is_left_to_the_walks(
+    portal: Portal, clinician: CloudCustomer, hint: Hint
+) -> None:
+    made_up = hint(token=clinician.token)
+    Submission.objects.update(not_ready_since=ago(hours=25))
+    portal.work()
+    made_up.refresh_from_db()
+    assert (made_up.hold_reason, made_up.not_before) == ("unconfirmed", None)
+
+
+def test_what_three_full_passes_over_a_day_do_not_list_is_held_and_purged_in_the_end(
+    portal: Portal, submit: Submit, hint: Hint
+) -> None:
+    submit(capture_count=1)
+    made_up = hint(token=new_token())
+    for _ in range(4):
+        portal.poll(is_full=True)
+    made_up.refresh_from_db()
+    # Four passes, but not over a day.
+    assert (made_up.hold_reason, made_up.missed_pass_count) == ("unconfirmed", 4)
+    Submission.objects.filter(pk=made_up.pk).update(received_at=ago(hours=25), missed_pass_count=1)
+    portal.poll(is_full=True)
+    portal.poll(is_full=True)
+    made_up.refresh_from_db()
+    assert (made_up.state, made_up.hold_reason, made_up.not_before) == ("held", "not_listed", None)
+    Submission.objects.filter(pk=made_up.pk).update(received_at=ago(days=31))
+    portal.poll(is_full=True)
+    assert not Submission.objects.filter(pk=made_up.pk).exists()
+    assert Submission.objects.count() == 1
+
+
+def test_an_empty_list_by_fault_changes_nothing(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = submit(capture_count=1)
+    portal.receive(sent)
+    waiting = hint(token=new_token())
+    cloud.fault(match="accessible", kind="empty_list", times=3)
+    for _ in range(3):
+        portal.poll(is_full=True)
+    waiting.refresh_from_db()
+    assert waiting.missed_pass_count == 0
+    assert portal.row(sent).state == "ready"
+
+
+def test_at_most_four_customers_are_asked_about_at_a_time(portal: Portal, hint: Hint, cloud: Cloud) -> None:
+    hints = [hint(token=make_customer(portal.service).token) for _ in range(PARALLEL + 1)]
+    busy, last = hints[:-1], hints[-1]
+    # Other workers hold these at this moment.
+    Submission.objects.filter(pk__in=[each.pk for each in busy]).update(lease_until=from_now(minutes=1))
+    portal.work()
+    assert cloud.calls() == []
+    last.refresh_from_db()
+    assert (last.hold_reason, last.attempt_count) == ("unconfirmed", 0)
+    assert last.not_before > timezone.now()
+    Submission.objects.update(lease_until=None)
+    portal.make_due()
+    portal.work()
+    assert Customer.objects.filter(asked_at=None).count() == 0
