@@ -62,13 +62,14 @@ def test_title_and_address_carry_nothing_of_the_patient(stage: Stage) -> None:
     assert not re.findall(r'(?:href|src|action)="[^"]*(?:Zebrowska|7781)[^"]*"', html)
 
 
-def test_four_times_are_told_apart_and_utc_is_on_hover(stage: Stage) -> None:
+def test_four_times_are_told_apart_in_the_readers_zone_with_utc_on_hover(stage: Stage) -> None:
     moment = timezone.now().replace(year=2026, month=3, day=4, hour=22, minute=30, second=5)
     Submission.objects.filter(pk=stage.submission.pk).update(submitted_at=moment)
-    with timezone.override("Europe/Berlin"):
-        html = page(stage)
+    stage.people["reviewer"].timezone = "Europe/Berlin"
+    stage.people["reviewer"].save()
+    html = page(stage)
     assert "Examined not given by the Cloud" in text_of(html)
-    assert 'title="04 Mar 2026, 22:30:05 UTC"' in html
+    assert 'title="04 Mar 2026, 22:30:05 UTC">04 Mar 2026, 23:30</time>' in html
     for word in ("Submitted", "Received", "Signed"):
         assert f"<dt>{word}</dt>" in html
 

@@ -1,0 +1,64 @@
+"""The clinician's own page."""
+
+import pytest
+from django.urls import reverse
+
+from exams.models import Report
+from exams.services import own
+from integrations.models import Link
+from tests.exams.cast import Stage, add_report, add_submission
+from tests.exams.rows import make_customer
+
+MY = reverse("my")
+
+
+def my(stage: Stage, role: str = "clinician") -> str:
+    return stage.browser(role).get(MY).content.decode()
+
+
+def test_it_lists_links_exams_and_signed_reports_of_the_account_alone(stage: Stage) -> None:
+    signed = add_report(stage.submission)
+    draft = add_report(stage.submission, state=Report.State.DRAFT, name="Secret draft")
+    html = my(stage)
+    for words in ("Dr. Osei", "linked", "Ann Zebrowska", "Echo report"):
+        assert words in html
+    assert reverse("report_file", args=[signed.uuid]) in html
+    assert reverse("report_file", args=[draft.uuid]) not in html
+    other = my(stage, "other clinician")
+    assert "Zebrowska" not in other
+    assert "No exam yet" in other
+
+
+def test_a_link_can_be_ended_and_one_that_waits_checked(stage: Stage) -> None:
+    link = stage.people["clinician"].links.get()
+    waiting = Link.objects.create(customer=make_customer(stage.service, is_linked=False), user=link.user)
+    html = my(stage)
+    assert reverse("link_unlink", args=[link.uuid]) in html
+    assert reverse("link_check", args=[waiting.uuid]) in html
+    assert reverse("link_check", args=[link.uuid]) not in html
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("pending", "confirming"), ("rejected", "unknown at the Cloud"), ("gone", "gone at the Cloud")],
+)
+def test_each_state_of_a_link_is_told(state: str, words: str, stage: Stage) -> None:
+    Link.objects.filter(user=stage.people["clinician"]).update(state=state)
+    html = my(stage)
+    assert words in html
+    assert "Zebrowska" not in html
+
+
+def test_an_account_without_a_link_is_told_how_to_make_one(stage: Stage) -> None:
+    assert "Profile, then Services, and press Connect" in my(stage, "outsider")
+
+
+def test_older_exams_follow_on_the_next_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = add_submission(stage.customer, last_name="Newest")
+    monkeypatch.setattr(own.list_own_exams, "__kwdefaults__", {"after": None, "size": 1})
+    browser = stage.browser("clinician")
+    page = browser.get(MY).content.decode()
+    assert f"?after={first.uuid}" in page
+    older = browser.get(MY, {"after": first.uuid}).content.decode()
+    assert "Zebrowska" in older
+    assert "Newest</bdi>" not in older

@@ -1,0 +1,169 @@
+"""What each role begins with."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from background.models import Heartbeat
+from exams.models import Report
+from integrations.models import ReviewerAccess, Service
+from tests.exams.cast import ROLES, Stage, add_report, add_submission, make_stage
+
+HOME = reverse("home")
+
+
+@pytest.fixture
+def stage(db: None) -> Stage:
+    return make_stage()
+
+
+def home(stage: Stage, role: str) -> str:
+    response = stage.browser(role).get(HOME)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+# What only that role is shown, in the order of ROLES.
+PARTS = {
+    "Ultrasound exams in": "o-------",
+    "connect your Clarius account": "-o------",
+    "Your newest exams": "--oo----",
+    "Whole worklist": "----oo--",
+    "How the portal is doing": "------oo",
+    "Zebrowska": "--o-----",
+}
+
+
+@pytest.mark.parametrize("words", PARTS)
+def test_each_role_has_its_own_parts(words: str, stage: Stage) -> None:
+    shown = {role: words in home(stage, role) for role in ROLES}
+    assert shown == {role: mark == "o" for role, mark in zip(ROLES, PARTS[words], strict=True)}
+
+
+NAVIGATION = {"Worklist": "----oo-o", "My exams": "--oo----", "Administration": "------oo"}
+
+
+@pytest.mark.parametrize("label", NAVIGATION)
+def test_the_navigation_offers_what_the_role_may_open(label: str, stage: Stage) -> None:
+    shown = {role: f">{label}</a>" in home(stage, role).partition("</nav>")[0] for role in ROLES}
+    assert shown == {role: mark == "o" for role, mark in zip(ROLES, NAVIGATION[label], strict=True)}
+
+
+def figures(stage: Stage) -> list[int]:
+    response = stage.browser("reviewer").get(HOME)
+    return [figure.count for figure in response.context["review_figures"]]
+
+
+def test_a_reviewer_sees_how_much_waits_and_what_is_in_trouble(stage: Stage) -> None:
+    mine = add_submission(stage.customer, claimed_by=stage.people["reviewer"])
+    add_submission(stage.customer, claimed_by=stage.people["reviewer without grant"])
+    add_submission(stage.customer, state="fetching")
+    assert figures(stage) == [1, 1, 0]
+    add_report(mine, state=Report.State.UNCERTAIN)
+    add_report(stage.submission)
+    assert figures(stage) == [0, 0, 1]
+
+
+def test_each_figure_leads_to_the_rows_it_counted(stage: Stage) -> None:
+    add_report(add_submission(stage.customer), state=Report.State.FAILED)
+    browser = stage.browser("reviewer")
+    for figure in browser.get(HOME).context["review_figures"]:
+        assert browser.get(figure.url).context["page"].count == figure.count
+
+
+def test_roles_add_up(stage: Stage) -> None:
+    stage.people["clinician"].groups.set(stage.people["reviewer"].groups.all())
+    ReviewerAccess.objects.create(user=stage.people["clinician"], service=stage.service)
+    html = home(stage, "clinician")
+    assert "Your newest exams" in html
+    assert "Whole worklist" in html
+
+
+def health(stage: Stage) -> str:
+    return home(stage, "administrator").partition("How the portal is doing")[2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"polled_at": None}, "Not polled yet"),
+        ({}, "Working."),
+        ({"is_registered": False}, "Not registered"),
+        ({"is_registered": False, "is_poll_only": True}, "Working."),
+        ({"is_active": False}, "Switched off"),
+        ({"circuit_opened_at": timezone.now()}, "refuses its API key"),
+        ({"polled_at": timezone.now() - timedelta(days=1)}, "The poll is overdue"),
+        ({"last_error": "Away.", "last_error_at": timezone.now() + timedelta(hours=1)}, "Away."),
+    ],
+)
+def test_an_administrator_sees_how_each_service_is_doing(
+    fields: dict[str, Any], words: str, stage: Stage
+) -> None:
+    Service.objects.update(**({"polled_at": timezone.now(), "is_registered": True} | fields))
+    assert words in health(stage)
+
+
+def test_an_administrator_sees_whether_a_worker_lives(stage: Stage) -> None:
+    assert "No worker has ever run" in health(stage)
+    beat = Heartbeat.objects.create(name="worker", host="h", pid=1, seen_at=timezone.now())
+    assert "The worker is running" in health(stage)
+    Heartbeat.objects.filter(pk=beat.pk).update(seen_at=timezone.now() - timedelta(hours=1))
+    assert "The worker is silent" in health(stage)
+
+
+def test_without_a_demo_nobody_can_continue_as_somebody(stage: Stage) -> None:
+    assert "Continue as" not in home(stage, "anonymous")
+
+
+def test_no_page_lets_a_cache_keep_it_or_a_script_run_inside_it(stage: Stage) -> None:
+    for role, address in (
+        ("reviewer", reverse("worklist")),
+        ("clinician", reverse("my")),
+        ("anonymous", HOME),
+    ):
+        response = stage.browser(role).get(address)
+        assert response["Cache-Control"] == "no-store, private"
+        html = response.content.decode()
+        for forbidden in (
+            "<script>",
+            "<style",
+            " style=",
+            "onclick=",
+            "javascript:",
+            'href="http',
+            'src="http',
+        ):
+            assert forbidden not in html
+        assert "script-src 'self'" in response["Content-Security-Policy"]
+
+
+def test_an_unknown_address_is_told_with_the_shell_around_it(db: None) -> None:
+    response = Client().get("/nowhere/")
+    assert response.status_code == 404
+    assert b"There is nothing here for you" in response.content
+
+
+def test_an_unknown_host_is_a_request_that_is_not_understood(db: None) -> None:
+    response = Client().get(HOME, headers={"Host": "evil.example"})
+    assert response.status_code == 400
+    assert b"could not be understood" in response.content
+
+
+def test_a_form_without_its_token_is_told_from_a_missing_role(stage: Stage) -> None:
+    browser = stage.browser("reviewer")
+    browser.handler.enforce_csrf_checks = True
+    response = browser.post(reverse("worklist_search"), {"words": "x"})
+    assert response.status_code == 403
+    assert b"open for too long" in response.content
+
+
+def test_the_page_for_a_failure_needs_no_database() -> None:
+    browser = Client(raise_request_exception=False)
+    response = browser.get(HOME, headers={"Cookie": "portal_session=" + "x" * 32})
+    # This test asks for no database, so that looking for the session fails as it does when it is away.
+    assert response.status_code == 500
+    assert b"Something failed on our side" in response.content
