@@ -40,7 +40,7 @@ class AccountAdmin(UserAdmin, ModelAdmin):
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("Times", {"fields": ("last_login", "date_joined")}),
     )
-    always_read = ("uuid", "last_login", "date_joined")
+    always_read = ("uuid", "timezone", "last_login", "date_joined")
     # Whoever changes another's address can take the account over by a new password.
     read_by_administrators = ("email", "is_staff", "is_superuser")
 
@@ -126,9 +126,12 @@ class InvitationAdmin(ModelAdmin):
     list_filter = ("is_reviewer", ("accepted_at", admin.EmptyFieldListFilter))
     search_fields = ("email",)
     ordering = ("-created_at",)
-    fields = ("email", "is_reviewer", "invited_by", "created_at", "expires_at", "accepted_at")
     readonly_fields = ("invited_by", "created_at", "expires_at", "accepted_at")
     actions = ("send_again",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Ask for what is chosen; the rest is known afterwards."""
+        return ("email", "is_reviewer", *(self.readonly_fields if obj else ()))
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An invitation is sent or withdrawn: another address is another invitation."""

@@ -54,6 +54,6 @@ def _accept(request: HttpRequest, found: Invitation, user: User) -> HttpResponse
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    # The code stands in the address of this page.
-    response["Referrer-Policy"] = "no-referrer"
+    # The code stands in the address of this page; with "no-referrer" its form would have no origin to check.
+    response["Referrer-Policy"] = "strict-origin"
     return response

@@ -24,7 +24,8 @@ class LinkAdmin(ReadOnlyAdmin):
         ("user", "customer"),
         "reason",
         "detail",
-        ("created_at", "confirmed_at", "ended_at"),
+        "created_at",
+        ("confirmed_at", "ended_at"),
         *LEASE_FIELDS,
     )
     actions = ("ask_again", "suspend")

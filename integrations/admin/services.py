@@ -34,11 +34,13 @@ class ServiceAdmin(ReadOnlyAdmin):
     fields = (
         ("name", "slug"),
         "base_url",
-        ("is_active", "is_registered", "is_poll_only", "is_sandbox"),
+        ("is_active", "is_registered"),
+        ("is_poll_only", "is_sandbox"),
         ("take", "take_since"),
         "masked_webhook",
         "connect_address",
-        ("polled_at", "full_polled_at", "full_poll_due_at", "remote_count"),
+        ("polled_at", "remote_count"),
+        ("full_polled_at", "full_poll_due_at"),
         ("circuit_opened_at", "circuit_probe_at"),
         ("last_error", "last_error_at"),
         *LEASE_FIELDS,
@@ -115,7 +117,9 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_select_related = ("service",)
     ordering = ("service", "-is_in_use", "-created_at")
     fields = (
-        ("service", "prefix", "name"),
-        ("is_in_use", "in_use_since", "last_used_at"),
+        "service",
+        ("prefix", "name"),
+        ("is_in_use", "in_use_since"),
+        "last_used_at",
         ("created_at", "revoked_at"),
     )

@@ -35,14 +35,13 @@ CLAIMS_PER_MINUTE = 10
 
 
 def connect_page(view: View) -> View:
-    """Resolve the service (404 when there is none), and keep the answer out of caches and Referer headers."""
+    """Resolve the service (404 when there is none), and keep the answer out of caches."""
 
     @wraps(view)
     def answer(request: HttpRequest, service: str, *args: Any, **kwargs: Any) -> HttpResponse:
         found = get_object_or_404(Service.objects.in_use(), slug=service)
         response = view(request, found, *args, **kwargs)
         response["Cache-Control"] = "no-store, private"
-        response["Referrer-Policy"] = "no-referrer"
         return response
 
     return answer
@@ -97,6 +96,8 @@ def _arrive(request: HttpRequest, service: Service, token: str) -> HttpResponse:
         drop_tokens(session=request.session, service=service)
     answer = HttpResponseRedirect(page)
     answer.status_code = 303
+    # Only here, where the address holds the token: forms of such a page would be sent with "Origin: null".
+    answer["Referrer-Policy"] = "no-referrer"
     return answer
 
 

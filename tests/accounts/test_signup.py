@@ -150,7 +150,7 @@ class TestInvitations:
     ) -> None:
         settings.SIGNUP_OPEN = False
         opened = client.get(f"/invitations/{invitation.code}/")
-        assert (opened["Location"], opened["Referrer-Policy"]) == ("/accounts/signup/", "no-referrer")
+        assert (opened["Location"], opened["Referrer-Policy"]) == ("/accounts/signup/", "strict-origin")
         assert _sign_up(client, EMAIL.upper())["Location"] == "/"
         user = get_user_model().objects.get()
         assert list(user.groups.values_list("name", flat=True)) == ["Reviewers"]
