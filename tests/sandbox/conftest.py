@@ -1,0 +1,76 @@
+"""The sandbox's cast: one service with a key, a connected customer and one who is not."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from sandbox import behaviour
+from sandbox.models import Customer, Service, Submission
+from sandbox.seed.exams import SeedExam, available_exams
+
+
+class MediaClient(Client):
+    """Calls the other port."""
+
+    def request(self, **request: Any) -> Any:
+        return super().request(**{**request, "SERVER_PORT": str(settings.MEDIA_PORT)})
+
+
+@pytest.fixture(scope="session")
+def exams() -> dict[str, SeedExam]:
+    """Every seeded exam, rendered once for the run."""
+    return {each.slug: each for each in available_exams()}
+
+
+@pytest.fixture
+def ada(db: None) -> Customer:
+    """A customer whom the service has confirmed."""
+    return behaviour.add_customer(name="Dr. Ada Osei", institution="Harbour Clinic", is_confirmed=True)
+
+
+@pytest.fixture
+def jonas(db: None) -> Customer:
+    """A customer whom nobody has connected."""
+    return behaviour.add_customer(name="Dr. Jonas Lindqvist", institution="Harbour Clinic")
+
+
+@pytest.fixture
+def key(db: None) -> str:
+    """An API key of the service."""
+    return behaviour.create_key(name="tests")[1]
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    """The service with both of its addresses set; nobody listens there."""
+    row = Service.get()
+    row.notification_url = "http://127.0.0.1:9/webhook/"
+    row.token_transfer_url = "https://portal.example/connect/?token={token}&from=cloud"
+    row.save()
+    return row
+
+
+@pytest.fixture
+def submit(ada: Customer, exams: dict[str, SeedExam]) -> Callable[..., Submission]:
+    """Have a customer submit an exam: Ada the small one, unless told otherwise."""
+
+    def send(customer: Customer = ada, exam_slug: str = "vessel-doppler", **more: Any) -> Submission:
+        return behaviour.create_submission(customer=customer, exam_slug=exam_slug, **more)
+
+    return send
+
+
+@pytest.fixture
+def api(key: str) -> Client:
+    """A caller that shows the service's key."""
+    return Client(headers={"Authorization": f"Service-API-Key {key}"})
+
+
+@pytest.fixture
+def media() -> Callable[..., Any]:
+    """GET at the media origin, which needs no key."""
+    return partial(Client().get, SERVER_PORT=MEDIA_PORT)
