@@ -1,0 +1,141 @@
+"""The story in a real browser, with the portal and the sandbox open side by side."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.cloud import Cloud
+from tests.e2e.conftest import SLUG
+from tests.e2e.person import PASSWORD
+from tests.e2e.site import Site
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
+SECONDS = 60_000
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.browser,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def problems() -> list[str]:
+    """What the browser complained about: refused scripts, failed requests, errors."""
+    return []
+
+
+def _open(browser: Browser, problems: list[str]) -> Page:
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(SECONDS)
+    page.context.on(
+        "console", lambda message: problems.append(message.text) if message.type == "error" else None
+    )
+    page.context.on("weberror", lambda error: problems.append(str(error.error)))
+    return page
+
+
+def _log_in(page: Page, email: str) -> None:
+    page.locator("input[name=login]").fill(email)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("main form button[type=submit]").first.click()
+
+
+def _link(cloud_page: Page, site: Site) -> Page:
+    """Press Connect in the Cloud and confirm in the portal; returns the portal's page."""
+    card = cloud_page.locator("li.card", has_text="Dr. Lena Fischer")
+    with cloud_page.context.expect_page() as opened:
+        card.get_by_role("link", name="Connect").click()
+    portal = opened.value
+    portal.set_default_timeout(SECONDS)
+    portal.get_by_role("main").get_by_role("link", name="Log in").click()
+    _log_in(portal, "clinician@example.test")
+    assert "token" not in portal.url
+    expect(portal.locator(".identity")).to_contain_text("clinician@example.test")
+    portal.get_by_role("button", name="Connect", exact=True).click()
+    # The page follows the worker by itself.
+    expect(portal.get_by_role("main")).to_contain_text("linked", timeout=SECONDS, ignore_case=True)
+    return portal
+
+
+def _submit(cloud_page: Page, cloud: Cloud) -> None:
+    cloud_page.goto(f"{cloud.url}/submit/cardiac-loop/")
+    cloud_page.locator("input[name=identifier]").fill("BROWSER-1")
+    cloud_page.locator("input[name=first_name]").fill("")
+    cloud_page.locator("input[name=last_name]").fill("王伟")
+    cloud_page.locator("select[name=customer]").select_option(label="Dr. Lena Fischer · Harbour Clinic")
+    cloud_page.get_by_role("button", name="Submit to the service").click()
+
+
+def _look(reviewer: Page, site: Site) -> None:
+    """Find the exam in the worklist, and see that its images and its video really show."""
+    reviewer.goto(f"{site.url}/accounts/login/")
+    _log_in(reviewer, "reviewer@example.test")
+    row = reviewer.get_by_role("link", name="王伟").first
+    for _ in range(60):
+        reviewer.goto(f"{site.url}/worklist/")
+        if row.is_visible():
+            break
+        reviewer.wait_for_timeout(1000)
+    row.click()
+    expect(reviewer.get_by_role("main")).to_contain_text("BROWSER-1")
+    expect(reviewer.get_by_text("ready", exact=True).first).to_be_visible(timeout=SECONDS)
+    reviewer.reload()
+    video = reviewer.locator("video").first
+    video.evaluate("video => { video.muted = true; return video.play(); }")
+    reviewer.wait_for_function(
+        "() => { const v = document.querySelector('video'); return v.currentTime > 0.2 && v.videoWidth > 0; }"
+    )
+    for _ in range(4):
+        reviewer.keyboard.press("ArrowRight")
+    reviewer.wait_for_function(
+        "() => [...document.images].some(image => image.offsetWidth > 200 && image.naturalWidth > 200)"
+    )
+
+
+def _report(reviewer: Page, file: Path) -> None:
+    reviewer.get_by_role("link", name="Add a report").click()
+    reviewer.locator("input[name=name]").fill("Browser report")
+    reviewer.locator("input[type=file]").set_input_files(file)
+    reviewer.get_by_role("button", name="Continue").click()
+    main = reviewer.get_by_role("main")
+    for words in ("王伟", "BROWSER-1", file.name):
+        expect(main).to_contain_text(words)
+    assert "BROWSER-1" not in reviewer.url + reviewer.title()
+    reviewer.get_by_role("button", name="Sign and send").click()
+    expect(main).to_contain_text("delivered", timeout=SECONDS, ignore_case=True)
+
+
+def test_the_whole_story_with_two_windows(
+    site: Site, world: Cloud, browser: Browser, problems: list[str], report: Path
+) -> None:
+    site.make_account("clinician@example.test")
+    site.make_account("reviewer@example.test", groups=("Reviewers",), services=(SLUG,))
+    world.add_customer(name="Dr. Lena Fischer", institution="Harbour Clinic")
+    cloud_page = _open(browser, problems)
+    cloud_page.goto(world.url)
+    expect(cloud_page.locator("body")).to_contain_text("no real patients")
+    clinician = _link(cloud_page, site)
+    _submit(cloud_page, world)
+    reviewer = _open(browser, problems)
+    _look(reviewer, site)
+    _report(reviewer, report)
+    cloud_page.goto(f"{world.url}/reports/")
+    expect(cloud_page.get_by_role("main")).to_contain_text("Browser report")
+    clinician.goto(f"{site.url}/my/")
+    expect(clinician.get_by_role("main")).to_contain_text("Browser report")
+    assert [arrived.name for arrived in world.reports()] == ["Browser report"]
+    assert problems == []
