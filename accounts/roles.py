@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.apps import apps
+from django.apps import apps as installed_apps
 
 REVIEWERS = "Reviewers"
 ADMINISTRATORS = "Administrators"
@@ -44,15 +44,17 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def grant_role_permissions(sender: Any, using: str, **kwargs: Any) -> None:
+def grant_role_permissions(sender: Any, using: str, apps: Any = installed_apps, **kwargs: Any) -> None:
     """Give administrators the permissions of an app that was just migrated; missing groups are made."""
     codenames = ADMINISTRATOR_PERMISSIONS.get(sender.label)
     if codenames is None:
         return
-    group_model, permission_model = apps.get_model("auth", "Group"), apps.get_model("auth", "Permission")
+    try:
+        groups = apps.get_model("auth", "Group")._default_manager.using(using)
+        permissions = apps.get_model("auth", "Permission")._default_manager.using(using)
+    except LookupError:
+        # A single app was migrated on an empty database: there are no groups yet.
+        return
     for name in (REVIEWERS, ADMINISTRATORS):
-        group, _ = group_model._default_manager.using(using).get_or_create(name=name)
-    permissions = permission_model._default_manager.using(using).filter(
-        content_type__app_label=sender.label, codename__in=codenames
-    )
-    group.permissions.add(*permissions)
+        group, _ = groups.get_or_create(name=name)
+    group.permissions.add(*permissions.filter(content_type__app_label=sender.label, codename__in=codenames))
