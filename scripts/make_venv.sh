@@ -23,14 +23,19 @@ find_python() {
   return 1
 }
 
-export UV_PYTHON_DOWNLOADS=never
-if [ ! -x .tool/bin/uv ]; then
+# Certificates of the machine, so that a company's proxy is trusted as by every other program.
+export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
+if ! .tool/bin/python -c '' 2>/dev/null; then
   python=$(find_python)
   echo "Preparing the installer with $($python --version) …"
-  "$python" -m venv .tool
-  .tool/bin/python -m pip install --quiet uv 2>/dev/null || .tool/bin/python -m pip install uv
+  "$python" -m venv --clear .tool
 fi
-[ -x .venv/bin/python ] || .tool/bin/uv venv --quiet --python .tool/bin/python .venv
+[ -x .tool/bin/uv ] || .tool/bin/python -m pip install --quiet uv || echo "Without uv it takes longer."
+.venv/bin/python -c '' 2>/dev/null || .tool/bin/python -m venv --without-pip --clear .venv
+
 echo "Installing $(grep -c '==' "$file") packages into .venv …"
-VIRTUAL_ENV=.venv .tool/bin/uv pip sync --require-hashes "$file"
+by_uv() { [ -x .tool/bin/uv ] && VIRTUAL_ENV=.venv .tool/bin/uv pip sync --require-hashes "$file"; }
+# pip knows a mirror or a proxy that only pip was told of.
+by_pip() { .tool/bin/python -m pip --python .venv/bin/python install --require-hashes -r "$file"; }
+by_uv || { echo "Trying pip …"; by_pip; }
 printf '%s %s' "$want" "$sum" > "$stamp"
