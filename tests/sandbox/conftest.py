@@ -13,13 +13,6 @@ from sandbox.models import Customer, Service, Submission
 from sandbox.seed.exams import SeedExam, available_exams
 
 
-class MediaClient(Client):
-    """Calls the other port."""
-
-    def request(self, **request: Any) -> Any:
-        return super().request(**{**request, "SERVER_PORT": str(settings.MEDIA_PORT)})
-
-
 @pytest.fixture(scope="session")
 def exams() -> dict[str, SeedExam]:
     """Every seeded exam, rendered once for the run."""
@@ -73,4 +66,4 @@ def api(key: str) -> Client:
 @pytest.fixture
 def media() -> Callable[..., Any]:
     """GET at the media origin, which needs no key."""
-    return partial(Client().get, SERVER_PORT=MEDIA_PORT)
+    return partial(Client().get, SERVER_PORT=str(settings.MEDIA_PORT))
