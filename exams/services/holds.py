@@ -1,6 +1,7 @@
 """Why a submission is kept without being fetched, and how a person lets it through or stops it."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from audit.record import record
 from background.jobs import schedule
 from exams.models import Capture, Submission
 from exams.services.states import move_captures, move_submissions
-from integrations.clarius.egress import clean_url
+from integrations.clarius.egress import Origin, clean_url
 from integrations.clarius.errors import BlockedByPolicy
 from integrations.models import Link, Service
 
@@ -38,9 +39,14 @@ def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_
 def is_own_address(*, service: Service, url: str) -> bool:
     """Tell whether a URL is at the service's own origin."""
     try:
-        return clean_url(url).origin == clean_url(service.base_url).origin
+        return clean_url(url).origin == _origin(service.base_url)
     except BlockedByPolicy:
         return False
+
+
+@lru_cache(maxsize=64)
+def _origin(base_url: str) -> Origin:
+    return clean_url(base_url).origin
 
 
 def is_linked(*, submission: Submission) -> bool:
