@@ -68,6 +68,9 @@ class FaultMiddleware:
             fault=fault.kind if fault else "",
         )
         response = self._answer(request, fault)
+        if fault is not None and isinstance(response, HttpResponse):
+            # Above the middleware that does it for ordinary answers.
+            response.headers.setdefault("Content-Length", str(len(response.content)))
         Call.objects.filter(pk=call.pk).update(status=response.status_code)
         return response
 
