@@ -79,7 +79,7 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
     """Sign a draft and make its delivery due; raises NotADraft, and ClaimRefused if another has it."""
     with transaction.atomic():
         if user is not None:
-            take_claim(submission=report.submission, user=user)
+            take_claim(submission=report.submission, user=user, address=address)
         drafts = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT)
         if not move_reports(drafts, to=Report.State.SIGNED, signed_at=timezone.now()):
             raise NotADraft("This report was signed or discarded before.")

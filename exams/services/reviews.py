@@ -19,19 +19,18 @@ def claim_submission(*, submission: Submission, user: User, address: str | None)
     if not can_review(user, submission):
         raise ClaimRefused("This account does not review exams of this service.")
     with transaction.atomic():
-        is_new = take_claim(submission=submission, user=user)
-        if is_new:
-            record(action="submission.claimed", actor=user, target=submission, address=address)
+        take_claim(submission=submission, user=user, address=address)
 
 
-def take_claim(*, submission: Submission, user: User) -> bool:
-    """Set the claim if it is free, inside a transaction; tell whether it is new. Raises ClaimRefused."""
+def take_claim(*, submission: Submission, user: User, address: str | None) -> None:
+    """Set the claim if it is free, inside a transaction of the caller; raises ClaimRefused."""
     rows = Submission.objects.filter(pk=submission.pk)
     if rows.filter(claimed_by=None).update(claimed_by=user, claimed_at=timezone.now()):
-        return True
+        record(action="submission.claimed", actor=user, target=submission, address=address)
+        return
     # Held by this account already, and locked until the caller is done with what needs the claim.
     if rows.filter(claimed_by=user).update(claimed_by=user):
-        return False
+        return
     raise ClaimRefused(_taken(submission))
 
 
