@@ -8,7 +8,7 @@ from django.test import Client
 
 from audit.record import record
 
-pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.audit.urls")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
