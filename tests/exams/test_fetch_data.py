@@ -1,0 +1,124 @@
+"""What the Cloud says of an exam may change, be odd or be another's; nothing is lost or believed too much."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from audit.models import Entry
+from exams.models import Patient
+from exams.services import attempt
+from exams.services.fetch import check_again
+from integrations.clarius import CaptureLink, DownloadData
+from tests.cloud import Cloud, CloudSubmission
+from tests.exams.conftest import Portal
+
+Submit = Callable[..., CloudSubmission]
+Edit = Callable[[Callable[[DownloadData], DownloadData]], None]
+
+
+@pytest.fixture
+def edit(monkeypatch: pytest.MonkeyPatch) -> Edit:
+    """Change what the client hands on of the Cloud's data."""
+    real = attempt.client_for
+
+    def use(change: Callable[[DownloadData], DownloadData]) -> None:
+        def client_for(**options: Any) -> Any:
+            client = real(**options)
+            download = client.download_data
+            client.download_data = lambda **details: change(download(**details))
+            return client
+
+        monkeypatch.setattr(attempt, "client_for", client_for)
+
+    return use
+
+
+def test_the_data_of_another_submission_is_not_taken(portal: Portal, submit: Submit, edit: Edit) -> None:
+    edit(lambda data: replace(data, request_uuid=uuid.uuid4()))
+    row = portal.receive(submit())
+    assert (row.state, row.attempt_count, row.data_read_at) == ("fetching", 1, None)
+    assert row.failure_reason == "Clarius Cloud answered with another submission."
+    assert not Patient.objects.exists()
+
+
+def test_an_exam_without_captures_is_ready(portal: Portal, submit: Submit, edit: Edit) -> None:
+    edit(lambda data: replace(data, captures=()))
+    row = portal.receive(submit())
+    assert (row.state, row.capture_count, row.stored_count) == ("ready", 0, 0)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://169.254.169.254/latest/", "file:///etc/passwd", "http://10.0.0.1/x.jpg", "", "//x/y", "x"]
+)
+def test_a_link_that_may_not_be_called_fails_its_capture_alone(
+    portal: Portal, submit: Submit, edit: Edit, url: str
+) -> None:
+    edit(lambda data: replace(data, captures=(CaptureLink(url=url), *data.captures)))
+    sent = submit()
+    row = portal.receive(sent)
+    total = len(sent.captures)
+    assert (row.state, row.failure_reason) == ("failed", f"{total} of {total + 1} captures arrived.")
+    assert row.captures.get(state="failed").failure_reason == "The file's address may not be called."
+
+
+def test_checking_again_adds_what_is_new(portal: Portal, submit: Submit, edit: Edit) -> None:
+    sent = submit()
+    edit(lambda data: replace(data, captures=data.captures[:1]))
+    row = portal.receive(sent)
+    assert (row.state, row.capture_count) == ("ready", 1)
+    edit(lambda data: data)
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert (row.state, row.capture_count, row.stored_count) == ("ready", *[len(sent.captures)] * 2)
+    assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
+
+
+def test_what_is_no_longer_listed_stays(portal: Portal, submit: Submit, edit: Edit) -> None:
+    sent = submit()
+    row = portal.receive(sent)
+    edit(lambda data: replace(data, captures=()))
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert (row.state, row.stored_count) == ("ready", len(sent.captures))
+
+
+def test_a_listed_capture_that_vanishes_before_it_was_fetched_is_told(
+    portal: Portal, submit: Submit, edit: Edit, cloud: Cloud
+) -> None:
+    sent = submit()
+    cloud.fault(match="media", kind="status", status=500, times=1)
+    row = portal.receive(sent)
+    assert row.state == "fetching"
+    cloud.clear_faults()
+    edit(lambda data: replace(data, captures=()))
+    portal.make_due()
+    portal.work()
+    row.refresh_from_db()
+    assert row.state == "failed"
+    assert row.captures.get(state="failed").failure_reason == "Clarius Cloud no longer lists this capture."
+
+
+def test_demographics_that_change_are_taken_and_recorded(portal: Portal, submit: Submit, edit: Edit) -> None:
+    row = portal.receive(submit(patient={"identifier": "MRN-5", "last_name": "Osei"}))
+    first = row.patient
+    edit(lambda data: replace(data, patient={"identifier": "MRN-5", "last_name": "Mensah"}))
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert row.last_name == "Mensah"
+    assert row.patient != first
+    assert row.looks_like == first
+    assert Entry.objects.filter(action="submission.demographics_changed").count() == 1
+
+
+def test_the_same_file_listed_twice_is_two_captures(portal: Portal, submit: Submit, edit: Edit) -> None:
+    sent = submit(capture_count=1)
+    edit(lambda data: replace(data, captures=data.captures * 2))
+    row = portal.receive(sent)
+    assert (row.state, row.capture_count) == ("ready", 2)
+    assert {each.sha256 for each in row.captures.all()} == {sent.captures[0].sha256}
