@@ -1,5 +1,6 @@
 """The page of one submission: who it is about, what was received, what went back."""
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -52,24 +53,14 @@ def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def exam_claim(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Take the submission."""
-    submission = get_submission_to_review(request, uuid)
-    try:
-        claim_submission(submission=submission, user=request.user, address=client_address(request))  # type: ignore[arg-type]
-    except ClaimRefused as refusal:
-        messages.warning(request, str(refusal), extra_tags="warn")
-    return redirect("exam", uuid)
+    return _change_claim(request, uuid, claim_submission)
 
 
 @login_required
 @require_POST
 def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give the submission back."""
-    submission = get_submission_to_review(request, uuid)
-    try:
-        release_claim(submission=submission, user=request.user, address=client_address(request))  # type: ignore[arg-type]
-    except ClaimRefused as refusal:
-        messages.warning(request, str(refusal), extra_tags="warn")
-    return redirect("exam", uuid)
+    return _change_claim(request, uuid, release_claim)
 
 
 @login_required
@@ -146,6 +137,15 @@ def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]
         "is_moving": submission.state in MOVING or any(each.state in REPORT_MOVING for each in reports),
         "fingerprint": _fingerprint(submission, slots=slots, reports=reports),
     }
+
+
+def _change_claim(request: HttpRequest, uuid: UUID, change: Callable[..., None]) -> HttpResponse:
+    submission = get_submission_to_review(request, uuid)
+    try:
+        change(submission=submission, user=request.user, address=client_address(request))
+    except ClaimRefused as refusal:
+        messages.warning(request, str(refusal))
+    return redirect("exam", uuid)
 
 
 def _lookalike(request: HttpRequest, submission: Submission) -> Any:
