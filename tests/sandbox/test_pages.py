@@ -88,7 +88,7 @@ def test_every_page_says_that_it_is_a_sandbox_and_runs_no_script(
     response = client.get(address(name, needs, filled))
     page = response.content.decode()
     assert response.status_code == 200
-    assert "<strong>Sandbox Clarius Cloud</strong> – no real patients" in page
+    assert "<strong>Sandbox Clarius Cloud</strong> – no real patients</aside>" in page
     assert "<script" not in page and "<b>Finding" not in page and "<i>" not in page
     assert "default-src 'none'" in response["Content-Security-Policy"]
     assert "script-src" not in response["Content-Security-Policy"]
