@@ -110,7 +110,16 @@ def _judge(*, report: Report, lease: Lease, error: Exception) -> None:
             _put_off(report=report, lease=lease, error=error, detail=detail)
         case errors.KeyRefused() if circuit.key_is_refused(service=report.submission.service):
             _put_off(report=report, lease=lease, error=error, detail=detail)
-        case errors.KeyRefused() | errors.NotFound() | errors.Rejected() | errors.BlockedByPolicy():
+        case errors.ProtocolError() if not error.status:
+            _end(report=report, lease=lease, to=R.UNCERTAIN, reason=UNCERTAIN, detail=detail)
+        case (
+            errors.KeyRefused()
+            | errors.NotFound()
+            | errors.Rejected()
+            | errors.BlockedByPolicy()
+            # A redirect: definite, since nobody follows it.
+            | errors.ProtocolError()
+        ):
             reason = f"{REFUSED} {error.message}"[:300]
             _end(report=report, lease=lease, to=R.FAILED, reason=reason, detail=detail)
         case OSError() | ValueError():

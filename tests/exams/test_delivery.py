@@ -100,6 +100,12 @@ def test_a_500_after_the_body_was_sent_is_uncertain(signed: Report, cloud: Cloud
     assert deliver(signed).state == "uncertain"
 
 
+def test_an_upload_that_is_redirected_was_not_taken(signed: Report, cloud: Cloud) -> None:
+    cloud.fault(match="report", kind="redirect", to=f"{cloud.url}/elsewhere/")
+    assert deliver(signed).state == "failed"
+    assert cloud.reports() == []
+
+
 def test_a_worker_that_died_while_sending_leaves_an_uncertain_report(signed: Report, cloud: Cloud) -> None:
     Report.objects.update(state="sending", attempt_count=1, lease_token=1, lease_until=ago(seconds=1))
     assert deliver(signed).state == "uncertain"
