@@ -17,6 +17,8 @@ def demo_directory() -> Path:
 
 def prepare_environment() -> None:
     """Fill the environment for `manage.py demo`; ends the process with a sentence where it cannot."""
+    # Whatever the demo writes is its owner's alone.
+    os.umask(0o077)
     try:
         ports = Ports.from_environment()
         demo = DemoFile.open(demo_directory() / "demo.json")

@@ -12,9 +12,11 @@ from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
 from portal.demo.children import Child
+from portal.demo.parent import Parent
 
 STOP_SECONDS = 12.0
 LOOK_EVERY = 0.2
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoProblem(Exception):
@@ -47,6 +49,7 @@ class Supervisor:
         self._logs = logs
         self._say = say
         self._children: list[Child] = []
+        self._parent = Parent()
 
     def start(self, *, name: str, arguments: list[str], environment: Mapping[str, str]) -> Child:
         """Start one more process."""
@@ -73,7 +76,7 @@ class Supervisor:
                     )
             if time.monotonic() > until:
                 raise DemoProblem(f"{what} took longer than {seconds:.0f} s; see {self._logs}.")
-            time.sleep(LOOK_EVERY)
+            self._look_around()
 
     def watch(self) -> None:
         """Keep the processes running until Stopped is raised."""
@@ -82,15 +85,32 @@ class Supervisor:
                 said = child.watch()
                 if said:
                     self._say(said)
-            time.sleep(LOOK_EVERY)
+            self._look_around()
+
+    def _look_around(self) -> None:
+        if self._parent.has_left():
+            raise Stopped
+        time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
         """End every process, the youngest first, and leave none."""
-        for child in reversed(self._children):
-            child.ask_to_end()
-        until = time.monotonic() + STOP_SECONDS
-        for child in reversed(self._children):
-            child.end(until=until)
+        with _deaf():
+            for child in reversed(self._children):
+                child.ask_to_end()
+            until = time.monotonic() + STOP_SECONDS
+            for child in reversed(self._children):
+                child.end(until=until)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore signals for a while: impatience must not leave a process behind."""
+    before = {name: signal.signal(name, signal.SIG_IGN) for name in SIGNALS}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(name, handler)
 
 
 def answers(url: str) -> bool:
@@ -106,19 +126,15 @@ def answers(url: str) -> bool:
 
 
 def stop_on_signals() -> None:
-    """Turn Ctrl-C, SIGTERM and a closed terminal into Stopped; a second one ends the waiting at once."""
+    """Turn Ctrl-C, SIGTERM and a closed terminal into Stopped."""
 
     def stop(number: int, frame: object) -> None:
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, _be_patient)
+        for name in SIGNALS:
+            signal.signal(name, signal.SIG_IGN)
         raise Stopped
 
-    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for name in SIGNALS:
         signal.signal(name, stop)
-
-
-def _be_patient(number: int, frame: object) -> None:
-    """Ignore it: the end takes seconds at most, and a process must not be left behind."""
 
 
 def child_environment(*, is_sandbox: bool = False, **extra: str) -> dict[str, str]:

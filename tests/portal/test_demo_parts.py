@@ -1,18 +1,23 @@
 """The pieces of `manage.py demo`: its memory, its ports, its processes."""
 
 import os
+import shutil
+import signal
 import socket
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from portal.demo.children import Child
+from portal.demo.parent import LOOKS, Parent
 from portal.demo.ports import PortProblem, Ports
 from portal.demo.state import DemoFile
 from portal.demo.supervisor import DemoProblem, Supervisor, child_environment, only_one
-from tests.processes import wait_for
+from tests.processes import ROOT, wait_for
 
 STUBBORN = """
 import os, signal, subprocess, sys, time
@@ -137,3 +142,36 @@ def test_the_sandbox_is_given_none_of_the_portals_secrets(monkeypatch: pytest.Mo
     assert environment["SANDBOX_PORT"] == "8001"
     assert not {"SECRET_KEY", "DJANGO_SETTINGS_MODULE", "FIELD_ENCRYPTION_KEYS"} & set(environment)
     assert child_environment()["SECRET_KEY"] == "of the portal alone"
+
+
+CHILD_OF_MAKE = """
+import sys, time
+sys.path.insert(0, {root!r})
+from portal.demo.parent import Parent
+parent = Parent()
+print("waiting", flush=True)
+until = time.monotonic() + 20
+while not parent.has_left() and time.monotonic() < until:
+    time.sleep(0.05)
+print("left" if time.monotonic() < until else "late", flush=True)
+"""
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_the_demo_ends_with_the_make_that_started_it(tmp_path: Path, number: signal.Signals) -> None:
+    script, log = tmp_path / "child.py", tmp_path / "log"
+    script.write_text(CHILD_OF_MAKE.format(root=str(ROOT)))
+    (tmp_path / "Makefile").write_text(f"demo:\n\t@exec {sys.executable} {script}\n")
+    with log.open("w") as output:
+        make = subprocess.Popen(["make", "demo"], cwd=tmp_path, stdout=output, start_new_session=True)
+    wait_for(lambda: "waiting" in log.read_text(), what="The start", seconds=20)
+    # Make alone is meant, not its group: an interrupt that a terminal sends reaches everybody anyway.
+    make.send_signal(number)
+    make.wait(timeout=20)
+    wait_for(lambda: "left" in log.read_text(), what="The end", seconds=10)
+
+
+def test_somebody_who_was_not_started_by_make_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MAKELEVEL", raising=False)
+    assert not any(Parent().has_left() for _ in range(LOOKS + 1))
