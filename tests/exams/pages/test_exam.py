@@ -131,9 +131,12 @@ def test_another_submission_of_the_exam_is_linked_with_what_changed(stage: Stage
 
 
 def test_other_exams_of_the_same_patient_are_offered_and_nobody_elses(stage: Stage) -> None:
-    prior = add_submission(stage.customer, patient=stage.submission.patient)
+    patient = stage.submission.patient
+    prior = add_submission(stage.customer, patient=patient)
     stranger = add_submission(stage.customer)
-    html = page(stage)
+    again = add_submission(stage.customer, patient=patient, exam=stage.submission.exam)
+    _, _, html = page(stage).partition("Other exams of this patient")
+    assert reverse("exam", args=[again.uuid]) not in html
     assert reverse("exam", args=[prior.uuid]) in html
     assert reverse("exam", args=[stranger.uuid]) not in html
 

@@ -79,6 +79,14 @@ def test_signing_twice_signs_once_and_says_so(stage: Stage, reviewer: Client) ->
     assert Entry.objects.filter(action="report.signed").count() == 1
 
 
+@pytest.mark.parametrize("state", [S.SENDING, S.FAILED, S.UNCERTAIN, S.DELIVERED])
+def test_what_is_signed_is_not_signed_anew(state: str, stage: Stage, reviewer: Client) -> None:
+    report = add_report(stage.submission, state=state)
+    post(reviewer, "report_sign", report)
+    again = Report.objects.get()
+    assert (again.state, again.signed_at, again.not_before) == (state, report.signed_at, None)
+
+
 def test_of_many_signatures_at_the_same_moment_one_counts(transactional_stage: Stage) -> None:
     user = transactional_stage.people["reviewer"]
     report = add_report(transactional_stage.submission, state=S.DRAFT, author=user)
