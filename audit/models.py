@@ -1,7 +1,7 @@
 """One table: who, what, which object, outcome, address, when. Identifiers only."""
 
 import uuid
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from django.db import models
 from django.db.models.functions import Now
@@ -26,7 +26,7 @@ class Entry(models.Model):
     # Only views have one: it names the view before, so that two at the same moment make one row.
     view_key = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
 
-    objects = EntryQuerySet.as_manager()
+    objects: ClassVar[models.Manager["Entry"]] = EntryQuerySet.as_manager()
 
     class Meta:
         base_manager_name = "objects"
