@@ -12,7 +12,7 @@ from audit.record import record
 from background.jobs import schedule
 from integrations.clarius import clean_url, errors
 from integrations.models import Service
-from integrations.services.addresses import connect_url, is_loopback, is_public_https, webhook_url
+from integrations.services.addresses import connect_url, is_public_https, is_sandbox_address, webhook_url
 from integrations.services.credentials import KeyNotProven, prove_key, store_key
 from integrations.services.remote_settings import Registration, register_service
 
@@ -88,7 +88,7 @@ def _check_wishes(*, slug: str, base_url: str, mode: Mode, take: str | None, sin
         origin = str(clean_url(base_url).origin)
     except errors.ClariusError as error:
         raise CannotConnect(f"The base URL cannot be used: {error.message}") from None
-    if mode == Mode.REGISTER and not is_public_https() and not is_loopback(url=origin):
+    if mode == Mode.REGISTER and not is_public_https() and not is_sandbox_address(url=origin):
         raise CannotConnect(
             "PUBLIC_URL must begin with https:// before Clarius Cloud is told; without it use --poll-only."
         )
@@ -99,7 +99,7 @@ def _check_same_cloud(*, existing: Service | None, base_url: str) -> None:
     if existing is None or existing.base_url == base_url:
         return
     # A sandbox may come back at another port; anywhere else customers of two Clouds would be mixed.
-    if not (existing.is_sandbox and is_loopback(url=base_url)):
+    if not (existing.is_sandbox and is_sandbox_address(url=base_url)):
         raise CannotConnect("A service of this slug is connected to another base URL; choose another slug.")
 
 
@@ -119,7 +119,7 @@ def _store(
         changes = {
             "name": name or service.name or slug,
             "base_url": base_url,
-            "is_sandbox": is_loopback(url=base_url),
+            "is_sandbox": is_sandbox_address(url=base_url),
             "is_active": True,
             "circuit_opened_at": None,
             "circuit_probe_at": None,
