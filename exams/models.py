@@ -58,7 +58,8 @@ class Exam(models.Model):
     """One ultrasound examination of one customer."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="exams")
+    # The constraint's index begins with it.
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="exams", db_index=False)
     exam_uuid = models.UUIDField()
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -90,12 +91,18 @@ class Submission(LeasedRow, Demographics):
         STOPPED = "stopped", "stopped by an administrator"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="submissions")
+    # Every index is paid for by every row that arrives: those below begin with service and customer.
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="submissions", db_index=False)
     request_uuid = models.UUIDField()
     # What the unsigned webhook claims; the customer below is set from the poll alone.
-    hint_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    hint_digest = models.CharField(max_length=64, blank=True)
     customer = models.ForeignKey(
-        Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
+        Customer,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="submissions",
+        db_index=False,
     )
     exam = models.ForeignKey(
         Exam, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
@@ -105,6 +112,10 @@ class Submission(LeasedRow, Demographics):
     )
     looks_like = models.ForeignKey(
         Patient, null=True, blank=True, on_delete=models.SET_NULL, related_name="lookalikes"
+    )
+    # A reviewer said that it is not this person, so it is never matched with them again.
+    split_from = models.ForeignKey(
+        Patient, null=True, blank=True, on_delete=models.SET_NULL, related_name="split_submissions"
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.HELD)
     hold_reason = models.CharField(max_length=20, choices=Hold.choices, blank=True)
@@ -123,6 +134,8 @@ class Submission(LeasedRow, Demographics):
     not_ready_since = models.DateTimeField(null=True, blank=True)
     # An administrator let it through: it is fetched although no account holds its customer.
     released_at = models.DateTimeField(null=True, blank=True)
+    # How many captures the Cloud listed when its data was last read.
+    listed_count = models.PositiveIntegerField(default=0)
     capture_count = models.PositiveIntegerField(default=0)
     stored_count = models.PositiveIntegerField(default=0)
     claimed_by = models.ForeignKey(
@@ -149,6 +162,11 @@ class Submission(LeasedRow, Demographics):
             models.Index(fields=["-submitted_at", "-id"], name="exams_submission_newest"),
             models.Index(fields=["state", "-submitted_at", "-id"], name="exams_submission_by_state"),
             models.Index(fields=["customer", "-submitted_at", "-id"], name="exams_submission_by_customer"),
+            models.Index(
+                fields=["service", "hint_digest"],
+                condition=models.Q(customer=None),
+                name="exams_submission_hints",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -173,6 +191,8 @@ class Capture(LeasedRow):
     position = models.PositiveIntegerField()
     # Hash of the link's path and its ordinal: links are signed anew each time, their path stays.
     source_key = models.CharField(max_length=80)
+    # Whether the Cloud still named it when the data was last read; what it names no longer stays here.
+    is_listed = models.BooleanField(default=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     failure_reason = models.CharField(max_length=300, blank=True)
     failure_detail = models.TextField(blank=True)
@@ -186,10 +206,13 @@ class Capture(LeasedRow):
     height = models.PositiveIntegerField(null=True)
     frame_count = models.PositiveIntegerField(null=True)
     duration_ms = models.PositiveIntegerField(null=True)
+    # When each frame of a video is shown, in milliseconds from its first one.
+    frame_times_ms = models.JSONField(null=True, blank=True)
     codec = models.CharField(max_length=40, blank=True)
     colour_model = models.CharField(max_length=40, blank=True)
     # Width by height of one pixel, such as "4:3"; empty when it is square or unknown.
     pixel_aspect = models.CharField(max_length=20, blank=True)
+    # Degrees by which the stored picture is turned clockwise to stand upright.
     rotation = models.SmallIntegerField(default=0)
     thumbnail = models.CharField(max_length=200, blank=True)
     preview = models.CharField(max_length=200, blank=True)
@@ -221,6 +244,9 @@ class Walk(models.Model):
     new_count = models.PositiveIntegerField()
     known_count = models.PositiveIntegerField()
     error_count = models.PositiveIntegerField()
+    # How many rows the Cloud and the portal had at the end of a whole walk.
+    remote_count = models.PositiveIntegerField(null=True, blank=True)
+    local_count = models.PositiveIntegerField(null=True, blank=True)
     seconds = models.FloatField()
     error = models.CharField(max_length=300, blank=True)
 
@@ -229,6 +255,34 @@ class Walk(models.Model):
 
     def __str__(self) -> str:
         return f"Walk {self.pk}"
+
+
+class JunkNotification(models.Model):
+    """What came to the webhook with the right secret and is no notification: its beginning, masked."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="junk_notifications")
+    received_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField()
+    content_type = models.CharField(max_length=100, blank=True)
+    body = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"Junk {self.pk}"
+
+
+class Chore(LeasedRow):
+    """Work that comes back by itself: the row is due, is done, and is due again later."""
+
+    class Name(models.TextChoices):
+        COLLECT_FILES = "collect_files", "remove orphaned files"
+        VERIFY_FILES = "verify_files", "hash a sample of the files again"
+
+    name = models.CharField(max_length=20, choices=Name.choices, unique=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    result = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return self.get_name_display()
 
 
 class Report(LeasedRow):
@@ -262,6 +316,9 @@ class Report(LeasedRow):
     created_at = models.DateTimeField(auto_now_add=True)
     signed_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
+    # Known once the pages of a document were made into pictures.
+    page_count = models.PositiveIntegerField(null=True, blank=True)
+    page_failure = models.CharField(max_length=300, blank=True)
 
     objects = ReportQuerySet.as_manager()
 
@@ -271,3 +328,18 @@ class Report(LeasedRow):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class ReportPage(models.Model):
+    """A picture of one page of a report."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    file = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["report", "number"], name="exams_reportpage_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.report_id}/{self.number}"

@@ -21,6 +21,7 @@ urlpatterns = [
     path("reports/<uuid:uuid>/retry/", reports.report_retry, name="report_retry"),
     path("reports/<uuid:uuid>/resolve/", reports.report_resolve, name="report_resolve"),
     path("reports/<uuid:uuid>/file/", files.report_file, name="report_file"),
+    path("reports/<uuid:uuid>/pages/<int:number>/", files.report_page, name="report_page"),
     path("captures/<uuid:uuid>/file/", files.capture_file, name="capture_file"),
     path("captures/<uuid:uuid>/thumbnail/", files.capture_thumbnail, name="capture_thumbnail"),
     path("captures/<uuid:uuid>/preview/", files.capture_preview, name="capture_preview"),

@@ -1,4 +1,4 @@
-"""`python -m exams.decoding SOURCE FOLDER` writes thumbnail.jpg and preview.jpg and prints facts as JSON."""
+"""`python -m exams.decoding SOURCE FOLDER` writes renditions and prints facts as JSON."""
 
 import json
 import sys
@@ -8,16 +8,16 @@ from exams.decoding.limits import limit_process
 
 limit_process()
 
-from exams.decoding import images, videos  # noqa: E402
+from exams.decoding import documents, images, videos  # noqa: E402
 from exams.decoding.facts import Unreadable  # noqa: E402
-from exams.media_types import HEAD_BYTES, MP4, media_type_of  # noqa: E402
+from exams.media_types import HEAD_BYTES, MP4, PDF, media_type_of  # noqa: E402
 
 
 def main(source: str, folder: str) -> int:
     """Decode one file; exit code 2 when it cannot be read."""
     with Path(source).open("rb") as file:
         media_type = media_type_of(file.read(HEAD_BYTES))
-    decode = videos.decode if media_type == MP4 else images.decode
+    decode = {MP4: videos.decode, PDF: documents.decode}.get(media_type, images.decode)
     try:
         facts = decode(source=Path(source), folder=Path(folder))
     except Unreadable as error:

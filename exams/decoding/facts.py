@@ -27,6 +27,7 @@ class Facts(TypedDict, total=False):
     colour_model: str
     pixel_aspect: str
     rotation: int
+    page_count: int
 
 
 def require_size(width: int, height: int) -> None:

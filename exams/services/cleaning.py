@@ -8,7 +8,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 
-from exams.models import Capture, Report
+from exams.models import Capture, Report, ReportPage
 from exams.storage import root
 
 KEEP = timedelta(hours=24)
@@ -36,7 +36,9 @@ def _named(paths: list[str]) -> set[str]:
     used: set[str] = set()
     for field in ("file", "thumbnail", "preview"):
         used |= set(Capture.objects.filter(**{f"{field}__in": paths}).values_list(field, flat=True))
-    return used | set(Report.objects.filter(file__in=paths).values_list("file", flat=True))
+    for model in (Report, ReportPage):
+        used |= set(model._base_manager.filter(file__in=paths).values_list("file", flat=True))
+    return used
 
 
 def _remove(path: Path, before: float) -> int:

@@ -24,6 +24,7 @@ from background.leases import (
 )
 from background.mail import queue_mail
 from exams.models import Report
+from exams.services.report_pages import has_pages, prepare_pages
 from exams.services.states import NotAllowed, move_report
 from exams.services.verdicts import may_call, next_turn, pause
 from exams.storage import open_file
@@ -44,14 +45,16 @@ REFUSED = "Clarius Cloud did not accept the report."
 
 
 def deliver_report(*, pk: int) -> None:
-    """Send one signed report; does nothing when another worker holds it."""
+    """Send one signed report, or prepare a draft's pages; does nothing when another worker holds it."""
     lease = acquire(model=Report, pk=pk)
     if lease is None:
         return
     report = Report.objects.select_related("submission__service", "submission__customer").get(pk=pk)
     try:
         with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            if _may_send(report=report, lease=lease):
+            if report.state == R.DRAFT and has_pages(report):
+                prepare_pages(report=report, lease=lease)
+            elif _may_send(report=report, lease=lease):
                 _send(report=report, lease=lease, held=held)
     except LeaseLost:
         logger.info("Another worker decides about report %s.", report.uuid)

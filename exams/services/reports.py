@@ -63,6 +63,8 @@ def create_draft(
             sha256=stored.sha256,
             size=stored.size,
             media_type=stored.media_type,
+            # Due: the pictures of its pages.
+            not_before=timezone.now(),
         )
         record(
             action="report.drafted",

@@ -77,6 +77,16 @@ def report_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     )
 
 
+@login_required
+@require_safe
+def report_page(request: HttpRequest, uuid: UUID, number: int) -> HttpResponseBase:
+    """Send the picture of one page of a report."""
+    report = get_object_or_404(visible_reports(request.user), uuid=uuid)
+    page = get_object_or_404(report.pages, number=number)
+    _record(request, action="report.read", target=report)
+    return _send(request, path=page.file, media_type=media_types.JPEG, name=f"page-{number}")
+
+
 def _record(request: HttpRequest, *, action: str, target: Model) -> None:
     record_view(
         action=action,

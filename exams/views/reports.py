@@ -88,6 +88,8 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "is_review": can_review(request.user, found.submission),
         "is_moving": found.state in REPORT_MOVING,
     }
+    if request.htmx and "pages" in request.GET:  # type: ignore[attr-defined]
+        return render(request, "exams/partials/_report_pages.html", context)
     if request.htmx:  # type: ignore[attr-defined]
         if request.GET.get("seen") == found.state:
             return HttpResponse(status=204)

@@ -12,8 +12,8 @@ from PIL import Image
 
 from exams import storage
 from exams.models import Capture
-from exams.services import previews
-from exams.services.previews import preview_capture
+from exams.services import decoder
+from exams.services.previews import NO_PREVIEW, preview_capture
 from tests.exams import pictures
 from tests.exams.rows import ago, make_capture, make_customer, make_service, make_submission
 
@@ -137,7 +137,7 @@ def test_a_hostile_file_costs_its_preview_and_nothing_else(content: bytes, kind:
 
 
 def test_decoding_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(previews, "SECONDS", 0.01)
+    monkeypatch.setattr(decoder, "SECONDS", 0.01)
     capture = previewed(pictures.encoded(pictures.circle(100, 100)))
     assert capture.preview_failure == "No preview: decoding took too long."
 
@@ -156,7 +156,7 @@ def test_a_file_that_keeps_ending_its_worker_is_given_up() -> None:
     Capture.objects.update(not_before=ago(seconds=5), attempt_count=3)
     preview_capture(pk=capture.pk)
     capture.refresh_from_db()
-    assert (capture.preview_failure, capture.not_before) == (previews.NO_PREVIEW, None)
+    assert (capture.preview_failure, capture.not_before) == (NO_PREVIEW, None)
 
 
 def test_another_kind_of_file_has_nothing_to_preview() -> None:
@@ -166,13 +166,13 @@ def test_another_kind_of_file_has_nothing_to_preview() -> None:
 
 def test_the_decoder_sees_no_secret_of_the_portal(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    real = previews.subprocess.run
+    real = decoder.subprocess.run
 
     def run(*args: Any, **options: Any) -> Any:
         seen.update(options["env"])
         return real(*args, **options)
 
-    monkeypatch.setattr(previews.subprocess, "run", run)
+    monkeypatch.setattr(decoder.subprocess, "run", run)
     monkeypatch.setitem(os.environ, "SECRET_KEY", "canary")
     assert previewed(pictures.encoded(pictures.circle(10, 10))).thumbnail
     assert "canary" not in str(seen)

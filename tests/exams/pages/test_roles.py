@@ -26,6 +26,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "report_retry": ("post", "l---r---"),
     "report_resolve": ("post", "l---r---"),
     "report_file": ("get", "l-o-o--o"),
+    "report_page": ("get", "l-o-o--o"),
     "capture_file": ("get", "l-o-o--o"),
     "capture_thumbnail": ("get", "l-o-o--o"),
     "capture_preview": ("get", "l-o-o--o"),
@@ -38,6 +39,9 @@ WITHOUT_ROLES = {"webhook"}
 def address_of(name: str, stage: Stage, report: Report) -> str:
     if name.startswith(("exam", "report_new")):
         return reverse(name, args=[stage.submission.uuid])
+    if name == "report_page":
+        page = report.pages.create(number=1, file=report.file)
+        return reverse(name, args=[report.uuid, page.number])
     if name.startswith("report"):
         return reverse(name, args=[report.uuid])
     return reverse(name, args=[stage.image.uuid]) if name.startswith("capture") else reverse(name)

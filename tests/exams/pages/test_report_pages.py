@@ -1,0 +1,119 @@
+"""Whoever signs a document sees its pages, made into pictures in a process of its own."""
+
+import io
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from PIL import Image
+
+from background.jobs import schedule
+from exams import storage
+from exams.models import Report
+from exams.services.cleaning import collect_files
+from exams.services.delivery import deliver_report
+from exams.services.reports import discard_draft, sign_report
+from tests.exams.cast import Stage, add_report
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def document(pages: int, *, size: tuple[int, int] = (300, 420)) -> bytes:
+    shades = [Image.new("RGB", size, (10 * number % 256, 90, 120)) for number in range(pages)]
+    target = io.BytesIO()
+    shades[0].save(target, "PDF", save_all=True, append_images=shades[1:])
+    return target.getvalue()
+
+
+def drafted(stage: Stage, content: bytes) -> Report:
+    stored = storage.store_upload([content])
+    report = add_report(
+        stage.submission,
+        state=Report.State.DRAFT,
+        author=stage.people["reviewer"],
+        file=stored.path,
+        sha256=stored.sha256,
+        size=stored.size,
+        media_type=stored.media_type,
+    )
+    schedule(model=Report, pk=report.pk)
+    return report
+
+
+def prepared(stage: Stage, content: bytes) -> Report:
+    report = drafted(stage, content)
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    return report
+
+
+def test_every_page_becomes_a_picture_that_reads_well(stage: Stage) -> None:
+    report = prepared(stage, document(3))
+    assert (report.state, report.page_count, report.page_failure) == ("draft", 3, "")
+    browser = stage.browser("reviewer")
+    confirm = browser.get(reverse("report", args=[report.uuid])).content.decode()
+    for number in (1, 2, 3):
+        address = reverse("report_page", args=[report.uuid, number])
+        assert address in confirm
+        answer = browser.get(address)
+        picture = Image.open(io.BytesIO(b"".join(answer.streaming_content)))
+        assert 1240 <= picture.width <= 1241
+        assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert browser.get(reverse("report_page", args=[report.uuid, 4])).status_code == 404
+
+
+def test_a_long_document_shows_its_beginning_and_says_so(stage: Stage) -> None:
+    report = prepared(stage, document(22, size=(60, 84)))
+    assert (report.page_count, report.pages.count()) == (22, 20)
+    page = stage.browser("reviewer").get(reverse("report", args=[report.uuid]))
+    assert "20 of 22 pages are shown" in page.content.decode()
+
+
+@pytest.mark.parametrize("content", [b"%PDF-1.7\nnothing more", b"%PDF-1.4\n" + os.urandom(4000)])
+def test_a_document_that_cannot_be_read_can_still_be_downloaded_and_signed(
+    stage: Stage, content: bytes
+) -> None:
+    report = prepared(stage, content)
+    assert "cannot be shown" in report.page_failure
+    browser = stage.browser("reviewer")
+    assert report.page_failure in browser.get(reverse("report", args=[report.uuid])).content.decode()
+    browser.post(reverse("report_sign", args=[report.uuid]))
+    report.refresh_from_db()
+    assert report.state == "signed"
+
+
+def test_until_the_pages_are_there_the_page_asks_again(stage: Stage) -> None:
+    report = drafted(stage, document(1))
+    address = reverse("report", args=[report.uuid])
+    browser = stage.browser("reviewer")
+    assert "being prepared" in browser.get(address).content.decode()
+    deliver_report(pk=report.pk)
+    fragment = browser.get(f"{address}?pages", headers={"HX-Request": "true"}).content.decode()
+    assert "hx-get" not in fragment
+    assert "Page 1 of 1" in fragment
+
+
+def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
+    report = drafted(stage, document(1))
+    sign_report(report=report, user=stage.people["reviewer"], address=None)
+    report.refresh_from_db()
+    assert report.not_before is not None
+
+
+def test_pages_go_with_their_draft_and_are_kept_with_their_report(stage: Stage, settings: Any) -> None:
+    kept, thrown = prepared(stage, document(1)), prepared(stage, document(2))
+    gone = list(thrown.pages.values_list("file", flat=True))
+    discard_draft(report=thrown, user=stage.people["reviewer"], address=None)
+    long_ago = time.time() - 7 * 24 * 3600
+    for path in Path(settings.MEDIA_ROOT).rglob("*"):
+        os.utime(path, (long_ago, long_ago))
+    collect_files()
+    assert all(storage.full_path(page.file).exists() for page in kept.pages.all())
+    assert not any(storage.full_path(path).exists() for path in gone if path not in _files_of(kept))
+
+
+def _files_of(report: Report) -> set[str]:
+    return set(report.pages.values_list("file", flat=True))
