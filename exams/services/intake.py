@@ -1,7 +1,7 @@
 """What arrives becomes a submission: a hint from the webhook, or rows that the Cloud itself lists."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -15,13 +15,15 @@ from audit.record import record
 from background.jobs import schedule
 from exams.models import Exam, Submission
 from exams.services.holds import hold_for
+from exams.services.listing import Difference, Listed, NewRow, add_rows, compare_page, read_listed
 from exams.services.states import move_submissions
 from integrations.clarius import Notification
 from integrations.encryption import lookup_digest
-from integrations.models import Customer, Link, Service
+from integrations.models import Customer, Service
 
-LONGEST_URL = 8192
 UNCONFIRMED_HOLDS = ("unconfirmed", "not_listed", "unlinked")
+# What comes in at the same moment is found in the second round, a customer that did in the third.
+ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,6 @@ class Taken:
     new: int = 0
     known: int = 0
     changed: int = 0
-
-
-@dataclass(frozen=True)
-class _Known:
-    pk: int
-    uuid: uuid.UUID
-    digest: str | None
-    download_url: str
-    hold_reason: str
-    hint_digest: str
 
 
 def record_hint(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -> None:
@@ -78,164 +70,156 @@ def _hint_statement(vendor: str) -> str:
 
 
 def take_page(*, service: Service, notifications: Sequence[Notification]) -> Taken:
-    """Take in rows that the Cloud lists: one statement when all are known and nothing changed."""
-    listed = {each.request_uuid: each for each in notifications}
-    known = _find(service, listed)
-    hints = {key: row for key, row in known.items() if row.digest is None}
-    fresh = [each for key, each in sorted(listed.items()) if key not in known]
-    confirmed = {key: row for key, row in known.items() if row.digest is not None}
-    changed = [row for key, row in confirmed.items() if _differs(row, listed[key])]
-    if hints or fresh or changed:
-        with transaction.atomic():
-            _Writer(service).take(listed=listed, fresh=fresh, hints=hints, changed=changed, known=confirmed)
-    return Taken(new=len(fresh) + len(hints), known=len(confirmed), changed=len(changed))
-
-
-def _find(service: Service, keys: Iterable[uuid.UUID]) -> dict[uuid.UUID, _Known]:
-    rows = Submission.objects.filter(service=service, request_uuid__in=list(keys)).values_list(
-        "request_uuid", "pk", "uuid", "customer__token_digest", "download_url", "hold_reason", "hint_digest"
-    )
-    return {row[0]: _Known(*row[1:]) for row in rows}
-
-
-def _differs(row: _Known, notification: Notification) -> bool:
-    return row.digest != lookup_digest(notification.customer_id) or row.download_url != _url(notification)
-
-
-def _url(notification: Notification) -> str:
-    return notification.download_url.replace("\x00", "")[:LONGEST_URL]
+    """Take in rows that the Cloud lists: one statement when all are known, a second one for new rows."""
+    page = read_listed(notifications)
+    first, waiting = compare_page(service=service, page=page) if page else [], page
+    differences = first
+    writer = _Writer(service)
+    for _ in range(ROUNDS):
+        fresh = [each for each in differences if each.pk is None]
+        writer.settle([each for each in differences if each.pk is not None])
+        if not fresh or writer.add(fresh) == len(fresh):
+            break
+        # Somebody else added one of them, or its customer, meanwhile.
+        waiting = {each.listed.notification.request_uuid: each.listed for each in fresh}
+        differences = compare_page(service=service, page=waiting)
+    new = sum(1 for each in first if each.owner is None)
+    return Taken(new=new, known=len(page) - new, changed=len(first) - new)
 
 
 class _Writer:
-    """Writes what a page of the list adds or changes, in the caller's transaction."""
+    """Writes what a page of the list adds or changes."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._now = timezone.now()
-        self._customers: dict[str, int] = {}
-        self._exams: dict[tuple[int, uuid.UUID], int] = {}
-        self._linked: set[int] = set()
 
-    def take(
-        self,
-        *,
-        listed: dict[uuid.UUID, Notification],
-        fresh: list[Notification],
-        hints: dict[uuid.UUID, _Known],
-        changed: list[_Known],
-        known: dict[uuid.UUID, _Known],
-    ) -> None:
-        keys = {row.pk: key for key, row in known.items()}
-        self._prepare([*fresh, *(listed[key] for key in hints), *(listed[keys[row.pk]] for row in changed)])
-        self._insert(fresh)
-        if fresh:
-            # A notification may have come in between the look and the insert.
-            slipped_in = _find(self._service, [each.request_uuid for each in fresh])
-            hints = hints | {key: row for key, row in slipped_in.items() if row.digest is None}
-        for key, row in hints.items():
-            self._confirm(row, listed[key])
-        for row in changed:
-            self._change(row, listed[keys[row.pk]])
+    def add(self, fresh: list[Difference]) -> int:
+        """Add new rows and return how many were added."""
+        rows = [self._new_row(each) for each in fresh]
+        if connection.vendor == "postgresql":
+            return add_rows(service=self._service, rows=rows, now=self._now)
+        with transaction.atomic():
+            return _add_rows_in_turn(service=self._service, rows=rows, now=self._now)
 
-    def _prepare(self, notifications: list[Notification]) -> None:
-        tokens = {lookup_digest(each.customer_id): each.customer_id for each in notifications}
-        self._customers = self._find_customers(tokens)
-        missing = [
-            Customer(service=self._service, token=token, token_digest=digest)
-            for digest, token in sorted(tokens.items())
-            if digest not in self._customers
-        ]
-        if missing:
-            Customer.objects.bulk_create(missing, ignore_conflicts=True)
-            self._customers = self._find_customers(tokens)
-        self._prepare_exams({(self._customer_of(each), each.exam_uuid) for each in notifications})
-        held = Link.objects.filter(customer__in=self._customers.values(), state=Link.State.CONFIRMED)
-        self._linked = set(held.values_list("customer_id", flat=True))
+    def settle(self, stored: list[Difference]) -> None:
+        """Confirm hints and take over what changed."""
+        if not stored:
+            return
+        with transaction.atomic():
+            for each in stored:
+                if each.owner is None:
+                    self._confirm(each)
+                else:
+                    self._change(each)
 
-    def _find_customers(self, digests: Iterable[str]) -> dict[str, int]:
-        rows = Customer.objects.filter(service=self._service, token_digest__in=list(digests))
-        return dict(rows.values_list("token_digest", "pk"))
+    def _new_row(self, row: Difference) -> NewRow:
+        hold = self._hold(row)
+        state = Submission.State.HELD if hold else Submission.State.RECEIVED
+        return NewRow(listed=row.listed, customer=row.customer, state=state.value, hold_reason=hold)
 
-    def _customer_of(self, notification: Notification) -> int:
-        return self._customers[lookup_digest(notification.customer_id)]
-
-    def _prepare_exams(self, pairs: set[tuple[int, uuid.UUID]]) -> None:
-        self._exams = self._find_exams(pairs)
-        missing = sorted(pairs - self._exams.keys())
-        if missing:
-            Exam.objects.bulk_create(
-                [Exam(customer_id=customer, exam_uuid=key) for customer, key in missing],
-                ignore_conflicts=True,
+    def _hold(self, row: Difference) -> str:
+        return str(
+            hold_for(
+                service=self._service,
+                is_linked=row.is_linked,
+                download_url=row.listed.url,
+                submitted_at=row.listed.notification.submitted_at,
             )
-            self._exams = self._find_exams(pairs)
-
-    def _find_exams(self, pairs: set[tuple[int, uuid.UUID]]) -> dict[tuple[int, uuid.UUID], int]:
-        rows = Exam.objects.filter(
-            customer__in={customer for customer, _ in pairs}, exam_uuid__in={key for _, key in pairs}
-        )
-        return {(customer, key): pk for customer, key, pk in rows.values_list("customer", "exam_uuid", "pk")}
-
-    def _insert(self, fresh: list[Notification]) -> None:
-        rows = []
-        for each in fresh:
-            values = self._values(each)
-            hold = self._hold(each)
-            state = Submission.State.HELD if hold else Submission.State.RECEIVED
-            due: datetime | None = None if hold else self._now
-            rows.append(
-                Submission(
-                    service=self._service,
-                    request_uuid=each.request_uuid,
-                    received_at=self._now,
-                    state=state,
-                    hold_reason=hold,
-                    not_before=due,
-                    **values,
-                )
-            )
-        Submission.objects.bulk_create(rows, ignore_conflicts=True)
-
-    def _values(self, notification: Notification) -> dict[str, Any]:
-        customer = self._customer_of(notification)
-        return {
-            "customer_id": customer,
-            "exam_id": self._exams[customer, notification.exam_uuid],
-            "download_url": _url(notification),
-            "submitted_at": notification.submitted_at,
-            "polled_at": self._now,
-        }
-
-    def _hold(self, notification: Notification) -> str:
-        return hold_for(
-            service=self._service,
-            is_linked=self._customer_of(notification) in self._linked,
-            download_url=_url(notification),
-            submitted_at=notification.submitted_at,
         )
 
-    def _confirm(self, row: _Known, notification: Notification) -> None:
-        if row.hint_digest and row.hint_digest != lookup_digest(notification.customer_id):
+    def _confirm(self, row: Difference) -> None:
+        if row.hint_digest and row.hint_digest != row.listed.digest:
             self._record_conflict(row)
         rows = Submission.objects.filter(pk=row.pk)
-        rows.update(missed_pass_count=0, not_ready_since=None, **self._values(notification))
-        self._settle(row, self._hold(notification), reasons=UNCONFIRMED_HOLDS)
+        values = _listed_values(self._service, row.listed, row.customer)
+        rows.update(missed_pass_count=0, not_ready_since=None, polled_at=self._now, **values)
+        self._move(row, self._hold(row), reasons=UNCONFIRMED_HOLDS)
 
-    def _change(self, row: _Known, notification: Notification) -> None:
-        if row.digest != lookup_digest(notification.customer_id):
+    def _change(self, row: Difference) -> None:
+        if row.owner != row.listed.digest:
             # What was confirmed first stands; the rest of this row is not to be trusted either.
             self._record_conflict(row)
             return
-        Submission.objects.filter(pk=row.pk).update(download_url=_url(notification))
-        self._settle(row, self._hold(notification), reasons=(Submission.Hold.FOREIGN_URL,))
+        Submission.objects.filter(pk=row.pk).update(download_url=row.listed.url)
+        self._move(row, self._hold(row), reasons=(Submission.Hold.FOREIGN_URL,))
 
-    def _settle(self, row: _Known, hold: str, *, reasons: Sequence[str]) -> None:
+    def _move(self, row: Difference, hold: str, *, reasons: Sequence[str]) -> None:
         rows = Submission.objects.filter(pk=row.pk, hold_reason__in=reasons)
         if hold:
             move_submissions(rows, to=Submission.State.HELD, hold_reason=hold, not_before=None)
         elif move_submissions(rows, to=Submission.State.RECEIVED):
             schedule(model=Submission, pk=row.pk)
 
-    def _record_conflict(self, row: _Known) -> None:
+    def _record_conflict(self, row: Difference) -> None:
         earlier = Entry.objects.filter(action="submission.conflict", target_id=str(row.uuid))
         if not earlier.exists():
             record(action="submission.conflict", outcome="refused", target=Submission(uuid=row.uuid))
+
+
+def _listed_values(service: Service, listed: Listed, customer: int | None) -> dict[str, Any]:
+    notification = listed.notification
+    if customer is None:
+        made, _ = Customer.objects.get_or_create(
+            service=service, token_digest=listed.digest, defaults={"token": notification.customer_id}
+        )
+        customer = made.pk
+    exam, _ = Exam.objects.get_or_create(customer_id=customer, exam_uuid=notification.exam_uuid)
+    return {
+        "customer_id": customer,
+        "exam_id": exam.pk,
+        "download_url": listed.url,
+        "submitted_at": notification.submitted_at,
+    }
+
+
+def _add_rows_in_turn(*, service: Service, rows: Sequence[NewRow], now: datetime) -> int:
+    """Add rows on a database that cannot add to three tables by one statement, in its only transaction."""
+    keys = [each.listed.notification.request_uuid for each in rows]
+    stored = Submission.objects.filter(service=service, request_uuid__in=keys)
+    known = set(stored.values_list("request_uuid", flat=True))
+    fresh = [each for each in rows if each.listed.notification.request_uuid not in known]
+    customers = _find_or_add_customers(service, fresh)
+    exams = _find_or_add_exams(
+        {(customers[each.listed.digest], each.listed.notification.exam_uuid) for each in fresh}
+    )
+    made = []
+    for each in fresh:
+        customer, notification = customers[each.listed.digest], each.listed.notification
+        submission = Submission(
+            service=service,
+            request_uuid=notification.request_uuid,
+            customer_id=customer,
+            exam_id=exams[customer, notification.exam_uuid],
+            download_url=each.listed.url,
+            submitted_at=notification.submitted_at,
+            received_at=now,
+            polled_at=now,
+            state=each.state,
+            hold_reason=each.hold_reason,
+            not_before=None if each.hold_reason else now,
+        )
+        made.append(submission)
+    return len(Submission.objects.bulk_create(made))
+
+
+def _find_or_add_customers(service: Service, rows: Sequence[NewRow]) -> dict[str, int]:
+    tokens = {each.listed.digest: each.listed.notification.customer_id for each in rows}
+    stored = Customer.objects.filter(service=service, token_digest__in=list(tokens))
+    found = dict(stored.values_list("token_digest", "pk"))
+    made = Customer.objects.bulk_create(
+        Customer(service=service, token=tokens[digest], token_digest=digest)
+        for digest in sorted(tokens.keys() - found.keys())
+    )
+    return found | {each.token_digest: each.pk for each in made}
+
+
+def _find_or_add_exams(pairs: set[tuple[int, uuid.UUID]]) -> dict[tuple[int, uuid.UUID], int]:
+    stored = Exam.objects.filter(
+        customer__in={customer for customer, _ in pairs}, exam_uuid__in={key for _, key in pairs}
+    )
+    found = {(customer, key): pk for customer, key, pk in stored.values_list("customer", "exam_uuid", "pk")}
+    made = Exam.objects.bulk_create(
+        Exam(customer_id=customer, exam_uuid=key) for customer, key in sorted(pairs - found.keys())
+    )
+    return found | {(each.customer_id, each.exam_uuid): each.pk for each in made}
