@@ -10,7 +10,7 @@ from integrations.clarius import fields
 from integrations.clarius.egress import Origin, Resolver, system_resolver
 from integrations.clarius.errors import NotFound, ProtocolError
 from integrations.clarius.keys import Secret
-from integrations.clarius.pages import Page, walk
+from integrations.clarius.pages import Page, walk, walk_steadily
 from integrations.clarius.schemas import (
     AnnotationGroup,
     Application,
@@ -43,6 +43,8 @@ class ClariusClient:
     ) -> None:
         """Raises BlockedByPolicy for an address that may not be called, ValueError for an unusable key."""
         key = api_key if isinstance(api_key, Secret) else Secret(api_key)
+        prefix, dot, _ = key.reveal().partition(".")
+        self._key_prefix = prefix if dot else ""
         self._transport = Transport(
             base_url=base_url, api_key=key, allowed_networks=allowed_networks, resolver=resolver
         )
@@ -51,6 +53,16 @@ class ClariusClient:
     def origin(self) -> Origin:
         """The only origin that the key travels to."""
         return self._transport.origin
+
+    @property
+    def key_prefix(self) -> str:
+        """The part of the key that may be shown; empty when the key has no such part."""
+        return self._key_prefix
+
+    @property
+    def last_status(self) -> int | None:
+        """What the latest call was answered with; None before one, and when no answer came."""
+        return self._transport.last_status
 
     def close(self) -> None:
         """Close the connections."""
@@ -209,7 +221,9 @@ class ClariusClient:
     def _pages(
         self, path: str, read: Callable[[Any], Any], *, limit: int, **query: str
     ) -> Iterator[Page[Any]]:
-        return walk(self._transport, self._url(f"{path}?{urlencode({**query, 'limit': limit})}"), read)
+        return walk_steadily(
+            self._transport, self._url(f"{path}?{urlencode({**query, 'limit': limit})}"), read
+        )
 
     def _all(self, path: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
         """Read a list that the documents do not page, but a later edition may."""

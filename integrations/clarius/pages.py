@@ -10,6 +10,7 @@ from integrations.clarius.transport import Transport
 
 T = TypeVar("T")
 MAX_PAGES = 10_000
+MAX_PASSES = 10
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,23 @@ def walk(
         if url in visited:
             raise ProtocolError("The Cloud's pages lead in a circle.")
     raise ProtocolError("The Cloud's pages do not end.")
+
+
+def walk_steadily(transport: Transport, url: str, read: Callable[[Any], T]) -> Iterator[Page[T]]:
+    """Walk, and anew from the first page whenever the count fell on the way, at most ten times.
+
+    Where new items come first, as the documents show, every item that was there all the time is yielded at
+    least once; page numbers begin again with each pass. Raises what `walk` raises.
+    """
+    for _ in range(MAX_PASSES):
+        has_fallen, count = False, 0
+        for page in walk(transport, url, read):
+            # What is taken away moves the rest up, and a page's worth of it past the next offset.
+            has_fallen = has_fallen or page.count < count
+            count = page.count
+            yield page
+        if not has_fallen:
+            return
 
 
 def _read_page(answer: Any, read: Callable[[Any], T], number: int) -> tuple[Page[T], str | None]:

@@ -14,13 +14,14 @@ from integrations.clarius import errors
 from integrations.clarius.bodies import pieces
 from integrations.clarius.deadlines import Deadline, within
 from integrations.clarius.egress import CleanUrl, Origin, Policy, Resolver, clean_url, system_resolver
-from integrations.clarius.keys import KEYWORD, Secret, is_header_safe
+from integrations.clarius.keys import KEYWORD, Secret, is_header_safe, key_problem
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter, never_connected, pinned_session
 from integrations.clarius.retries import IDEMPOTENT_METHODS, RETRIED_STATUSES, retry_after, wait_seconds
 
 TOTAL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
+LOOKS_RIGHT = "The API key has the right form: it was revoked, is another Cloud's, or may not do this."
 
 
 def user_agent() -> str:
@@ -105,6 +106,8 @@ class Transport:
         self._root = f"{base.origin}{base.path.rstrip('/')}/api/public/v0/"
         self._key = api_key
         self._sleep = sleep
+        # What the latest call was answered with; None before one, and when no answer came.
+        self.last_status: int | None = None
         policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
         self._session = pinned_session(adapter=_KeyedAdapter(policy=policy, origin=base.origin, key=api_key))
 
@@ -152,6 +155,7 @@ class Transport:
     ) -> Answer:
         """Send once; raises ClariusError with the status and a masked detail."""
         sent = {"Accept": "application/json", "User-Agent": user_agent(), **headers}
+        self.last_status = None
         try:
             with within(deadline):
                 response = self._session.request(
@@ -165,6 +169,7 @@ class Transport:
                 )
         except requests.RequestException as error:
             raise connection_error(error) from None
+        self.last_status = response.status_code
         with response:
             parts = pieces(response, deadline=deadline, max_bytes=MAX_ANSWER_BYTES, decode=True)
             if response.ok and not response.is_redirect and response.status_code < 300:
@@ -177,9 +182,14 @@ class Transport:
         except errors.ClariusError:
             text = ""
         detail = mask(text, secrets=(self._key.reveal(),))
-        return errors.from_status(
+        error = errors.from_status(
             response.status_code, detail=detail, retry_after=retry_after(response.headers)
         )
+        if isinstance(error, errors.KeyRefused):
+            # The Cloud answers every fault of a key alike; what can be told from here is told.
+            problem = key_problem(self._key.reveal()) or LOOKS_RIGHT
+            error.detail = f"{problem} {detail}".strip()
+        return error
 
 
 def _whole(parts: Iterable[bytes], status: int) -> bytes:

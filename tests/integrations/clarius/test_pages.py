@@ -1,0 +1,128 @@
+"""Walking pages while the list behind them changes."""
+
+import uuid
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from integrations.clarius import ClariusClient, Secret, errors
+from integrations.clarius.pages import MAX_PASSES, walk
+from integrations.clarius.transport import Transport
+from tests.contract.documents import example
+from tests.integrations.clarius.servers import Call, Handler, serving
+
+KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
+LOOPBACK = ["127.0.0.1/32"]
+ROW = example("current/poll")["results"][0]
+Change = tuple[str, int]
+changes = st.lists(
+    st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 40)), max_size=4), max_size=9
+)
+
+
+def new_row() -> dict[str, Any]:
+    return ROW | {"request_uuid": str(uuid.uuid4())}
+
+
+class Moving:
+    """A list, newest first, that changes after each page as it was told."""
+
+    def __init__(self, *, count: int, changes: list[list[Change]]) -> None:
+        self.rows = [new_row() for _ in range(count)]
+        self.lasting = {row["request_uuid"] for row in self.rows}
+        self.waiting = list(changes)
+        self.pages = 0
+
+    def page(self, root: str, limit: int, offset: int) -> dict[str, Any]:
+        to = f"{root}/api/public/v0/exams/accessible/?limit={limit}&offset={offset + limit}"
+        answer = {
+            "count": len(self.rows),
+            "next": to if offset + limit < len(self.rows) else None,
+            "previous": None,
+            "results": self.rows[offset : offset + limit],
+        }
+        self.pages += 1
+        for kind, position in self.waiting.pop(0) if self.waiting else []:
+            if kind == "insert":
+                self.rows.insert(0, new_row())
+            elif self.rows:
+                self.lasting.discard(self.rows.pop(position % len(self.rows))["request_uuid"])
+        return answer
+
+
+def test_whatever_comes_and_goes_on_the_way_every_item_that_stays_is_seen_and_the_walk_ends() -> None:
+    moving = Moving(count=0, changes=[])
+
+    def serve(handler: Handler, call: Call) -> None:
+        query = dict(part.split("=") for part in call.path.split("?")[1].split("&"))
+        handler.reply(body=moving.page(handler.canary.url, int(query["limit"]), int(query.get("offset", 0))))
+
+    with serving(serve) as cloud:
+        with ClariusClient(base_url=cloud.url, api_key=KEY, allowed_networks=LOOPBACK) as client:
+
+            @settings(max_examples=120, deadline=None)
+            @given(changes, st.integers(0, 30), st.integers(1, 7))
+            def walked(changes: list[list[Change]], count: int, limit: int) -> None:
+                nonlocal moving
+                moving = Moving(count=count, changes=changes)
+                seen = {
+                    str(row.request_uuid) for page in client.exam_pages(limit=limit) for row in page.results
+                }
+                assert moving.lasting <= seen
+                assert moving.pages <= MAX_PASSES * (count + 4 * len(changes) + 1)
+
+            walked()
+
+
+def test_a_list_from_which_nothing_goes_is_walked_once() -> None:
+    moving = Moving(count=6, changes=[[("insert", 0)], [], []])
+
+    def serve(handler: Handler, call: Call) -> None:
+        offset = int(call.path.partition("offset=")[2] or 0)
+        handler.reply(body=moving.page(handler.canary.url, 3, offset))
+
+    with serving(serve) as cloud:
+        with ClariusClient(base_url=cloud.url, api_key=KEY, allowed_networks=LOOPBACK) as client:
+            pages = list(client.exam_pages(limit=3))
+    assert [page.number for page in pages] == [0, 1, 2]
+    assert len({row.request_uuid for page in pages for row in page.results}) == 6
+
+
+def test_a_list_that_shrinks_for_ever_is_given_up_without_an_error() -> None:
+    def serve(handler: Handler, call: Call) -> None:
+        is_first = "offset" not in call.path
+        to = f"{handler.canary.url}/api/public/v0/exams/accessible/?limit=1&offset=1"
+        handler.reply(
+            body={"count": 2 if is_first else 1, "next": to if is_first else None, "results": [new_row()]}
+        )
+
+    with serving(serve) as cloud:
+        with ClariusClient(base_url=cloud.url, api_key=KEY, allowed_networks=LOOPBACK) as client:
+            assert len(list(client.exam_pages(limit=1))) == 2 * MAX_PASSES
+
+
+@pytest.mark.parametrize("following", ["http://evil.example/?offset=1", "https://127.0.0.1/x", "/x", "SELF"])
+def test_a_page_that_leads_elsewhere_or_in_a_circle_ends_the_walk(following: str) -> None:
+    def lead(handler: Handler, call: Call) -> None:
+        to = f"{handler.canary.url}{call.path}" if following == "SELF" else following
+        handler.reply(body=example("current/poll") | {"next": to})
+
+    with serving(lead) as cloud:
+        with ClariusClient(base_url=cloud.url, api_key=KEY, allowed_networks=LOOPBACK) as client:
+            with pytest.raises(errors.ClariusError):
+                list(client.exam_pages())
+    assert len(cloud.calls) == 1
+
+
+def test_pages_that_never_end_are_given_up() -> None:
+    def endless(handler: Handler, call: Call) -> None:
+        following = f"{handler.canary.url}/api/public/v0/x/?offset={len(handler.canary.calls)}"
+        handler.reply(body={"count": 1, "next": following, "previous": None, "results": ["token"]})
+
+    with serving(endless) as cloud:
+        transport = Transport(base_url=cloud.url, api_key=Secret(KEY), allowed_networks=LOOPBACK)
+        with pytest.raises(errors.ProtocolError, match="do not end"):
+            list(walk(transport, f"{cloud.url}/api/public/v0/x/", str, max_pages=5))
+    assert len(cloud.calls) == 5
