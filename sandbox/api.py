@@ -3,10 +3,13 @@
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import generics, status
 from rest_framework.exceptions import ValidationError
@@ -17,6 +20,7 @@ from rest_framework.views import APIView
 
 from sandbox import behaviour, serializers
 from sandbox.authentication import key_in_use
+from sandbox.fault_bodies import body_of
 from sandbox.links import media_url
 from sandbox.models import Application, Customer, NotificationRecord, Report, ServiceKey, Submission
 from sandbox.notifier import RECORDS_KEPT
@@ -44,7 +48,12 @@ class Accessible(generics.ListAPIView[Submission]):
 class DownloadData(APIView):
     """The data of one submission, its media links signed anew each time."""
 
-    @extend_schema(responses=serializers.DownloadDataSerializer)
+    @extend_schema(
+        responses={
+            200: serializers.DownloadDataSerializer,
+            400: OpenApiResponse(OpenApiTypes.OBJECT, description="Still being processed"),
+        }
+    )
     def get(self, request: Request, request_uuid: uuid.UUID) -> Response:
         submission = get_object_or_404(behaviour.accessible_submissions(), request_uuid=request_uuid)
         if submission.ready_at is not None and submission.ready_at > timezone.now():
@@ -65,7 +74,7 @@ class CustomerConfirmations(APIView):
         request=serializers.ConfirmationSerializer,
         responses={
             200: serializers.ConfirmationSerializer,
-            404: OpenApiResponse(description="No such customer"),
+            404: OpenApiResponse(OpenApiTypes.OBJECT, description="No such customer"),
         },
     )
     def post(self, request: Request) -> Response:
@@ -83,19 +92,35 @@ class ConfirmedTokens(generics.GenericAPIView[Customer]):
     pagination_class = TokenPages
     queryset = Customer.objects.none()
 
-    @extend_schema(responses={200: OpenApiResponse(description="A page of tokens")})
+    @extend_schema(
+        parameters=[OpenApiParameter("limit", int), OpenApiParameter("offset", int)],
+        responses=serializers.TokenPageSerializer,
+    )
     def get(self, request: Request) -> Response:
         rows = Customer.objects.filter(confirmed_at__isnull=False, is_subscribed=True).order_by("id")
         page = self.paginate_queryset(rows.values_list("token", flat=True))
         return self.get_paginated_response(list(page or []))
 
 
-class Reports(APIView):
-    """A report for a submission; each call adds one."""
+class Upload(APIView):
+    """A file that comes in; one that is too large meets the web server's limit, not the API's."""
 
     parser_classes = (MultiPartParser,)
 
-    @extend_schema(request={"multipart/form-data": serializers.ReportSerializer}, responses={201: dict})
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.REPORT_MAX_BYTES:
+            page, kind = body_of("html", 413)
+            return HttpResponse(page, status=413, content_type=kind)
+        return super().dispatch(request, *args, **kwargs)
+
+
+class Reports(Upload):
+    """A report for a submission; each call adds one."""
+
+    @extend_schema(
+        request={"multipart/form-data": serializers.ReportSerializer},
+        responses={201: serializers.ReceivedReportSerializer},
+    )
     def post(self, request: Request, request_uuid: uuid.UUID) -> Response:
         submission = get_object_or_404(Submission, request_uuid=request_uuid)
         form = serializers.ReportSerializer(data=request.data)
@@ -106,10 +131,8 @@ class Reports(APIView):
         return Response({"name": report.name}, status=status.HTTP_201_CREATED)
 
 
-class LegacyReport(APIView):
+class LegacyReport(Upload):
     """The report call of February 2023: one file, which replaces the one before."""
-
-    parser_classes = (MultiPartParser,)
 
     @extend_schema(request={"multipart/form-data": serializers.LegacyReportSerializer}, responses={200: dict})
     def put(self, request: Request, request_uuid: uuid.UUID) -> Response:
@@ -166,7 +189,9 @@ class Keys(APIView):
 class Key(APIView):
     """One API key, to revoke."""
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        responses={204: None, 400: OpenApiResponse(OpenApiTypes.OBJECT, description="The key of this call")}
+    )
     def delete(self, request: Request, prefix: str) -> Response:
         if prefix == key_in_use(request._request):
             raise ValidationError({"detail": "The key that authenticates this call cannot be revoked."})

@@ -4,18 +4,18 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from functools import wraps
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from sandbox import behaviour, faults, links, notifier
+from sandbox.fault_options import checked_options
 from sandbox.models import (
     Application,
     Call,
@@ -27,6 +27,7 @@ from sandbox.models import (
     Service,
     ServiceKey,
     Submission,
+    new_token,
 )
 from sandbox.seed.database import seed
 from sandbox.seed.exams import available_exams
@@ -44,21 +45,31 @@ def control(**handlers: Handler) -> Callable[..., HttpResponse]:
     """Make a view of functions by method; each takes the JSON body and returns what to answer."""
 
     @csrf_exempt
-    @wraps(control)
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
         handler = handlers.get(request.method or "")
         if handler is None:
             return JsonResponse({"detail": "Method not allowed."}, status=405)
         try:
-            body = json.loads(request.body) if request.body else {}
-            answer = handler(body, **kwargs)
-        except (Refused, KeyError, ValueError, TypeError) as error:
+            answer = handler(_sent(request), **kwargs)
+        except Http404 as error:
+            return JsonResponse({"detail": str(error)}, status=404)
+        except (Refused, KeyError, ValueError, TypeError, OverflowError) as error:
             return JsonResponse({"detail": f"{type(error).__name__}: {error}"}, status=400)
         if answer is None:
             return HttpResponse(status=204)
         return JsonResponse(answer, safe=False, status=201 if request.method == "POST" else 200)
 
     return view
+
+
+def _sent(request: HttpRequest) -> Body:
+    """Return the JSON body, or the query of a GET; raises Refused for what is no object."""
+    if request.method == "GET":
+        return request.GET.dict()
+    body = json.loads(request.body) if request.body else {}
+    if not isinstance(body, dict):
+        raise Refused("The body is a JSON object.")
+    return body
 
 
 # --- Keys, customers -------------------------------------------------------------------------------------
@@ -87,10 +98,13 @@ def customer_facts(customer: Customer) -> Body:
 
 
 def _create_customer(body: Body) -> Body:
+    token = str(body.get("token") or new_token())
+    if behaviour.customers().filter(token=token).exists():
+        raise Refused("Another customer has this token.")
     customer = behaviour.add_customer(
         name=str(body["name"]),
         institution=str(body.get("institution", "")),
-        token=body.get("token"),
+        token=token,
         is_confirmed=bool(body.get("confirmed")),
     )
     return customer_facts(customer)
@@ -131,6 +145,12 @@ def submission_facts(submission: Submission) -> Body:
     }
 
 
+def _instant(text: str) -> datetime:
+    """Read a date and time; one without a zone is UTC."""
+    instant = datetime.fromisoformat(text)
+    return instant if timezone.is_aware(instant) else instant.replace(tzinfo=UTC)
+
+
 def _create_submission(body: Body) -> Body:
     ready_after = float(body.get("ready_after", 0))
     submission = behaviour.create_submission(
@@ -139,7 +159,7 @@ def _create_submission(body: Body) -> Body:
         patient=body.get("patient"),
         exam_uuid=uuid.UUID(body["exam_uuid"]) if body.get("exam_uuid") else None,
         notify=bool(body.get("notify", True)),
-        submitted_at=datetime.fromisoformat(body["submitted_at"]) if body.get("submitted_at") else None,
+        submitted_at=_instant(body["submitted_at"]) if body.get("submitted_at") else None,
         capture_count=body.get("capture_count"),
         extra=body.get("extra"),
         ready_at=timezone.now() + timedelta(seconds=ready_after) if ready_after else None,
@@ -187,7 +207,12 @@ def _add_fault(body: Body) -> Body:
     match, kind = str(body.pop("match")), str(body.pop("kind"))
     if match not in (*faults.ENDPOINTS, "*") or kind not in faults.KINDS:
         raise Refused(f"match is * or one of {faults.ENDPOINTS}, kind one of {faults.KINDS}")
-    fault = Fault.objects.create(match=match, kind=kind, times=int(body.pop("times", 1)), options=body)
+    times = int(body.pop("times", 1))
+    if times < 1:
+        raise Refused("times is at least 1")
+    fault = Fault.objects.create(
+        match=match, kind=kind, times=times, options=checked_options(kind=kind, options=body)
+    )
     return _fault_facts(fault)
 
 
@@ -225,7 +250,13 @@ def _set_mode(body: Body) -> Body:
 
 def _list_calls(body: Body) -> list[Body]:
     fields = ("id", "endpoint", "method", "path", "has_authorization", "status", "fault", "at")
-    return list(Call.objects.values(*fields))
+    rows, since = Call.objects.all(), body.get("since", "")
+    if since.isdecimal():
+        rows = rows.filter(id__gt=int(since))
+    elif since:
+        # A plus sign in a query is a space.
+        rows = rows.filter(at__gte=_instant(since.replace(" ", "+")))
+    return list(rows.values(*fields))
 
 
 def _reset(body: Body) -> None:

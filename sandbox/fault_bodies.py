@@ -6,6 +6,7 @@ import json
 from sandbox.behaviour import create_submission, customers
 
 PAGE = "<!doctype html><html><head><title>Clarius</title></head><body><h1>Please wait</h1></body></html>"
+BODIES = ("html", "json", "empty")
 BOMB_BYTES = 200_000_000
 
 

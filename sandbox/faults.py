@@ -32,6 +32,7 @@ ENDPOINTS = (
 )
 KINDS = (
     "status",
+    "status_after",
     "delay",
     "cut",
     "cut_after",
@@ -167,6 +168,12 @@ def _cut_after(request: HttpRequest, response: HttpResponseBase, options: dict[s
     return response
 
 
+def _status_after(
+    request: HttpRequest, response: HttpResponseBase, options: dict[str, Any]
+) -> HttpResponseBase:
+    return _status(request, options)
+
+
 def _truncate(request: HttpRequest, response: HttpResponseBase, options: dict[str, Any]) -> HttpResponseBase:
     content = _content(response)
     part = content[: int(len(content) * float(options.get("fraction", 0.5)))]
@@ -208,10 +215,15 @@ def _streamed(
 
 def _edited(edit: Callable[[HttpRequest, dict[str, Any], dict[str, Any]], None]) -> Any:
     def after(request: HttpRequest, response: HttpResponseBase, options: dict[str, Any]) -> HttpResponseBase:
-        page = json.loads(_content(response))
-        if isinstance(page, dict) and "results" in page:
+        if response.headers.get("Content-Type") != "application/json":
+            return response
+        answer = json.loads(_content(response))
+        # Keys and applications are listed without a page around them.
+        page = {"results": answer} if isinstance(answer, list) else answer
+        if "results" in page:
             edit(request, page, options)
-        return HttpResponse(json.dumps(page), status=response.status_code, content_type="application/json")
+        answer = page["results"] if isinstance(answer, list) else page
+        return HttpResponse(json.dumps(answer), status=response.status_code, content_type="application/json")
 
     return after
 
@@ -234,6 +246,7 @@ def _empty_list(request: HttpRequest, page: dict[str, Any], options: dict[str, A
 
 
 AFTER: dict[str, Callable[[HttpRequest, HttpResponseBase, dict[str, Any]], HttpResponseBase]] = {
+    "status_after": _status_after,
     "cut_after": _cut_after,
     "truncate": _truncate,
     "drip": _drip,

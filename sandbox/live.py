@@ -12,6 +12,12 @@ from sandbox.models import Submission
 from sandbox.seed.exams import available_exams
 
 
+class SeeOther(HttpResponseRedirect):
+    """Leads on with GET."""
+
+    status_code = 303
+
+
 @csrf_exempt
 @require_POST
 def submit(request: HttpRequest) -> HttpResponse:
@@ -28,7 +34,7 @@ def submit(request: HttpRequest) -> HttpResponse:
     behaviour.create_submission(
         customer=customer, exam_slug=exam.slug, notify=request.POST.get("notify", "on") == "on"
     )
-    return HttpResponseRedirect(_back(request.POST.get("next", "")))
+    return SeeOther(_back(request.POST.get("next", "")))
 
 
 def _back(url: str) -> str:

@@ -1,7 +1,8 @@
 """Who may call at all, and which of the two origins a request came to."""
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -15,8 +16,7 @@ class LoopbackOnly:
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
-        networks = ["127.0.0.0/8", "::1/128", *(each for each in settings.ALLOW if "/" in each)]
-        self._networks = [ipaddress.ip_network(each, strict=False) for each in networks]
+        self._networks = [*_networks(["127.0.0.0/8", "::1/128"]), *_networks(settings.ALLOW)]
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not self._may_call(request.META.get("REMOTE_ADDR", "")):
@@ -33,6 +33,13 @@ class LoopbackOnly:
         except ValueError:
             return False
         return any(caller in each for each in self._networks if each.version == caller.version)
+
+
+def _networks(entries: Iterable[str]) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    for entry in entries:
+        # What is neither a network nor an address is a host name.
+        with suppress(ValueError):
+            yield ipaddress.ip_network(entry, strict=False)
 
 
 def is_own_page(origin: str | None) -> bool:

@@ -2,10 +2,9 @@
 
 import json
 import logging
-import time
-from collections.abc import Mapping
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import requests
@@ -22,6 +21,7 @@ RECORDS_KEPT = timedelta(days=14)
 DELAY_SECONDS = 5
 KEPT_OF_AN_ANSWER = 500
 
+_stopping = threading.Event()
 _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="notifier")
 
 
@@ -36,12 +36,12 @@ def notify(submission: Submission, *, is_forced: bool = False) -> None:
         _later(service.notification_url, payload, submission, DELAY_SECONDS if mode == "delay" else 0)
 
 
-def forge(payload: Mapping[str, Any]) -> None:
+def forge(payload: Any) -> None:
     """Send any payload to the webhook; raises ValueError when there is none."""
     url = Service.get().notification_url
     if not url:
         raise ValueError("The service has no notification_url.")
-    _later(url, dict(payload), None, 0)
+    _later(url, payload, None, 0)
 
 
 def notification_payload(submission: Submission, *, root: str) -> dict[str, Any]:
@@ -52,17 +52,18 @@ def notification_payload(submission: Submission, *, root: str) -> dict[str, Any]
         "customer_id": submission.customer.token,
         "download_url": f"{settings.PUBLIC_URL}/api/public/v0/{root}/{submission.request_uuid}/data/",
         # As DRF writes it: UTC as Z, the fraction left out when it is zero.
-        "submitted_at": submission.submitted_at.isoformat().replace("+00:00", "Z"),
+        "submitted_at": submission.submitted_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
 
 
-def _later(url: str, payload: dict[str, Any], submission: Submission | None, delay: float) -> None:
+def _later(url: str, payload: Any, submission: Submission | None, delay: float) -> None:
     transaction.on_commit(lambda: _pool.submit(_run, url, payload, submission, delay) and None)
 
 
-def _run(url: str, payload: dict[str, Any], submission: Submission | None, delay: float) -> None:
+def _run(url: str, payload: Any, submission: Submission | None, delay: float) -> None:
     try:
-        time.sleep(delay)
+        if _stopping.wait(delay):
+            return
         for _ in range(settings.NOTIFICATION_RETRIES + 1):
             record = send(url, payload, submission)
             if record.response is not None and 200 <= record.response["status_code"] < 300:
@@ -73,7 +74,7 @@ def _run(url: str, payload: dict[str, Any], submission: Submission | None, delay
         connection.close()
 
 
-def send(url: str, payload: Mapping[str, Any], submission: Submission | None) -> NotificationRecord:
+def send(url: str, payload: Any, submission: Submission | None) -> NotificationRecord:
     """Make the call and write its record."""
     content = json.dumps(payload)
     sent_at, response, error = timezone.now(), None, None
@@ -102,3 +103,9 @@ def send(url: str, payload: Mapping[str, Any], submission: Submission | None) ->
         sent_at=sent_at,
         logged_at=timezone.now(),
     )
+
+
+def stop() -> None:
+    """Drop what waits to be sent, so that the process can end."""
+    _stopping.set()
+    _pool.shutdown(wait=False, cancel_futures=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from sandbox.models import NotificationRecord, Service, ServiceKey, Submission
@@ -44,11 +44,19 @@ class ConfirmationSerializer(serializers.Serializer[Any]):
     token = serializers.CharField(max_length=200)
 
 
+@extend_schema_field({"type": "string", "maxLength": URL_LENGTH, "description": "A URL, or nothing."})
+class SettingField(serializers.URLField):
+    """A URL that may hold {token}, or an empty text."""
+
+    def __init__(self) -> None:
+        super().__init__(allow_blank=True, max_length=URL_LENGTH, required=False)
+
+
 class SettingsSerializer(serializers.ModelSerializer[Service]):
     """The two settings of a service."""
 
-    notification_url = serializers.URLField(allow_blank=True, max_length=URL_LENGTH, required=False)
-    token_transfer_url = serializers.URLField(allow_blank=True, max_length=URL_LENGTH, required=False)
+    notification_url = SettingField()
+    token_transfer_url = SettingField()
 
     class Meta:
         model = Service
@@ -60,16 +68,26 @@ class SettingsSerializer(serializers.ModelSerializer[Service]):
         return value
 
 
+class TokenPageSerializer(serializers.Serializer[Any]):
+    """A page of tokens."""
+
+    count = serializers.IntegerField()
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = serializers.ListField(child=serializers.CharField())
+
+
+class ReceivedReportSerializer(serializers.Serializer[Any]):
+    """What is said of a report that was taken."""
+
+    name = serializers.CharField()
+
+
 class ReportSerializer(serializers.Serializer[Any]):
     """A report as it is uploaded."""
 
     name = serializers.CharField(max_length=200)
     file = serializers.FileField(max_length=100)
-
-    def validate_file(self, value: Any) -> Any:
-        if value.size > settings.REPORT_MAX_BYTES:
-            raise serializers.ValidationError("The file is too large.")
-        return value
 
 
 class LegacyReportSerializer(serializers.Serializer[Any]):

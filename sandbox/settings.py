@@ -101,7 +101,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["sandbox.authentication.HasServiceKey"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "sandbox.schema.RefusalSchema",
     "EXCEPTION_HANDLER": "rest_framework.views.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
@@ -109,6 +109,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Sandbox Clarius Cloud",
     "DESCRIPTION": "The calls that Clarius Cloud offers to a service, as a sandbox answers them.",
     "VERSION": "0",
+    # A file is bytes on its way in; nothing of it comes out.
+    "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],

@@ -14,6 +14,7 @@ from sandbox.pages.forms import FaultForm
 CALLS_SHOWN = 60
 KINDS = (
     ("status", "answers with a status", "status code (500)"),
+    ("status_after", "does the work, then answers with a status", "status code (500)"),
     ("delay", "answers late", "seconds (1)"),
     ("cut", "breaks the connection, nothing is done", ""),
     ("cut_after", "does the work, then breaks the connection", ""),

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from sandbox.behaviour import customers
+from sandbox.fault_options import checked_options
 from sandbox.faults import ENDPOINTS, KINDS
 from sandbox.models import Customer
 from sandbox.pages.patients import ANIMAL_FIELDS, ANY_FIELDS, FIELDS, PERSON_FIELDS
@@ -96,37 +97,30 @@ class FaultForm(forms.Form):
     value = forms.CharField(max_length=500, required=False)
     retry_after = forms.IntegerField(min_value=0, max_value=86_400, required=False)
 
-    # The option that the one value stands for, and its type.
-    OPTIONS: Mapping[str, tuple[str, type]] = {
-        "status": ("status", int),
-        "delay": ("seconds", float),
-        "drip": ("seconds", float),
-        "truncate": ("fraction", float),
-        "no_length": ("fraction", float),
-        "redirect": ("to", str),
-        "foreign_next": ("to", str),
-        "grow": ("count", int),
+    # The option that the one value stands for.
+    OPTIONS: Mapping[str, str] = {
+        "status": "status",
+        "status_after": "status",
+        "delay": "seconds",
+        "drip": "seconds",
+        "truncate": "fraction",
+        "no_length": "fraction",
+        "redirect": "to",
+        "foreign_next": "to",
+        "grow": "count",
     }
 
     def clean(self) -> dict[str, Any]:
         """Turn the value into the kind's own option."""
         data = super().clean() or {}
+        kind = data.get("kind", "")
         options: dict[str, Any] = {}
-        name, of_type = self.OPTIONS.get(data.get("kind", ""), ("", str))
-        if name and data.get("value"):
-            try:
-                options[name] = checked(of_type(data["value"]), name)
-            except ValueError:
-                self.add_error("value", "Give a number that fits this kind.")
-        if data.get("kind") == "status" and data.get("retry_after") is not None:
+        if kind in self.OPTIONS and data.get("value"):
+            options[self.OPTIONS[kind]] = data["value"]
+        if kind in {"status", "status_after"} and data.get("retry_after") is not None:
             options["headers"] = {"Retry-After": str(data["retry_after"])}
+        try:
+            options = checked_options(kind=kind, options=options)
+        except ValueError:
+            self.add_error("value", "Give a value that fits this kind.")
         return {**data, "options": options}
-
-
-def checked(value: Any, name: str) -> Any:
-    """Return the option's value; raises ValueError when no call could be answered with it."""
-    if name == "status" and not 200 <= value <= 599:
-        raise ValueError(name)
-    if name in {"seconds", "fraction", "count"} and not 0 <= value <= 3600:
-        raise ValueError(name)
-    return value

@@ -274,5 +274,22 @@ def test_the_live_button_leads_back_to_this_machine_only(
     ada: Customer, exams: dict[str, Any], target: str, goes: str
 ) -> None:
     answer = Client().post("/sandbox/live/submit/", {"notify": "off", "next": target})
-    assert (answer.status_code, answer["Location"]) == (302, goes)
+    assert (answer.status_code, answer["Location"]) == (303, goes)
     assert Submission.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("allowed", "caller", "status"),
+    [
+        (["10.1.0.0/16", "cloud"], "10.1.2.3", 200),
+        (["10.1.2.3"], "10.1.2.3", 200),
+        (["10.1.2.3"], "10.1.2.4", 403),
+        (["cloud"], "10.1.2.3", 403),
+        (["10.1.0.0/16"], "::ffff", 403),
+    ],
+)
+def test_callers_from_elsewhere_are_let_in_by_name(
+    db: None, settings: Any, allowed: list[str], caller: str, status: int
+) -> None:
+    settings.ALLOW = allowed
+    assert Client(REMOTE_ADDR=caller).get("/").status_code == status

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 
-from sandbox import behaviour
+from sandbox import behaviour, notifier
 from sandbox.models import Customer
 from sandbox.seed.database import seed
 from sandbox.seed.exams import available_exams
@@ -38,6 +38,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what was asked."""
         call_command("migrate", verbosity=0, interactive=False)
+        seed()
         action = options.get("action")
         if action is None:
             self._serve()
@@ -55,7 +56,6 @@ class Command(BaseCommand):
             servers = [bind(port, application) for port in (settings.PORT, settings.MEDIA_PORT)]
         except PortTaken as error:
             raise CommandError(f"{error} Choose another with SANDBOX_PORT or SANDBOX_MEDIA_PORT.") from error
-        seed()
         available_exams()
         connection.close()
         stop = threading.Event()
@@ -63,6 +63,7 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         print(f"Sandbox ready at {settings.PUBLIC_URL}", flush=True)
         serve(servers, stop)
+        notifier.stop()
 
     def _submit(self, options: dict[str, Any]) -> None:
         who = options["customer"]
