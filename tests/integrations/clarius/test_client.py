@@ -1,4 +1,4 @@
-"""The calls, by the examples of the provider's documents, corrected to strict JSON."""
+"""What the calls bear beyond the documented examples, which the contract holds to the letter."""
 
 import json
 import subprocess
@@ -9,47 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from integrations.clarius import ClariusClient, Notification, Secret, errors, key_problem
+from integrations.clarius import ClariusClient, Notification, errors, key_problem
 from integrations.clarius.__main__ import main
-from integrations.clarius.pages import walk
 from integrations.clarius.schemas import AnnotationGroup, DownloadData
-from integrations.clarius.transport import Transport
-from tests.integrations.clarius.servers import Call, Canary, Handler, serving
+from tests.contract.documents import example
+from tests.integrations.clarius.servers import Canary, serving
 
 KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
 ROOT = Path(__file__).parents[3]
-TOKEN = "eYENW6HO4xdM0KlGO2kBXtTbD5XX1LTfdV-vYslapMY"
-ROW = {
-    "request_uuid": "5ac5e0e3-92bd-4b55-8250-c03296a12872",
-    "exam_uuid": "440648a3-435f-4053-942b-17509c0787c1",
-    "customer_id": TOKEN,
-    "download_url": "https://cloud.clarius.com/api/public/v0/exams/download-requests/5ac5e0e3/data/",
-    "submitted_at": "2022-10-22T03:10:47.231755Z",
-}
-OTHER = ROW | {"request_uuid": "8cc97ac4-ad8d-4fed-a70e-967703ebe521", "submitted_at": "2022-10-22T01:35:22Z"}
-DATA = {
-    "request_uuid": "f037679c-6ed2-46cd-b2dc-f4abe52e5b52",
-    "patient": {"identifier": "12345", "date_of_birth": "1970-01-01"},
+ROW, OTHER = example("current/poll")["results"]
+OTHER["submitted_at"] = "2022-10-22T01:35:22Z"
+TOKEN = ROW["customer_id"]
+DATA = example("current/download-data") | {
     "captures": [{"url": "https://storage.example/a", "label": "LVEF"}],
     "exam": {"application": "Cardiac"},
 }
-RECORD = {
-    "logged_at": "2023-06-01T02:15:28.331086Z",
-    "event": {
-        "sent_at": "2023-06-01T02:15:23.435871Z",
-        "request": {"url": "https://example.com", "method": "POST", "content": "{}"},
-        "response": None,
-        "error": "timed out",
-    },
-}
-LISTED = {"prefix": "QUgDR6JB", "name": "My key", "created": "2022-08-31T23:28:55.587755Z"}
-CREATED = LISTED | {"prefix": "ghhni3x8", "key": "ghhni3x8.aToALr2FC8A7toD11Cj902BLtTuLSZEr"}
-CARDIAC = "2e79155f-811c-4d29-9b49-807b20013518"
-GROUP = {"title": "Our special annotations", "labels": ["LABEL1", "LABEL2"], "linked": False, "colour": "red"}
-CUSTOMIZED = {"uuid": CARDIAC, "name": "Cardiac", "annotations": [GROUP]}
+RECORD = example("current/records")["results"][0]
+(LISTED,) = example("current/keys")
+CREATED = example("current/key-created")
+CUSTOMIZED = example("current/customized-application")
+GROUP = CUSTOMIZED["annotations"][0] | {"colour": "red"}
+CUSTOMIZED["annotations"] = [GROUP]
+CARDIAC = CUSTOMIZED["uuid"]
 
 
 def page(*results: Any, following: str | None = None, count: int | None = None) -> dict[str, Any]:
@@ -95,53 +77,6 @@ def test_a_faulty_row_is_named_and_hides_no_other(name: str, value: Any) -> None
 def test_the_shape_from_before_request_uuids_is_a_protocol_error() -> None:
     with pytest.raises(errors.ProtocolError, match="request_uuid"):
         Notification.from_json({name: value for name, value in ROW.items() if name != "request_uuid"})
-
-
-def test_a_page_that_leads_elsewhere_or_in_a_circle_ends_the_walk() -> None:
-    for following in ("http://evil.example/?offset=1", "https://127.0.0.1/x", "/relative", "SELF"):
-
-        def lead(handler: Handler, call: Call, following: str = following) -> None:
-            to = f"{handler.canary.url}{call.path}" if following == "SELF" else following
-            handler.reply(body=page(ROW, following=to))
-
-        with serving(lead) as cloud, client_of(cloud) as client, pytest.raises(errors.ClariusError):
-            list(client.exam_pages())
-        assert len(cloud.calls) == 1
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
-    st.lists(st.tuples(st.sampled_from(["insert", "delete"]), st.integers(0, 40)), max_size=8),
-    st.integers(5, 30),
-    st.integers(1, 7),
-)
-def test_whatever_moves_between_pages_every_lasting_item_is_seen_when_nothing_was_deleted(
-    changes: list[tuple[str, int]], count: int, limit: int
-) -> None:
-    rows = [ROW | {"request_uuid": str(uuid.uuid4())} for _ in range(count)]
-    lasting = {row["request_uuid"] for row in rows}
-    waiting = list(changes)
-
-    def serve(handler: Handler, call: Call) -> None:
-        query = dict(part.split("=") for part in call.path.split("?")[1].split("&"))
-        offset = int(query.get("offset", 0))
-        shown = rows[offset : offset + limit]
-        more = offset + limit < len(rows)
-        to = f"{handler.canary.url}/api/public/v0/exams/accessible/?limit={limit}&offset={offset + limit}"
-        handler.reply(body=page(*shown, following=to if more else None, count=len(rows)))
-        if waiting:
-            kind, position = waiting.pop()
-            if kind == "insert":
-                rows.insert(0, ROW | {"request_uuid": str(uuid.uuid4())})
-            elif rows:
-                # A removal moves the rest up: what slips through is found by the next walk.
-                lasting.discard(rows.pop(position % len(rows))["request_uuid"])
-
-    with serving(serve) as cloud, client_of(cloud) as client:
-        seen: set[str] = set()
-        for _ in range(len(changes) + 1):
-            seen |= {str(row.request_uuid) for got in client.exam_pages(limit=limit) for row in got.results}
-    assert lasting <= seen
 
 
 def test_download_data_keeps_what_the_documents_do_not_name() -> None:
@@ -221,18 +156,6 @@ def test_applications_are_listed_with_and_without_customizations() -> None:
     with answering([{"uuid": "Cardiac", "name": "Cardiac"}]) as cloud, client_of(cloud) as client:
         with pytest.raises(errors.ProtocolError, match="uuid"):
             client.list_applications()
-
-
-def test_pages_that_never_end_are_given_up() -> None:
-    def endless(handler: Handler, call: Call) -> None:
-        following = f"{handler.canary.url}/api/public/v0/x/?offset={len(handler.canary.calls)}"
-        handler.reply(body=page(TOKEN, following=following))
-
-    with serving(endless) as cloud:
-        transport = Transport(base_url=cloud.url, api_key=Secret(KEY), allowed_networks=["127.0.0.1/32"])
-        with pytest.raises(errors.ProtocolError, match="do not end"):
-            list(walk(transport, f"{cloud.url}/api/public/v0/x/", str, max_pages=5))
-    assert len(cloud.calls) == 5
 
 
 def test_what_was_never_customized_is_none_and_removing_it_is_harmless() -> None:
