@@ -15,3 +15,5 @@ class ExamsConfig(AppConfig):
         register(name="deliver report", model=self.get_model("Report"), task="exams.deliver_report")
         service = apps.get_model("integrations", "Service")
         register(name="poll service", model=service, task="exams.poll_service")
+        register(name="release early exams", model=self.get_model("Release"), task="exams.release_early")
+        register(name="read answers again", model=self.get_model("FieldMap"), task="exams.read_again")

@@ -6,8 +6,24 @@ from django.conf import settings
 from django.db import models
 
 from background.models import LeasedRow
+from exams.desk import Call, FieldMap, Release
 from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
 from integrations.models import Customer, Service
+
+__all__ = [
+    "Call",
+    "Capture",
+    "Chore",
+    "Demographics",
+    "Exam",
+    "FieldMap",
+    "JunkNotification",
+    "Patient",
+    "Release",
+    "Report",
+    "Submission",
+    "Walk",
+]
 
 
 class Demographics(models.Model):
@@ -134,6 +150,11 @@ class Submission(LeasedRow, Demographics):
     not_ready_since = models.DateTimeField(null=True, blank=True)
     # An administrator let it through: it is fetched although no account holds its customer.
     released_at = models.DateTimeField(null=True, blank=True)
+    # An administrator looked at it and leaves it as it is; every change of state forgets that.
+    given_up_at = models.DateTimeField(null=True, blank=True)
+    # What the service's field map found in the data.
+    examined_at = models.DateTimeField(null=True, blank=True)
+    mapped = models.JSONField(null=True, blank=True)
     # How many captures the Cloud listed when its data was last read.
     listed_count = models.PositiveIntegerField(default=0)
     capture_count = models.PositiveIntegerField(default=0)
@@ -193,6 +214,7 @@ class Capture(LeasedRow):
     source_key = models.CharField(max_length=80)
     # Whether the Cloud still named it when the data was last read; what it names no longer stays here.
     is_listed = models.BooleanField(default=True)
+    label = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     failure_reason = models.CharField(max_length=300, blank=True)
     failure_detail = models.TextField(blank=True)
@@ -316,6 +338,7 @@ class Report(LeasedRow):
     created_at = models.DateTimeField(auto_now_add=True)
     signed_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
     # Known once the pages of a document were made into pictures.
     page_count = models.PositiveIntegerField(null=True, blank=True)
     page_failure = models.CharField(max_length=300, blank=True)

@@ -34,6 +34,11 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         """The one that is known by this UUID, here or at the Cloud."""
         return self.filter(Q(uuid=uuid) | Q(request_uuid=uuid))
 
+    def waiting_for_a_person(self) -> Self:
+        """Failed, or held for a reason that does not go away by itself, and not given up."""
+        held = Q(state="held", hold_reason__in=("not_listed", "unlinked", "foreign_url", "stopped"))
+        return self.filter(held | Q(state="failed"), given_up_at=None)
+
     def newest_first(self) -> Self:
         return self.order_by("-submitted_at", "-id")
 
@@ -67,3 +72,7 @@ class ReportQuerySet(models.QuerySet[Any]):
 
     def signed(self) -> Self:
         return self.filter(~Q(state="draft"))
+
+    def waiting_for_a_person(self) -> Self:
+        """Not delivered, or perhaps delivered, and not given up."""
+        return self.filter(state__in=("failed", "uncertain"), given_up_at=None)

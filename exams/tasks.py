@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from exams.services import delivery, fetch, polling, previews
+from exams.services import delivery, fetch, polling, previews, releases, rereading
 
 
 @shared_task(name="exams.fetch_submission", ignore_result=True)
@@ -27,3 +27,15 @@ def deliver_report(pk: int) -> None:
 def poll_service(pk: int) -> None:
     """Walk the list of one service."""
     polling.poll_service(pk=pk)
+
+
+@shared_task(name="exams.release_early", ignore_result=True)
+def release_early(pk: int) -> None:
+    """Let the next exams of a release through."""
+    releases.release_early(pk=pk)
+
+
+@shared_task(name="exams.read_again", ignore_result=True)
+def read_again(pk: int) -> None:
+    """Read the stored answers of a service by its changed field map."""
+    rereading.read_again(pk=pk)

@@ -18,7 +18,8 @@ from background.leases import (
     release,
     renew,
 )
-from exams.models import Capture, Submission
+from exams.models import Call, Capture, Submission
+from exams.services.calls import files_noted, noted
 from exams.services.holds import is_linked, is_own_address
 from exams.services.media import Fetched, fetch_captures
 from exams.services.reading import read_data
@@ -112,7 +113,10 @@ class Attempt:
         self._asked += 1
         service = self.submission.service
         try:
-            with client_for(service=service) as client:
+            with (
+                client_for(service=service) as client,
+                noted(kind=Call.Kind.DATA, client=client, submission=self.submission),
+            ):
                 data = client.download_data(download_url=self.submission.download_url)
         except errors.KeyRefused as error:
             if circuit.key_is_refused(service=service):
@@ -135,11 +139,14 @@ class Attempt:
         """Fetch every link, asking for fresh ones when some have died; what stays open is a trouble."""
         while links:
             dead: dict[int, Exception] = {}
-            for outcome in fetch_captures(links=links, stored_bytes=self._stored_bytes(), held=self.held):
-                if isinstance(outcome.error, errors.LinkDead):
-                    dead[outcome.capture] = outcome.error
-                else:
-                    self._take(outcome)
+            with files_noted(submission=self.submission, count=len(links)) as failures:
+                for outcome in fetch_captures(links=links, stored_bytes=self._stored_bytes(), held=self.held):
+                    if outcome.error is not None:
+                        failures.append(outcome.error)
+                    if isinstance(outcome.error, errors.LinkDead):
+                        dead[outcome.capture] = outcome.error
+                    else:
+                        self._take(outcome)
             if not dead:
                 return
             if self._asked > LINKS_ASKED:

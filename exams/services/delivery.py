@@ -23,7 +23,8 @@ from background.leases import (
     renew,
 )
 from background.mail import queue_mail
-from exams.models import Report
+from exams.models import Call, Report
+from exams.services.calls import noted
 from exams.services.report_pages import has_pages, prepare_pages
 from exams.services.states import NotAllowed, move_report
 from exams.services.verdicts import may_call, next_turn, pause
@@ -87,15 +88,16 @@ def _send(*, report: Report, lease: Lease, held: Holding) -> None:
             with transaction.atomic():
                 renew(lease=lease, seconds=lease.seconds)
                 move_report(pk=report.pk, to=R.SENDING)
-            client.upload_report(
-                request_uuid=report.submission.request_uuid,
-                name=report.name,
-                file=file,
-                file_name=report.file_name,
-                content_type=report.media_type,
-                use_put=service.report_api == "put",
-                on_progress=held.check,
-            )
+            with noted(kind=Call.Kind.REPORT, client=client, report=report):
+                client.upload_report(
+                    request_uuid=report.submission.request_uuid,
+                    name=report.name,
+                    file=file,
+                    file_name=report.file_name,
+                    content_type=report.media_type,
+                    use_put=service.report_api == "put",
+                    on_progress=held.check,
+                )
     except (errors.ClariusError, NoKey, OSError, ValueError, DeadlineExceeded) as error:
         _judge(report=report, lease=lease, error=error)
     else:

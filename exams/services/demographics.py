@@ -19,8 +19,8 @@ ALL_FIELDS = (*TEXT_FIELDS, "date_of_birth", "date_of_birth_text")
 
 def read_patient(patient: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value for every field of Demographics; what cannot be understood becomes text or is empty."""
-    values: dict[str, Any] = {name: _text(patient.get(name), _limit(name)) for name in TEXT_FIELDS}
-    born = _text(patient.get("date_of_birth"), _limit("date_of_birth_text"))
+    values: dict[str, Any] = {name: as_text(patient.get(name), _limit(name)) for name in TEXT_FIELDS}
+    born = as_text(patient.get("date_of_birth"), _limit("date_of_birth_text"))
     values["date_of_birth"] = _date(born)
     values["date_of_birth_text"] = "" if values["date_of_birth"] else born
     return values
@@ -35,7 +35,8 @@ def _limit(name: str) -> int:
     return int(getattr(Demographics._meta.get_field(name), "max_length", None) or 0)
 
 
-def _text(value: Any, limit: int) -> str:
+def as_text(value: Any, limit: int) -> str:
+    """Return a text or number in one line of characters that any database takes; else an empty text."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
     # A database takes neither NUL nor half a surrogate pair.

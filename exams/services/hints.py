@@ -8,7 +8,8 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from background.leases import Holding, Lease, finish, release
-from exams.models import Submission
+from exams.models import Call, Submission
+from exams.services.calls import noted
 from exams.services.intake import take_page
 from exams.services.states import move_submission
 from exams.services.verdicts import is_out_of_patience, judge_data, may_call, pause
@@ -74,7 +75,10 @@ def _ask(*, submission: Submission, customer: Customer, held: Holding) -> None:
     waiting = Submission.objects.filter(
         service=submission.service, hint_digest=customer.token_digest, customer=None
     )
-    with client_for(service=submission.service) as client:
+    with (
+        client_for(service=submission.service) as client,
+        noted(kind=Call.Kind.CONFIRM, client=client, submission=submission),
+    ):
         for page in client.exam_pages(customer_id=customer.token):
             held.check()
             # A Cloud that ignores the filter must not make other customers' rows.

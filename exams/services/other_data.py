@@ -1,8 +1,10 @@
 """What the Cloud sent beside the fields it documents, as short lines to read; links are left out."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
+
+from exams.services.paths import Step, remove_value
 
 LINE_LIMIT = 200
 VALUE_LIMIT = 500
@@ -23,14 +25,19 @@ PATIENT_FIELDS = frozenset(
 )
 
 
-def list_other_data(raw: str) -> list[tuple[str, str]]:
-    """Return (path, value) of every undocumented field, at most 200; empty when `raw` is no JSON object."""
+def list_other_data(raw: str, *, taken: Iterable[tuple[Step, ...]] = ()) -> list[tuple[str, str]]:
+    """Return (path, value) of every field that is neither documented nor `taken`, at most 200.
+
+    Empty when `raw` is no JSON object.
+    """
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
         return []
     if not isinstance(data, dict):
         return []
+    for steps in taken:
+        remove_value(data, steps)
     lines = []
     for path, value in _walk(_undocumented(data), path="", depth=0):
         lines.append((path, value))

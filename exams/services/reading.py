@@ -1,17 +1,16 @@
 """Take in what the Cloud says of a submission: the raw answer, the patient, the list of captures."""
 
-import hashlib
 import re
-from collections import Counter
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.utils import timezone
 
 from audit.record import record
 from background.leases import Lease, renew
 from exams.models import Capture, Submission
+from exams.services.capture_links import capture_links
 from exams.services.demographics import ALL_FIELDS, read_patient
+from exams.services.field_map import map_fields
 from exams.services.patients import match_patient
 from integrations.clarius import DownloadData
 from integrations.models import Customer
@@ -42,19 +41,8 @@ def read_data(*, submission: Submission, data: DownloadData, lease: Lease) -> di
         data_read_at=timezone.now(),
         capture_count=count,
         **changes,
+        **map_fields(submission=submission, raw=data.raw),
     )
-    return links
-
-
-def capture_links(data: DownloadData) -> dict[str, str]:
-    """Return each link under a key that outlives its signature: its path, counted where repeated."""
-    seen: Counter[str] = Counter()
-    links: dict[str, str] = {}
-    for each in data.captures:
-        path = urlsplit(each.url.replace("\\", "/")).path if "://" in each.url else each.url
-        digest = hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
-        seen[digest] += 1
-        links[f"{digest}:{seen[digest]}"] = each.url
     return links
 
 

@@ -38,7 +38,7 @@ class NotAllowed(Exception):
 def move_submissions(queryset: QuerySet[Any], *, to: str, hold_reason: str = "", **changes: Any) -> int:
     """Move the submissions that may go to `to`, and return how many did."""
     rows = queryset.filter(state__in=SUBMISSION_FROM[to])
-    cleared = {"failure_reason": "", "failure_detail": ""}
+    cleared = {"failure_reason": "", "failure_detail": "", "given_up_at": None}
     return rows.update(state=to, hold_reason=hold_reason, **(cleared | changes))
 
 
@@ -58,7 +58,8 @@ def move_captures(queryset: QuerySet[Any], *, to: str, **changes: Any) -> int:
 def move_reports(queryset: QuerySet[Any], *, to: str, **changes: Any) -> int:
     """Move the reports that may go to `to`, and return how many did."""
     rows = queryset.filter(state__in=REPORT_FROM[to])
-    return rows.update(state=to, **({"failure_reason": "", "failure_detail": ""} | changes))
+    cleared = {"failure_reason": "", "failure_detail": "", "given_up_at": None}
+    return rows.update(state=to, **(cleared | changes))
 
 
 def move_report(*, pk: int, to: str, **changes: Any) -> None:

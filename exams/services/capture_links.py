@@ -1,0 +1,19 @@
+"""Captures are known by where their links point: links are signed anew each time, their path stays."""
+
+import hashlib
+from collections import Counter
+from urllib.parse import urlsplit
+
+from integrations.clarius import DownloadData
+
+
+def capture_links(data: DownloadData) -> dict[str, str]:
+    """Return each link under a key that outlives its signature: its path, counted where repeated."""
+    seen: Counter[str] = Counter()
+    links: dict[str, str] = {}
+    for each in data.captures:
+        path = urlsplit(each.url.replace("\\", "/")).path if "://" in each.url else each.url
+        digest = hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
+        seen[digest] += 1
+        links[f"{digest}:{seen[digest]}"] = each.url
+    return links

@@ -1,0 +1,102 @@
+"""A changed field map: the stored answers are read again in the background, and the Cloud is not asked."""
+
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from audit.record import record
+from background.due import from_now
+from background.jobs import schedule
+from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
+from exams.models import FieldMap, Submission
+from exams.services.field_map import read_mapped, store_mapped
+from integrations.models import Service
+
+logger = logging.getLogger(__name__)
+
+DEADLINE_SECONDS = 30 * 60
+# An answer may be 5 MiB: few are kept in memory at once.
+CHUNK = 10
+
+
+def change_map(
+    *, service: Service, paths: dict[str, str], time_zone: str, user: Any, address: str | None
+) -> FieldMap:
+    """Store the map of a service, from its start, and make the stored answers due to be read again."""
+    count = _answers(service.pk).count()
+    with transaction.atomic():
+        field_map, _ = FieldMap.objects.select_for_update().get_or_create(service=service)
+        FieldMap.objects.filter(pk=field_map.pk).update(
+            **{name: paths.get(name, "") for name in FieldMap.PATHS},
+            time_zone=time_zone,
+            version=F("version") + 1,
+            cursor=0,
+            read_count=0,
+            total_count=count,
+            finished_at=None,
+        )
+        schedule(model=FieldMap, pk=field_map.pk)
+        field_map.refresh_from_db()
+        record(
+            action="field_map.changed",
+            actor=user,
+            target=service,
+            address=address,
+            version=str(field_map.version),
+        )
+    return field_map
+
+
+def read_again(*, pk: int) -> None:
+    """Read the stored answers of one service by its map; does nothing when another worker is at it."""
+    lease = acquire(model=FieldMap, pk=pk)
+    if lease is None:
+        return
+    try:
+        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
+            _read_all(lease=lease, held=held)
+    except LeaseLost:
+        logger.info("Another worker reads on with field map %s.", pk)
+    except DeadlineExceeded:
+        # The cursor stays where it is; the rest goes on in a new turn.
+        release(lease=lease, not_before=from_now(), count_attempt=False)
+
+
+def _read_all(*, lease: Lease, held: Holding) -> None:
+    field_map = FieldMap.objects.get(pk=lease.pk)
+    mine = FieldMap.objects.filter(pk=lease.pk, version=field_map.version)
+    cursor = field_map.cursor
+    while True:
+        held.check()
+        rows = _answers(field_map.service_id).filter(pk__gt=cursor).order_by("pk")
+        chunk = list(rows.only("pk", "raw_data", "data_read_at")[:CHUNK])
+        if not chunk:
+            break
+        for row in chunk:
+            _read_one(field_map, row)
+        cursor = chunk[-1].pk
+        if not mine.update(cursor=cursor, read_count=F("read_count") + len(chunk)):
+            # The map was changed meanwhile, and is due again from its start.
+            break
+    with transaction.atomic():
+        mine.update(finished_at=timezone.now())
+        finish(lease=lease)
+
+
+def _read_one(field_map: FieldMap, row: Submission) -> None:
+    mapped = read_mapped(field_map=field_map, raw=row.raw_data)
+    with transaction.atomic():
+        # In the order in which a fetch locks them, or the two would wait for each other in a circle.
+        same = Submission.objects.select_for_update().filter(pk=row.pk, data_read_at=row.data_read_at)
+        current = FieldMap.objects.select_for_update().filter(pk=field_map.pk, version=field_map.version)
+        # Data that was fetched meanwhile was read by the newer map already.
+        if same.exists() and current.exists():
+            columns = store_mapped(submission_pk=row.pk, mapped=mapped)
+            Submission.objects.filter(pk=row.pk).update(**columns)
+
+
+def _answers(service_id: int) -> Any:
+    return Submission.objects.filter(service=service_id).exclude(raw_data="")
