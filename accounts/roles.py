@@ -23,6 +23,7 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
     "integrations": (
         "view_service",
         "operate_service",
+        "manage_service",
         "view_apikey",
         "view_customer",
         "change_customer",
@@ -36,6 +37,8 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_exam",
         "view_capture",
         "view_walk",
+        "view_junknotification",
+        "view_chore",
         "view_submission",
         "operate_submission",
         "view_report",

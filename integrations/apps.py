@@ -12,5 +12,7 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         register(name="confirm link", model=self.get_model("Link"), task="integrations.confirm_link")
+        register(name="rotate key", model=self.get_model("KeyRotation"), task="integrations.rotate_key")
+        register(name="read remote", model=self.get_model("RemoteState"), task="integrations.read_remote")
         # Models exist only now, and the checks are about their rows.
         autodiscover_modules("checks")

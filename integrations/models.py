@@ -32,7 +32,13 @@ class Service(LeasedRow):
     is_registered = models.BooleanField(default=False)
     is_poll_only = models.BooleanField(default=False)
     is_sandbox = models.BooleanField(default=False)
+    # What the Cloud shall be told: our webhook, and our connect page. Off means that "" is pushed.
+    is_notified = models.BooleanField(default=True)
+    is_connectable = models.BooleanField(default=True)
     webhook_secret = EncryptedTextField(default=_webhook_secret, editable=False)
+    # A secret that was replaced opens the webhook until then.
+    previous_webhook_secret = EncryptedTextField(blank=True, default="", editable=False)
+    previous_webhook_until = models.DateTimeField(null=True, blank=True, editable=False)
     take = models.CharField(max_length=10, choices=Take.choices, default=Take.NEW)
     take_since = models.DateTimeField(null=True, blank=True)
     report_api = models.CharField(max_length=4, choices=[("post", "POST"), ("put", "PUT")], default="post")
@@ -49,7 +55,10 @@ class Service(LeasedRow):
     objects = ServiceQuerySet.as_manager()
 
     class Meta:
-        permissions = [("operate_service", "Can poll services, probe their keys and pause them")]
+        permissions = [
+            ("operate_service", "Can poll services, probe their keys and pause them"),
+            ("manage_service", "Can manage API keys and what Clarius Cloud is told of a service"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -83,8 +92,87 @@ class ApiKey(models.Model):
         return f"{self.prefix}…"
 
 
+class KeyRotation(LeasedRow):
+    """One replacement of the key in use, step by step, so that whoever resumes it finds a working key."""
+
+    class Step(models.TextChoices):
+        INTENDED = "intended", "about to make a key"
+        STORED = "stored", "made and stored"
+        PROVEN = "proven", "proven to work"
+        SWITCHED = "switched", "in use"
+        DRAINING = "draining", "waiting for calls with the old key"
+        DONE = "done", "done"
+        FAILED = "failed", "given up"
+
+    ENDED = (Step.DONE, Step.FAILED)
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="key_rotations")
+    # The new key bears it at the Cloud: a key of this name whose secret we do not have is ours to revoke.
+    name = models.CharField(max_length=50, unique=True)
+    step = models.CharField(max_length=10, choices=Step.choices, default=Step.INTENDED)
+    cause = models.CharField(max_length=20)
+    old_prefix = models.CharField(max_length=16, blank=True)
+    new_prefix = models.CharField(max_length=16, blank=True)
+    # Rows that workers held when the key was switched: [model, primary key, lease token].
+    held_rows = models.JSONField(default=list, blank=True, editable=False)
+    problem = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    switched_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service"],
+                condition=~models.Q(step__in=["done", "failed"]),
+                name="integrations_keyrotation_one_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RemoteState(LeasedRow):
+    """What the Cloud said last of a service's settings and keys, masked; its lease is the hourly look."""
+
+    class Verdict(models.TextChoices):
+        UNKNOWN = "unknown", "not read yet"
+        SAME = "same", "as wanted"
+        OFF = "off", "turned off at the Cloud"
+        PREVIOUS = "previous", "still our previous address"
+        OURS = "ours", "another address of this portal"
+        FOREIGN = "foreign", "another deployment's address"
+
+    service = models.OneToOneField(Service, on_delete=models.CASCADE, related_name="remote")
+    notification_url = models.CharField(max_length=500, blank=True)
+    notification_verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNKNOWN)
+    token_transfer_url = models.CharField(max_length=500, blank=True)
+    token_transfer_verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNKNOWN)
+    # [{"prefix", "name", "created"}] as the Cloud lists them.
+    keys = models.JSONField(default=list, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    drifted_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"Remote state {self.pk}"
+
+
 class Customer(models.Model):
     """One user of the service, known by a token that is sealed and found by its keyed hash."""
+
+    class Standing(models.TextChoices):
+        """What links, portal accounts and the Cloud's list say together; computed, not stored."""
+
+        CONFIRMED = "confirmed", "confirmed"
+        PENDING = "pending", "confirming"
+        MISSING = "missing", "linked here, not listed by the last walk"
+        GONE = "gone", "gone at the Cloud"
+        UNKNOWN_HERE = "unknown_here", "confirmed there, held by nobody here"
+        ACCOUNT_OFF = "account_off", "held by an account that is switched off"
+        UNLINKED = "unlinked", "not linked"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="customers")
@@ -93,11 +181,17 @@ class Customer(models.Model):
     label = models.CharField(max_length=200, blank=True)
     institution = models.CharField(max_length=200, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When a whole walk last found it among the confirmed tokens, and how many since then did not.
+    listed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    missed_walk_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    missed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    invited_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CustomerQuerySet.as_manager()
 
     class Meta:
+        permissions = [("operate_customer", "Can confirm, transfer and invite customers, and mark them gone")]
         constraints = [
             models.UniqueConstraint(
                 fields=["service", "token_digest"], name="integrations_customer_token_unique"

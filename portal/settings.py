@@ -211,6 +211,8 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://")
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 POLL_MINUTES = env.int("POLL_MINUTES", default=15)
 FULL_POLL_HOURS = env.int("FULL_POLL_HOURS", default=24)
+# 0: API keys are replaced by hand only.
+API_KEY_ROTATION_DAYS = env.int("API_KEY_ROTATION_DAYS", default=0)
 EGRESS_ALLOWED_NETWORKS = tuple(env.list("EGRESS_ALLOWED_NETWORKS", default=[]))
 
 # --- What the pages say ---------------------------------------------------------------------------------

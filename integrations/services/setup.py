@@ -15,6 +15,7 @@ from integrations.models import Service
 from integrations.services.addresses import connect_url, is_public_https, is_sandbox_address, webhook_url
 from integrations.services.credentials import KeyNotProven, prove_key, store_key
 from integrations.services.remote_settings import Registration, register_service
+from integrations.services.remote_state import watch
 
 _SLUG = re.compile(r"[a-z0-9][-a-z0-9_]{0,49}")
 
@@ -136,6 +137,7 @@ def _store(
         # A poll may hold the row at this moment: its lease is not ours to write.
         service.save(update_fields=list(changes) if existing else None)
         store_key(service=service, key=key)
+        watch(service=service)
         schedule(model=Service, pk=service.pk)
         record(action="service.connected", target=service, mode=mode.value)
     return service

@@ -1,0 +1,171 @@
+"""Look hourly at what the Cloud has of a service: its settings, masked, and the list of its keys."""
+
+import re
+from datetime import timedelta
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from audit.record import record
+from background.backoff import next_attempt
+from background.due import from_now
+from background.leases import Lease, LeaseLost, acquire, finish, holding, release
+from integrations.clarius import ClariusClient, RemoteSettings, errors
+from integrations.encryption import CannotDecrypt
+from integrations.models import RemoteState, Service
+from integrations.services import circuit
+from integrations.services.addresses import connect_url, webhook_url
+from integrations.services.clients import NoKey, client_for
+from integrations.services.rotation import rotate_if_old
+from integrations.services.webhook_secrets import honour_longer, webhook_secrets
+
+DEADLINE_SECONDS = 3 * 60
+LOOK_EVERY = timedelta(hours=1)
+V = RemoteState.Verdict
+MASK = "••••••••"
+_LONG_PART = re.compile(r"[A-Za-z0-9_~.-]{16,}")
+HARMLESS = {V.SAME, V.UNKNOWN}
+
+
+class CannotRead(Exception):
+    """The Cloud could not be asked; the message is one sentence for the reader, and nothing changed."""
+
+
+def wanted_urls(*, service: Service) -> dict[str, str] | None:
+    """Return what each setting should be, or None where the Cloud is told nothing."""
+    if service.is_poll_only:
+        return None
+    return {
+        "notification_url": webhook_url(service=service) if service.is_notified else "",
+        "token_transfer_url": connect_url(service=service) if service.is_connectable else "",
+    }
+
+
+def mask_url(url: str) -> str:
+    """Return a URL with every part that may be a secret masked."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    path = "/".join(MASK if _LONG_PART.fullmatch(part) else part for part in parts.path.split("/"))
+    query = parts.query if "{token}" in parts.query or not parts.query else MASK
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))[:500]
+
+
+def judge(*, service: Service, name: str, url: str) -> RemoteState.Verdict:
+    """Say how a setting at the Cloud stands to what is wanted."""
+    wanted = wanted_urls(service=service)
+    if wanted is not None and url == wanted[name]:
+        return V.SAME
+    if not url:
+        return V.SAME if wanted is None else V.OFF
+    if name == "notification_url" and any(
+        f"/{each}/" in url for each in webhook_secrets(service=service)[1:]
+    ):
+        return V.PREVIOUS
+    return V.OURS if _origin(url) == _origin(settings.PUBLIC_URL) else V.FOREIGN
+
+
+def read_now(*, service: Service) -> RemoteState:
+    """Read settings and keys and store them; raises CannotRead."""
+    try:
+        with client_for(service=service) as client:
+            return _read(service=service, client=client)
+    except errors.ClariusError as error:
+        raise CannotRead(_sentence(service, error)) from None
+    except (NoKey, CannotDecrypt) as error:
+        raise CannotRead(str(error)) from None
+
+
+def look(*, pk: int) -> None:
+    """Read once an hour, and begin a rotation when the key in use is old; held by one worker at a time."""
+    lease = acquire(model=RemoteState, pk=pk)
+    if lease is None:
+        return
+    service = Service.objects.get(remote=pk)
+    try:
+        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS):
+            if not service.is_active or circuit.is_open(service=service):
+                release(lease=lease, not_before=from_now(seconds=600), count_attempt=False)
+                return
+            _look(service=service, lease=lease)
+    except LeaseLost:
+        return
+
+
+def watch(*, service: Service) -> RemoteState:
+    """Return the row that keeps what the Cloud said, made and due if it is missing."""
+    return RemoteState.objects.get_or_create(service=service, defaults={"not_before": from_now()})[0]
+
+
+def _look(*, service: Service, lease: Lease) -> None:
+    try:
+        read_now(service=service)
+    except CannotRead as error:
+        until = next_attempt(now=timezone.now(), attempt=min(lease.attempt + 4, 12), cap=LOOK_EVERY)
+        release(lease=lease, not_before=until, problem=str(error)[:300])
+        return
+    rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
+    finish(
+        lease=lease, not_before=timezone.now() + LOOK_EVERY, attempt_count=0, first_tried_at=None, problem=""
+    )
+
+
+def _read(*, service: Service, client: ClariusClient) -> RemoteState:
+    remote, keys = client.get_settings(), client.list_api_keys()
+    state = watch(service=service)
+    values = note_settings(service=service, remote=remote)
+    values["keys"] = [
+        {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
+    ]
+    RemoteState.objects.filter(pk=state.pk).update(**values)
+    return RemoteState.objects.get(pk=state.pk)
+
+
+def note_settings(*, service: Service, remote: RemoteSettings) -> dict[str, object]:
+    """Store what the settings are, audit when they began to differ, and return the values."""
+    verdicts = {
+        name: judge(service=service, name=name, url=getattr(remote, name))
+        for name in ("notification_url", "token_transfer_url")
+    }
+    if verdicts["notification_url"] == V.PREVIOUS:
+        honour_longer(service=service)
+    has_drifted = not set(verdicts.values()) <= HARMLESS
+    state = watch(service=service)
+    now = timezone.now()
+    values: dict[str, object] = {
+        "notification_url": mask_url(remote.notification_url),
+        "notification_verdict": verdicts["notification_url"],
+        "token_transfer_url": mask_url(remote.token_transfer_url),
+        "token_transfer_verdict": verdicts["token_transfer_url"],
+        "read_at": now,
+        "drifted_at": (state.drifted_at or now) if has_drifted else None,
+        "problem": "",
+    }
+    with transaction.atomic():
+        RemoteState.objects.filter(pk=state.pk).update(**values)
+        if has_drifted and state.drifted_at is None:
+            record(
+                action="service.settings_drifted",
+                outcome="differs",
+                target=service,
+                notification=str(verdicts["notification_url"]),
+                hand_over=str(verdicts["token_transfer_url"]),
+            )
+    return values
+
+
+def _sentence(service: Service, error: errors.ClariusError) -> str:
+    if isinstance(error, errors.KeyRefused) and circuit.key_is_refused(service=service):
+        return "Clarius Cloud does not accept the API key in use."
+    return error.message
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+    except ValueError:
+        return ""
