@@ -23,6 +23,10 @@ class DemoProblem(Exception):
     """The demo cannot go on; the message says why."""
 
 
+class TooSlow(DemoProblem):
+    """Something did not happen in time; everything still runs."""
+
+
 class Stopped(Exception):
     """Somebody asked the demo to end."""
 
@@ -65,7 +69,7 @@ class Supervisor:
         return child
 
     def wait_for(self, condition: Callable[[], Any], *, what: str, seconds: float) -> None:
-        """Wait until `condition` is true; raises DemoProblem when a process dies first or time is up."""
+        """Wait until `condition` is true; raises DemoProblem when a process dies, TooSlow when time is up."""
         until = time.monotonic() + seconds
         while not condition():
             for child in self._children:
@@ -75,7 +79,7 @@ class Supervisor:
                         f"The end of {child.log}:\n{child.tail()}"
                     )
             if time.monotonic() > until:
-                raise DemoProblem(f"{what} took longer than {seconds:.0f} s; see {self._logs}.")
+                raise TooSlow(f"{what} took longer than {seconds:.0f} s; see {self._logs}.")
             self._look_around()
 
     def watch(self) -> None:
