@@ -16,29 +16,38 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, Unrea
 from django.views.decorators.csrf import csrf_exempt
 
 from exams.services.intake import record_hint
+from exams.services.junk import keep_junk
 from integrations.models import Service
+from integrations.services.webhook_secrets import webhook_secrets
 
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
-# Also how long a secret that was replaced still opens the door.
 DOORS_SECONDS = 5.0
+# A secret that nobody knows may be a new one: the services are read anew for it, but not for each guess.
+DOORS_SECONDS_FOR_STRANGERS = 0.5
+SECRET_COLUMNS = ("webhook_secret", "previous_webhook_secret", "previous_webhook_until")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}")
 
 
 class _Refused(Exception):
-    """The request gets this status and changes nothing."""
+    """The request gets this status and makes no hint; `junk` is what came to an open door."""
 
-    def __init__(self, status: int) -> None:
+    def __init__(self, status: int, *, junk: bytes | None = None) -> None:
         super().__init__(status)
         self.status = status
+        self.junk = junk
 
 
 @dataclass(frozen=True)
 class _Door:
     service_id: int
-    secret: bytes
+    secrets: tuple[bytes, ...]
+
+    def opens(self, secret: str) -> bool:
+        """Compare with each valid secret, in constant time."""
+        return any([hmac.compare_digest(each, secret.encode()) for each in self.secrets])
 
 
 class _Doors:
@@ -49,13 +58,25 @@ class _Doors:
         self._doors: dict[str, _Door] = {}
         self._read_at: float | None = None
 
-    def find(self, slug: str) -> _Door | None:
+    def find(self, slug: str, secret: str) -> _Door | None:
+        """Return the service's door if the secret opens it."""
         with self._lock:
-            if self._read_at is None or time.monotonic() - self._read_at >= DOORS_SECONDS:
-                rows = Service.objects.filter(is_active=True).only("slug", "webhook_secret")
-                self._doors = {row.slug: _Door(row.pk, row.webhook_secret.encode()) for row in rows}
-                self._read_at = time.monotonic()
-            return self._doors.get(slug)
+            for seconds in (DOORS_SECONDS, DOORS_SECONDS_FOR_STRANGERS):
+                self._read(older_than=seconds)
+                door = self._doors.get(slug)
+                if door is not None and door.opens(secret):
+                    return door
+            return None
+
+    def _read(self, *, older_than: float) -> None:
+        if self._read_at is not None and time.monotonic() - self._read_at < older_than:
+            return
+        rows = Service.objects.filter(is_active=True).only("slug", *SECRET_COLUMNS)
+        self._doors = {
+            row.slug: _Door(row.pk, tuple(each.encode() for each in webhook_secrets(service=row)))
+            for row in rows
+        }
+        self._read_at = time.monotonic()
 
     def forget(self) -> None:
         """Read the services anew at the next request."""
@@ -74,8 +95,7 @@ def receive(request: HttpRequest, service: str, secret: str) -> HttpResponse:
         return HttpResponseNotAllowed(["POST"])
     try:
         door = _open(request, service, secret)
-        request_uuid, customer_id = _read(request)
-        record_hint(service_id=door.service_id, request_uuid=request_uuid, customer_id=customer_id)
+        return _take(request, door, secret)
     except _Refused as refused:
         return HttpResponse(status=refused.status)
     except (OperationalError, InterfaceError) as error:
@@ -85,27 +105,50 @@ def receive(request: HttpRequest, service: str, secret: str) -> HttpResponse:
     except DatabaseError as error:
         logger.error("The database refused a notification: %s", type(error).__name__)
         return HttpResponse(status=500)
+
+
+def _take(request: HttpRequest, door: _Door, secret: str) -> HttpResponse:
+    try:
+        request_uuid, customer_id = _read(_body(request))
+    except _Refused as refused:
+        _keep_junk(request, door, secret, refused)
+        return HttpResponse(status=refused.status)
+    record_hint(service_id=door.service_id, request_uuid=request_uuid, customer_id=customer_id)
     return HttpResponse(status=204)
+
+
+def _keep_junk(request: HttpRequest, door: _Door, secret: str, refused: _Refused) -> None:
+    try:
+        keep_junk(
+            service_id=door.service_id,
+            status=refused.status,
+            content_type=request.META.get("CONTENT_TYPE") or "",
+            body=refused.junk or b"",
+            secret=secret,
+        )
+    except DatabaseError as error:
+        # Junk is no reason to call the portal broken.
+        logger.warning("A refused notification could not be kept: %s", type(error).__name__)
 
 
 def _open(request: HttpRequest, slug: str, secret: str) -> _Door:
     if settings.IS_HTTPS and not request.is_secure():
         raise _Refused(403)
-    door = doors.find(slug)
-    if door is None or not hmac.compare_digest(door.secret, secret.encode()):
+    door = doors.find(slug, secret)
+    if door is None:
         raise _Refused(404)
     return door
 
 
-def _read(request: HttpRequest) -> tuple[uuid.UUID, str]:
-    claim = _parse(_body(request))
+def _read(body: bytes) -> tuple[uuid.UUID, str]:
+    claim = _parse(body)
     if not isinstance(claim, dict):
-        raise _Refused(400)
+        raise _Refused(400, junk=body)
     request_uuid, customer_id = claim.get("request_uuid"), claim.get("customer_id")
     if not isinstance(request_uuid, str) or not _UUID.fullmatch(request_uuid):
-        raise _Refused(400)
+        raise _Refused(400, junk=body)
     if not isinstance(customer_id, str) or not _TOKEN.fullmatch(customer_id):
-        raise _Refused(400)
+        raise _Refused(400, junk=body)
     return uuid.UUID(request_uuid), customer_id
 
 
@@ -113,14 +156,12 @@ def _body(request: HttpRequest) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isascii() or not length.isdigit():
         raise _Refused(400)
-    if len(length) > len(str(MAX_BODY_BYTES)) or int(length) > MAX_BODY_BYTES:
-        raise _Refused(413)
     try:
         body = request.read(MAX_BODY_BYTES + 1)
     except UnreadablePostError:
         raise _Refused(400) from None
     if len(body) > MAX_BODY_BYTES:
-        raise _Refused(413)
+        raise _Refused(413, junk=body)
     return body
 
 
@@ -128,7 +169,7 @@ def _parse(body: bytes) -> Any:
     try:
         return json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise _Refused(400) from None
+        raise _Refused(400, junk=body) from None
 
 
 def _refuse_constant(name: str) -> NoReturn:

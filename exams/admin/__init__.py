@@ -1,9 +1,20 @@
 """What administrators see: identifiers and states; patient content only by a permission of its own."""
 
 from exams.admin.captures import CaptureAdmin
+from exams.admin.chores import ChoreAdmin
+from exams.admin.junk import JunkNotificationAdmin
 from exams.admin.patients import ExamAdmin, PatientAdmin
 from exams.admin.reports import ReportAdmin
 from exams.admin.submissions import SubmissionAdmin
 from exams.admin.walks import WalkAdmin
 
-__all__ = ["CaptureAdmin", "ExamAdmin", "PatientAdmin", "ReportAdmin", "SubmissionAdmin", "WalkAdmin"]
+__all__ = [
+    "CaptureAdmin",
+    "ChoreAdmin",
+    "ExamAdmin",
+    "JunkNotificationAdmin",
+    "PatientAdmin",
+    "ReportAdmin",
+    "SubmissionAdmin",
+    "WalkAdmin",
+]

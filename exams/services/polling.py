@@ -97,14 +97,15 @@ def walk(*, service: Service, is_full: bool, held: Holding, seen: Walk | None = 
 
 def _poll(*, service: Service, lease: Lease, held: Holding) -> Walk | None:
     started_at = timezone.now()
-    is_full = _is_full_due(service=service, now=started_at)
+    # After an attempt that broke off, known pages at the top say nothing about those below.
+    is_full = lease.attempt > 1 or _is_full_due(service=service, now=started_at)
     result = Walk()
     try:
         release_linked(service=service)
         walk(service=service, is_full=is_full, held=held, seen=result)
     except (errors.ClariusError, NoKey, DeadlineExceeded) as error:
         _record(service=service, started_at=started_at, is_full=is_full, result=result, error=error)
-        _put_off(service=service, lease=lease, error=error)
+        _put_off(service=service, lease=lease, error=error, is_broken_off=bool(result.new))
         return None
     _record(service=service, started_at=started_at, is_full=is_full, result=result, error=None)
     if result.is_whole and _is_believable(service=service, result=result):
@@ -151,8 +152,10 @@ def _finish(*, service: Service, lease: Lease, is_whole: bool, result: Walk) -> 
         )
 
 
-def _put_off(*, service: Service, lease: Lease, error: Exception) -> None:
+def _put_off(*, service: Service, lease: Lease, error: Exception, is_broken_off: bool) -> None:
     now = timezone.now()
+    if is_broken_off:
+        Service.objects.filter(pk=service.pk).update(full_poll_due_at=now)
     if isinstance(error, errors.KeyRefused) and circuit.key_is_refused(service=service):
         release(lease=lease, not_before=now + circuit.PROBE_EVERY, count_attempt=False)
         return

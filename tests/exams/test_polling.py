@@ -10,6 +10,7 @@ from django.utils import timezone
 from exams.models import Submission, Walk
 from exams.services import polling
 from exams.services.polling import poll_service
+from integrations.clarius import errors
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Service
 from tests.cloud import Cloud, CloudSubmission
@@ -190,3 +191,37 @@ def test_a_customer_that_is_linked_later_gets_what_was_sent_before(
     assert portal.row(sent).hold_reason == "unlinked"
     link(Customer.objects.get(token_digest=lookup_digest(stranger.token)))
     assert portal.receive(sent).state == "ready"
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_walk_that_broke_off_is_followed_by_a_whole_one(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.poll()
+    for _ in range(8):
+        submit(capture_count=1)
+    real, taken = polling.take_page, []
+
+    def break_off(**options: Any) -> Any:
+        taken.append(options)
+        if len(taken) == 4:
+            raise errors.Unreachable("The connection broke.")
+        return real(**options)
+
+    monkeypatch.setattr(polling, "take_page", break_off)
+    assert portal.poll() is None
+    assert len(known_requests()) == 6
+    # The pages at the top are known by now; only the whole list tells what is missing.
+    assert portal.poll().is_whole
+    assert len(known_requests()) == 8
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_walk_whose_worker_died_is_followed_by_a_whole_one(portal: Portal, submit: Submit) -> None:
+    portal.poll()
+    for _ in range(8):
+        submit(capture_count=1)
+    portal.poll()
+    # A worker that was killed leaves its lease, and its attempt counted.
+    Service.objects.update(not_before=ago(seconds=5), attempt_count=1)
+    assert poll_service(pk=portal.service.pk).is_whole

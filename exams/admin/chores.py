@@ -1,0 +1,15 @@
+"""Work that comes back by itself: when it was done, and what came of it."""
+
+from django.contrib import admin
+
+from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.models import Chore
+
+
+@admin.register(Chore)
+class ChoreAdmin(ReadOnlyAdmin):
+    """What is done about files."""
+
+    list_display = ("name", "done_at", "result", "not_before")
+    ordering = ("name",)
+    plain_fields = ("name", "done_at", "result", *LEASE_FIELDS)

@@ -1,0 +1,21 @@
+"""What came to the webhook and is no notification: a look at it tells what the other side sends."""
+
+from django.contrib import admin
+
+from exams.admin.base import ReadOnlyAdmin
+from exams.models import JunkNotification
+
+
+@admin.register(JunkNotification)
+class JunkNotificationAdmin(ReadOnlyAdmin):
+    """The newest 1,000, masked."""
+
+    list_display = ("received_at", "service", "status", "content_type", "beginning")
+    list_filter = ("service", "status")
+    list_select_related = ("service",)
+    ordering = ("-id",)
+    plain_fields = ("service", "received_at", "status", "content_type", "body")
+
+    @admin.display(description="Begins with")
+    def beginning(self, row: JunkNotification) -> str:
+        return row.body[:80] or "(empty)"

@@ -1,0 +1,46 @@
+"""Keep what comes to the webhook with the right secret and is no notification, for administrators to read."""
+
+import re
+
+from django.utils import timezone
+
+from exams.models import JunkNotification
+from integrations.clarius.masking import MASK
+
+KEPT_ROWS = 1000
+KEPT_BYTES = 2048
+# How many rows may come before the oldest are removed.
+EXCESS = 50
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_KEY = re.compile(r"Service-API-Key\s+\S+|\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b", re.IGNORECASE)
+_LINK = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>]+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Tokens may be as short as this; what is left in the clear is words and UUIDs.
+_TOKEN = re.compile(rf"({_UUID})|(?<![\w.~-])[\w.~-]{{20,}}")
+
+
+def keep_junk(*, service_id: int, status: int, content_type: str, body: bytes, secret: str) -> None:
+    """Keep the first 2 KiB, masked, and of all rows the newest 1,000; raises DatabaseError."""
+    row = JunkNotification.objects.create(
+        service_id=service_id,
+        received_at=timezone.now(),
+        status=status,
+        content_type=_readable(content_type)[:100],
+        body=mask_junk(body, secret=secret),
+    )
+    # The numbers of the rows grow by one: no need to count them, nor to remove one for each that comes.
+    if row.pk % EXCESS == 0:
+        JunkNotification.objects.filter(pk__lte=row.pk - KEPT_ROWS).delete()
+
+
+def mask_junk(body: bytes, *, secret: str) -> str:
+    """Return the beginning of a body without anything that could be a secret."""
+    # Masked before it is cut: half a secret is not recognised any more. A key goes first: its dot divides it.
+    text = _readable(body.decode("utf-8", "replace")).replace(secret, MASK)
+    text = _TOKEN.sub(lambda found: found[1] or MASK, _KEY.sub(MASK, _LINK.sub(MASK, text)))
+    return text.encode()[:KEPT_BYTES].decode("utf-8", "ignore")
+
+
+def _readable(text: str) -> str:
+    # No database takes NUL, and nobody can read the other controls.
+    return _CONTROLS.sub("�", text)

@@ -1,0 +1,110 @@
+"""What comes with the right secret and is no notification is kept for administrators, and costs little."""
+
+import json
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+
+from accounts.roles import ADMINISTRATORS
+from exams import webhooks
+from exams.models import JunkNotification, Submission
+from exams.services import junk
+from integrations.models import Service
+from tests.exams.rows import make_service, new_token
+from tests.exams.test_webhook import address, claim, send
+from tests.people import logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def service(db: None) -> Service:
+    webhooks.doors.forget()
+    return make_service()
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"hello?", 400),
+        (b" ", 400),
+        (b'{"request_uuid": 5}', 400),
+        (b"\x00\xff\xfe bytes", 400),
+        (b"x" * 100_000, 413),
+    ],
+)
+def test_junk_is_kept_with_its_beginning(service: Service, body: bytes, status: int) -> None:
+    assert send(service, body, content_type="text/x-odd") == status
+    row = JunkNotification.objects.get()
+    assert (row.service, row.status, row.content_type) == (service, status, "text/x-odd")
+    assert len(row.body.encode()) <= 2048
+    assert "\x00" not in row.body
+    assert not Submission.objects.exists()
+
+
+def test_what_is_kept_holds_no_secret(service: Service) -> None:
+    token, key = new_token(), "Ab3dEf7h.ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+    body = claim(
+        request_uuid="not one",
+        customer_id=token,
+        note=f"Service-API-Key {key} and {token[:24]} at {address(service)}",
+        download_url="https://cloud.example.com/data/?signature=sig-of-somebody",
+    )
+    assert send(service, body) == 400
+    kept = JunkNotification.objects.get().body
+    for secret in (token, token[:24], key, key[9:], service.webhook_secret, "sig-of-somebody"):
+        assert secret not in kept
+    # What tells administrators what it was stays readable.
+    assert body["exam_uuid"] in kept
+    assert "request_uuid" in kept
+
+
+def test_a_secret_across_the_cut_is_masked_as_well(service: Service) -> None:
+    token = new_token()
+    assert send(service, b"-" * 2030 + b" " + token.encode()) == 400
+    assert token[:8] not in JunkNotification.objects.get().body
+
+
+def test_only_the_newest_are_kept(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(junk, "KEPT_ROWS", 20)
+    monkeypatch.setattr(junk, "EXCESS", 5)
+    for number in range(60):
+        send(service, f"junk {number}")
+    kept = list(JunkNotification.objects.order_by("pk").values_list("body", flat=True))
+    assert 20 <= len(kept) < 25
+    assert kept[-20:] == [f"junk {number}" for number in range(40, 60)]
+
+
+def test_neither_a_guess_nor_a_good_notification_leaves_junk(
+    service: Service, django_assert_num_queries: Any
+) -> None:
+    Client().post(address(service, secret="x" * 43), b"junk", "text/plain")
+    assert send(service, claim()) == 204
+    with django_assert_num_queries(1):
+        send(service, claim())
+    assert not JunkNotification.objects.exists()
+
+
+def test_junk_that_cannot_be_kept_is_still_only_junk(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**kwargs: Any) -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(webhooks, "keep_junk", fail)
+    assert send(service, b"junk") == 400
+
+
+def test_an_administrator_reads_it_and_changes_nothing(service: Service) -> None:
+    send(service, json.dumps({"hello": "<script>"}))
+    row = JunkNotification.objects.get()
+    browser = logged_in(make_person("administrator", ADMINISTRATORS, is_staff=True))
+    listed = browser.get("/admin/exams/junknotification/")
+    page = browser.get(f"/admin/exams/junknotification/{row.pk}/change/")
+    assert "&lt;script&gt;" in listed.content.decode()
+    assert "&lt;script&gt;" in page.content.decode()
+    assert "<script>&quot;" not in page.content.decode()
+    assert browser.get("/admin/exams/junknotification/add/").status_code == 403
+    assert browser.post(f"/admin/exams/junknotification/{row.pk}/delete/").status_code == 403
