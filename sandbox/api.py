@@ -36,6 +36,8 @@ class Accessible(generics.ListAPIView[Submission]):
 
     def get_queryset(self) -> QuerySet[Submission]:
         rows = behaviour.accessible_submissions()
+        if self.request.META.get("sandbox.is_shuffled"):
+            rows = rows.order_by("?")
         # A blank filter is no filter, as django-filter has it.
         token = self.request.query_params.get("customer_id", "").replace("\x00", "")
         return rows.filter(customer__token=token) if token else rows

@@ -103,7 +103,7 @@ def create_submission(
                 path,
                 upload.content_type or "application/octet-stream",
             )
-    if notify and customer.confirmed_at is not None:
+    if notify:
         notifier.notify(submission)
     return submission
 

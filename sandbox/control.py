@@ -205,8 +205,8 @@ def _list_reports(body: Body) -> list[Body]:
 
 def _add_fault(body: Body) -> Body:
     match, kind = str(body.pop("match")), str(body.pop("kind"))
-    if match not in (*faults.ENDPOINTS, "*") or kind not in faults.KINDS:
-        raise Refused(f"match is * or one of {faults.ENDPOINTS}, kind one of {faults.KINDS}")
+    if match not in faults.MATCHES or kind not in faults.kinds_for(match):
+        raise Refused(f"match is one of {faults.MATCHES}, kind one of {faults.kinds_for(match)}")
     times = int(body.pop("times", 1))
     if times < 1:
         raise Refused("times is at least 1")

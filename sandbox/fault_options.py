@@ -63,6 +63,7 @@ OPTIONS: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     "no_length": {"fraction": _fraction},
     "redirect": {"to": _address},
     "foreign_next": {"to": _address},
+    "foreign_url": {"to": _address},
     "grow": {"count": _count},
 }
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import Resolver404, resolve
 
-from sandbox import fault_bodies
+from sandbox import behaviour, fault_bodies, links
+from sandbox.authentication import key_in_use
 from sandbox.models import Call, Fault
+from sandbox.turns import NOTIFICATION, NOTIFICATION_KINDS, take_fault
 
 ENDPOINTS = (
     "accessible",
@@ -30,7 +30,7 @@ ENDPOINTS = (
     "customize",
     "media",
 )
-KINDS = (
+CALL_KINDS = (
     "status",
     "status_after",
     "delay",
@@ -46,7 +46,12 @@ KINDS = (
     "grow",
     "empty_list",
     "no_length",
+    "foreign_url",
+    "revoke_key",
+    "expire_links",
 )
+MATCHES = (*ENDPOINTS, NOTIFICATION, "*")
+KINDS = tuple(dict.fromkeys((*CALL_KINDS, *NOTIFICATION_KINDS)))
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
@@ -60,7 +65,7 @@ class FaultMiddleware:
         endpoint = endpoint_of(request)
         if endpoint is None:
             return self._get_response(request)
-        fault = take_fault(endpoint)
+        fault = take_fault(endpoint, "*")
         call = Call.objects.create(
             endpoint=endpoint,
             method=request.method or "",
@@ -97,17 +102,9 @@ def endpoint_of(request: HttpRequest) -> str | None:
     return name if name in ENDPOINTS else None
 
 
-def take_fault(endpoint: str) -> Fault | None:
-    """Use up one turn of the oldest fault that waits for this endpoint."""
-    if not Fault.objects.exists():
-        return None
-    with transaction.atomic():
-        fault = Fault.objects.filter(match__in=[endpoint, "*"]).first()
-        if fault is None:
-            return None
-        Fault.objects.filter(pk=fault.pk).update(times=F("times") - 1)
-        Fault.objects.filter(times__lte=0).delete()
-    return fault
+def kinds_for(match: str) -> tuple[str, ...]:
+    """Return what can go wrong there."""
+    return NOTIFICATION_KINDS if match == NOTIFICATION else CALL_KINDS
 
 
 # --- Before the work ---------------------------------------------------------------------------------------
@@ -142,6 +139,19 @@ def _gzip_bomb(request: HttpRequest, options: dict[str, Any]) -> HttpResponse:
     )
 
 
+def _shuffle(request: HttpRequest, options: dict[str, Any]) -> None:
+    # The whole list, so that items repeat and vanish between its pages.
+    request.META["sandbox.is_shuffled"] = True
+
+
+def _revoke_key(request: HttpRequest, options: dict[str, Any]) -> None:
+    behaviour.revoke_key(prefix=key_in_use(request))
+
+
+def _expire_links(request: HttpRequest, options: dict[str, Any]) -> None:
+    links.expire_links()
+
+
 BEFORE: dict[str, Callable[[HttpRequest, dict[str, Any]], HttpResponse | None]] = {
     "status": _status,
     "delay": _delay,
@@ -149,6 +159,9 @@ BEFORE: dict[str, Callable[[HttpRequest, dict[str, Any]], HttpResponse | None]] 
     "html": _html,
     "redirect": _redirect,
     "gzip_bomb": _gzip_bomb,
+    "reorder": _shuffle,
+    "revoke_key": _revoke_key,
+    "expire_links": _expire_links,
 }
 
 
@@ -245,6 +258,20 @@ def _empty_list(request: HttpRequest, page: dict[str, Any], options: dict[str, A
     page.update(count=0, next=None, previous=None, results=[])
 
 
+def _foreign_url(request: HttpRequest, page: dict[str, Any], options: dict[str, Any]) -> None:
+    for row in page["results"]:
+        if "download_url" in row:
+            row["download_url"] = links.foreign_url(row["download_url"], to=options.get("to"))
+
+
+def _expire_given(
+    request: HttpRequest, response: HttpResponseBase, options: dict[str, Any]
+) -> HttpResponseBase:
+    # Those that this very answer hands out are dead too.
+    links.expire_links()
+    return response
+
+
 AFTER: dict[str, Callable[[HttpRequest, HttpResponseBase, dict[str, Any]], HttpResponseBase]] = {
     "status_after": _status_after,
     "cut_after": _cut_after,
@@ -255,6 +282,8 @@ AFTER: dict[str, Callable[[HttpRequest, HttpResponseBase, dict[str, Any]], HttpR
     "reorder": _edited(_reorder),
     "grow": _edited(_grow),
     "empty_list": _edited(_empty_list),
+    "foreign_url": _edited(_foreign_url),
+    "expire_links": _expire_given,
 }
 
 

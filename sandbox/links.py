@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.utils import timezone
@@ -36,6 +36,11 @@ def link_problem(*, capture_uuid: str, expires: str, issued: str, nonce: str, si
 def expire_links() -> None:
     """Let every link that was made so far die."""
     LinkEpoch.objects.update_or_create(pk=1, defaults={"expired_before": timezone.now()})
+
+
+def foreign_url(url: str, *, to: str | None = None) -> str:
+    """Return an address of another origin: `to`, or the same path at a host that is not ours."""
+    return to or f"http://evil.example{urlsplit(url).path}"
 
 
 def _sign(*parts: str) -> str:

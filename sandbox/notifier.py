@@ -12,7 +12,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from sandbox.models import NotificationRecord, Service, Submission
+from sandbox.links import foreign_url
+from sandbox.models import NotificationRecord, Service, Submission, new_token
+from sandbox.turns import NOTIFICATION, NOTIFIED_KINDS, UNCONFIRMED, take_fault
 
 logger = logging.getLogger(__name__)
 
@@ -20,20 +22,35 @@ TIMEOUT_SECONDS = 5
 RECORDS_KEPT = timedelta(days=14)
 DELAY_SECONDS = 5
 KEPT_OF_AN_ANSWER = 500
+# How often each notification is sent; one time where nothing is said.
+TIMES = {"drop": 0, "repeat": 2}
 
 _stopping = threading.Event()
 _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="notifier")
 
 
 def notify(submission: Submission, *, is_forced: bool = False) -> None:
-    """Send the notification of a submission in the background, as the notify mode says."""
+    """Send the notification of a submission in the background, as a waiting fault or the notify mode says.
+
+    Customers whom the service has not confirmed are told of by a fault alone, or when it is forced.
+    """
     service = Service.get()
-    mode = "send" if is_forced else service.notify_mode
-    if not service.notification_url or mode == "drop":
+    if not service.notification_url:
         return
+    is_due = is_forced or submission.customer.confirmed_at is not None
+    fault = None if is_forced else take_fault(NOTIFICATION, kinds=NOTIFIED_KINDS if is_due else [UNCONFIRMED])
+    if not is_due and fault is None:
+        return
+    kind = fault.kind if fault else "send" if is_forced else service.notify_mode
+    options = fault.options if fault else {}
     payload = notification_payload(submission, root="download-requests")
-    for _ in range(2 if mode == "repeat" else 1):
-        _later(service.notification_url, payload, submission, DELAY_SECONDS if mode == "delay" else 0)
+    if kind == "unknown_customer":
+        payload["customer_id"] = new_token()
+    if kind == "foreign_url":
+        payload["download_url"] = foreign_url(payload["download_url"], to=options.get("to"))
+    delay = float(options.get("seconds", DELAY_SECONDS)) if kind == "delay" else 0
+    for _ in range(TIMES.get(kind, 1)):
+        _later(service.notification_url, payload, submission, delay)
 
 
 def forge(payload: Any) -> None:

@@ -28,6 +28,13 @@ KINDS = (
     ("grow", "something arrives between two pages", "how many (1)"),
     ("empty_list", "a page is empty", ""),
     ("no_length", "sends no Content-Length, perhaps a part", "fraction (1)"),
+    ("foreign_url", "a download_url points to another host", "address"),
+    ("revoke_key", "the key of the call is revoked", ""),
+    ("expire_links", "every media link dies, those of the answer too", ""),
+    ("drop", "a notification is lost", ""),
+    ("repeat", "a notification is sent twice", ""),
+    ("unknown_customer", "a notification names a customer that nobody knows", ""),
+    ("unconfirmed", "a notification is sent of a customer who is not connected", ""),
 )
 
 

@@ -7,7 +7,7 @@ from django import forms
 
 from sandbox.behaviour import customers
 from sandbox.fault_options import checked_options
-from sandbox.faults import ENDPOINTS, KINDS
+from sandbox.faults import KINDS, MATCHES, kinds_for
 from sandbox.models import Customer
 from sandbox.pages.patients import ANIMAL_FIELDS, ANY_FIELDS, FIELDS, PERSON_FIELDS
 
@@ -91,7 +91,7 @@ class ForgeForm(forms.Form):
 class FaultForm(forms.Form):
     """What goes wrong, where, and how many times."""
 
-    match = forms.ChoiceField(choices=[("*", "every endpoint"), *((each, each) for each in ENDPOINTS)])
+    match = forms.ChoiceField(choices=[("*", "every endpoint"), *((each, each) for each in MATCHES[:-1])])
     kind = forms.ChoiceField(choices=[(each, each) for each in KINDS])
     times = forms.IntegerField(min_value=1, max_value=100_000, initial=1)
     value = forms.CharField(max_length=500, required=False)
@@ -107,6 +107,7 @@ class FaultForm(forms.Form):
         "no_length": "fraction",
         "redirect": "to",
         "foreign_next": "to",
+        "foreign_url": "to",
         "grow": "count",
     }
 
@@ -114,6 +115,8 @@ class FaultForm(forms.Form):
         """Turn the value into the kind's own option."""
         data = super().clean() or {}
         kind = data.get("kind", "")
+        if kind and kind not in kinds_for(data.get("match", "")):
+            self.add_error("match", "That cannot go wrong there.")
         options: dict[str, Any] = {}
         if kind in self.OPTIONS and data.get("value"):
             options[self.OPTIONS[kind]] = data["value"]

@@ -2,7 +2,6 @@
 
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
@@ -10,6 +9,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
 
 from sandbox import behaviour, notifier
+from sandbox.links import foreign_url
 from sandbox.models import Customer, NotificationRecord, Service, Submission, new_token
 from sandbox.pages.answer import done, refused, show
 from sandbox.pages.forms import ForgeForm, ModeForm
@@ -74,7 +74,7 @@ def forged_payload(kind: str) -> dict[str, Any]:
     customer = known if known and kind != "unknown_customer" else Customer(token=new_token())
     payload = notifier.notification_payload(Submission(customer=customer), root="download-requests")
     if kind == "foreign_url":
-        payload["download_url"] = f"http://evil.example{urlsplit(payload['download_url']).path}"
+        payload["download_url"] = foreign_url(payload["download_url"])
     if kind == "bare":
         return {name: payload[name] for name in ("request_uuid", "customer_id")}
     return payload

@@ -1,6 +1,6 @@
 """The sandbox's cast: one service with a key, a connected customer and one who is not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.test import Client
 from sandbox import behaviour
 from sandbox.models import Customer, Service, Submission
 from sandbox.seed.exams import SeedExam, available_exams
+from tests.sandbox.webhook import Webhook
 
 
 @pytest.fixture(scope="session")
@@ -67,3 +68,13 @@ def api(key: str) -> Client:
 def media() -> Callable[..., Any]:
     """GET at the media origin, which needs no key."""
     return partial(Client().get, SERVER_PORT=str(settings.MEDIA_PORT))
+
+
+@pytest.fixture
+def webhook(transactional_db: None) -> Iterator[Webhook]:
+    """A webhook that listens, registered with the service."""
+    hook = Webhook()
+    Service.get()
+    Service.objects.update(notification_url=hook.url)
+    yield hook
+    hook.close()

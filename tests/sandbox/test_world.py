@@ -3,9 +3,7 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -14,58 +12,11 @@ from django.core.wsgi import get_wsgi_application
 from django.test import Client
 
 from sandbox import behaviour, faults, notifier, server
-from sandbox.models import Call, Customer, Fault, NotificationRecord, Service, Submission
+from sandbox.models import Call, Customer, Fault, Service, Submission
+from tests.sandbox.webhook import Webhook, records
 
 API = "/api/public/v0"
 Submit = Callable[..., Submission]
-
-
-class Webhook:
-    """A webhook that answers as a test says and keeps what it got."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.headers: list[dict[str, str]] = []
-        self.status = 204
-        outer = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                outer.headers.append(dict(self.headers.items()))
-                outer.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(outer.status)
-                self.send_header("Location", "http://127.0.0.1:9/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/hook/"
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@pytest.fixture
-def webhook(transactional_db: None) -> Iterator[Webhook]:
-    hook = Webhook()
-    Service.get()
-    Service.objects.update(notification_url=hook.url)
-    yield hook
-    hook.close()
-
-
-def records(count: int) -> list[NotificationRecord]:
-    until = time.monotonic() + 10
-    while NotificationRecord.objects.count() < count and time.monotonic() < until:
-        time.sleep(0.02)
-    found = list(NotificationRecord.objects.all())
-    assert len(found) == count
-    return found
 
 
 def control(path: str, body: object = None, method: str = "post", **headers: str) -> Any:
