@@ -32,6 +32,7 @@ lint:
 	$(PY) -m mypy
 	@if [ -e sandbox/settings.py ]; then $(PY) -m mypy --config-file sandbox/mypy.ini; fi
 	DJANGO_SETTINGS_MODULE=tests.settings $(PY) manage.py makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=tests.sandbox.settings $(PY) manage.py makemigrations --check --dry-run
 	.venv/bin/djlint --lint --quiet templates $$(test -d sandbox/templates && echo sandbox/templates)
 	$(PY) -m pytest -q tests/test_sizes.py
 
