@@ -1,8 +1,16 @@
 """What arrives and what goes back."""
 
+from datetime import timedelta
+from typing import Any
+
 from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
+from django.utils import timezone
 
 from background.jobs import register
+
+# A new portal has nothing to tidy up in its first hour.
+FIRST_CHORE = timedelta(hours=1)
 
 
 class ExamsConfig(AppConfig):
@@ -17,3 +25,18 @@ class ExamsConfig(AppConfig):
         register(name="poll service", model=service, task="exams.poll_service")
         register(name="release early exams", model=self.get_model("Release"), task="exams.release_early")
         register(name="read answers again", model=self.get_model("FieldMap"), task="exams.read_again")
+        register(name="do chore", model=self.get_model("Chore"), task="exams.do_chore")
+        post_migrate.connect(_make_chores, sender=self)
+
+
+def _make_chores(sender: AppConfig, using: str, apps: Any = apps, **kwargs: Any) -> None:
+    """Make the row of each chore; they are work, so no migration that runs once could bring them back."""
+    try:
+        chores = apps.get_model(sender.label, "Chore")
+    except LookupError:
+        # An earlier state of the tables.
+        return
+    for name in sender.get_model("Chore").Name.values:  # type: ignore[attr-defined]
+        chores._default_manager.using(using).get_or_create(
+            name=name, defaults={"not_before": timezone.now() + FIRST_CHORE}
+        )

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from exams.services import delivery, fetch, polling, previews, releases, rereading
+from exams.services import chores, delivery, fetch, polling, previews, releases, rereading
 
 
 @shared_task(name="exams.fetch_submission", ignore_result=True)
@@ -39,3 +39,9 @@ def release_early(pk: int) -> None:
 def read_again(pk: int) -> None:
     """Read the stored answers of a service by its changed field map."""
     rereading.read_again(pk=pk)
+
+
+@shared_task(name="exams.do_chore", ignore_result=True)
+def do_chore(pk: int) -> None:
+    """Tidy up, or hash files again."""
+    chores.do_chore(pk=pk)

@@ -1,9 +1,10 @@
 """A notification is only a claim: ask the Cloud whether it lists the submission, for that customer."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from background.leases import Holding, Lease, finish, release
 from exams.models import Call, Submission
 from exams.services.calls import noted
 from exams.services.intake import take_page
-from exams.services.states import move_submission
+from exams.services.states import move_submission, move_submissions
 from exams.services.verdicts import is_out_of_patience, judge_data, may_call, pause
 from integrations.clarius import errors
 from integrations.models import Customer, Link, Service
@@ -24,6 +25,9 @@ CROWDED = timedelta(seconds=2)
 MISSED_PASSES = 3
 MISSED_FOR = timedelta(hours=24)
 KEEP_UNLISTED = timedelta(days=30)
+# Somebody who knows the secret can make up notifications; they must not fill the disk.
+MOST_HINTS = 50_000
+PURGE_BATCH = 500
 S, H = Submission.State, Submission.Hold
 
 
@@ -132,8 +136,31 @@ def count_missed_pass(*, service: Service, started_at: object) -> int:
     missed = open_ones.filter(
         missed_pass_count__gte=MISSED_PASSES, received_at__lte=timezone.now() - MISSED_FOR
     )
-    for pk in list(missed.values_list("pk", flat=True)):
-        move_submission(pk=pk, to=S.HELD, hold_reason=H.NOT_LISTED, not_before=None)
+    move_submissions(missed, to=S.HELD, hold_reason=H.NOT_LISTED, not_before=None)
     old = waiting.filter(hold_reason=H.NOT_LISTED, received_at__lte=timezone.now() - KEEP_UNLISTED)
-    purged, _ = old.delete()
+    return _purge(old)
+
+
+def cap_hints(*, service: Service) -> int:
+    """Keep at most `MOST_HINTS` hints and return how many were purged, the oldest first.
+
+    Only what a full pass did not list is purged: too many hints make that pass due at once.
+    """
+    waiting = Submission.objects.filter(service=service, customer=None, state=S.HELD)
+    if waiting.order_by()[: MOST_HINTS + 1].count() <= MOST_HINTS:
+        return 0
+    missed = waiting.filter(missed_pass_count__gt=0)
+    excess = waiting.count() - MOST_HINTS
+    purged = _purge(missed.filter(pk__in=list(missed.order_by("pk").values_list("pk", flat=True)[:excess])))
+    if purged < excess:
+        Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
     return purged
+
+
+def _purge(rows: QuerySet[Any]) -> int:
+    """Delete hints in short transactions, so that no notification waits for them."""
+    count = 0
+    while pks := list(rows.values_list("pk", flat=True)[:PURGE_BATCH]):
+        Submission.objects.filter(pk__in=pks, customer=None).delete()
+        count += len(pks)
+    return count

@@ -130,7 +130,7 @@ def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str
         with transaction.atomic():
             if not move_submissions(Submission.objects.filter(pk=pk), to="received", not_ready_since=None):
                 continue
-            move_captures(Capture.objects.filter(submission=pk), to="pending")
+            move_captures(Capture.objects.filter(submission=pk, state="failed"), to="pending")
             schedule(model=Submission, pk=pk)
             _record("submission.retried", pk, user, address)
         count += 1

@@ -76,8 +76,8 @@ def take_page(*, service: Service, notifications: Sequence[Notification]) -> Tak
     differences = first
     writer = _Writer(service)
     for _ in range(ROUNDS):
-        fresh = [each for each in differences if each.pk is None]
-        writer.settle([each for each in differences if each.pk is not None])
+        fresh = [each for each in differences if not each.pk]
+        writer.settle([each for each in differences if each.pk])
         if not fresh or writer.add(fresh) == len(fresh):
             break
         # Somebody else added one of them, or its customer, meanwhile.

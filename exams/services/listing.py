@@ -16,6 +16,7 @@ from integrations.encryption import lookup_digest
 from integrations.models import Customer, Service
 
 LONGEST_URL = 8192
+NOBODY = uuid.UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,11 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A listed row that is not stored as listed: new (no `pk`), still a hint (no `owner`), or changed."""
+    """A listed row that is not stored as listed: new (`pk` 0), still a hint (no `owner`), or changed."""
 
     listed: Listed
-    pk: int | None
-    uuid: uuid.UUID | None
+    pk: int
+    uuid: uuid.UUID
     owner: str | None
     hint_digest: str
     customer: int | None
@@ -106,7 +107,7 @@ def compare_page(*, service: Service, page: Mapping[uuid.UUID, Listed]) -> list[
         cursor.execute(_comparison(connection.vendor), [json.dumps(sent), service.pk, service.pk])
         found = cursor.fetchall()
     return [
-        Difference(page[_uuid(key)], pk, _uuid(own) if own else None, owner, hint or "", known, bool(linked))
+        Difference(page[_uuid(key)], pk or 0, _uuid(own or NOBODY), owner, hint or "", known, bool(linked))
         for key, pk, own, owner, hint, known, linked in found
     ]
 
@@ -194,11 +195,13 @@ _PICKED = {
 
 def _picked(template: Submission) -> tuple[str, str, list[Any]]:
     """Return the columns, what each is filled from, and the values of those that are constant."""
-    names, sources, constants = [], [], []
+    names: list[str] = []
+    sources: list[str] = []
+    constants: list[Any] = []
     for field in Submission._meta.concrete_fields:
         if field.primary_key:
             continue
-        names.append(field.column)
+        names.append(str(field.column))
         if field.column == "not_before":
             # Due is what is not held.
             sources.append("CASE owned.hold WHEN '' THEN %s::timestamptz END")
@@ -222,7 +225,7 @@ def _made_customers(service: Service, tokens: Mapping[str, str]) -> tuple[str, l
         made = Customer(service=service, token=token, token_digest=digest)
         values += [field.get_db_prep_save(field.pre_save(made, True), connection) for field in fields]
     marks = "(" + ", ".join(f"%s::{field.db_type(connection)}" for field in fields) + ")"
-    names = ", ".join(field.column for field in fields)
+    names = ", ".join(str(field.column) for field in fields)
     return (
         f"INSERT INTO integrations_customer ({names}) VALUES {', '.join([marks] * len(tokens))} "  # noqa: S608
         "ON CONFLICT (service_id, token_digest) DO NOTHING RETURNING id, token_digest"

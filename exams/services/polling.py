@@ -14,7 +14,7 @@ from background.jobs import schedule
 from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Submission
 from exams.models import Walk as WalkRecord
-from exams.services.hints import count_missed_pass
+from exams.services.hints import cap_hints, count_missed_pass
 from exams.services.holds import release_linked
 from exams.services.intake import take_page
 from integrations.clarius import errors
@@ -110,6 +110,7 @@ def _poll(*, service: Service, lease: Lease, held: Holding) -> Walk | None:
     _record(service=service, started_at=started_at, is_full=is_full, result=result, error=None)
     if result.is_whole and _is_believable(service=service, result=result):
         count_missed_pass(service=service, started_at=started_at)
+    cap_hints(service=service)
     _finish(service=service, lease=lease, is_whole=result.is_whole, result=result)
     return result
 
@@ -177,6 +178,10 @@ def _sentence(error: Exception) -> str:
     return "The walk through the list took too long."
 
 
+def _count_listed(service: Service) -> int:
+    return Submission.objects.filter(service=service, polled_at__isnull=False).count()
+
+
 def _record(
     *, service: Service, started_at: datetime, is_full: bool, result: Walk, error: Exception | None
 ) -> None:
@@ -190,6 +195,8 @@ def _record(
         new_count=result.new,
         known_count=result.known,
         error_count=result.error_count,
+        remote_count=result.remote_count if result.is_whole else None,
+        local_count=_count_listed(service) if result.is_whole else None,
         seconds=result.seconds,
         error="" if error is None else _sentence(error)[:300],
     )

@@ -17,7 +17,8 @@ SUBMISSION_FROM: dict[str, frozenset[str]] = {
     S.FAILED: frozenset({S.RECEIVED, S.FETCHING}),
 }
 CAPTURE_FROM: dict[str, frozenset[str]] = {
-    C.PENDING: frozenset({C.FAILED}),
+    # A stored file that turned out to be damaged is fetched again.
+    C.PENDING: frozenset({C.FAILED, C.STORED}),
     C.STORED: frozenset({C.PENDING}),
     C.FAILED: frozenset({C.PENDING}),
 }

@@ -8,7 +8,7 @@ from exams.services.cleaning import collect_files
 
 
 class Command(BaseCommand):
-    """Run it now and then, for example once a day."""
+    """The worker does this once a day."""
 
     help = "Remove temporary and orphaned files that are older than a day."
 

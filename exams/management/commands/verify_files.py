@@ -1,0 +1,22 @@
+"""Hash stored files again."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from exams.services.verifying import verify_files
+
+
+class Command(BaseCommand):
+    """The worker does this for a sample once a week."""
+
+    help = "Hash a sample of the stored files again; damaged captures are fetched again from the Cloud."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--all", action="store_true", help="every file instead of a sample")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        result = verify_files(is_everything=options["all"])
+        print(result)
+        if result.damaged:
+            raise CommandError("Damaged files were found; the audit log names them (file.damaged).")
