@@ -82,6 +82,11 @@ class Process:
         """Send a signal to the process alone."""
         self._process.send_signal(number)
 
+    def send_group(self, number: signal.Signals) -> None:
+        """Send a signal to the process and whatever it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
     def wait(self, *, seconds: float = 30) -> int:
         """Wait for the end and return the exit code."""
         return self._process.wait(timeout=seconds)

@@ -1,0 +1,94 @@
+"""What the portal holds, told as JSON: `python -m tests.chaos.census EXPECTED SECONDS [retry]`.
+
+It waits until every submission of the file EXPECTED stands where it may rest and no report is on its way.
+"""
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from django.db import connection  # noqa: E402
+
+from exams.models import Capture, Report, Submission  # noqa: E402
+from exams.services.holds import retry_submissions  # noqa: E402
+from tests.chaos.desk import falls_to_desk  # noqa: E402
+
+MOVING = (Report.State.SIGNED, Report.State.SENDING)
+
+
+def states() -> dict[str, str]:
+    """Return where each submission stands, a held one with its reason."""
+    rows = Submission.objects.values_list("request_uuid", "state", "hold_reason")
+    return {str(key): f"{state} {hold}".strip() for key, state, hold in rows}
+
+
+def unsettled(expected: dict[str, list[str]]) -> list[str]:
+    """Name what still moves, or does not stand where it may."""
+    found = states()
+    answered = {
+        str(key) for key in Report.objects.signed().values_list("submission__request_uuid", flat=True)
+    }
+    late = [f"{key} is {found.get(key)}" for key, places in expected.items() if found.get(key) not in places]
+    silent = [
+        f"{key} has no report"
+        for key, state in found.items()
+        if state == "ready" and falls_to_desk(key) and key not in answered
+    ]
+    moving = [f"report {each.uuid} is {each.state}" for each in Report.objects.filter(state__in=MOVING)]
+    previews = Capture.objects.filter(not_before__isnull=False).count()
+    return [*late, *silent, *moving, *([f"{previews} previews are due"] if previews else [])]
+
+
+def census() -> dict[str, Any]:
+    """Return every submission with its captures, and every report."""
+    captures: dict[int, list[dict[str, Any]]] = {}
+    for each in Capture.objects.all():
+        files = [name for name in (each.file, each.thumbnail, each.preview) if name]
+        facts = {"state": each.state, "reason": each.failure_reason, "sha256": each.sha256, "files": files}
+        captures.setdefault(each.submission_id, []).append(facts)
+    submissions = [
+        {
+            "request_uuid": str(each.request_uuid),
+            "place": f"{each.state} {each.hold_reason}".strip(),
+            "reason": each.failure_reason,
+            "is_confirmed": each.customer_id is not None,
+            "capture_count": each.capture_count,
+            "stored_count": each.stored_count,
+            "captures": captures.get(each.pk, []),
+        }
+        for each in Submission.objects.all()
+    ]
+    reports = [
+        {
+            "request_uuid": str(each.submission.request_uuid),
+            "state": each.state,
+            "sha256": each.sha256,
+            "file": each.file,
+        }
+        for each in Report.objects.select_related("submission")
+    ]
+    return {"submissions": submissions, "reports": reports}
+
+
+def main(expected_file: str, seconds: str, wish: str = "") -> None:
+    """Wait, then tell; what did not settle in time is told as well."""
+    expected = json.loads(Path(expected_file).read_text())
+    if wish == "retry":
+        retry_submissions(queryset=Submission.objects.filter(state="failed"), user=None, address=None)
+    until = time.monotonic() + float(seconds)
+    while (open_ends := unsettled(expected)) and time.monotonic() < until:
+        connection.close()
+        time.sleep(1)
+    print(json.dumps(census() | {"unsettled": open_ends}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,118 @@
+"""Compares what the portal holds after it has settled with the truth at its source; names what is wrong."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cloud import CloudReport, CloudSubmission
+
+GONE = "Clarius Cloud no longer has this exam."
+NO_IMAGE = "The server sent something that is no image or video."
+UNLISTED = "Clarius Cloud no longer lists this capture."
+CRASHED = "The exam could not be fetched."
+REFUSED = "Clarius Cloud refuses access to this exam."
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What there is at the Cloud, and what the portal said that it had taken."""
+
+    submissions: list[CloudSubmission]
+    reports: list[CloudReport]
+    calls: list[dict[str, Any]]
+    acknowledged: set[str]
+    forged: set[str]
+
+
+def wrong_failures(census: Mapping[str, Any], truth: Truth) -> list[str]:
+    """Name failed submissions for which nothing at the Cloud gave a reason."""
+    captures = {row.request_uuid: [capture.uuid for capture in row.captures] for row in truth.submissions}
+    problems = []
+    for row in census["submissions"]:
+        if row["place"] == "failed" and not _is_earned(row, captures.get(row["request_uuid"], []), truth):
+            problems.append(f"{row['request_uuid']} failed without a cause: {row['reason']}")
+    return problems
+
+
+def _is_earned(row: Mapping[str, Any], captures: list[str], truth: Truth) -> bool:
+    # A worker killed a dozen times over one exam is a cause of its own.
+    if row["reason"].startswith(CRASHED):
+        return True
+    wanted = {"410": row["request_uuid"]} if row["reason"].startswith(GONE) else {}
+    for call in truth.calls:
+        if wanted and call["status"] == 410 and row["request_uuid"] in call["path"]:
+            return True
+        if not wanted and call["fault"] == "html" and any(each in call["path"] for each in captures):
+            return any(each["reason"] == NO_IMAGE for each in row["captures"])
+    return False
+
+
+def problems_of(census: Mapping[str, Any], truth: Truth, *, media: Path) -> list[str]:
+    """Name everything that is lost, doubled, spoiled or left over."""
+    return [
+        *_submission_problems(census, truth),
+        *_capture_problems(census, truth),
+        *_report_problems(census, truth),
+        *_file_problems(census, media=media),
+    ]
+
+
+def _submission_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
+    yield from (f"did not settle: {each}" for each in census["unsettled"])
+    held = {row["request_uuid"]: row for row in census["submissions"]}
+    listed = {row.request_uuid for row in truth.submissions}
+    yield from (f"{key} was answered 2xx and is not here" for key in truth.acknowledged - held.keys())
+    yield from (f"{key} is listed and not here" for key in listed - held.keys())
+    yield from (f"{key} came out of nowhere" for key in held.keys() - listed - truth.forged)
+    for key in held.keys() & truth.forged:
+        if held[key]["is_confirmed"] or held[key]["captures"]:
+            yield f"{key} was made up and believed"
+    if len(held) != len(census["submissions"]):
+        yield "a request_uuid stands in two rows"
+
+
+def _capture_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
+    sources = {row.request_uuid: row.captures for row in truth.submissions}
+    for row in census["submissions"]:
+        if row["place"] != "ready":
+            continue
+        wanted = Counter(capture.sha256 for capture in sources[row["request_uuid"]])
+        got = Counter(capture["sha256"] for capture in row["captures"])
+        if wanted != got:
+            yield f"{row['request_uuid']} has {sum(got.values())} captures that are not those of the Cloud"
+        if not row["capture_count"] == row["stored_count"] == sum(wanted.values()):
+            yield f"{row['request_uuid']} counts {row['stored_count']} of {row['capture_count']}"
+
+
+def _report_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
+    arrived = Counter((report.request_uuid, report.sha256) for report in truth.reports)
+    allowed = {"delivered": {1}, "uncertain": {0, 1}, "failed": {0}, "draft": {0}}
+    for row in census["reports"]:
+        count = arrived.pop((row["request_uuid"], row["sha256"]), 0)
+        if count not in allowed.get(row["state"], set()):
+            yield f"a report for {row['request_uuid']} is {row['state']} and arrived {count} times"
+    yield from (f"a report for {key} is at the Cloud and nobody signed it" for key, _ in arrived)
+
+
+def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
+    named = {name for row in census["submissions"] for each in row["captures"] for name in each["files"]}
+    named |= {row["file"] for row in census["reports"]}
+    found = {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
+    yield from (f"{name} is missing" for name in named - found)
+    yield from (f"{name} belongs to nobody" for name in found - named)
+    for name in named & found:
+        digest = hashlib.sha256((media / name).read_bytes()).hexdigest()
+        if digest != Path(name).name:
+            yield f"{name} holds other bytes"
+    for row in census["submissions"]:
+        for each in row["captures"]:
+            if each["state"] == "stored" and each["sha256"] not in each["files"][0]:
+                yield f"a capture of {row['request_uuid']} names the file of another"
+
+
+def leaks(text: str, *, needles: Mapping[str, str]) -> list[str]:
+    """Name the secrets, by what they are, that stand in a text."""
+    return [f"{name} stands in a log" for name, needle in needles.items() if needle in text]
