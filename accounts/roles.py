@@ -27,6 +27,11 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "view_apikey",
         "view_customer",
         "change_customer",
+        "operate_customer",
+        "view_application",
+        "customize_application",
+        "view_annotationsnapshot",
+        "view_notificationrecord",
         "view_link",
         "operate_link",
         "view_revieweraccess",
@@ -43,6 +48,8 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "operate_submission",
         "view_report",
         "operate_report",
+        "view_fieldmap",
+        "operate_fieldmap",
     ),
 }
 

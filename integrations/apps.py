@@ -14,5 +14,6 @@ class IntegrationsConfig(AppConfig):
         register(name="confirm link", model=self.get_model("Link"), task="integrations.confirm_link")
         register(name="rotate key", model=self.get_model("KeyRotation"), task="integrations.rotate_key")
         register(name="read remote", model=self.get_model("RemoteState"), task="integrations.read_remote")
+        register(name="read mirror", model=self.get_model("Mirror"), task="integrations.read_mirror")
         # Models exist only now, and the checks are about their rows.
         autodiscover_modules("checks")

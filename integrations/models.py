@@ -8,7 +8,23 @@ from django.db import models
 
 from background.models import LeasedRow
 from integrations.encryption import EncryptedTextField
+from integrations.mirrors import AnnotationSnapshot, Application, ListedToken, Mirror, NotificationRecord
 from integrations.querysets import CustomerQuerySet, LinkQuerySet, ServiceQuerySet
+
+__all__ = [
+    "AnnotationSnapshot",
+    "ApiKey",
+    "Application",
+    "Customer",
+    "KeyRotation",
+    "Link",
+    "ListedToken",
+    "Mirror",
+    "NotificationRecord",
+    "RemoteState",
+    "ReviewerAccess",
+    "Service",
+]
 
 
 def _webhook_secret() -> str:

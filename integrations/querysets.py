@@ -3,6 +3,7 @@
 from typing import Any, Self
 
 from django.db import models
+from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
 
 
 class ServiceQuerySet(models.QuerySet[Any]):
@@ -23,6 +24,40 @@ class CustomerQuerySet(models.QuerySet[Any]):
     def linked(self) -> Self:
         """Customers that some account holds, confirmed, now."""
         return self.filter(links__state="confirmed")
+
+    def with_standing(self) -> Self:
+        """Add `standing`: what links, portal accounts and the Cloud's list say together, in one word."""
+        links = self.model._meta.get_field("links").related_model._base_manager.filter(
+            customer=OuterRef("pk")
+        )
+        active = links.filter(state__in=("pending", "confirmed"))
+        return self.annotate(
+            held_state=Subquery(active.values("state")[:1]),
+            holder_is_active=Subquery(active.values("user__is_active")[:1]),
+            last_state=Subquery(links.order_by("-created_at", "-pk").values("state")[:1]),
+        ).annotate(
+            standing=Case(
+                When(held_state__isnull=False, holder_is_active=False, then=Value("account_off")),
+                When(held_state="pending", then=Value("pending")),
+                When(held_state="confirmed", missed_walk_count__gt=0, then=Value("missing")),
+                When(held_state="confirmed", then=Value("confirmed")),
+                When(listed_at__isnull=False, missed_walk_count=0, then=Value("unknown_here")),
+                When(last_state="gone", then=Value("gone")),
+                default=Value("unlinked"),
+                output_field=models.CharField(),
+            )
+        )
+
+    def count_standings(self) -> dict[str, int]:
+        """Return how many customers stand how; what nobody stands for is left out."""
+        rows = self.with_standing().order_by().values_list("standing")
+        return dict(rows.annotate(count=Count("pk")))
+
+    def unlisted_since(self, started_at: Any) -> Self:
+        """Customers held, confirmed, since before a walk that did not list them."""
+        # A link that was confirmed during the walk may have come too late for its page.
+        held = self.filter(links__state="confirmed", links__confirmed_at__lt=started_at)
+        return held.filter(Q(listed_at=None) | Q(listed_at__lt=started_at))
 
 
 class LinkQuerySet(models.QuerySet[Any]):

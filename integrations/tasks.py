@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from integrations.services import confirmation, remote_state, rotation
+from integrations.services import confirmation, mirrors, remote_state, rotation
 
 
 @shared_task(name="integrations.confirm_link", ignore_result=True)
@@ -21,3 +21,9 @@ def rotate_key(pk: int) -> None:
 def read_remote(pk: int) -> None:
     """Look at one service's settings and keys at the Cloud."""
     remote_state.look(pk=pk)
+
+
+@shared_task(name="integrations.read_mirror", ignore_result=True)
+def read_mirror(pk: int) -> None:
+    """Read one of a service's remote lists."""
+    mirrors.read_mirror(pk=pk)

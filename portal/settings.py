@@ -8,6 +8,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import admin_colours
 from portal.databases import database_from_url
 from portal.logs import logging_config
 from portal.secrets_check import require_fernet_keys, require_secret
@@ -211,6 +212,7 @@ CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://")
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 POLL_MINUTES = env.int("POLL_MINUTES", default=15)
 FULL_POLL_HOURS = env.int("FULL_POLL_HOURS", default=24)
+RECORDS_RETENTION_DAYS = env.int("RECORDS_RETENTION_DAYS", default=400)
 # 0: API keys are replaced by hand only.
 API_KEY_ROTATION_DAYS = env.int("API_KEY_ROTATION_DAYS", default=0)
 EGRESS_ALLOWED_NETWORKS = tuple(env.list("EGRESS_ALLOWED_NETWORKS", default=[]))
@@ -224,7 +226,22 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
-UNFOLD = {"SITE_TITLE": "Portal administration", "SITE_HEADER": "Portal administration", "SITE_URL": "/"}
+# The administration in the portal's teal; its navigation is portal/navigation.py.
+UNFOLD = {
+    "SITE_TITLE": "Portal administration",
+    "SITE_HEADER": "Administration",
+    "SITE_SUBHEADER": "Integrator portal",
+    "SITE_URL": "/",
+    "SITE_SYMBOL": "ecg_heart",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "portal.navigation.favicon"}],
+    "SHOW_VIEW_ON_SITE": False,
+    "BORDER_RADIUS": "6px",
+    "COLORS": {"base": admin_colours.BASE, "primary": admin_colours.PRIMARY},
+    "STYLES": ["portal.navigation.stylesheet"],
+    "SIDEBAR": {"show_search": True, "navigation": "portal.navigation.sidebar"},
+    "ACCOUNT": {"navigation": "portal.navigation.account_links"},
+    "DASHBOARD_CALLBACK": "exams.admin.dashboard.today",
+}
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = logging_config(level=LOG_LEVEL)

@@ -88,15 +88,20 @@ def _succeed(*, link: Link, lease: Lease) -> None:
         return
     try:
         with transaction.atomic():
-            move_link(pk=link.pk, to=Link.State.CONFIRMED, lease=lease, reason="", detail="")
-            record(action="link.confirmed", target=link)
-            # The exams that waited for somebody to hold this customer are found by the next poll.
-            service_pk = link.customer.service_id
-            Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
-            schedule(model=Service, pk=service_pk)
+            accept_link(link=link, lease=lease)
     except NotAllowed:
         # Unlinked while the Cloud was asked: that stands.
         finish(lease=lease)
+
+
+def accept_link(*, link: Link, lease: Lease | None = None) -> None:
+    """Take over that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
+    move_link(pk=link.pk, to=Link.State.CONFIRMED, lease=lease, reason="", detail="")
+    record(action="link.confirmed", target=link)
+    # The exams that waited for somebody to hold this customer are found by the next poll.
+    service_pk = link.customer.service_id
+    Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
+    schedule(model=Service, pk=service_pk)
 
 
 def _end(*, link: Link, lease: Lease, reason: str) -> None:

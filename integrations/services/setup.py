@@ -14,6 +14,7 @@ from integrations.clarius import clean_url, errors
 from integrations.models import Service
 from integrations.services.addresses import connect_url, is_public_https, is_sandbox_address, webhook_url
 from integrations.services.credentials import KeyNotProven, prove_key, store_key
+from integrations.services.mirrors import make_mirrors
 from integrations.services.remote_settings import Registration, register_service
 from integrations.services.remote_state import watch
 
@@ -138,6 +139,7 @@ def _store(
         service.save(update_fields=list(changes) if existing else None)
         store_key(service=service, key=key)
         watch(service=service)
+        make_mirrors(service=service)
         schedule(model=Service, pk=service.pk)
         record(action="service.connected", target=service, mode=mode.value)
     return service

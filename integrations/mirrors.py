@@ -1,0 +1,148 @@
+"""Copies of what the Cloud has: when each was read, and what a write found before it changed anything."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from background.models import LeasedRow
+from integrations.encryption import EncryptedTextField
+
+
+class Mirror(LeasedRow):
+    """One copy of a service's remote list, read daily; its lease is the reading."""
+
+    class Kind(models.TextChoices):
+        CUSTOMERS = "customers", "confirmed customers"
+        RECORDS = "records", "notification records"
+        APPLICATIONS = "applications", "applications"
+
+    service = models.ForeignKey("integrations.Service", on_delete=models.CASCADE, related_name="mirrors")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    read_at = models.DateTimeField(null=True, blank=True)
+    # Of the reading under way, else of the last one.
+    started_at = models.DateTimeField(null=True, blank=True)
+    seen_count = models.PositiveIntegerField(default=0)
+    expected_count = models.PositiveIntegerField(null=True, blank=True)
+    result = models.CharField(max_length=300, blank=True)
+    problem = models.CharField(max_length=300, blank=True)
+    problem_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["service", "kind"], name="integrations_mirror_one_of_a_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class ListedToken(models.Model):
+    """A token of the walk under way, set aside until the walk is known to be whole."""
+
+    mirror = models.ForeignKey(Mirror, on_delete=models.CASCADE, related_name="tokens", db_index=False)
+    token = EncryptedTextField(editable=False)
+    token_digest = models.CharField(max_length=64, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["mirror", "token_digest"], name="integrations_listedtoken_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"Token {self.pk}"
+
+
+class NotificationRecord(models.Model):
+    """The Cloud's log of one call to our webhook, kept longer than there; secrets were masked before."""
+
+    class Outcome(models.TextChoices):
+        ANSWERED = "answered", "answered"
+        FAILED = "failed", "failed"
+        UNCLEAR = "unclear", "neither answer nor error"
+
+    service = models.ForeignKey(
+        "integrations.Service", on_delete=models.CASCADE, related_name="notification_records", db_index=False
+    )
+    # Keyed hash of time, address and content, since the Cloud gives no identifier.
+    fingerprint = models.CharField(max_length=64, editable=False)
+    logged_at = models.DateTimeField()
+    sent_at = models.DateTimeField()
+    latency_ms = models.PositiveIntegerField(default=0)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    url = models.CharField(max_length=500)
+    is_ours = models.BooleanField(default=False)
+    method = models.CharField(max_length=20)
+    content = models.TextField(blank=True)
+    response = models.TextField(blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    # From the content, where it could be read.
+    request_uuid = models.UUIDField(null=True, blank=True)
+    read_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "fingerprint"], name="integrations_notificationrecord_unique"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["service", "-sent_at"], name="integrations_record_newest"),
+            models.Index(fields=["request_uuid"], name="integrations_record_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Record {self.pk}"
+
+
+class Application(models.Model):
+    """An exam preset of the scanner app, with its annotations as the Cloud has them."""
+
+    service = models.ForeignKey("integrations.Service", on_delete=models.CASCADE, related_name="applications")
+    remote_uuid = models.UUIDField()
+    name = models.CharField(max_length=200)
+    # False: the Cloud's catalogue does not name it any more.
+    is_listed = models.BooleanField(default=True)
+    # False: the provider's own annotations are shown. True with an empty list: none are.
+    is_customized = models.BooleanField(default=False)
+    annotations = models.JSONField(default=list, blank=True)
+    extra = models.JSONField(default=dict, blank=True)
+    read_at = models.DateTimeField()
+    written_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        permissions = [("customize_application", "Can change annotations at Clarius Cloud")]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "remote_uuid"], name="integrations_application_unique")
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.remote_uuid)
+
+
+class AnnotationSnapshot(models.Model):
+    """What the Cloud had just before the portal wrote; it can be brought back."""
+
+    class Outcome(models.TextChoices):
+        WRITING = "writing", "not known yet"
+        DONE = "done", "written"
+        REFUSED = "refused", "not written"
+        UNKNOWN = "unknown", "no answer came"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="snapshots")
+    is_customized = models.BooleanField()
+    annotations = models.JSONField(default=list, blank=True)
+    taken_at = models.DateTimeField()
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # What became of the write for which it was taken.
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WRITING)
+
+    class Meta:
+        ordering = ["-taken_at", "-pk"]
+
+    def __str__(self) -> str:
+        return str(self.uuid)

@@ -1,0 +1,197 @@
+"""What administrators do with a customer: describe, confirm again, mark gone, transfer, invite."""
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.models import Invitation, User
+from audit.record import record
+from background.due import from_now
+from background.mail import queue_mail
+from integrations.models import Customer, Link
+from integrations.services.asking import CloudSaidNo, Refused, ask
+from integrations.services.confirmation import UNKNOWN, accept_link
+from integrations.services.reconciliation import tell_gone
+from integrations.services.states import NotAllowed, move_link
+
+State = Link.State
+MARKED = "Marked as gone by an administrator."
+TRANSFERRED = "Transferred to another account by an administrator."
+
+
+class CannotDo(Exception):
+    """Nothing was changed; the message is one sentence for the reader."""
+
+
+def active_link(*, customer: Customer) -> Link | None:
+    """Return the link that holds the customer now, or None."""
+    return Link.objects.active().with_customer().select_related("user").filter(customer=customer).first()
+
+
+def describe_customer(
+    *, customer: Customer, label: str, institution: str, user: User, address: str | None
+) -> None:
+    """Set what the customer is called here; nothing else of the row is written."""
+    with transaction.atomic():
+        Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
+        record(action="customer.renamed", actor=user, target=customer, address=address)
+
+
+def confirm_again(*, customer: Customer, user: User, address: str | None) -> str:
+    """Confirm the customer at the Cloud once more and return what became of it.
+
+    A link that is gone is made anew for the account that had it, if that account is active. Raises CannotDo
+    when nobody holds or held the customer, CloudSaidNo when the Cloud does not confirm it.
+    """
+    link = active_link(customer=customer)
+    former = None if link else _gone_link(customer)
+    if link is None and former is None:
+        raise CannotDo("No account holds this customer. Invite its owner to press Connect in Clarius Cloud.")
+    try:
+        ask(service=customer.service, call=lambda client: client.confirm_customer(token=customer.token))
+    except CloudSaidNo as error:
+        is_unknown = isinstance(error, Refused) and error.is_unknown
+        with transaction.atomic():
+            _audit("customer.confirmed", customer, user, address, "not_found" if is_unknown else "failed")
+            if is_unknown and link is not None:
+                _end(link=link, reason=UNKNOWN)
+        raise
+    try:
+        with transaction.atomic():
+            _audit("customer.confirmed", customer, user, address, "ok")
+            Customer.objects.filter(pk=customer.pk).update(missed_walk_count=0, missed_at=None)
+            if link is None and former is not None:
+                link = Link.objects.create(customer=customer, user=former.user)
+                record(action="link.created", actor=user, target=link, address=address)
+            if link is not None and link.state == State.PENDING:
+                accept_link(link=link)
+    except (NotAllowed, IntegrityError):
+        raise CannotDo("The link changed meanwhile; look again.") from None
+    return "Clarius Cloud confirmed this customer."
+
+
+def mark_gone(*, customer: Customer, user: User, address: str | None) -> None:
+    """End the active link as gone, and tell its account; raises CannotDo when there is none."""
+    link = active_link(customer=customer)
+    if link is None:
+        raise CannotDo("No account holds this customer.")
+    with transaction.atomic():
+        _audit("customer.marked_gone", customer, user, address, "ok")
+        _end(link=link, reason=MARKED)
+
+
+def transfer_customer(
+    *,
+    customer: Customer,
+    recipient: User,
+    reason: str,
+    label: str,
+    institution: str,
+    user: User,
+    address: str | None,
+) -> Link:
+    """Give a held customer to another account, and tell both by mail; raises CannotDo.
+
+    The reason stays with the ended link for administrators; the log says who, when, from whom and to whom.
+    """
+    link = active_link(customer=customer)
+    if link is None:
+        raise CannotDo("No account holds this customer, so there is nothing to transfer.")
+    if not recipient.is_active or recipient.pk == link.user_id:
+        raise CannotDo("Choose another account, one that is active.")
+    if not reason.strip():
+        raise CannotDo("Say why the customer is transferred.")
+    try:
+        with transaction.atomic():
+            move_link(pk=link.pk, to=State.UNLINKED, reason=TRANSFERRED, detail=reason.strip())
+            new = Link.objects.create(customer=customer, user=recipient, not_before=from_now())
+            Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
+            record(
+                action="customer.transferred",
+                actor=user,
+                target=customer,
+                address=address,
+                former=str(link.user.uuid),
+                new=str(recipient.uuid),
+                link=str(new.uuid),
+            )
+            _tell_transfer(former=link, new=new)
+    except NotAllowed:
+        raise CannotDo("The link ended meanwhile.") from None
+    return new
+
+
+def invite_customer(*, customer: Customer, email: str, user: User, address: str | None) -> None:
+    """Mail somebody to sign up and to press Connect again; binds nothing. Raises CannotDo when it is held."""
+    if active_link(customer=customer) is not None:
+        raise CannotDo("An account holds this customer already.")
+    with transaction.atomic():
+        has_account = User.objects.filter(email__iexact=email).exists()
+        door = f"{settings.PUBLIC_URL}/accounts/login/"
+        invitation = None
+        if not has_account:
+            invitation = Invitation.objects.create(email=email.lower(), invited_by=user)
+            door = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
+        _mail_invitation(customer=customer, email=email, door=door, has_account=has_account)
+        Customer.objects.filter(pk=customer.pk).update(invited_at=timezone.now())
+        invited = {"invitation": str(invitation.pk)} if invitation else {}
+        record(action="customer.invited", actor=user, target=customer, address=address, **invited)
+
+
+def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: bool) -> None:
+    name = customer.service.name
+    first = "Log in" if has_account else "Make your account"
+    queue_mail(
+        recipient=email,
+        subject=f"Connect your Clarius Cloud account to {name}",
+        body=(
+            f"You are invited to see what comes back from {name} in our portal.\n\n"
+            f"1. {first}: {door}\n"
+            f"2. In Clarius Cloud, open the service {name} and press Connect (again, if you did before).\n\n"
+            "Only the second step connects your account. If you did not expect this, do nothing.\n"
+        ),
+    )
+
+
+def _gone_link(customer: Customer) -> Link | None:
+    """Return the last link if it is gone, so that its account could hold it again; others stay ended."""
+    last = (
+        Link.objects.filter(customer=customer).select_related("user").order_by("-created_at", "-pk").first()
+    )
+    return last if last is not None and last.state == State.GONE and last.user.is_active else None
+
+
+def _end(*, link: Link, reason: str) -> None:
+    to = State.GONE if link.state == State.CONFIRMED else State.REJECTED
+    try:
+        move_link(pk=link.pk, to=to, reason=reason, detail="")
+    except NotAllowed:
+        # It ended by itself while this was decided.
+        return
+    record(action=f"link.{to}", target=link)
+    tell_gone(link=link)
+
+
+def _tell_transfer(*, former: Link, new: Link) -> None:
+    name = former.customer.service.name
+    queue_mail(
+        recipient=former.user.email,
+        subject=f"A connection of your account to {name} was transferred",
+        body=(
+            f"An administrator transferred a Clarius Cloud customer of {name} from your portal account to\n"
+            "another one. Your account shows nothing of it any more. If this is a surprise, ask them.\n"
+        ),
+    )
+    queue_mail(
+        recipient=new.user.email,
+        subject=f"A connection to {name} was transferred to your account",
+        body=(
+            f"An administrator transferred a Clarius Cloud customer of {name} to your portal account.\n"
+            "Its exams are shown to you once Clarius Cloud has confirmed it. If this is not yours, open\n"
+            f"{settings.PUBLIC_URL}/links/{new.uuid}/not-me/\n"
+        ),
+    )
+
+
+def _audit(action: str, customer: Customer, user: User, address: str | None, outcome: str) -> None:
+    record(action=action, outcome=outcome, actor=user, target=customer, address=address)

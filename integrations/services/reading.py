@@ -1,0 +1,47 @@
+"""What the readers of the mirrors share: progress that pages show, and answers that are not believed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from background.leases import Holding, Lease, LeaseLost
+from integrations.models import Mirror, Service
+
+DEEPEST = 40
+LARGEST_COUNT = 2**31 - 1
+
+
+class NotBelievable(Exception):
+    """The answer is empty or partial where it should not be; the message is one sentence for the reader."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One reading under way, under a lease."""
+
+    service: Service
+    mirror: Mirror
+    lease: Lease
+    held: Holding
+    started_at: datetime
+
+    def note(self, *, seen: int, expected: int | None = None) -> None:
+        """Show how far it came; raises LeaseLost and DeadlineExceeded."""
+        self.held.check()
+        mine = Mirror.objects.filter(pk=self.mirror.pk, lease_token=self.lease.token)
+        counts = {"seen_count": seen, "expected_count": expected and min(expected, LARGEST_COUNT)}
+        if not mine.update(**counts):
+            raise LeaseLost(str(self.lease))
+
+
+def storable(value: Any, depth: int = DEEPEST) -> Any:
+    """Return a JSON value as every database stores it: no NUL, no half characters, not endlessly deep."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if depth <= 0 and isinstance(value, dict | list):
+        return "…"
+    if isinstance(value, dict):
+        return {storable(str(name)): storable(each, depth - 1) for name, each in value.items()}
+    if isinstance(value, list):
+        return [storable(each, depth - 1) for each in value]
+    return value

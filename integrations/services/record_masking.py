@@ -1,0 +1,69 @@
+"""What may be kept of a notification record: enough to find the submission, no token, no secret."""
+
+import json
+import re
+import uuid
+from typing import Any
+
+from integrations.clarius.masking import MASK, mask
+
+LONGEST = 4096
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# Tokens have at least 20 url-safe characters; so has a UUID, which is no secret.
+_TOKEN_LIKE = re.compile(r"[-\w]{20,}")
+_TOKEN_FIELD = re.compile(r'("customer_id"\s*:\s*")[^"]*')
+_REQUEST_FIELD = re.compile(rf'"request_uuid"\s*:\s*"({_UUID.pattern})"')
+# Whatever is nested here is about a person.
+_PATIENT = "patient"
+_STATUS_NAMES = ("status_code", "status", "code")
+
+
+def mask_text(text: str) -> str:
+    """Return the beginning of a text in which neither token, key nor address can be read."""
+    masked = _TOKEN_FIELD.sub(rf"\1{MASK}", text.replace("\x00", ""))
+    masked = _TOKEN_LIKE.sub(lambda found: found[0] if _UUID.fullmatch(found[0]) else MASK, masked)
+    return mask(masked)[:LONGEST]
+
+
+def mask_content(text: str) -> str:
+    """Return what was sent, masked; what is no JSON is kept as it is but for its secrets."""
+    try:
+        sent = json.loads(text)
+    except (ValueError, RecursionError):
+        return mask_text(text)
+    if not isinstance(sent, dict):
+        return mask_text(text)
+    if _PATIENT in sent:
+        sent[_PATIENT] = MASK
+        return mask_text(json.dumps(sent, ensure_ascii=False))
+    return mask_text(text)
+
+
+def request_of(text: str) -> uuid.UUID | None:
+    """Return the submission that a content names, or None; looks into broken JSON as well."""
+    found = _REQUEST_FIELD.search(text)
+    return uuid.UUID(found[1]) if found else None
+
+
+def describe_response(response: Any) -> tuple[int | None, str]:
+    """Return the status, where one can be made out, and the masked text of a response of unknown shape."""
+    if response is None:
+        return None, ""
+    status = _status(response)
+    try:
+        text = response if isinstance(response, str) else json.dumps(response, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        text = ""
+    return status, mask_text(text.encode("utf-8", "replace").decode())
+
+
+def _status(response: Any) -> int | None:
+    candidates = [response]
+    if isinstance(response, dict):
+        candidates = [response.get(name) for name in _STATUS_NAMES]
+    for each in candidates:
+        if isinstance(each, str) and each[:3].isascii() and each[:3].isdecimal():
+            each = int(each[:3])
+        if isinstance(each, int) and not isinstance(each, bool) and 100 <= each <= 599:
+            return each
+    return None

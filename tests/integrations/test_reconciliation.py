@@ -1,0 +1,222 @@
+"""Links, confirmed tokens and portal accounts side by side: nothing follows from a doubtful answer."""
+
+import io
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
+
+from audit.models import Entry
+from background.models import OutgoingMail
+from integrations.models import Customer, Link, ListedToken, Mirror, Service
+from integrations.services.linking import link_customer
+from integrations.services.mirrors import read_now
+from integrations.services.reconciliation import count_standings
+
+pytestmark = pytest.mark.django_db
+S = Customer.Standing
+
+
+def _walk(service: Service) -> Mirror:
+    # A second walk right after the first does not count.
+    earlier = timezone.now() - timedelta(hours=2)
+    Customer.objects.filter(missed_at__isnull=False).update(missed_at=earlier)
+    mirror = read_now(service=service, kind=Mirror.Kind.CUSTOMERS)
+    assert mirror is not None
+    return mirror
+
+
+def _hold(service: Service, token: str, user: Any, state: str = Link.State.CONFIRMED) -> Link:
+    link = link_customer(service=service, token=token, user=user, label="Dr. Osei", address=None).link
+    assert link is not None
+    if state == Link.State.CONFIRMED:
+        Link.objects.filter(pk=link.pk).update(
+            state=state, confirmed_at=timezone.now() - timedelta(days=1), not_before=None
+        )
+    return link
+
+
+def _standing(token_of: Any) -> str:
+    return str(Customer.objects.with_standing().get(pk=token_of).standing)
+
+
+def test_the_three_sides_are_told_apart(
+    cloud: Any, cloud_service: Service, clinician: Any, other_clinician: Any
+) -> None:
+    confirmed = cloud.add_customer(is_confirmed=True)
+    pending = cloud.add_customer()
+    stranger = cloud.add_customer(is_confirmed=True)
+    off = cloud.add_customer(is_confirmed=True)
+    held = _hold(cloud_service, confirmed.token, clinician)
+    waiting = _hold(cloud_service, pending.token, clinician, Link.State.PENDING)
+    shut = _hold(cloud_service, off.token, other_clinician)
+    type(other_clinician).objects.filter(pk=other_clinician.pk).update(is_active=False)
+    mirror = _walk(cloud_service)
+    assert (mirror.problem, mirror.seen_count) == ("", 3)
+    assert mirror.result == "3 listed, 1 not known here before"
+    assert _standing(held.customer_id) == S.CONFIRMED
+    assert _standing(waiting.customer_id) == S.PENDING
+    assert _standing(shut.customer_id) == S.ACCOUNT_OFF
+    unknown = Customer.objects.with_standing().get(standing=S.UNKNOWN_HERE)
+    assert unknown.token == stranger.token
+    assert not Link.objects.filter(customer=unknown).exists()
+    assert sum(count_standings(service=cloud_service).values()) == 4
+    assert not ListedToken.objects.exists()
+
+
+def test_a_customer_that_two_walks_do_not_list_is_gone_and_told(
+    cloud: Any, cloud_service: Service, clinician: Any
+) -> None:
+    stays, leaves = cloud.add_customer(is_confirmed=True), cloud.add_customer(is_confirmed=True)
+    _hold(cloud_service, stays.token, clinician)
+    link = _hold(cloud_service, leaves.token, clinician)
+    _walk(cloud_service)
+    cloud.call("PATCH", f"customers/{leaves.token}/", {"is_subscribed": False})
+    _walk(cloud_service)
+    link.refresh_from_db()
+    assert (link.state, _standing(link.customer_id)) == (Link.State.CONFIRMED, S.MISSING)
+    assert not OutgoingMail.objects.filter(subject__contains="has ended").exists()
+    _walk(cloud_service)
+    link.refresh_from_db()
+    assert (link.state, _standing(link.customer_id)) == (Link.State.GONE, S.GONE)
+    assert Link.objects.confirmed().count() == 1
+    assert Customer.objects.get(pk=link.customer_id).token == leaves.token
+    mail = OutgoingMail.objects.get(subject__contains="has ended")
+    assert mail.recipient == clinician.email
+    assert Entry.objects.filter(action="link.gone").count() == 1
+
+
+def test_two_walks_right_after_one_another_count_as_one(
+    cloud: Any, cloud_service: Service, clinician: Any
+) -> None:
+    cloud.add_customer(is_confirmed=True)
+    link = _hold(cloud_service, cloud.add_customer().token, clinician)
+    for _ in range(3):
+        read_now(service=cloud_service, kind=Mirror.Kind.CUSTOMERS)
+    link.refresh_from_db()
+    assert link.state == Link.State.CONFIRMED
+    assert Customer.objects.get(pk=link.customer_id).missed_walk_count == 1
+
+
+def test_a_customer_that_is_listed_again_in_time_stays(
+    cloud: Any, cloud_service: Service, clinician: Any
+) -> None:
+    cloud.add_customer(is_confirmed=True)
+    customer = cloud.add_customer(is_confirmed=True)
+    link = _hold(cloud_service, customer.token, clinician)
+    cloud.call("PATCH", f"customers/{customer.token}/", {"is_subscribed": False})
+    _walk(cloud_service)
+    cloud.call("PATCH", f"customers/{customer.token}/", {"is_subscribed": True})
+    for _ in range(2):
+        _walk(cloud_service)
+    link.refresh_from_db()
+    assert (link.state, _standing(link.customer_id)) == (Link.State.CONFIRMED, S.CONFIRMED)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "empty_list"},
+        {"kind": "status", "status": 500},
+        {"kind": "cut"},
+        {"kind": "html"},
+        {"kind": "truncate", "fraction": 0.6},
+        {"kind": "foreign_next"},
+    ],
+)
+def test_an_empty_broken_or_partial_answer_changes_nothing(
+    cloud: Any, cloud_service: Service, clinician: Any, fault: dict[str, Any]
+) -> None:
+    link = _hold(cloud_service, cloud.add_customer(is_confirmed=True).token, clinician)
+    _walk(cloud_service)
+    read_at = Mirror.objects.get().read_at
+    cloud.add_customer(is_confirmed=True)
+    columns = ("pk", "token_digest", "listed_at", "missed_walk_count", "missed_at")
+    before = list(Customer.objects.values(*columns))
+    # The client tries a failing page again by itself.
+    cloud.fault(match="tokens", times=9, **fault)
+    for _ in range(3):
+        mirror = _walk(cloud_service)
+    assert mirror.problem
+    assert mirror.read_at == read_at
+    assert list(Customer.objects.values(*columns)) == before
+    link.refresh_from_db()
+    assert link.state == Link.State.CONFIRMED
+
+
+def test_a_list_shorter_than_its_count_is_partial(
+    scripted: Any, service: Service, clinician: Any, token: str
+) -> None:
+    link = _hold(service, token, clinician)
+    page = {"count": 2, "next": None, "previous": None, "results": ["A" * 43]}
+    scripted.script("GET", "services/confirmed-tokens/?limit=1000", lambda: (200, page))
+    mirror = _walk(service)
+    assert mirror.problem == "Clarius Cloud listed only 1 of 2 customers readably; nothing was changed."
+    assert list(Customer.objects.values_list("pk", flat=True)) == [link.customer_id]
+    page["results"] = ["A" * 43, "not a token\n"]
+    assert "only 1 of 2" in _walk(service).problem
+    page["results"] = ["A" * 43, "B" * 43]
+    assert _walk(service).problem == ""
+    assert Customer.objects.count() == 3
+
+
+def test_pages_that_repeat_a_token_count_it_once(scripted: Any, service: Service) -> None:
+    def page(*tokens: str, following: str | None) -> Any:
+        return lambda: (200, {"count": 2, "next": following, "previous": None, "results": list(tokens)})
+
+    first, second = "services/confirmed-tokens/?limit=1000", "services/confirmed-tokens/?limit=1000&offset=1"
+    root = f"{scripted.url}/api/public/v0/"
+    scripted.script("GET", first, page("A" * 43, "B" * 43, following=root + second))
+    scripted.script("GET", second, page("B" * 43, following=None))
+    mirror = _walk(service)
+    assert (mirror.problem, mirror.seen_count, Customer.objects.count()) == ("", 2, 2)
+
+
+def test_an_empty_list_where_nobody_is_known_is_an_answer(cloud: Any, cloud_service: Service) -> None:
+    mirror = _walk(cloud_service)
+    assert (mirror.problem, mirror.result) == ("", "0 listed")
+
+
+def test_a_link_confirmed_during_the_walk_is_not_missed(
+    cloud: Any, cloud_service: Service, clinician: Any
+) -> None:
+    cloud.add_customer(is_confirmed=True)
+    link = _hold(cloud_service, cloud.add_customer().token, clinician)
+    Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
+    _walk(cloud_service)
+    assert Customer.objects.get(pk=link.customer_id).missed_walk_count == 0
+
+
+def test_the_command_prints_counts_and_fails_in_one_sentence(cloud: Any, cloud_service: Service) -> None:
+    cloud.add_customer(is_confirmed=True)
+    out = io.StringIO()
+    call_command("reconcile_customers", service="echo", json=True, stdout=out)
+    told = json.loads(out.getvalue())["echo"]
+    assert (told["listed"], told["unknown_here"], told["confirmed"]) == (1, 1, 0)
+    cloud.fault(match="tokens", kind="empty_list", times=9)
+    with pytest.raises(CommandError, match="listed no customer at all"):
+        call_command("reconcile_customers", stdout=io.StringIO())
+    with pytest.raises(CommandError, match="no such active service"):
+        call_command("reconcile_customers", service="other")
+
+
+def test_the_next_reading_is_due_a_day_later(cloud: Any, cloud_service: Service) -> None:
+    before = timezone.now()
+    mirror = _walk(cloud_service)
+    assert mirror.not_before is not None
+    assert before + timedelta(hours=23) < mirror.not_before < timezone.now() + timedelta(hours=25)
+    assert mirror.lease_until is None
+
+
+def test_no_token_stands_in_clear_in_the_database(cloud: Any, cloud_service: Service) -> None:
+    customer = cloud.add_customer(is_confirmed=True)
+    _walk(cloud_service)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT token FROM integrations_customer")
+        (stored,) = cursor.fetchone()
+    assert customer.token not in stored
+    assert Customer.objects.get().token == customer.token
