@@ -19,13 +19,17 @@ def connect_url(*, service: Service) -> str:
     return f"{settings.PUBLIC_URL}/connect/{service.slug}/?token={{token}}"
 
 
+def is_loopback(*, url: str) -> bool:
+    """Tell whether the URL's host is this machine."""
+    return (urlsplit(url).hostname or "") in LOOPBACK_HOSTS
+
+
 def is_sandbox_address(*, url: str) -> bool:
     """Tell whether a Cloud there is no real one: on this machine, or reached without TLS in our own network.
 
     Plain http is called inside `EGRESS_ALLOWED_NETWORKS` only.
     """
-    parts = urlsplit(url)
-    return parts.scheme == "http" or (parts.hostname or "") in LOOPBACK_HOSTS
+    return urlsplit(url).scheme == "http" or is_loopback(url=url)
 
 
 def is_public_https() -> bool:
