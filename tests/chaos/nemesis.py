@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tests.chaos.site import ChaosSite
 from tests.chaos.times import MINUTE
 
-GAPS = (0.8, 3.0)
 Action = Callable[[], bool]
 
 
@@ -18,6 +17,7 @@ class Nemesis:
 
     site: ChaosSite
     rng: random.Random
+    gaps: tuple[float, float]
     history: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     _began: float = field(default_factory=time.monotonic)
@@ -36,7 +36,7 @@ class Nemesis:
         started = self.site.revive()
         if started:
             self.note(f"started {', '.join(started)}")
-        time.sleep(self.rng.uniform(*GAPS))
+        time.sleep(self.rng.uniform(*self.gaps))
         actions = self._actions()
         name = self.rng.choices(list(actions), weights=[weight for weight, _ in actions.values()])[0]
         if actions[name][1]():

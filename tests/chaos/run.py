@@ -3,16 +3,16 @@
 import json
 import os
 import random
-import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.chaos.checker import Truth, leaks, problems_of, wrong_failures
-from tests.chaos.nemesis import GAPS, Nemesis
+from tests.chaos.nemesis import Nemesis
 from tests.chaos.servers import Postgres, RabbitMQ, folder
 from tests.chaos.site import ChaosSite
 from tests.chaos.traffic import CANARIES, Traffic
@@ -45,6 +45,8 @@ class Wish:
     kills: int
     has_servers: bool = False
     settle_seconds: float = 120
+    # The shortest and the longest time between two strikes.
+    gaps: tuple[float, float] = (0.8, 3.0)
 
 
 @dataclass
@@ -98,7 +100,7 @@ def _start_site(stack: ExitStack, *, home: Path, wish: Wish) -> ChaosSite:
 class _Run:
     def __init__(self, *, wish: Wish, cloud: Cloud, site: ChaosSite) -> None:
         self._wish, self._cloud, self._site = wish, cloud, site
-        self._nemesis = Nemesis(site=site, rng=random.Random(wish.seed))
+        self._nemesis = Nemesis(site=site, rng=random.Random(wish.seed), gaps=wish.gaps)
         self._key = cloud.new_key()
         self._customers = [cloud.add_customer(name=f"Customer {n}", is_confirmed=True) for n in range(4)]
         self._webhook_url = self._connect()
@@ -152,18 +154,19 @@ class _Run:
 
     def _break(self) -> None:
         """Let traffic flow for as long as the nemesis strikes, and then to its end."""
-        pause = self._wish.kills * sum(GAPS) / 2 / max(self._wish.submissions, 1)
+        pause = self._wish.kills * sum(self._wish.gaps) / 2 / max(self._wish.submissions, 1)
 
         def flow() -> None:
             for _ in range(self._wish.submissions):
                 self._nemesis.note(self._traffic.step())
                 time.sleep(pause)
 
-        flowing = threading.Thread(target=flow)
-        flowing.start()
-        while self._nemesis.kill_count < self._wish.kills:
-            self._nemesis.strike()
-        flowing.join()
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            flowing = pool.submit(flow)
+            while self._nemesis.kill_count < self._wish.kills:
+                self._nemesis.strike()
+            # What went wrong with the traffic is raised here: a run without it would prove nothing.
+            flowing.result()
 
     def _settle(self, *wishes: str) -> dict[str, Any]:
         """Look at the whole list once more, wait until nothing moves, and return what is there."""
