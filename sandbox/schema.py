@@ -5,9 +5,17 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 
-DETAIL = {"type": "object", "properties": {"detail": {"type": "string"}}, "required": ["detail"]}
+DETAIL = {
+    "type": "object",
+    "properties": {"detail": {"type": "string"}},
+    "required": ["detail"],
+    "additionalProperties": False,
+}
 # Field errors are lists of sentences, nested where the body is; a body that is no JSON gets a detail.
-ERRORS = {"type": "object", "additionalProperties": {}}
+FIELD = {"anyOf": [{"type": "array", "minItems": 1}, {"type": "object", "minProperties": 1}]}
+ERRORS = {"anyOf": [DETAIL, {"type": "object", "minProperties": 1, "additionalProperties": FIELD}]}
+SECONDS = {"schema": {"type": "string"}, "description": "Seconds to wait, or a date."}
+METHODS = {"schema": {"type": "string"}, "required": True, "description": "The methods that there are."}
 
 
 class ServiceKeyScheme(OpenApiAuthenticationExtension):
@@ -34,7 +42,13 @@ class RefusalSchema(AutoSchema):
         return operation
 
     def _refusals(self, operation: dict[str, Any]) -> dict[str, dict[str, Any]]:
-        found = {"403": _json("No key, or one that is not valid", DETAIL)}
+        found = {
+            "403": _json("No key, or one that is not valid", DETAIL),
+            "405": _json("There is no such method here", DETAIL) | {"headers": {"Allow": METHODS}},
+            "406": _json("Nothing but JSON can be had", DETAIL),
+            # Limits are not kept; a fault answers so.
+            "429": _json("Called too often", DETAIL) | {"headers": {"Retry-After": SECONDS}},
+        }
         bodies = operation.get("requestBody", {}).get("content", {})
         if bodies:
             found["400"] = _json("What is wrong, by field", ERRORS)

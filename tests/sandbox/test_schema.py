@@ -13,14 +13,25 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    ignored_auth,
+    response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
+    unsupported_method,
 )
 
 from sandbox import behaviour
 from sandbox.models import Application, Submission
 
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    ignored_auth,
+    unsupported_method,
+]
 CALLS = {
     ("get", "exams/accessible/"),
     ("get", "exams/applications/"),
@@ -97,3 +108,22 @@ def test_every_call_and_the_key_it_wants_are_documented(client: Client) -> None:
     assert (scheme["in"], scheme["name"]) == ("header", "Authorization")
     for operations in document["paths"].values():
         assert all(operation["security"] == [{"ServiceKey": []}] for operation in operations.values())
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(CALLS))
+def test_the_refusals_of_a_call_are_given_as_documented(
+    client: Client, api: Client, known: dict[str, Any], method: str, path: str
+) -> None:
+    documented = client.get("/api/schema/?format=json").json()["paths"][f"/api/public/v0/{path}"][method]
+    url = f"/api/public/v0/{path.format(**known)}"
+    answers = {
+        403: client.generic(method, url),
+        405: api.generic("TRACE", url),
+        406: api.generic(method, url, headers={"Accept": "text/html"}),
+    }
+    if "requestBody" in documented:
+        answers[415] = api.generic(method, url, b"text", content_type="text/plain")
+    for status, answer in answers.items():
+        assert (answer.status_code, list(answer.json())) == (status, ["detail"])
+        assert str(status) in documented["responses"]
+    assert method.upper() in answers[405]["Allow"]
