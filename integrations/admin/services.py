@@ -1,17 +1,22 @@
 """Services and their keys; connecting one is `connect_service`."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import URLPattern, path
 
 from audit.address import client_address
+from integrations.admin import key_pages, setting_pages
 from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user
+from integrations.admin.proof import View, proven
 from integrations.models import ApiKey, Service
 from integrations.services import operation
 from integrations.services.addresses import connect_url
+from integrations.services.health import health_of
 
 
 @admin.register(Service)
@@ -47,6 +52,44 @@ class ServiceAdmin(ReadOnlyAdmin):
     )
     readonly_fields = ("masked_webhook", "connect_address", "is_refused")
     actions = ("poll_now", "poll_everything", "probe_keys", "pause", "resume", "reveal_webhook")
+
+    change_form_outer_before_template = "integrations/admin/_health.html"
+
+    class Media:
+        css = {"all": ("integrations/desk.css",)}
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of one service's keys, settings and connection."""
+        pages: list[tuple[str, str, View]] = [
+            ("keys", "keys/", proven(partial(key_pages.key_page, site=self.admin_site))),
+            ("rotation", "keys/rotation/", partial(key_pages.rotation_fragment, site=self.admin_site)),
+            ("settings", "settings/", proven(partial(setting_pages.setting_page, site=self.admin_site))),
+            ("reveal", "settings/reveal/", partial(setting_pages.reveal_page, site=self.admin_site)),
+            ("test", "test/", partial(setting_pages.test_page, site=self.admin_site)),
+        ]
+        own = [
+            path(
+                f"<path:pk>/{route}",
+                self.admin_site.admin_view(view),
+                name=f"integrations_service_{name}",
+            )
+            for name, route, view in pages
+        ]
+        return own + super().get_urls()
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the service's health above its columns."""
+        service = Service.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        known = extra_context or {}
+        if service is not None:
+            known |= {"service": service, "health": health_of(service=service)}
+        return super().change_view(request, object_id, form_url, known)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may set services to work."""

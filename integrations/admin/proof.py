@@ -1,0 +1,30 @@
+"""Pages that change keys or settings ask for the password again when it was not typed lately."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.decorators import reauthentication_required
+
+# The public decorator would keep the body of a POST, and with it a typed key, in the session.
+from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+View = Callable[..., HttpResponse]
+
+
+def proven(view: View) -> View:
+    """Let nobody in who did not prove lately who they are; what was typed before that is dropped."""
+    guarded = reauthentication_required(view)
+
+    @wraps(view)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "POST":
+            if did_recently_reauthenticate(request):
+                return view(request, *args, **kwargs)
+            messages.warning(request, "Nothing was done: first type your password again.")
+            return HttpResponseRedirect(request.path)
+        return guarded(request, *args, **kwargs)
+
+    return wrapper

@@ -1,0 +1,126 @@
+"""The settings of a service at the Cloud beside what is wanted, and the test of the connection."""
+
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+
+from integrations.admin.desk import Desk
+from integrations.admin.desk_forms import PushForm
+from integrations.models import RemoteState
+from integrations.services.addresses import is_loopback, is_public_https
+from integrations.services.doctor import examine
+from integrations.services.operation import reveal_webhook
+from integrations.services.push import NotPushed, push_settings, rotate_webhook_secret
+from integrations.services.remote_state import CannotRead, mask_url, read_now, wanted_urls, watch
+
+MANAGE = "integrations.manage_service"
+OPERATE = "integrations.operate_service"
+V = RemoteState.Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting, there and here."""
+
+    label: str
+    there: str
+    wanted: str
+    verdict: str
+    tone: str
+
+
+def setting_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Show the settings, or do what one of the buttons says."""
+    desk = Desk(site=site, request=request, pk=pk, permission=MANAGE)
+    if request.method != "POST":
+        return _show(desk)
+    deeds = {"read": _read, "push": _push, "rotate_secret": _rotate_secret}
+    deed = deeds.get(request.POST.get("deed", ""))
+    return deed(desk) if deed is not None else _show(desk, problem="This is no action.")
+
+
+def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Show the secret address of the webhook in this answer alone; that it was read is audited."""
+    desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    urls = [reveal_webhook(service=desk.service, **desk.actor)]
+    return desk.render("reveal.html", title="notification URL", urls=urls)
+
+
+def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Make the checks of `doctor` for this service; on POST, since they call the Cloud."""
+    desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
+    if request.method != "POST":
+        return desk.back("change")
+    # Only the command opens a connection to the broker.
+    findings = examine(services=[desk.service], has_broker=False)
+    return desk.render("findings.html", title="test of the connection", findings=findings)
+
+
+def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> HttpResponse:
+    service = desk.service
+    state = watch(service=service)
+    initial = {
+        "is_notified": service.is_notified and not service.is_poll_only,
+        "is_connectable": service.is_connectable and not service.is_poll_only,
+    }
+    return desk.render(
+        "settings.html",
+        title="settings at Clarius Cloud",
+        status=400 if problem else 200,
+        state=state,
+        rows=_rows(desk, state),
+        problem=problem,
+        form=form or PushForm(initial=initial),
+        is_public=is_public_https() and not is_loopback(url=settings.PUBLIC_URL),
+        public_url=settings.PUBLIC_URL,
+        is_foreign=V.FOREIGN in (state.notification_verdict, state.token_transfer_verdict),
+    )
+
+
+def _rows(desk: Desk, state: RemoteState) -> list[Row]:
+    wanted = wanted_urls(service=desk.service)
+    rows = []
+    for label, name, there, verdict in (
+        ("Notification URL", "notification_url", state.notification_url, state.notification_verdict),
+        ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_verdict),
+    ):
+        ours = "not told (poll only)" if wanted is None else mask_url(wanted[name]) or "off"
+        shown = there or ("off" if state.read_at else "not read yet")
+        tone = "good" if verdict == V.SAME else "warn"
+        rows.append(Row(label, shown, ours, V(verdict).label, tone))
+    return rows
+
+
+def _read(desk: Desk) -> HttpResponse:
+    try:
+        read_now(service=desk.service)
+    except CannotRead as error:
+        return _show(desk, problem=f"{error} What stands below was read earlier.")
+    return desk.back("settings", said="The settings were read again.")
+
+
+def _push(desk: Desk) -> HttpResponse:
+    form = PushForm(desk.request.POST)
+    if not form.is_valid():
+        return _show(desk, form=form)
+    wishes = {
+        name: form.cleaned_data[name] for name in ("is_notified", "is_connectable", "may_replace_foreign")
+    }
+    try:
+        push_settings(service=desk.service, **wishes, **desk.actor)
+    except NotPushed as error:
+        form.add_error(None, str(error))
+        return _show(desk, form=form)
+    return desk.back("settings", said="Clarius Cloud has the settings that you wanted.")
+
+
+def _rotate_secret(desk: Desk) -> HttpResponse:
+    try:
+        rotate_webhook_secret(service=desk.service, **desk.actor)
+    except NotPushed as error:
+        return _show(desk, problem=str(error))
+    return desk.back("settings", said="The webhook has a new secret; the old one works for another hour.")
