@@ -81,11 +81,24 @@ CALLS: dict[str, Callable[[ClariusClient, argparse.Namespace], Any]] = {
 }
 
 
+HELP = {
+    "settings": "show where the Cloud sends notifications and tokens",
+    "keys": "list the API keys",
+    "exams": "list the accessible submissions",
+    "tokens": "list the tokens of confirmed customers",
+    "records": "list the notifications that the Cloud sent, of the last 14 days",
+    "applications": "list the applications, and those that were customized",
+    "download": "show the data of a submission",
+    "confirm": "tell the Cloud that an account holds a token",
+    "upload-report": "send a report for a submission",
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m integrations.clarius", description=__doc__)
     calls = parser.add_subparsers(dest="call", required=True)
     for name in CALLS:
-        call = calls.add_parser(name)
+        call = calls.add_parser(name, help=HELP[name])
         if name == "exams":
             call.add_argument("--customer", help="a customer's token")
         elif name == "download":
