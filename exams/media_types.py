@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable
+from typing import BinaryIO
 
 JPEG, PNG, MP4, PDF = "image/jpeg", "image/png", "video/mp4", "application/pdf"
 MARKUP, UNKNOWN = "text/html", "application/octet-stream"
 # Shown inside a page; everything else leaves as an attachment.
 INLINE = frozenset({JPEG, PNG, MP4})
 HEAD_BYTES = 1024
+TAIL_BYTES = 64
+MOST_BOXES = 100_000
 
 _MP4_BRANDS = re.compile(rb"isom|iso[2-9]|mp4[12]|avc1|M4V |dash|qt  |mmp4|MSNV")
 _MARKUP = re.compile(rb"\s*(<!doctype|<html|<head|<body|<script|<\?xml|<svg|<!--|<error)", re.IGNORECASE)
@@ -33,8 +36,36 @@ def media_type_of(head: bytes) -> str:
     return next((name for name, matches in _SIGNS if matches(head)), UNKNOWN)
 
 
-def ends_properly(*, media_type: str, head: bytes, tail: bytes) -> bool:
-    """Tell whether a file whose length nobody vouched for ends as its format says it must."""
+def is_whole(file: BinaryIO, *, media_type: str, size: int) -> bool:
+    """Tell whether a file whose length nobody vouched for is complete as far as its format can show."""
+    if media_type == MP4:
+        return _has_all_boxes(file, size=size)
+    file.seek(max(0, size - TAIL_BYTES))
+    return _ends_properly(media_type=media_type, tail=file.read(TAIL_BYTES))
+
+
+def _has_all_boxes(file: BinaryIO, *, size: int) -> bool:
+    """Walk the boxes of an MP4: each says how long it is, and the last one has to end with the file."""
+    at = 0
+    kinds: list[bytes] = []
+    while at < size and len(kinds) < MOST_BOXES:
+        file.seek(at)
+        head = file.read(16)
+        length = int.from_bytes(head[:4], "big")
+        if length == 1:
+            length = int.from_bytes(head[8:16], "big")
+        if len(head) < 8 or length < 8:
+            # A length of 0 means "up to the end", which proves nothing.
+            return False
+        kinds.append(head[4:8])
+        at += length
+    if b"moof" in kinds and kinds[-1] != b"mfra":
+        # In pieces, without the index that ends them: it may have been cut between two.
+        return False
+    return at == size and {b"moov", b"mdat"} <= set(kinds)
+
+
+def _ends_properly(*, media_type: str, tail: bytes) -> bool:
     if media_type == JPEG:
         return tail.rstrip(b"\0").endswith(b"\xff\xd9")
     if media_type == PNG:

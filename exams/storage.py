@@ -15,10 +15,9 @@ from typing import BinaryIO
 
 from django.conf import settings
 
-from exams.media_types import HEAD_BYTES, media_type_of
+from exams.media_types import HEAD_BYTES, is_whole, media_type_of
 
 _PATH = re.compile(r"files/[0-9a-f]{2}/[0-9a-f]{64}")
-TAIL_BYTES = 64
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -78,7 +77,6 @@ class NewFile:
         self._hash = hashlib.sha256()
         self.size = 0
         self.head = b""
-        self.tail = b""
 
     def write(self, chunk: bytes) -> None:
         """Append bytes; raises DiskFull and NotWritable."""
@@ -91,12 +89,16 @@ class NewFile:
         self.size += len(chunk)
         if len(self.head) < HEAD_BYTES:
             self.head += chunk[: HEAD_BYTES - len(self.head)]
-        self.tail = (self.tail + chunk[-TAIL_BYTES:])[-TAIL_BYTES:]
 
     @property
     def media_type(self) -> str:
         """The type that the bytes written so far show."""
         return media_type_of(self.head)
+
+    def is_whole(self) -> bool:
+        """Tell whether the bytes written so far are complete, as far as their format can show."""
+        with open(self._name, "rb") as file:
+            return is_whole(file, media_type=self.media_type, size=self.size)
 
     def commit(self) -> StoredFile:
         """Sync the bytes, rename, sync the folder; raises DiskFull and NotWritable."""

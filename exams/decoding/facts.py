@@ -16,11 +16,12 @@ class Unreadable(Exception):
 
 
 class Facts(TypedDict, total=False):
-    """Width and height are those of the stored picture, before any rotation."""
+    """Width and height are those of the stored picture, which is turned clockwise by `rotation`."""
 
     width: int
     height: int
     frame_count: int
+    frame_times_ms: list[int]
     duration_ms: int
     is_lossy: bool
     codec: str

@@ -1,5 +1,6 @@
 """Videos: MP4 only; another container named .mp4 may be a playlist that reads other files."""
 
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from PIL import Image
 from exams.decoding.facts import Facts, Unreadable, require_size, write_renditions
 
 _FULL_TURN = 360
+# Some minutes of a fast loop; a longer list would only fill the database.
+MOST_FRAME_TIMES = 20_000
 _LOSSLESS = {"png", "ffv1", "huffyuv", "rawvideo", "utvideo"}
 
 
@@ -22,16 +25,28 @@ def decode(*, source: Path, folder: Path) -> Facts:
             frame = next(container.decode(stream))
             facts = _facts(container, stream, frame)
             write_renditions(picture=_upright(frame.to_image(), facts), folder=folder)
-        facts["frame_count"] = _count_frames(source)
+        facts |= _frames(source)
     except (av.FFmpegError, IndexError, ValueError, StopIteration, OSError, MemoryError) as error:
         raise Unreadable(f"The video cannot be decoded ({type(error).__name__}).") from error
     return facts
 
 
-def _count_frames(source: Path) -> int:
+def _frames(source: Path) -> Facts:
+    """Count the frames that are there, and say when each is shown where the file tells it of all."""
+    times: list[int | None] = []
     # The header of a file that was cut still promises every frame.
     with av.open(str(source), format="mp4") as container:
-        return sum(1 for packet in container.demux(video=0) if packet.size)
+        base = container.streams.video[0].time_base or Fraction(1)
+        # Where the file breaks off, what came before it is what there is.
+        with suppress(av.FFmpegError):
+            for packet in container.demux(video=0):
+                if packet.size:
+                    times.append(None if packet.pts is None else round(packet.pts * base * 1000))
+    known = sorted(each for each in times if each is not None)
+    facts: Facts = {"frame_count": len(times)}
+    if len(known) == len(times) <= MOST_FRAME_TIMES:
+        facts["frame_times_ms"] = [each - known[0] for each in known]
+    return facts
 
 
 def _facts(container: Any, stream: Any, frame: Any) -> Facts:
@@ -43,7 +58,8 @@ def _facts(container: Any, stream: Any, frame: Any) -> Facts:
         "is_lossy": codec not in _LOSSLESS,
         "codec": codec,
         "colour_model": str(stream.codec_context.pix_fmt or ""),
-        "rotation": int(frame.rotation) % _FULL_TURN,
+        # The container counts anticlockwise.
+        "rotation": -int(frame.rotation) % _FULL_TURN,
     }
     aspect = stream.sample_aspect_ratio
     if aspect and aspect != 1 and Fraction(1, 20) < aspect < 20:
@@ -65,5 +81,5 @@ def _upright(picture: Image.Image, facts: Facts) -> Image.Image:
         width = max(1, round(picture.width * wide / high))
         require_size(width, picture.height)
         picture = picture.resize((width, picture.height), Image.Resampling.BILINEAR)
-    # Counted anticlockwise by the container, as by Pillow.
-    return picture.rotate(facts["rotation"], expand=True) if facts["rotation"] else picture
+    # Pillow counts anticlockwise.
+    return picture.rotate(-facts["rotation"], expand=True) if facts["rotation"] else picture

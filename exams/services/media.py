@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from background.leases import Holding
-from exams.media_types import MARKUP, ends_properly
+from exams.media_types import MARKUP
 from exams.storage import NewFile, StoredFile, new_file, require_room
 from integrations.clarius import MediaClient, errors
 from integrations.services.clients import media_client
@@ -108,7 +108,5 @@ def _require_capture(file: NewFile, *, is_length_verified: bool) -> None:
         raise errors.ProtocolError("The server sent an empty file.")
     if file.media_type == MARKUP:
         raise errors.ProtocolError("The server sent a web page instead of an image.")
-    if not is_length_verified and not ends_properly(
-        media_type=file.media_type, head=file.head, tail=file.tail
-    ):
+    if not is_length_verified and not file.is_whole():
         raise errors.Truncated("Nothing shows that the file is complete.")

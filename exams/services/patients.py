@@ -25,23 +25,36 @@ class Match:
     looks_like: Patient | None
 
 
-def match_patient(*, customer: Customer, values: dict[str, Any]) -> Match:
+def match_patient(
+    *, customer: Customer, values: dict[str, Any], exam: int | None = None, never: int | None = None
+) -> Match:
     """Find or create the patient of one customer; call it inside a transaction.
 
     The same patient means the same identifier that is no placeholder, a name or birth date that agrees, and
-    nothing that contradicts; a field that is absent never agrees.
+    nothing that contradicts; a field that is absent never agrees. Of several who fit it is the one of the
+    same `exam`, or none. `never` is a patient of whom a reviewer said that it is somebody else.
     """
     # Two submissions of one new patient must not make two.
     Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     wanted = Patient(customer=customer, **values)
-    alike: Patient | None = None
-    for candidate in _same_identifier(wanted):
-        if not _contradicts(candidate, wanted) and _agrees(candidate, wanted):
-            _complete(candidate, wanted)
-            return Match(candidate, None)
-        alike = candidate
+    candidates = _same_identifier(wanted)
+    fitting = [each for each in candidates if not _contradicts(each, wanted) and _agrees(each, wanted)]
+    fitting = _narrow([each for each in fitting if each.pk != never], exam=exam)
+    if len(fitting) == 1:
+        _complete(fitting[0], wanted)
+        return Match(fitting[0], None)
+    alike = candidates[-1] if candidates else None
     wanted.save()
     return Match(wanted, alike or _same_person_by_name(wanted))
+
+
+def _narrow(fitting: list[Patient], *, exam: int | None) -> list[Patient]:
+    """Return those of the same exam, when there are any."""
+    if len(fitting) < 2 or exam is None:
+        return fitting
+    keys = [each.pk for each in fitting]
+    of_exam = set(Patient.objects.filter(pk__in=keys, submissions__exam=exam).values_list("pk", flat=True))
+    return [each for each in fitting if each.pk in of_exam] or fitting
 
 
 def is_placeholder(identifier: str) -> bool:

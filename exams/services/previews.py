@@ -21,6 +21,7 @@ _FACTS = frozenset(
         "width",
         "height",
         "frame_count",
+        "frame_times_ms",
         "duration_ms",
         "is_lossy",
         "codec",

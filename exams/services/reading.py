@@ -29,17 +29,18 @@ def read_data(*, submission: Submission, data: DownloadData, lease: Lease) -> di
     changes: dict[str, Any] = dict(values)
     has_changed = any(getattr(submission, name) != values[name] for name in ALL_FIELDS)
     if submission.patient_id is None or has_changed:
-        match = match_patient(customer=_customer(submission), values=values)
+        match = match_patient(customer=_customer(submission), values=values, never=submission.split_from_id)
         changes |= {"patient": match.patient, "looks_like": match.looks_like}
         if submission.patient_id is not None:
             record(action="submission.demographics_changed", target=submission)
     links = capture_links(data)
-    _add_captures(submission=submission, keys=list(links))
+    _list_captures(submission=submission, keys=list(links))
     count = Capture.objects.filter(submission=submission).count()
     Submission.objects.filter(pk=submission.pk).update(
         raw_data=mask_links(data.raw),
         data_read_at=timezone.now(),
         capture_count=count,
+        listed_count=len(links),
         **changes,
         **map_fields(submission=submission, raw=data.raw),
     )
@@ -57,10 +58,12 @@ def _customer(submission: Submission) -> Customer:
     return submission.customer
 
 
-def _add_captures(*, submission: Submission, keys: list[str]) -> None:
+def _list_captures(*, submission: Submission, keys: list[str]) -> None:
     rows = Capture.objects.filter(submission=submission)
     known = set(rows.values_list("source_key", flat=True))
     position = max(rows.values_list("position", flat=True), default=0)
+    rows.filter(is_listed=True).exclude(source_key__in=keys).update(is_listed=False)
+    rows.filter(is_listed=False, source_key__in=keys).update(is_listed=True)
     fresh = [key for key in keys if key not in known]
     Capture.objects.bulk_create(
         [

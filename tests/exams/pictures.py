@@ -1,7 +1,9 @@
 """Small pictures and videos, made on the spot; most hold a circle on black."""
 
 import io
+import tempfile
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -24,18 +26,32 @@ def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-def video(picture: Image.Image, *, frames: int = 10, aspect: Fraction | None = None, rate: int = 20) -> bytes:
-    """An MP4 that shows the picture for a while."""
-    buffer = io.BytesIO()
-    with av.open(buffer, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
-        if aspect is not None:
-            stream.codec_context.sample_aspect_ratio = aspect
-        for _ in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_image(picture)))
-        container.mux(stream.encode())
-    return buffer.getvalue()
+def noise(width: int, height: int) -> Image.Image:
+    """A picture that no codec makes small."""
+    return Image.effect_noise((width, height), 90).convert("RGB")
+
+
+def video(
+    picture: Image.Image,
+    *,
+    frames: int = 10,
+    aspect: Fraction | None = None,
+    rate: int = 20,
+    is_fast_start: bool = False,
+) -> bytes:
+    """An MP4 that shows the picture for a while; fast start puts its index before the frames."""
+    options = {"movflags": "faststart"} if is_fast_start else {}
+    # A file, since the index can be moved to the front only in one.
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        with av.open(file.name, "w", format="mp4", options=options) as container:
+            stream = container.add_stream("libx264", rate=rate)
+            stream.width, stream.height, stream.pix_fmt = picture.width, picture.height, "yuv420p"
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
+            for _ in range(frames):
+                container.mux(stream.encode(av.VideoFrame.from_image(picture)))
+            container.mux(stream.encode())
+        return Path(file.name).read_bytes()
 
 
 def disc_size(picture: Image.Image) -> tuple[int, int]:

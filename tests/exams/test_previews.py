@@ -101,6 +101,61 @@ def test_a_turned_jpeg_is_shown_upright(orientation: int, rotation: int) -> None
     assert opened(capture.preview).size == ((100, 200) if rotation % 180 else (200, 100))
 
 
+def turned(content: bytes, *, degrees: int) -> bytes:
+    """An MP4 whose header says that it is shown turned clockwise by so much, as a phone writes it."""
+    matrix = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    a, b, c, d = (part << 16 for part in matrix)
+    at = content.index(b"tkhd") + 4 + 40
+    return content[:at] + struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30) + content[at + 36 :]
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_a_turned_video_is_shown_upright(degrees: int) -> None:
+    picture = Image.new("RGB", (320, 240))
+    # A white corner at the left of the top.
+    picture.paste("white", (0, 0, 80, 60))
+    capture = previewed(turned(pictures.video(picture), degrees=degrees), kind="video")
+    assert (capture.width, capture.height, capture.rotation) == (320, 240, degrees)
+    poster = opened(capture.preview).convert("L")
+    assert poster.size == ((240, 320) if degrees % 180 else (320, 240))
+    # Turned clockwise, the corner wanders from corner to corner.
+    right, bottom = poster.width - 10, poster.height - 10
+    corner = {90: (right, 10), 180: (right, bottom), 270: (10, bottom)}[degrees]
+    assert poster.getpixel(corner) > 200
+    assert poster.getpixel((10, 10)) < 50
+
+
+def test_a_circle_stays_round_in_a_turned_jpeg_with_wide_pixels() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    squeezed = pictures.circle(400, 300, squeeze=0.5)
+    capture = previewed(pictures.encoded(squeezed, dpi=(50, 100), exif=exif))
+    assert (capture.pixel_aspect, capture.rotation) == ("2:1", 90)
+    assert opened(capture.preview).size == (300, 800)
+    assert is_round(opened(capture.preview))
+
+
+def test_a_circle_stays_round_in_a_turned_video_with_wide_pixels() -> None:
+    squeezed = pictures.circle(320, 240, squeeze=0.75)
+    content = turned(pictures.video(squeezed, aspect=Fraction(4, 3)), degrees=90)
+    capture = previewed(content, kind="video")
+    assert (capture.pixel_aspect, capture.rotation) == ("4:3", 90)
+    assert is_round(opened(capture.preview))
+
+
+def test_it_is_known_when_each_frame_is_shown() -> None:
+    capture = previewed(pictures.video(pictures.circle(320, 240), frames=5, rate=20), kind="video")
+    assert capture.frame_times_ms == [0, 50, 100, 150, 200]
+
+
+def test_a_cut_video_is_counted_by_what_is_there() -> None:
+    whole = pictures.video(pictures.noise(320, 240), frames=40, rate=20, is_fast_start=True)
+    # The first frame is nearly all of it; the others say that nothing moves.
+    capture = previewed(whole[:-200], kind="video")
+    assert 0 < capture.frame_count < 40
+    assert len(capture.frame_times_ms) == capture.frame_count
+
+
 def bomb(width: int, height: int) -> bytes:
     """A PNG that unpacks to far more than it weighs."""
 
