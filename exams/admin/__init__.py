@@ -1,7 +1,9 @@
 """What administrators see: identifiers and states; patient content only by a permission of its own."""
 
+from exams.admin import service_section
 from exams.admin.captures import CaptureAdmin
 from exams.admin.chores import ChoreAdmin
+from exams.admin.field_maps import FieldMapAdmin
 from exams.admin.junk import JunkNotificationAdmin
 from exams.admin.patients import ExamAdmin, PatientAdmin
 from exams.admin.reports import ReportAdmin
@@ -12,9 +14,11 @@ __all__ = [
     "CaptureAdmin",
     "ChoreAdmin",
     "ExamAdmin",
+    "FieldMapAdmin",
     "JunkNotificationAdmin",
     "PatientAdmin",
     "ReportAdmin",
     "SubmissionAdmin",
     "WalkAdmin",
+    "service_section",
 ]

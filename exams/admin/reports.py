@@ -1,26 +1,35 @@
-"""Reports: state and delivery; retrying goes through the service, one by one."""
+"""Reports: state and delivery; what is done to them goes through the services, after a question."""
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from audit.address import client_address
-from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.admin import deeds
+from exams.admin.attempts import AttemptsAdmin
+from exams.admin.base import LEASE_FIELDS
+from exams.admin.confirmation import ask_or_do
 from exams.models import Report
-from exams.services.delivery import retry_delivery
-from exams.services.states import NotAllowed
 
 
 @admin.register(Report)
-class ReportAdmin(ReadOnlyAdmin):
+class ReportAdmin(AttemptsAdmin):
     """Reports by state; names of files may be a patient's and are content."""
 
-    list_display = ("uuid", "submission", "state", "author", "created_at", "signed_at", "delivered_at")
-    list_filter = ("state",)
+    list_display = (
+        "uuid",
+        "submission",
+        "state",
+        "failure_reason",
+        "author",
+        "created_at",
+        "signed_at",
+        "delivered_at",
+    )
+    list_filter = ("state", ("given_up_at", admin.EmptyFieldListFilter))
     list_select_related = ("submission", "author")
     search_fields = ("uuid", "sha256", "submission__uuid", "submission__request_uuid")
     ordering = ("-id",)
-    actions = ("send_again",)
+    actions = ("send_again", "mark_arrived", "give_up")
     plain_fields = (
         "uuid",
         "submission",
@@ -35,21 +44,22 @@ class ReportAdmin(ReadOnlyAdmin):
         "created_at",
         "signed_at",
         "delivered_at",
+        "given_up_at",
         *LEASE_FIELDS,
     )
     content_fields = ("name", "file_name")
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("exams.operate_report")
+    @admin.action(description="Send reports again", permissions=["operate"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
+        """Send the chosen reports again that were not delivered, or perhaps were."""
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.SEND_AGAIN)
 
-    @admin.action(description="Send reports again that were not delivered", permissions=["operate"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Report]) -> None:
-        """Send the chosen reports again; uncertain ones are settled on their own page."""
-        count = 0
-        for report in queryset:
-            try:
-                retry_delivery(report=report, user=request.user, address=client_address(request))
-            except NotAllowed:
-                continue
-            count += 1
-        self.message_user(request, f"{count} reports wait to be sent again.", messages.SUCCESS)
+    @admin.action(description="Mark uncertain reports as arrived", permissions=["operate"])
+    def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
+        """Settle the chosen uncertain reports."""
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.MARK_ARRIVED)
+
+    @admin.action(description="Give reports up", permissions=["operate"])
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
+        """Send the chosen reports no more."""
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.GIVE_UP_REPORTS)

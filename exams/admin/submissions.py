@@ -1,20 +1,20 @@
-"""Submissions: states and identifiers; retry, release and stop go through the services."""
+"""Submissions: states and identifiers; what is done to them goes through the services, after a question."""
 
-from typing import Any
-
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 
-from audit.address import client_address
-from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.admin import day_one, deeds, work
+from exams.admin.attempts import AttemptsAdmin
+from exams.admin.base import LEASE_FIELDS
+from exams.admin.confirmation import ask_or_do
 from exams.models import Submission
 from exams.services.demographics import ALL_FIELDS
-from exams.services.holds import release_submissions, retry_submissions, stop_submissions
 
 
 @admin.register(Submission)
-class SubmissionAdmin(ReadOnlyAdmin):
+class SubmissionAdmin(AttemptsAdmin):
     """What arrived and where it stands."""
 
     list_display = (
@@ -26,15 +26,16 @@ class SubmissionAdmin(ReadOnlyAdmin):
         "stored_count",
         "capture_count",
         "attempt_count",
+        "failure_reason",
         "submitted_at",
         "received_at",
     )
-    list_filter = ("state", "hold_reason", "service")
+    list_filter = ("state", "hold_reason", "service", ("given_up_at", admin.EmptyFieldListFilter))
     list_select_related = ("service", "customer")
     search_fields = ("uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
     search_help_text = "A UUID: of the submission, its request, its exam or its customer."
     ordering = ("-id",)
-    actions = ("retry", "release", "stop")
+    actions = ("retry", "release", "stop", "give_up")
     plain_fields = (
         "uuid",
         "request_uuid",
@@ -52,6 +53,7 @@ class SubmissionAdmin(ReadOnlyAdmin):
         "data_read_at",
         "ready_at",
         "released_at",
+        "given_up_at",
         "not_ready_since",
         "missed_pass_count",
         "capture_count",
@@ -60,28 +62,37 @@ class SubmissionAdmin(ReadOnlyAdmin):
         "claimed_at",
         *LEASE_FIELDS,
     )
-    content_fields = ("patient", "looks_like", *ALL_FIELDS, "raw_data")
+    content_fields = ("patient", "looks_like", *ALL_FIELDS, "examined_at", "mapped", "raw_data")
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("exams.operate_submission")
+    def get_urls(self) -> list[URLPattern]:
+        pages = {
+            "work/": (work.show_work, "work"),
+            "day-one/": (day_one.show_day_one, "day_one"),
+            "day-one/progress/": (day_one.show_progress, "day_one_progress"),
+            "day-one/<int:pk>/stop/": (day_one.stop, "day_one_stop"),
+        }
+        own = [
+            path(route, self.admin_site.admin_view(view), {"admin": self}, name=f"exams_submission_{name}")
+            for route, (view, name) in pages.items()
+        ]
+        return [*own, *super().get_urls()]
 
     @admin.action(description="Fetch failed submissions again", permissions=["operate"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+    def retry(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
         """Fetch the chosen failed submissions again."""
-        self._act(request, retry_submissions, queryset, "are fetched again")
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.RETRY)
 
     @admin.action(description="Release held submissions", permissions=["operate"])
-    def release(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+    def release(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
         """Let the chosen held submissions through, newest first."""
-        self._act(request, release_submissions, queryset, "were released")
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.RELEASE)
 
     @admin.action(description="Stop submissions", permissions=["operate"])
-    def stop(self, request: HttpRequest, queryset: QuerySet[Submission]) -> None:
+    def stop(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
         """Hold the chosen submissions until somebody releases them."""
-        self._act(request, stop_submissions, queryset, "were stopped")
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.STOP)
 
-    def _act(self, request: HttpRequest, service: Any, queryset: QuerySet[Submission], what: str) -> None:
-        chosen = queryset.count()
-        count = service(queryset=queryset, user=request.user, address=client_address(request))
-        note = messages.SUCCESS if count == chosen else messages.WARNING
-        self.message_user(request, f"{count} of {chosen} submissions {what}.", note)
+    @admin.action(description="Give submissions up", permissions=["operate"])
+    def give_up(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
+        """Leave the chosen submissions as they are."""
+        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.GIVE_UP)

@@ -16,6 +16,7 @@ from audit.record import record_view
 from exams.models import Report, Submission
 from exams.permissions import can_review, visible_captures, visible_reports, visible_submissions
 from exams.services.fetch import check_again
+from exams.services.field_map import list_taken
 from exams.services.other_data import list_other_data
 from exams.services.related import find_priors, find_siblings, list_changes
 from exams.services.reviews import ClaimRefused, claim_submission, release_claim
@@ -33,7 +34,8 @@ def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
     submission = get_submission(request, uuid)
     record_exam_view(request, submission)
     context = live_context(request, submission) | identity_context(request, submission)
-    context["other_data"] = list_other_data(submission.raw_data)
+    taken = list_taken(service_id=submission.service_id)
+    context["other_data"] = list_other_data(submission.raw_data, taken=taken)
     return render(request, "exams/exam.html", context)
 
 

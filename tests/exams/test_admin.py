@@ -129,11 +129,11 @@ def test_nobody_else_gets_in(submission: Submission, role: str) -> None:
 
 @pytest.fixture
 def act(submission: Submission, administrator: Client) -> Callable[..., str]:
-    """Run an action on every row of a model and return the page that follows."""
+    """Confirm an action on every row of a model and return the page that follows."""
 
     def run(model: Any, action: str) -> str:
         rows = list(model._default_manager.values_list("pk", flat=True))
-        data = {"action": action, "_selected_action": rows}
+        data = {"action": action, "_selected_action": rows, "confirmed": "yes"}
         answer = administrator.post(f"/admin/exams/{model._meta.model_name}/", data, follow=True)
         return answer.content.decode()
 
@@ -160,14 +160,15 @@ def test_a_submission_is_stopped_and_released(act: Act, submission: Submission) 
 
 
 def test_a_report_is_sent_again(act: Act) -> None:
-    assert "1 reports wait to be sent again" in act(Report, "send_again")
+    assert "1 of 1 reports wait to be sent again" in act(Report, "send_again")
     assert Report.objects.get().state == "signed"
 
 
 def test_an_action_needs_its_own_permission(submission: Submission) -> None:
     user = make_person("onlooker", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_submission"))
-    logged_in(user).post("/admin/exams/submission/", {"action": "retry", "_selected_action": [submission.pk]})
+    data = {"action": "retry", "_selected_action": [submission.pk], "confirmed": "yes"}
+    logged_in(user).post("/admin/exams/submission/", data)
     submission.refresh_from_db()
     assert submission.state == "failed"
 

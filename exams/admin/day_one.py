@@ -1,0 +1,104 @@
+"""Exams from before the connection: how many wait, from when, and letting them through."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Max, Min
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from audit.address import client_address
+from exams.admin.day_one_form import RangeForm
+from exams.models import Release
+from exams.services.releases import Waiting, find_early, list_waiting, start_release, stop_release
+from exams.services.states import NotAllowed
+
+SHOWN_RELEASES = 10
+MOST_SHOWN = 100
+PAGE = "admin:exams_submission_day_one"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def show_day_one(request: HttpRequest, admin: Any) -> HttpResponse:
+    """Show what waits; a POST asks once more, and a confirmed one begins."""
+    _require(admin, request, is_change=request.method == "POST")
+    waiting = list_waiting()
+    if request.method != "POST":
+        return _page(request, admin, waiting, RangeForm(waiting=waiting))
+    form = RangeForm(request.POST, waiting=waiting)
+    if not form.is_valid():
+        return _page(request, admin, waiting, form, status=400)
+    if request.POST.get("confirmed") != "yes":
+        return _ask(request, admin, form)
+    try:
+        start_release(**form.bounds(), user=request.user, address=client_address(request))
+        messages.success(
+            request, "The release has begun. It goes on by itself; this page shows how far it is."
+        )
+    except NotAllowed as refusal:
+        messages.error(request, str(refusal))
+    return HttpResponseRedirect(reverse(PAGE))
+
+
+@require_safe
+def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
+    """Send the part of the page that changes by itself."""
+    _require(admin, request)
+    context = _releases() | {"can_operate": admin.has_operate_permission(request)}
+    return TemplateResponse(request, "exams/admin/_releases.html", context)
+
+
+@require_POST
+def stop(request: HttpRequest, admin: Any, pk: int) -> HttpResponse:
+    """Let no further exam of a release through."""
+    _require(admin, request, is_change=True)
+    try:
+        stop_release(pk=pk, user=request.user, address=client_address(request))
+        messages.success(request, "Stopped. What was released stays released.")
+    except NotAllowed as refusal:
+        messages.warning(request, str(refusal))
+    return HttpResponseRedirect(reverse(PAGE))
+
+
+def _require(admin: Any, request: HttpRequest, *, is_change: bool = False) -> None:
+    if not admin.has_view_permission(request) or (is_change and not admin.has_operate_permission(request)):
+        raise PermissionDenied
+
+
+def _page(
+    request: HttpRequest, admin: Any, waiting: list[Waiting], form: RangeForm, *, status: int = 200
+) -> HttpResponse:
+    oldest = [each.oldest for each in waiting if each.oldest is not None]
+    newest = [each.newest for each in waiting if each.newest is not None]
+    context = admin.admin_site.each_context(request) | {
+        "title": "Exams from before the connection",
+        "waiting": waiting[:MOST_SHOWN],
+        "hidden_count": max(0, len(waiting) - MOST_SHOWN),
+        "total": sum(each.count for each in waiting),
+        "oldest": min(oldest, default=None),
+        "newest": max(newest, default=None),
+        "form": form,
+        "can_operate": admin.has_operate_permission(request),
+    }
+    return TemplateResponse(request, "exams/admin/day_one.html", context | _releases(), status=status)
+
+
+def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
+    rows = find_early(**form.bounds())
+    context = admin.admin_site.each_context(request) | {
+        "title": "Release these exams?",
+        "form": form,
+        "bounds": form.bounds(),
+        "count": rows.count(),
+        "span": rows.aggregate(oldest=Min("submitted_at"), newest=Max("submitted_at")),
+    }
+    return TemplateResponse(request, "exams/admin/day_one_confirm.html", context)
+
+
+def _releases() -> dict[str, Any]:
+    rows = Release.objects.select_related("service", "customer", "started_by")[:SHOWN_RELEASES]
+    releases = list(rows)
+    return {"releases": releases, "is_running": any(each.ended_at is None for each in releases)}

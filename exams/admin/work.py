@@ -1,0 +1,68 @@
+"""One page with everything that does not get on by itself, and the way to each heap of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from exams.models import Report, Submission
+from exams.services.work import Heap, list_stuck_reports, list_stuck_submissions
+
+
+@dataclass(frozen=True)
+class Line:
+    """A heap as the page shows it, with the list that holds exactly its rows."""
+
+    state: str
+    tone: str
+    reason: str
+    count: int
+    oldest: datetime | None
+    url: str
+
+
+TONES = {"failed": "bad", "uncertain": "warn", "held": "warn"}
+
+
+@require_safe
+def show_work(request: HttpRequest, admin: Any) -> HttpResponse:
+    """Show what failed, is held or is uncertain, by reason."""
+    if not admin.has_view_permission(request):
+        raise PermissionDenied
+    context = admin.admin_site.each_context(request) | work_context(request) | {"title": "Work"}
+    return TemplateResponse(request, "exams/admin/work.html", context)
+
+
+def work_context(request: HttpRequest) -> dict[str, Any]:
+    """Return the heaps of submissions and reports that this administrator may look at."""
+    submissions = list_stuck_submissions() if request.user.has_perm("exams.view_submission") else []
+    reports = list_stuck_reports() if request.user.has_perm("exams.view_report") else []
+    return {
+        "submissions": list(_lines(submissions, model=Submission)),
+        "reports": list(_lines(reports, model=Report)),
+    }
+
+
+def _lines(heaps: Iterable[Heap], *, model: type[Submission] | type[Report]) -> Iterable[Line]:
+    root = reverse(f"admin:exams_{model._meta.model_name}_changelist")
+    for heap in heaps:
+        query = {"state__exact": heap.state, "given_up_at__isempty": "1"}
+        if heap.hold_reason:
+            query["hold_reason__exact"] = heap.hold_reason
+        elif heap.reason:
+            query["failure_reason"] = heap.reason
+        yield Line(
+            state=str(model.State(heap.state).label),
+            tone=TONES.get(heap.state, "neutral"),
+            reason=heap.reason or "No reason was written down.",
+            count=heap.count,
+            oldest=heap.oldest,
+            url=f"{root}?{urlencode(query)}",
+        )

@@ -1,0 +1,168 @@
+"""Exams from before the connection: counted, and released by date or customer, newest first."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.models import Entry
+from exams.models import Release, Submission
+from exams.services import releases
+from exams.services.releases import release_early
+from integrations.models import Customer
+from tests.exams.cast import Stage
+from tests.exams.rows import make_customer, make_submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGE = "/admin/exams/submission/day-one/"
+
+
+def early(customer: Customer, day: int, **fields: Any) -> Submission:
+    sent = datetime(2026, 3, day, 12, tzinfo=UTC)
+    return make_submission(customer, state="held", hold_reason="before_start", submitted_at=sent, **fields)
+
+
+def send(browser: Client, stage: Stage, **data: Any) -> Any:
+    return browser.post(PAGE, {"service": stage.service.pk} | data, follow=True)
+
+
+def work() -> None:
+    """A worker's turn, and those that follow it."""
+    for row in Release.objects.filter(ended_at=None):
+        Release.objects.filter(pk=row.pk).update(not_before="2020-01-01T00:00:00Z")
+        release_early(pk=row.pk)
+
+
+def states() -> list[str]:
+    rows = Submission.objects.filter(submitted_at__lt="2026-04-01T00:00:00Z")
+    return list(rows.order_by("submitted_at").values_list("state", flat=True))
+
+
+def test_the_page_says_how_many_from_when_to_when_and_by_whom(stage: Stage, administrator: Client) -> None:
+    other = make_customer(stage.service)
+    early(stage.customer, 4), early(stage.customer, 9), early(other, 6)
+    make_submission(stage.customer, state="held", hold_reason="stopped")
+    context = administrator.get(PAGE).context
+    assert context["total"] == 3
+    assert (context["oldest"].day, context["newest"].day) == (4, 9)
+    assert [(each.customer, each.count) for each in context["waiting"]] == [(stage.customer, 2), (other, 1)]
+
+
+def test_nothing_is_released_before_the_question_is_answered(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4)
+    page = send(administrator, stage).content.decode()
+    assert "Release 1 exam" in page
+    assert not Release.objects.exists() and states() == ["held"]
+
+
+def test_a_release_lets_everything_through_newest_first(stage: Stage, administrator: Client) -> None:
+    for day in (4, 9, 6):
+        early(stage.customer, day)
+    send(administrator, stage, confirmed="yes")
+    assert states() == ["held"] * 3
+    work()
+    assert states() == ["received"] * 3
+    due = Submission.objects.filter(state="received").order_by("not_before")
+    assert [row.submitted_at.day for row in due if row.submitted_at] == [9, 6, 4]
+    release = Release.objects.get()
+    assert (release.released_count, release.total_count, release.ended_at is not None) == (3, 3, True)
+
+
+def test_a_release_is_recorded_with_its_outcome(stage: Stage, administrator: Client) -> None:
+    row = early(stage.customer, 4)
+    send(administrator, stage, confirmed="yes")
+    work()
+    started = Entry.objects.get(action="early_exams.release_started")
+    ended = Entry.objects.get(action="early_exams.release_ended")
+    assert started.identifiers["count"] == "1" and ended.identifiers["released"] == "1"
+    assert (ended.outcome, ended.actor_label) == ("ok", "a…@example.test")
+    assert Entry.objects.filter(action="submission.released", target_id=str(row.uuid)).exists()
+
+
+def test_a_release_by_date_includes_both_days(stage: Stage, administrator: Client) -> None:
+    for day in (4, 5, 6, 7):
+        early(stage.customer, day)
+    send(administrator, stage, since="2026-03-05", until="2026-03-06", confirmed="yes")
+    work()
+    assert states() == ["held", "received", "received", "held"]
+
+
+def test_a_release_of_one_customer_leaves_the_others(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4), early(make_customer(stage.service), 5)
+    send(administrator, stage, customer=stage.customer.pk, confirmed="yes")
+    work()
+    assert states() == ["received", "held"]
+
+
+def test_a_large_release_leaves_room_for_what_arrives(
+    stage: Stage, administrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(releases, "WINDOW", 2)
+    for day in (4, 5, 6, 7, 8):
+        early(stage.customer, day)
+    send(administrator, stage, confirmed="yes")
+    work()
+    assert states() == ["held", "held", "held", "received", "received"]
+    # Nothing was fetched meanwhile, so nothing more is let through.
+    work()
+    assert states().count("received") == 2
+    Submission.objects.filter(state="received").update(state="fetching")
+    work()
+    assert states() == ["held", "received", "received", "fetching", "fetching"]
+    assert Release.objects.get().ended_at is None
+
+
+def test_the_page_follows_a_release_until_it_ends(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4)
+    send(administrator, stage, confirmed="yes")
+    assert "hx-get" in administrator.get(f"{PAGE}progress/").content.decode()
+    work()
+    fragment = administrator.get(f"{PAGE}progress/").content.decode()
+    assert "1 of 1" in fragment and "hx-get" not in fragment
+
+
+def test_a_release_is_stopped(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4)
+    send(administrator, stage, confirmed="yes")
+    release = Release.objects.get()
+    administrator.post(f"{PAGE}{release.pk}/stop/")
+    release_early(pk=release.pk)
+    release.refresh_from_db()
+    assert (release.is_stopped, states()) == (True, ["held"])
+    assert Entry.objects.get(action="early_exams.release_ended").outcome == "stopped"
+
+
+def test_one_release_of_a_service_at_a_time(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4)
+    send(administrator, stage, confirmed="yes")
+    page = send(administrator, stage, confirmed="yes").content.decode()
+    assert "is under way" in page
+    assert Release.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ({"since": "2026-03-09", "until": "2026-03-01"}, "The first day is after the last one."),
+        ({"since": "tomorrow"}, "Enter a valid date."),
+        ({"customer": "999999"}, "Select a valid choice."),
+    ],
+)
+def test_a_wrong_range_is_refused(
+    stage: Stage, administrator: Client, data: dict[str, str], told: str
+) -> None:
+    early(stage.customer, 4)
+    answer = send(administrator, stage, confirmed="yes", **data)
+    assert answer.status_code == 400 and told in answer.content.decode()
+    assert not Release.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["anonymous", "outsider", "clinician", "reviewer"])
+def test_nobody_but_an_administrator_releases(stage: Stage, role: str) -> None:
+    early(stage.customer, 4)
+    browser = stage.browser(role)
+    assert browser.get(PAGE).status_code == 302
+    assert browser.post(PAGE, {"service": stage.service.pk, "confirmed": "yes"}).status_code == 302
+    assert not Release.objects.exists()

@@ -1,0 +1,173 @@
+"""What failed, is held or is uncertain: seen by reason, and settled by actions that ask once more."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.models import Entry
+from exams.admin import confirmation
+from exams.models import Report, Submission
+from tests.exams.cast import Stage, add_report, add_submission
+from tests.exams.rows import make_submission
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORK = "/admin/exams/submission/work/"
+Ask, Do = Callable[..., Any], Callable[..., str]
+
+
+def fail(stage: Stage, reason: str = "The exam could not be fetched.") -> Submission:
+    return make_submission(stage.customer, state="failed", failure_reason=reason)
+
+
+def hold(stage: Stage, reason: str = "stopped") -> Submission:
+    return make_submission(stage.customer, state="held", hold_reason=reason)
+
+
+def test_the_work_page_counts_by_reason_and_leads_to_exactly_those_rows(
+    stage: Stage, administrator: Client
+) -> None:
+    fail(stage, "No room.")
+    fail(stage, "No room.")
+    other = fail(stage, "Too large.")
+    hold(stage, "foreign_url")
+    add_report(stage.submission, state="uncertain", failure_reason="It may have arrived.")
+    answer = administrator.get(WORK)
+    lines = {line.reason: line for line in answer.context["submissions"]}
+    assert {reason: line.count for reason, line in lines.items()} == {
+        "No room.": 2,
+        "Too large.": 1,
+        "its download address is not the service's": 1,
+    }
+    assert [line.count for line in answer.context["reports"]] == [1]
+    listed = administrator.get(lines["Too large."].url).context["cl"].result_list
+    assert [row.pk for row in listed] == [other.pk]
+
+
+def test_what_goes_on_by_itself_is_no_work(stage: Stage, administrator: Client) -> None:
+    hold(stage, "unconfirmed")
+    hold(stage, "before_start")
+    add_submission(stage.customer, state="fetching")
+    answer = administrator.get(WORK)
+    assert (answer.context["submissions"], answer.context["reports"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("anonymous", 302), ("reviewer", 302), ("clinician", 302), ("administrator", 200)]
+)
+def test_only_administrators_open_the_work_page(stage: Stage, role: str, status: int) -> None:
+    assert stage.browser(role).get(WORK).status_code == status
+
+
+def test_nothing_happens_before_the_question_is_answered(stage: Stage, ask: Ask) -> None:
+    row = fail(stage)
+    page = ask(Submission, "retry", [row])
+    assert "Fetch again?" in page.content.decode() and str(row.uuid) in page.content.decode()
+    row.refresh_from_db()
+    assert row.state == "failed"
+
+
+def test_a_retry_in_bulk_says_and_records_what_became_of_each(stage: Stage, do: Do) -> None:
+    rows = [fail(stage), fail(stage), hold(stage)]
+    assert "2 of 3 submissions are fetched again. The others are not in a state" in do(
+        Submission, "retry", rows
+    )
+    assert sorted(Submission.objects.filter(pk__in=[r.pk for r in rows]).values_list("state", flat=True)) == [
+        "held",
+        "received",
+        "received",
+    ]
+    entry = Entry.objects.get(action="submission.retry")
+    assert (entry.outcome, entry.identifiers["chosen"], entry.identifiers["done"]) == ("partly", "3", "2")
+    assert Entry.objects.filter(action="submission.retried").count() == 2
+
+
+def test_an_action_that_does_nothing_is_recorded_as_refused(stage: Stage, do: Do) -> None:
+    do(Submission, "release", [fail(stage)])
+    assert Entry.objects.get(action="submission.release").outcome == "refused"
+
+
+def test_given_up_submissions_leave_the_work_list_and_come_back_by_a_retry(
+    stage: Stage, do: Do, administrator: Client
+) -> None:
+    row = fail(stage)
+    assert "1 of 1 submissions were given up" in do(Submission, "give_up", [row])
+    assert administrator.get(WORK).context["submissions"] == []
+    do(Submission, "retry", [row])
+    row.refresh_from_db()
+    assert (row.state, row.given_up_at) == ("received", None)
+
+
+def test_giving_up_ends_the_fetching(stage: Stage, do: Do) -> None:
+    row = make_submission(stage.customer, state="fetching", not_before="2030-01-01T00:00:00Z")
+    do(Submission, "give_up", [row])
+    row.refresh_from_db()
+    assert (row.state, row.not_before) == ("failed", None)
+    assert row.failure_reason == "An administrator gave it up."
+
+
+def test_a_ready_submission_is_not_given_up(stage: Stage, do: Do) -> None:
+    assert "0 of 1" in do(Submission, "give_up", [stage.submission])
+    stage.submission.refresh_from_db()
+    assert stage.submission.state == "ready"
+
+
+def test_sending_an_uncertain_report_again_warns_of_duplicates(stage: Stage, ask: Ask, do: Do) -> None:
+    report = add_report(stage.submission, state="uncertain")
+    assert "twice: look in Clarius Cloud first" in ask(Report, "send_again", [report]).content.decode()
+    report.refresh_from_db()
+    assert report.state == "uncertain"
+    do(Report, "send_again", [report])
+    report.refresh_from_db()
+    assert (report.state, report.not_before is not None) == ("signed", True)
+    assert Entry.objects.filter(action="report.sent_again", target_id=str(report.uuid)).exists()
+
+
+def test_an_uncertain_report_is_marked_as_arrived(stage: Stage, do: Do) -> None:
+    reports = [add_report(stage.submission, state="uncertain"), add_report(stage.submission, state="failed")]
+    assert "1 of 2 reports count as delivered" in do(Report, "mark_arrived", reports)
+    assert [Report.objects.get(pk=each.pk).state for each in reports] == ["delivered", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("failed", "failed"), ("uncertain", "uncertain"), ("signed", "failed")]
+)
+def test_a_report_that_is_given_up_is_sent_no_more(stage: Stage, do: Do, before: str, after: str) -> None:
+    report = add_report(stage.submission, state=before)
+    do(Report, "give_up", [report])
+    report.refresh_from_db()
+    assert (report.state, report.given_up_at is not None, report.not_before) == (after, True, None)
+    assert not Report.objects.waiting_for_a_person().exists()
+
+
+def test_a_choice_of_everything_survives_the_question(stage: Stage, ask: Ask, do: Do) -> None:
+    rows = [fail(stage) for _ in range(3)]
+    page = ask(Submission, "retry", rows[:1], select_across="1").content.decode()
+    assert 'name="select_across" value="1"' in page
+    do(Submission, "retry", rows[:1], select_across="1")
+    assert not Submission.objects.filter(state="failed").exists()
+
+
+def test_one_step_takes_a_bounded_number(stage: Stage, do: Do, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confirmation, "LARGEST_BULK", 2)
+    rows = [fail(stage) for _ in range(3)]
+    assert "More are chosen than the 2 that one step takes" in do(Submission, "retry", rows)
+    assert Submission.objects.filter(state="failed").count() == 1
+
+
+def test_a_page_offers_what_can_be_done_in_its_state(stage: Stage, administrator: Client) -> None:
+    def offered(row: Any) -> list[str]:
+        page = administrator.get(f"/admin/exams/{row._meta.model_name}/{row.pk}/change/")
+        return [deed.name for deed in page.context["offers"]]
+
+    assert offered(fail(stage)) == ["retry", "stop", "give_up"]
+    assert offered(hold(stage)) == ["release", "give_up"]
+    assert offered(stage.submission) == ["stop"]
+    assert offered(add_report(stage.submission, state="uncertain")) == [
+        "mark_arrived",
+        "send_again",
+        "give_up",
+    ]
+    assert offered(add_report(stage.submission, state="delivered")) == []
