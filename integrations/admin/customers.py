@@ -1,39 +1,148 @@
-"""Customers: what they are called here may be edited, their tokens are not even read."""
+"""Customers: links, the Cloud's list and portal accounts together; their tokens are not even read."""
 
 from typing import Any
 
-from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import path, reverse
 
 from audit.address import client_address
-from audit.record import record
-from integrations.admin.bases import ReadOnlyAdmin
-from integrations.models import Customer
+from integrations.admin.bases import acting_user
+from integrations.admin.deeds import DEEDS
+from integrations.admin.mirrors import MirrorAdmin
+from integrations.models import Customer, Mirror
+from integrations.services.asking import CloudSaidNo
+from integrations.services.customers import CannotDo, active_link, describe_customer
+from integrations.services.linking import check_again
 
-EDITABLE = ["label", "institution"]
+
+class StandingFilter(admin.SimpleListFilter):
+    """Customers that stand in one way."""
+
+    title = "state"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(name), str(label)) for name, label in Customer.Standing.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(standing=self.value()) if self.value() else queryset
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnlyAdmin):
-    """Customers by label, institution or the first signs of their keyed hash."""
+class CustomerAdmin(MirrorAdmin):
+    """Customers by state, service, label, institution or the first signs of their keyed hash."""
 
-    list_display = ("__str__", "institution", "service", "uuid", "created_at")
-    list_filter = ("service",)
+    mirror_kind = Mirror.Kind.CUSTOMERS
+    list_display = ("__str__", "institution", "service", "state", "listed_at", "invited_at", "created_at")
+    list_filter = (StandingFilter, "service")
     search_fields = ("label", "institution", "uuid", "token_digest__startswith")
     list_select_related = ("service",)
     ordering = ("-created_at",)
-    fields = ("label", "institution", "service", "uuid", "short_digest", "created_at")
-    readonly_fields = ("service", "uuid", "short_digest", "created_at")
+    fields = ("label", "institution", "service", "uuid", "short_digest", "created_at", "listed_at")
+    readonly_fields = ("service", "uuid", "short_digest", "created_at", "listed_at")
+    change_form_outer_before_template = "integrations/admin/customer_deeds.html"
+    actions = ("ask_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # The tokens are sealed, and no page needs them.
+        return Customer.objects.with_standing().defer("token")
+
+    def get_urls(self) -> list[Any]:
+        """Add a page for each deed."""
+        view = self.admin_site.admin_view(self.deed_view)
+        return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return request.user.has_perm("integrations.change_customer")
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may confirm, end, transfer and invite."""
+        return request.user.has_perm("integrations.operate_customer")
+
+    @admin.display(description="state", ordering="standing")
+    def state(self, customer: Any) -> str:
+        """Say how links, accounts and the Cloud's list stand together."""
+        return str(Customer.Standing(customer.standing).label)
 
     @admin.display(description="keyed hash")
     def short_digest(self, customer: Customer) -> str:
         """Show enough to tell customers apart."""
         return customer.token_digest[:4].upper()
 
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        context = {"deeds": []}
+        if customer is not None:
+            link = active_link(customer=customer)
+            context = {
+                "customer": customer,
+                "standing": self.state(customer),
+                "link": link,
+                "deeds": self._deeds(request, customer, is_held=link is not None),
+            }
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | context)
+
+    def _deeds(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
+        if not self.has_operate_permission(request):
+            return []
+        can_return = customer.standing == Customer.Standing.GONE or customer.last_state == "gone"
+        return [
+            {"deed": deed, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
+            for name, deed in DEEDS.items()
+            if deed.needs_holder == is_held or (name == "confirm" and can_return)
+        ]
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Write the two columns of the form only."""
-        obj.save(update_fields=EDITABLE)
-        record(action="customer.renamed", actor=request.user, target=obj, address=client_address(request))
+        describe_customer(
+            customer=obj,
+            label=obj.label,
+            institution=obj.institution,
+            user=acting_user(request),
+            address=client_address(request),
+        )
+
+    @admin.action(description="Confirm again at Clarius Cloud", permissions=["operate"])
+    def ask_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Make the confirmation of the chosen customers' active links due."""
+        user, address = acting_user(request), client_address(request)
+        links = [active_link(customer=customer) for customer in queryset]
+        count = sum(check_again(link=link, user=user, address=address) for link in links if link is not None)
+        messages.success(request, f"Clarius Cloud will be asked about {count} customers.")
+
+    def deed_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """Explain a deed, and do it when the form is sent."""
+        deed = DEEDS.get(name)
+        if deed is None:
+            raise Http404
+        if not (self.has_view_permission(request) and self.has_operate_permission(request)):
+            raise PermissionDenied
+        customer = Customer.objects.select_related("service").filter(pk=pk).first()
+        if customer is None:
+            raise Http404
+        form = deed.form(request.POST or None, customer=customer)
+        back = reverse("admin:integrations_customer_change", args=[pk])
+        if request.method == "POST" and form.is_valid():
+            try:
+                told = deed.work(customer, form, acting_user(request), client_address(request))
+            except (CannotDo, CloudSaidNo) as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, told)
+                return HttpResponseRedirect(back)
+        context = self.admin_site.each_context(request) | {
+            "opts": self.opts,
+            "title": f"{deed.title}: {customer}",
+            "customer": customer,
+            "link": active_link(customer=customer),
+            "deed": deed,
+            "form": form,
+            "back": back,
+        }
+        return render(request, "integrations/admin/customer_deed.html", context)

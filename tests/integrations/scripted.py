@@ -19,6 +19,7 @@ class ScriptedCloud:
         self.tokens: set[str] = set()
         self.settings = {"notification_url": "", "token_transfer_url": ""}
         self.calls: list[tuple[str, str]] = []
+        self.bodies: list[Any] = []
         self.scripts: dict[tuple[str, str], Callable[[], Answer | None]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -53,6 +54,8 @@ class ScriptedCloud:
     def answer(self, method: str, path: str, key: str, body: Any) -> Answer:
         """Return status and body of one call."""
         self.calls.append((method, path))
+        if body is not None:
+            self.bodies.append(body)
         scripted = self.scripts.get((method, path), lambda: None)()
         if scripted is not None:
             return scripted
@@ -85,7 +88,7 @@ class ScriptedCloud:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST = do_PATCH = _serve
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
 
             def log_message(self, *args: object) -> None:
                 pass

@@ -1,0 +1,213 @@
+"""The editor of one application's annotations, and the pages beside it."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.text import slugify
+
+from audit.address import client_address
+from audit.record import record
+from integrations.admin.annotation_form import Draft, drafts_of, groups_of, read_drafts
+from integrations.admin.bases import acting_user
+from integrations.models import AnnotationSnapshot, Application
+from integrations.services.annotation_groups import NotValid, combine, export_json, import_json, read_groups
+from integrations.services.annotations import (
+    Actor,
+    ChangedMeanwhile,
+    base_of,
+    customize_application,
+    remove_customization,
+)
+from integrations.services.asking import CloudSaidNo
+
+SNAPSHOTS_SHOWN = 20
+SAVED = "Clarius Cloud has the annotations now."
+REMOVED = "The customization is removed: the scanner shows Clarius's own annotations again."
+CHANGED = (
+    "Somebody changed the annotations at Clarius Cloud since this page began. Nothing was written. "
+    "Below is what Clarius Cloud has now; saving replaces it."
+)
+NO_GROUPS = (
+    "There is no group. Press “Show no annotations” if the scanner shall show none, or “Remove "
+    "customization” to go back to Clarius's own."
+)
+
+
+class AnnotationPages:
+    """Answers one request about one application."""
+
+    def __init__(self, owner: Any, request: HttpRequest, application: Application) -> None:
+        self._owner = owner
+        self._request = request
+        self._application = application
+        self._may_write = owner.has_customize_permission(request)
+        if not owner.has_view_permission(request):
+            raise PermissionDenied
+
+    def show(self, page: str) -> HttpResponse:
+        """Answer with the page of this name; raises Http404 and PermissionDenied."""
+        if page == "export":
+            return self._export()
+        if page == "edit" and self._request.method != "POST":
+            return self._begin()
+        if not self._may_write:
+            raise PermissionDenied
+        pages = {"edit": self._save, "preview": self._preview, "remove": self._remove, "import": self._import}
+        return pages[page]()
+
+    # --- Looking -----------------------------------------------------------------------------------------
+
+    def _begin(self) -> HttpResponse:
+        wanted = self._request.GET.get("snapshot")
+        if wanted is None:
+            return self._editor(self._stored())
+        snapshot = self._snapshots().filter(uuid=wanted).first() if _is_uuid(wanted) else None
+        if snapshot is None:
+            raise Http404
+        if not snapshot.is_customized:
+            return HttpResponseRedirect(self._url("remove"))
+        when = f"{snapshot.taken_at:%d %b %Y %H:%M} UTC"
+        note = f"These are the annotations of {when}. Nothing is written until you save."
+        return self._editor(drafts_of(read_groups(snapshot.annotations)), note=note)
+
+    def _stored(self) -> list[Draft]:
+        return drafts_of(read_groups(self._application.annotations))
+
+    def _export(self) -> HttpResponse:
+        record(
+            action="annotations.exported",
+            actor=self._request.user,
+            target=self._application,
+            address=client_address(self._request),
+        )
+        name = slugify(self._application.name) or str(self._application.remote_uuid)
+        answer = HttpResponse(export_json(application=self._application), content_type="application/json")
+        answer["Content-Disposition"] = f'attachment; filename="annotations-{name}.json"'
+        return answer
+
+    # --- Writing -----------------------------------------------------------------------------------------
+
+    def _save(self) -> HttpResponse:
+        drafts, wish = read_drafts(self._request.POST), self._request.POST.get("do", "save")
+        if wish in ("add", "preview"):
+            more = [Draft()] if wish == "add" else []
+            return self._editor([*drafts, *more], base=self._sent_base())
+        groups = [] if wish == "none" else groups_of(drafts)
+        if wish != "none" and not groups:
+            return self._editor(drafts, problems=[NO_GROUPS], base=self._sent_base())
+        try:
+            customize_application(
+                application=self._application, groups=groups, base=self._sent_base(), actor=self._actor()
+            )
+        except NotValid as error:
+            return self._editor(drafts, problems=error.problems, base=self._sent_base())
+        except CloudSaidNo as error:
+            return self._editor(drafts, problems=[str(error)], base=self._sent_base())
+        except ChangedMeanwhile:
+            return self._editor(drafts, problems=[CHANGED], theirs=self._application)
+        return self._done(SAVED)
+
+    def _remove(self) -> HttpResponse:
+        problems: list[str] = []
+        if self._request.method == "POST":
+            try:
+                remove_customization(
+                    application=self._application, base=self._sent_base(), actor=self._actor()
+                )
+            except CloudSaidNo as error:
+                problems = [str(error)]
+            except ChangedMeanwhile:
+                problems = [CHANGED]
+            else:
+                return self._done(REMOVED)
+        groups = read_groups(self._application.annotations)
+        return self._page("annotation_remove.html", problems=problems, groups=groups)
+
+    def _import(self) -> HttpResponse:
+        problems: list[str] = []
+        if self._request.method == "POST":
+            file = self._request.FILES.get("file")
+            try:
+                if file is None:
+                    raise NotValid(["Choose a file."])
+                groups = import_json(content=file.read())
+            except NotValid as error:
+                problems = error.problems
+            else:
+                note = "These are the annotations of the file. Nothing is written until you save."
+                return self._editor(drafts_of(groups), note=note)
+        return self._page("annotation_import.html", problems=problems)
+
+    def _preview(self) -> HttpResponse:
+        if self._request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        groups = groups_of(read_drafts(self._request.POST))
+        return self._render("_annotation_preview.html", {"groups": groups, "combined": combine(groups)})
+
+    # --- How ---------------------------------------------------------------------------------------------
+
+    def _editor(
+        self,
+        drafts: Sequence[Draft],
+        *,
+        problems: Sequence[str] = (),
+        note: str = "",
+        base: str = "",
+        theirs: Application | None = None,
+    ) -> HttpResponse:
+        groups = groups_of(drafts)
+        return self._page(
+            "annotations.html",
+            drafts=drafts or [Draft()],
+            groups=groups,
+            combined=combine(groups),
+            problems=problems,
+            note=note,
+            base=base or base_of(self._application),
+            theirs=theirs,
+            snapshots=self._snapshots()[:SNAPSHOTS_SHOWN],
+        )
+
+    def _page(self, template: str, **context: Any) -> HttpResponse:
+        common = self._owner.admin_site.each_context(self._request) | {
+            "opts": self._owner.opts,
+            "title": f"Annotations: {self._application}",
+            "application": self._application,
+            "may_write": self._may_write,
+            "base": base_of(self._application),
+            "urls": {name: self._url(name) for name in ("change", "remove", "import", "export", "preview")},
+        }
+        return self._render(template, common | context)
+
+    def _render(self, template: str, context: dict[str, Any]) -> HttpResponse:
+        return render(self._request, f"integrations/admin/{template}", context)
+
+    def _done(self, told: str) -> HttpResponse:
+        messages.success(self._request, told)
+        return HttpResponseRedirect(self._url("change"))
+
+    def _url(self, name: str) -> str:
+        return reverse(f"admin:integrations_application_{name}", args=[self._application.pk])
+
+    def _sent_base(self) -> str:
+        return str(self._request.POST.get("base", ""))
+
+    def _actor(self) -> Actor:
+        return Actor(user=acting_user(self._request), address=client_address(self._request))
+
+    def _snapshots(self) -> Any:
+        return AnnotationSnapshot.objects.filter(application=self._application).select_related("taken_by")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

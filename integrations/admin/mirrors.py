@@ -1,0 +1,93 @@
+"""The panel above a mirrored list: when it was read, how far a reading came, a button to read it again."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.address import client_address
+from integrations.admin.bases import ReadOnlyAdmin, acting_user
+from integrations.models import Mirror, Service
+from integrations.services.mirrors import find_mirror, read_again
+
+
+class MirrorAdmin(ReadOnlyAdmin):
+    """A list that is a copy of the Cloud's."""
+
+    mirror_kind: str
+    list_before_template = "integrations/admin/mirror_panel.html"
+
+    class Media:
+        css = {"all": ["integrations/desk.css"]}
+        js = ["integrations/mirror.js"]
+
+    def get_urls(self) -> list[Any]:
+        """Add the panel's own two addresses."""
+        site = self.admin_site.admin_view
+        name = f"{self.opts.app_label}_{self.opts.model_name}"
+        return [
+            path("read-again/", site(require_POST(self.read_again_view)), name=f"{name}_read_again"),
+            path("panel/", site(require_GET(self.panel_view)), name=f"{name}_panel"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        context = (extra_context or {}) | self.panel_context(request)
+        return super().changelist_view(request, context)
+
+    def may_read_again(self, request: HttpRequest) -> bool:
+        """Tell whether this person may have the list read again."""
+        return request.user.has_perm("integrations.operate_service")
+
+    def panel_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what the panel shows: one line for each service."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
+        lines = [self._line(service) for service in Service.objects.in_use().order_by("name")]
+        return {
+            "mirrors": lines,
+            "is_busy": any(line["is_running"] or line["is_waiting"] for line in lines),
+            "may_read_again": self.may_read_again(request),
+            "read_again_url": reverse(f"{name}_read_again"),
+            "panel_url": reverse(f"{name}_panel"),
+        }
+
+    def _line(self, service: Service) -> dict[str, Any]:
+        now = timezone.now()
+        mirror = Mirror.objects.filter(service=service, kind=self.mirror_kind).first()
+        if mirror is None:
+            return {"service": service, "mirror": None, "is_running": False, "is_waiting": False}
+        is_running = mirror.lease_until is not None and mirror.lease_until > now
+        is_due = mirror.not_before is not None and mirror.not_before <= now
+        return {
+            "service": service,
+            "mirror": mirror,
+            "is_running": is_running,
+            "is_waiting": is_due and not is_running,
+        }
+
+    def panel_view(self, request: HttpRequest) -> HttpResponse:
+        """Answer with the panel's lines alone, for a page that follows a reading."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return render(request, "integrations/admin/_mirrors.html", self.panel_context(request))
+
+    def read_again_view(self, request: HttpRequest) -> HttpResponse:
+        """Make the reading due and go back to the list."""
+        if not (self.has_view_permission(request) and self.may_read_again(request)):
+            raise PermissionDenied
+        number = request.POST.get("service", "")
+        service = get_object_or_404(Service, pk=number if number.isdecimal() else None)
+        find_mirror(service=service, kind=self.mirror_kind)
+        read_again(
+            service=service,
+            kind=self.mirror_kind,
+            user=acting_user(request),
+            address=client_address(request),
+        )
+        messages.success(request, f"{service.name} is read again as soon as a worker is free.")
+        return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))

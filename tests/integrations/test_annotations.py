@@ -1,0 +1,343 @@
+"""Annotations are compared with the Cloud before they are written, and what was there is kept."""
+
+import io
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from django.test import Client
+
+from audit.models import Entry
+from integrations.models import AnnotationSnapshot, Application, Mirror, Service
+from integrations.services.mirrors import read_now
+from tests.people import logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+CARDIAC = UUID("2e79155f-811c-4d29-9b49-807b20013518")
+SIDES = {"title": "Side", "labels": ["Left", "Right"], "linked": True}
+VIEWS = {"title": "View", "labels": ["Apical", "Short axis"], "linked": True}
+NOTES = {"title": "Notes", "labels": ["Repeat"], "linked": False}
+
+
+class Elsewhere:
+    """Somebody else at the same Cloud, with a key of their own."""
+
+    def __init__(self, cloud: Any) -> None:
+        self._url = f"{cloud.url}/api/public/v0/services/applications/{CARDIAC}/"
+        self._headers = {"Authorization": f"Service-API-Key {cloud.new_key(name='elsewhere')}"}
+
+    def put(self, *groups: dict[str, Any]) -> None:
+        answer = requests.put(self._url, json={"annotations": groups}, headers=self._headers, timeout=10)
+        assert answer.status_code == 200
+
+    def get(self) -> Any:
+        answer = requests.get(self._url, headers=self._headers, timeout=10)
+        return answer.json()["annotations"] if answer.status_code == 200 else None
+
+
+@pytest.fixture
+def elsewhere(cloud: Any) -> Elsewhere:
+    return Elsewhere(cloud)
+
+
+@pytest.fixture
+def application(cloud_service: Service) -> Application:
+    mirror = read_now(service=cloud_service, kind=Mirror.Kind.APPLICATIONS)
+    assert mirror is not None
+    assert mirror.problem == ""
+    return Application.objects.get(remote_uuid=CARDIAC)
+
+
+@pytest.fixture
+def client(db: None) -> Client:
+    return logged_in(make_person("administrator", "Administrators", is_staff=True))
+
+
+def _page(application: Application, name: str = "change") -> str:
+    return f"/admin/integrations/application/{application.pk}/{name}/"
+
+
+def _fields(*groups: dict[str, Any]) -> dict[str, Any]:
+    data: dict[str, Any] = {"count": len(groups)}
+    for index, group in enumerate(groups):
+        prefix = f"g{index}-"
+        data |= {f"{prefix}title": group["title"], f"{prefix}labels": "\r\n".join(group["labels"])}
+        data |= {f"{prefix}order": group.get("order", index), f"{prefix}extra": group.get("extra", "{}")}
+        if group["linked"]:
+            data[f"{prefix}linked"] = "1"
+    return data
+
+
+def _save(client: Client, application: Application, *groups: dict[str, Any], **more: Any) -> Any:
+    """Save from a page that was opened just now, or with the base that is given."""
+    base = more.pop("base", None) or client.get(_page(application)).context["base"]
+    return client.post(_page(application), {"base": base, "do": "save"} | _fields(*groups) | more)
+
+
+def test_the_catalogue_is_listed_with_what_is_customized(
+    elsewhere: Elsewhere, cloud_service: Service, client: Client
+) -> None:
+    elsewhere.put(NOTES)
+    read_now(service=cloud_service, kind=Mirror.Kind.APPLICATIONS)
+    assert Application.objects.count() == 8
+    assert Application.objects.filter(is_customized=True).get().annotations == [NOTES]
+    page = client.get("/admin/integrations/application/").content.decode()
+    assert "Cardiac" in page
+    assert "8 applications, 1 customized" in page
+
+
+def test_groups_are_saved_in_their_order_and_what_was_there_is_kept(
+    elsewhere: Elsewhere, application: Application, client: Client
+) -> None:
+    elsewhere.put(NOTES)
+    read_now(service=application.service, kind=Mirror.Kind.APPLICATIONS)
+    answer = _save(client, application, {**VIEWS, "order": 2}, {**SIDES, "order": 1})
+    assert answer.status_code == 302
+    assert elsewhere.get() == [SIDES, VIEWS]
+    application.refresh_from_db()
+    assert (application.is_customized, application.annotations) == (True, [SIDES, VIEWS])
+    snapshot = AnnotationSnapshot.objects.get()
+    assert (snapshot.is_customized, snapshot.annotations, snapshot.outcome) == (True, [NOTES], "done")
+    entry = Entry.objects.get(action="annotations.customized")
+    assert (entry.outcome, entry.identifiers["snapshot"]) == ("ok", str(snapshot.uuid))
+
+
+def test_nobodys_change_is_overwritten_unseen(
+    elsewhere: Elsewhere, application: Application, client: Client
+) -> None:
+    base = client.get(_page(application)).context["base"]
+    elsewhere.put(NOTES)
+    page = _save(client, application, SIDES, base=base)
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "Somebody changed the annotations" in text
+    assert "Repeat" in text
+    assert "Left" in text
+    assert elsewhere.get() == [NOTES]
+    assert not AnnotationSnapshot.objects.exists()
+    assert Entry.objects.get(action="annotations.customized").outcome == "changed_meanwhile"
+    # Now it was seen: the same form may be sent again.
+    assert _save(client, application, SIDES, base=page.context["base"]).status_code == 302
+    assert elsewhere.get() == [SIDES]
+    assert AnnotationSnapshot.objects.get().annotations == [NOTES]
+
+
+def test_no_annotations_is_not_the_same_as_no_customization(
+    elsewhere: Elsewhere, application: Application, client: Client
+) -> None:
+    assert _save(client, application, NOTES).status_code == 302
+    page = _save(client, application)
+    assert "There is no group" in page.content.decode()
+    assert elsewhere.get() == [NOTES]
+    assert _save(client, application, do="none").status_code == 302
+    assert elsewhere.get() == []
+    assert "customized to show no annotations" in client.get(_page(application)).content.decode()
+    base = client.get(_page(application, "remove")).context["base"]
+    assert client.post(_page(application, "remove"), {"base": base}).status_code == 302
+    assert elsewhere.get() is None
+    assert "not customized" in client.get(_page(application)).content.decode()
+
+
+def test_a_customization_that_changed_is_not_removed_unseen(
+    elsewhere: Elsewhere, application: Application, client: Client
+) -> None:
+    _save(client, application, NOTES)
+    base = client.get(_page(application, "remove")).context["base"]
+    elsewhere.put(SIDES)
+    page = client.post(_page(application, "remove"), {"base": base})
+    assert "Somebody changed the annotations" in page.content.decode()
+    assert elsewhere.get() == [SIDES]
+
+
+def test_an_earlier_state_is_brought_back_through_the_editor(
+    elsewhere: Elsewhere, application: Application, client: Client
+) -> None:
+    _save(client, application, NOTES)
+    _save(client, application, SIDES, VIEWS)
+    first, second = AnnotationSnapshot.objects.order_by("pk")
+    page = client.get(_page(application), {"snapshot": str(second.uuid)})
+    assert [draft.title for draft in page.context["drafts"]] == ["Notes"]
+    assert elsewhere.get() == [SIDES, VIEWS]
+    _save(client, application, NOTES, base=page.context["base"])
+    assert elsewhere.get() == [NOTES]
+    # Before the first change nothing was customized: that is brought back by removing.
+    answer = client.get(_page(application), {"snapshot": str(first.uuid)})
+    assert answer.headers["Location"] == _page(application, "remove")
+    assert client.get(_page(application), {"snapshot": "nonsense"}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("group", "problem"),
+    [
+        ({"title": "", "labels": ["A"], "linked": False}, "has no title"),
+        ({"title": "Side", "labels": [], "linked": False}, "has no label"),
+        ({"title": "Side", "labels": ["A", "A"], "linked": False}, "the label “A” twice"),
+        ({"title": "Side", "labels": ["A" * 201], "linked": False}, "more than 200 characters"),
+        ({"title": "Notes", "labels": ["A"], "linked": False}, "is the title of two groups"),
+    ],
+)
+def test_what_is_not_valid_is_not_sent(
+    cloud: Any, application: Application, client: Client, group: dict[str, Any], problem: str
+) -> None:
+    page = _save(client, application, NOTES, group)
+    assert problem in page.content.decode()
+    assert not [call for call in cloud.calls(path="services/applications/") if call["method"] == "PUT"]
+    assert [draft.title for draft in page.context["drafts"]] == ["Notes", group["title"]]
+
+
+def test_what_the_cloud_refuses_stands_on_the_form(
+    cloud: Any, elsewhere: Elsewhere, application: Application, client: Client
+) -> None:
+    base = client.get(_page(application)).context["base"]
+    Application.objects.filter(pk=application.pk).update(remote_uuid=UUID(int=7))
+    page = _save(client, application, NOTES, base=base)
+    assert "Clarius Cloud does not know this." in page.content.decode()
+    assert "Repeat" in page.content.decode()
+    assert AnnotationSnapshot.objects.get().outcome == "refused"
+    assert Entry.objects.get(action="annotations.customized").outcome == "refused"
+
+
+@pytest.mark.parametrize("fault", [{"kind": "status", "status": 500}, {"kind": "cut"}])
+def test_a_cloud_that_cannot_answer_changes_nothing_and_says_so(
+    cloud: Any, elsewhere: Elsewhere, application: Application, client: Client, fault: dict[str, Any]
+) -> None:
+    base = client.get(_page(application)).context["base"]
+    cloud.fault(match="customize", times=20, **fault)
+    page = _save(client, application, NOTES, base=base)
+    cloud.clear_faults()
+    assert page.status_code == 200
+    assert page.context["problems"]
+    assert elsewhere.get() is None
+    application.refresh_from_db()
+    assert not application.is_customized
+
+
+def test_a_write_whose_answer_is_lost_is_looked_up(scripted: Any, service: Service, client: Client) -> None:
+    application = Application.objects.create(
+        service=service, remote_uuid=CARDIAC, name="Cardiac", read_at=service.created_at
+    )
+    path = f"services/applications/{CARDIAC}/"
+    state: dict[str, Any] = {"has_written": True, "is_written": False}
+
+    def read() -> Any:
+        if not state["is_written"]:
+            return 404, {"detail": "Not found."}
+        return 200, {"uuid": str(CARDIAC), "name": "Cardiac", "annotations": [NOTES]}
+
+    def write() -> Any:
+        state["is_written"] = state["has_written"]
+        return 200, {"unexpected": True}
+
+    scripted.script("GET", path, read)
+    scripted.script("PUT", path, write)
+    assert _save(client, application, NOTES).status_code == 302
+    assert AnnotationSnapshot.objects.get().outcome == "done"
+    state |= {"has_written": False, "is_written": False}
+    Application.objects.update(is_customized=False, annotations=[])
+    page = _save(client, application, NOTES)
+    assert page.context["problems"]
+    assert AnnotationSnapshot.objects.first().outcome == "refused"  # type: ignore[union-attr]
+
+
+def test_fields_nobody_knows_are_kept_through_editor_export_and_import(
+    scripted: Any, service: Service, client: Client
+) -> None:
+    known = {**SIDES, "colour": {"name": "teal"}}
+    application = Application.objects.create(
+        service=service,
+        remote_uuid=CARDIAC,
+        name="Cardiac",
+        is_customized=True,
+        annotations=[known],
+        extra={"revision": 4},
+        read_at=service.created_at,
+    )
+    exported = client.get(_page(application, "export"))
+    assert exported.headers["Content-Disposition"].startswith("attachment")
+    told = json.loads(exported.content)
+    assert (told["annotations"], told["revision"]) == ([known], 4)
+    page = client.post(_page(application, "import"), {"file": io.BytesIO(exported.content)})
+    (draft,) = page.context["drafts"]
+    path = f"services/applications/{CARDIAC}/"
+    shape = {"uuid": str(CARDIAC), "name": "Cardiac", "revision": 4}
+    scripted.script("GET", path, lambda: (200, {**shape, "annotations": [known]}))
+    scripted.script("PUT", path, lambda: (200, {**shape, "annotations": [known]}))
+    assert _save(client, application, {**SIDES, "extra": draft.extra}).status_code == 302
+    assert scripted.bodies[-1] == {"annotations": [known]}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"{", "The file is not JSON."),
+        (b'[{"title": NaN}]', "The file is not JSON."),
+        (b"[" * 100_000, "The file is not JSON."),
+        (b'{"annotations": null}', "was not customized"),
+        (b'{"annotations": [{"title": "A", "labels": "x", "linked": true}]}', "Group 1 cannot be read"),
+        (b'{"name": "Cardiac"}', "There is no list of annotation groups."),
+        (b" " * (1024 * 1024 + 1), "larger than 1 MB"),
+    ],
+)
+def test_a_file_that_cannot_be_read_says_why(
+    application: Application, client: Client, content: bytes, problem: str
+) -> None:
+    page = client.post(_page(application, "import"), {"file": io.BytesIO(content)})
+    assert problem in page.content.decode()
+
+
+def test_the_preview_combines_one_label_of_each_linked_group(
+    application: Application, client: Client
+) -> None:
+    data = _fields(SIDES, NOTES, VIEWS)
+    text = client.post(_page(application, "preview"), data).content.decode()
+    for label in ("Left Apical", "Left Short axis", "Right Apical", "Right Short axis"):
+        assert f"<li>{label}</li>" in text
+    assert "Repeat" not in text
+    alone = client.post(_page(application, "preview"), _fields(NOTES)).content.decode()
+    assert "No group is linked" in alone
+
+
+def test_a_group_is_added_and_taken_away_without_any_script(application: Application, client: Client) -> None:
+    page = _save(client, application, NOTES, do="add")
+    assert [draft.title for draft in page.context["drafts"]] == ["Notes", ""]
+    page = _save(client, application, NOTES, SIDES, do="preview", **{"g0-remove": "1"})
+    assert [draft.title for draft in page.context["drafts"]] == ["Side"]
+
+
+def test_an_application_that_left_the_catalogue_is_kept_and_marked(scripted: Any, service: Service) -> None:
+    listed: list[Any] = [{"uuid": str(CARDIAC), "name": "Cardiac"}]
+    customized: list[Any] = []
+    scripted.script("GET", "exams/applications/", lambda: (200, listed))
+    scripted.script("GET", "services/applications/", lambda: (200, customized))
+    read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    listed[:] = [{"uuid": str(UUID(int=1)), "name": "Lung"}]
+    read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    assert dict(Application.objects.values_list("name", "is_listed")) == {"Cardiac": False, "Lung": True}
+    # A page in place of the array is read as well, and an empty catalogue is not believed.
+    listed.clear()
+    mirror = read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    assert mirror is not None
+    assert "listed no application at all" in mirror.problem
+    assert Application.objects.get(name="Lung").is_listed
+
+
+def test_who_may_look_at_annotations_and_who_may_change_them(
+    elsewhere: Elsewhere, application: Application
+) -> None:
+    watcher = make_person("watcher", is_staff=True)
+    permissions = Application._meta.apps.get_model("auth", "Permission").objects
+    watcher.user_permissions.add(permissions.get(codename="view_application"))
+    client = logged_in(watcher)
+    page = client.get(_page(application))
+    assert page.status_code == 200
+    assert "Save at Clarius Cloud" not in page.content.decode()
+    assert client.get(_page(application, "export")).status_code == 200
+    assert _save(client, application, NOTES).status_code == 403
+    for name in ("remove", "import", "preview"):
+        assert client.post(_page(application, name), {}).status_code == 403
+    assert elsewhere.get() is None
+    for stranger in (make_person("bare", is_staff=True), make_person("clinician")):
+        for name in ("change", "export", "remove"):
+            assert logged_in(stranger).get(_page(application, name)).status_code in (302, 403)
