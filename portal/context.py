@@ -1,6 +1,6 @@
 """What every page knows. The parts that ask the database are functions, so fragments do not pay for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from exams.permissions import is_clinician, is_reviewer, sees_all_content
 from integrations.models import Service
+from portal.attention.finding import count_problems
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class NavItem:
     label: str
     url: str
     is_current: bool
+    badge: int = 0
 
 
 def portal(request: HttpRequest) -> dict[str, Any]:
@@ -29,6 +31,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "is_demo": bool(settings.DEMO_FILE),
         "has_sandbox_service": _has_sandbox_service,
         "nav": partial(_nav, request),
+        "refused_services": partial(_refused_services, request),
         "account_nav": partial(_account_nav, request),
         "zone_name": timezone.get_current_timezone_name,
     }
@@ -38,13 +41,24 @@ def _has_sandbox_service() -> bool:
     return Service.objects.filter(is_active=True, is_sandbox=True).exists()
 
 
+def _refused_services(request: HttpRequest) -> list[Service]:
+    """Return the services whose keys are all refused, to administrators."""
+    # A request that was refused early has no user.
+    if not getattr(getattr(request, "user", None), "is_staff", False):
+        return []
+    return list(Service.objects.in_use().filter(circuit_opened_at__isnull=False).order_by("name"))
+
+
 def _nav(request: HttpRequest) -> list[NavItem]:
     user = request.user
     shown = [("Home", "home", True)]
     shown.append(("Worklist", "worklist", is_reviewer(user) or sees_all_content(user)))
     shown.append(("My exams", "my", is_clinician(user)))
-    shown.append(("Administration", "admin:index", bool(getattr(user, "is_staff", False))))
-    return _items(request, [(label, name) for label, name, is_shown in shown if is_shown])
+    is_staff = bool(getattr(user, "is_staff", False))
+    shown.append(("Attention", "attention", is_staff))
+    shown.append(("Administration", "admin:index", is_staff))
+    items = _items(request, [(label, name) for label, name, is_shown in shown if is_shown])
+    return [replace(each, badge=count_problems()) if each.label == "Attention" else each for each in items]
 
 
 def _account_nav(request: HttpRequest) -> list[NavItem]:

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from portal import health, views
+from portal.attention.views import attention
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("integrations.urls")),
     path("", include("exams.urls")),
+    path("attention/", attention, name="attention"),
     path("demo/", include("portal.demo.urls")),
     path("admin/", admin.site.urls),
 ]
