@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from audit.models import Entry
@@ -49,6 +49,19 @@ def record_hint(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -
         not_before=now,
     )
     values = [field.get_db_prep_save(getattr(hint, field.attname), connection) for field in _columns()]
+    # Asking a kept connection first whether it is alive would take as long as the INSERT itself.
+    connection.health_check_done = True  # type: ignore[attr-defined]
+    try:
+        _insert_hint(values)
+    except (OperationalError, InterfaceError):
+        if connection.in_atomic_block or connection.is_usable():
+            raise
+        # It had died: once more on a new one, which can add nothing twice.
+        connection.close()
+        _insert_hint(values)
+
+
+def _insert_hint(values: Sequence[Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_hint_statement(connection.vendor), values)
 
