@@ -3,7 +3,7 @@
 from django.urls import path
 
 from exams import webhooks
-from exams.views import exam, files, my, reports, worklist
+from exams.views import exam, files, identity, my, reports, worklist
 
 urlpatterns = [
     path("webhooks/clarius/<slug:service>/<str:secret>/", webhooks.receive, name="webhook"),
@@ -14,6 +14,7 @@ urlpatterns = [
     path("exams/<uuid:uuid>/claim/", exam.exam_claim, name="exam_claim"),
     path("exams/<uuid:uuid>/release/", exam.exam_release, name="exam_release"),
     path("exams/<uuid:uuid>/check/", exam.exam_check, name="exam_check"),
+    path("exams/<uuid:uuid>/split/", identity.exam_split, name="exam_split"),
     path("exams/<uuid:uuid>/report/", reports.report_new, name="report_new"),
     path("reports/<uuid:uuid>/", reports.report, name="report"),
     path("reports/<uuid:uuid>/sign/", reports.report_sign, name="report_sign"),

@@ -1,6 +1,7 @@
 """The page of one submission: who it is about, what was received, what went back."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,17 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from audit.address import client_address
 from audit.record import record_view
 from exams.models import Report, Submission
 from exams.permissions import can_review, visible_captures, visible_reports, visible_submissions
+from exams.services.comparison import compare_captures, find_newer_demographics
 from exams.services.fetch import check_again
 from exams.services.field_map import list_taken
+from exams.services.identity import can_split
 from exams.services.other_data import list_other_data
 from exams.services.related import find_priors, find_siblings, list_changes
 from exams.services.reviews import ClaimRefused, claim_submission, release_claim
@@ -24,6 +28,7 @@ from exams.services.states import NotAllowed
 from exams.views.slots import list_slots
 
 MOVING = {Submission.State.RECEIVED, Submission.State.FETCHING}
+SOON = timedelta(minutes=1)
 REPORT_MOVING = {Report.State.SIGNED, Report.State.SENDING}
 
 
@@ -115,6 +120,8 @@ def identity_context(request: HttpRequest, submission: Submission) -> dict[str, 
         "number": place + 1,
         "newest_uuid": siblings[-1].uuid if siblings else submission.uuid,
         "changes": list_changes(before=before, after=submission) if before else [],
+        "capture_changes": compare_captures(before=before, after=submission) if before else [],
+        "can_split": can_review(request.user, submission) and can_split(submission=submission),
         "priors": find_priors(submission=submission, user=request.user),  # type: ignore[arg-type]
         "looks_like": _lookalike(request, submission),
     }
@@ -130,13 +137,16 @@ def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]
         .prefetch_related("replaced_by")
     )
     signed = [each.signed_at for each in reports if each.signed_at]
+    siblings = find_siblings(submission=submission, user=request.user)  # type: ignore[arg-type]
     return {
         "submission": submission,
         "slots": slots,
         "reports": reports,
         "signed_at": max(signed, default=None),
+        "listed_stored": sum(1 for each in slots if each.is_listed and each.download),
+        "newer_demographics": find_newer_demographics(submission=submission, siblings=siblings),
         "is_review": can_review(request.user, submission),
-        "is_moving": submission.state in MOVING or any(each.state in REPORT_MOVING for each in reports),
+        "is_moving": _is_moving(submission) or any(each.state in REPORT_MOVING for each in reports),
         "fingerprint": _fingerprint(submission, slots=slots, reports=reports),
     }
 
@@ -150,6 +160,13 @@ def _change_claim(request: HttpRequest, uuid: UUID, change: Callable[..., None])
     return redirect("exam", uuid)
 
 
+def _is_moving(submission: Submission) -> bool:
+    # Also while the Cloud is asked again; not while that waits for a better hour.
+    due = submission.not_before
+    is_asked = due is not None and due <= timezone.now() + SOON
+    return submission.state in MOVING or is_asked
+
+
 def _lookalike(request: HttpRequest, submission: Submission) -> Any:
     if submission.looks_like is None:
         return None
@@ -161,6 +178,16 @@ def _fingerprint(submission: Submission, *, slots: list[Any], reports: list[Repo
     stored = sum(1 for each in slots if each.show != "none")
     failed = sum(1 for each in slots if each.capture.failure_reason)
     pictures = sum(1 for each in slots if each.thumbnail)
+    read_at = round(submission.data_read_at.timestamp()) if submission.data_read_at else 0
     states = "".join(each.state[:2] for each in reports)
-    parts = (submission.state, len(slots), stored, failed, pictures, states, submission.claimed_by_id or 0)
+    parts = (
+        submission.state,
+        len(slots),
+        stored,
+        failed,
+        pictures,
+        states,
+        submission.claimed_by_id or 0,
+        read_at,
+    )
     return "-".join(str(part) for part in parts)

@@ -28,6 +28,11 @@ class Slot:
         """Whether the Cloud sent it compressed with loss."""
         return bool(self.capture.is_lossy)
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether the Cloud named it when it was last asked."""
+        return self.capture.is_listed
+
 
 def list_slots(captures: Iterable[Capture]) -> list[Slot]:
     """Return the slots in the order in which the Cloud lists the captures."""

@@ -19,6 +19,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "exam_claim": ("post", "l---r---"),
     "exam_release": ("post", "l---r---"),
     "exam_check": ("post", "l---r---"),
+    "exam_split": ("post", "l---r---"),
     "report_new": ("get", "l---o---"),
     "report": ("get", "l-o-o--o"),
     "report_sign": ("post", "l---r---"),
