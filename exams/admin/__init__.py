@@ -6,6 +6,7 @@ from exams.admin.chores import ChoreAdmin
 from exams.admin.field_maps import FieldMapAdmin
 from exams.admin.junk import JunkNotificationAdmin
 from exams.admin.patients import ExamAdmin, PatientAdmin
+from exams.admin.records import NotificationRecordAdmin
 from exams.admin.reports import ReportAdmin
 from exams.admin.submissions import SubmissionAdmin
 from exams.admin.walks import WalkAdmin
@@ -16,6 +17,7 @@ __all__ = [
     "ExamAdmin",
     "FieldMapAdmin",
     "JunkNotificationAdmin",
+    "NotificationRecordAdmin",
     "PatientAdmin",
     "ReportAdmin",
     "SubmissionAdmin",

@@ -26,7 +26,7 @@ def read_records(client: ClariusClient, reading: Reading) -> Callable[[], str]:
     seen = new = faulty = 0
     for page in client.notification_record_pages():
         new += add_records(service=reading.service, records=page.results, now=reading.started_at)
-        seen += len(page.results)
+        seen += len(page.results) + len(page.faulty)
         faulty += len(page.faulty)
         reading.note(seen=seen, expected=page.count)
 
