@@ -1,0 +1,63 @@
+"""Walk a service's whole list twice, in the portal's environment: `python -m bench.walking RESULT`."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import django
+
+django.setup()
+
+from django.db import connection  # noqa: E402
+
+from bench.measuring import Held, Usage  # noqa: E402
+from exams.services.polling import walk  # noqa: E402
+from integrations.models import Service  # noqa: E402
+
+
+class Counted:
+    """Counts statements and the time they take."""
+
+    def __init__(self) -> None:
+        self.statements = 0
+        self.seconds = 0.0
+
+    def __call__(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]
+    ) -> Any:
+        began = time.monotonic()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            self.statements += 1
+            self.seconds += time.monotonic() - began
+
+
+def whole_list() -> dict[str, float]:
+    """Walk to the end and return what it took."""
+    counted, held = Counted(), Held()
+    lease: Any = held
+    service = Service.objects.get()
+    with connection.execute_wrapper(counted), Usage() as usage:
+        result = walk(service=service, is_full=True, held=lease)
+    assert result.is_whole and not result.error_count
+    return usage.facts() | {
+        "statements": counted.statements,
+        "database_seconds": counted.seconds,
+        "pages": result.pages,
+        "new_rows": result.new,
+    }
+
+
+def main(file: str) -> None:
+    """The first walk finds everything new, the second everything known."""
+    new, known = whole_list(), whole_list()
+    assert new["new_rows"] and not known["new_rows"]
+    Path(file).write_text(json.dumps({"new": new, "known": known}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
