@@ -7,6 +7,7 @@ from django.db import models
 
 from background.models import LeasedRow
 from exams.desk import Call, FieldMap, Release
+from exams.names import join_name
 from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
 from integrations.models import Customer, Service
 
@@ -53,7 +54,7 @@ class Demographics(models.Model):
         """The name a reviewer reads, or an empty text when the Cloud gave none."""
         if self.is_animal:
             return self.animal_name
-        return " ".join(part for part in (self.first_name, self.middle_name, self.last_name) if part)
+        return join_name(first=self.first_name, middle=self.middle_name, last=self.last_name)
 
 
 class Patient(Demographics):
