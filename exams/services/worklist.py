@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
@@ -91,7 +91,7 @@ def filter_submissions(*, user: User, filters: Filters) -> SubmissionQuerySet:
     if filters.since:
         found = found.filter(submitted_at__gte=_midnight(filters.since))
     if filters.until:
-        found = found.filter(submitted_at__lt=_midnight(filters.until + timedelta(days=1)))
+        found = found.filter(submitted_at__lt=_midnight(filters.until, days_later=1))
     found = _filter_claim(found, claim=filters.claim, user=user)
     found = _filter_report(found, report=filters.report)
     return found.matching(filters.words) if filters.words else found
@@ -169,8 +169,11 @@ def _thumbnails(submissions: Iterable[Submission]) -> dict[int, uuid.UUID]:
     return first
 
 
-def _midnight(day: date, zone: tzinfo | None = None) -> datetime:
+def _midnight(day: date, *, days_later: int = 0) -> datetime:
     try:
-        return datetime.combine(day, time.min, tzinfo=zone or timezone.get_current_timezone())
+        later = day + timedelta(days=days_later)
+        return datetime.combine(later, time.min, tzinfo=timezone.get_current_timezone()).astimezone(UTC)
     except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
+        # Beyond the first or the last moment that a database can be asked about.
+        is_first = day.year == date.min.year
+        return datetime.min.replace(tzinfo=UTC) if is_first else datetime.max.replace(tzinfo=UTC)

@@ -68,7 +68,9 @@ def worklist_search(request: HttpRequest) -> HttpResponse:
     _require_reader(request)
     query = QueryDict(request.POST.get("filters", "")[:1000], mutable=True)
     kept = {name: str(query[name]) for name in WorklistForm.base_fields if query.get(name)}
-    words = " ".join(request.POST.get("words", "").split())[:LONGEST_SEARCH]
+    # No database takes NUL, and names are stored without control characters.
+    typed = "".join(each for each in request.POST.get("words", "") if each.isprintable() or each.isspace())
+    words = " ".join(typed.split())[:LONGEST_SEARCH]
     if words:
         kept["q"] = _keep(request, words)
         record(action="worklist.searched", actor=request.user, address=client_address(request))

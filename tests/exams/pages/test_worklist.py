@@ -193,3 +193,19 @@ def test_a_nameless_patient_is_shown_by_identifier_else_as_nameless(stage: Stage
 def test_markup_in_a_name_stays_text(stage: Stage, reviewer: Client) -> None:
     add_submission(stage.customer, last_name="<img src=x onerror=alert(1)>")
     assert b"<img src=x" not in reviewer.get(URL).content
+
+
+@pytest.mark.parametrize("zone", ["", "Asia/Tokyo", "America/Lima"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-30", "9999-12-31"])
+def test_the_first_and_the_last_day_there_is_are_days_like_others(stage: Stage, day: str, zone: str) -> None:
+    stage.people["reviewer"].timezone = zone
+    stage.people["reviewer"].save()
+    reviewer = stage.browser("reviewer")
+    is_past = day.startswith("0")
+    assert bool(names(reviewer.get(URL, {"since": day}))) is is_past
+    assert bool(names(reviewer.get(URL, {"until": day}))) is not is_past
+
+
+def test_a_search_leaves_out_signs_that_no_database_takes(reviewer: Client) -> None:
+    found = reviewer.post(reverse("worklist_search"), {"words": "zebr\x00owska"}, follow=True)
+    assert len(names(found)) == 1
