@@ -12,8 +12,17 @@ def capture_links(data: DownloadData) -> dict[str, str]:
     seen: Counter[str] = Counter()
     links: dict[str, str] = {}
     for each in data.captures:
-        path = urlsplit(each.url.replace("\\", "/")).path if "://" in each.url else each.url
-        digest = hashlib.sha256(path.encode("utf-8", "replace")).hexdigest()
+        digest = hashlib.sha256(_path(each.url).encode("utf-8", "replace")).hexdigest()
         seen[digest] += 1
         links[f"{digest}:{seen[digest]}"] = each.url
     return links
+
+
+def _path(url: str) -> str:
+    if "://" not in url:
+        return url
+    try:
+        return urlsplit(url.replace("\\", "/")).path
+    except ValueError:
+        # Nobody can call it, but it must not keep the others from being fetched.
+        return url.partition("?")[0]

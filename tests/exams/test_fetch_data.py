@@ -51,7 +51,16 @@ def test_an_exam_without_captures_is_ready(portal: Portal, submit: Submit, edit:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://169.254.169.254/latest/", "file:///etc/passwd", "http://10.0.0.1/x.jpg", "", "//x/y", "x"]
+    "url",
+    [
+        "http://169.254.169.254/latest/",
+        "file:///etc/passwd",
+        "http://10.0.0.1/x.jpg",
+        "",
+        "//x/y",
+        "x",
+        "https://[x/y",
+    ],
 )
 def test_a_link_that_may_not_be_called_fails_its_capture_alone(
     portal: Portal, submit: Submit, edit: Edit, url: str
