@@ -8,10 +8,15 @@ from django.http import HttpRequest
 
 from integrations.models import Service
 
+PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via")
+
 
 def is_open(request: HttpRequest) -> bool:
     """Tell whether this reader may use the demo's shortcuts; outside of the demo nobody may."""
     if not settings.DEMO_FILE or not settings.DEMO_SANDBOX_URL:
+        return False
+    # The demo has no proxy of its own: whoever comes through one may be anywhere.
+    if any(name in request.headers for name in PROXY_HEADERS):
         return False
     host = urlsplit(f"//{request.get_host()}").hostname
     if not (_is_loopback(host) and _is_loopback(request.META.get("REMOTE_ADDR"))):

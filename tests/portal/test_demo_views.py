@@ -96,6 +96,15 @@ def test_a_reader_from_another_machine_meets_a_closed_door(demo: DemoFile) -> No
     assert remote.post("/demo/continue/reviewer/").status_code == 404
 
 
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-forwarded-host"])
+def test_whoever_comes_through_a_proxy_meets_a_closed_door(
+    demo: DemoFile, browser: Client, header: str
+) -> None:
+    # A tunnel that names the host anew makes the whole world look like this machine.
+    assert browser.post("/demo/continue/reviewer/", headers={header: "192.0.2.7"}).status_code == 404
+    assert browser.get("/demo/live/", headers={header: "192.0.2.7"}).status_code == 404
+
+
 def test_a_public_host_name_meets_a_closed_door(demo: DemoFile, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["portal.example.com"]
     assert Client(HTTP_HOST="portal.example.com").post("/demo/continue/reviewer/").status_code == 404
