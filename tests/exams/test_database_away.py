@@ -1,0 +1,105 @@
+"""The database goes away in the middle of a job: nothing is lost, nothing is done twice."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import Error, connection
+
+from exams.models import Report, Submission
+from exams.services import attempt, delivery
+from exams.services.delivery import deliver_report
+from exams.services.fetch import fetch_submission
+from tests.cloud import Cloud, CloudSubmission
+from tests.exams.cast import add_report
+from tests.exams.conftest import Portal
+from tests.exams.rows import ago
+
+Submit = Callable[..., CloudSubmission]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL (DATABASE_URL)"),
+]
+
+
+@pytest.fixture
+def hang_up() -> Iterator[Callable[[], None]]:
+    """End every connection of this process to the database, as a restart does."""
+
+    def end() -> None:
+        other = connection.copy()
+        with other.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        other.close()
+
+    yield end
+    connection.close()
+
+
+def call_and_lose(job: Callable[[], None]) -> None:
+    with pytest.raises(Error):
+        job()
+    # What Celery does between two tasks.
+    connection.close()
+
+
+def test_between_the_start_and_the_end_of_a_fetch(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch, hang_up: Callable[[], None]
+) -> None:
+    sent = submit()
+    portal.poll()
+    real = attempt.fetch_captures
+
+    def fetch_and_lose(**options: Any) -> Any:
+        outcomes = list(real(**options))
+        hang_up()
+        yield from outcomes
+
+    monkeypatch.setattr(attempt, "fetch_captures", fetch_and_lose)
+    row = portal.row(sent)
+    call_and_lose(lambda: fetch_submission(pk=row.pk))
+    monkeypatch.undo()
+    row = portal.row(sent)
+    assert (row.state, row.stored_count, row.attempt_count) == ("fetching", 0, 1)
+    Submission.objects.update(lease_until=ago(seconds=1))
+    fetch_submission(pk=row.pk)
+    row = portal.row(sent)
+    assert row.state == "ready"
+    assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
+
+
+def test_between_the_sending_of_a_report_and_the_note_that_it_arrived(
+    portal: Portal,
+    submit: Submit,
+    cloud: Cloud,
+    monkeypatch: pytest.MonkeyPatch,
+    hang_up: Callable[[], None],
+) -> None:
+    report = add_report(portal.receive(submit(capture_count=1)))
+    Report.objects.update(not_before=ago(seconds=5))
+    real = delivery.client_for
+
+    def send_and_lose(**options: Any) -> Any:
+        client = real(**options)
+        send = client.upload_report
+
+        def sent(**more: Any) -> Any:
+            answer = send(**more)
+            hang_up()
+            return answer
+
+        client.upload_report = sent
+        return client
+
+    monkeypatch.setattr(delivery, "client_for", send_and_lose)
+    call_and_lose(lambda: deliver_report(pk=report.pk))
+    monkeypatch.undo()
+    Report.objects.update(lease_until=ago(seconds=1))
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    # It did arrive, and nobody here can know that.
+    assert report.state == "uncertain"
+    assert len(cloud.reports()) == 1
