@@ -12,15 +12,16 @@ Item = dict[str, Any]
 # Pages that are no list of a model: title, URL name, icon, permission ("" means: every administrator).
 PAGES = {
     "Today": [
+        ("Back to the portal", "home", "arrow_back", ""),
         ("Today", "admin:index", "today", ""),
         ("Attention", "attention", "notification_important", ""),
         ("Work", "admin:exams_submission_work", "build", "exams.view_submission"),
         ("Earlier exams", "admin:exams_submission_day_one", "history", "exams.view_submission"),
-        ("Back to the portal", "home", "arrow_back", ""),
     ],
 }
 # By group: the models in their order with an icon; what is not named goes into its app's group.
 MODELS = {
+    "Today": {"integrations.service": "cloud"},
     "Exams": {
         "exams.submission": "inbox",
         "exams.report": "description",
@@ -37,7 +38,6 @@ MODELS = {
         "account.emailaddress": "alternate_email",
     },
     "Clarius Cloud": {
-        "integrations.service": "cloud",
         "integrations.apikey": "key",
         "integrations.customer": "handshake",
         "integrations.link": "link",

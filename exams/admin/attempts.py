@@ -1,4 +1,4 @@
-"""The log of calls and the offered actions, below the page of a submission or report."""
+"""The log of calls and the offered actions, above the fields of a submission or report."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SHOWN = 50
 class AttemptsAdmin(ReadOnlyAdmin):
     """Shows when the Cloud was called about a row, and what came of it."""
 
-    change_form_outer_after_template = "exams/admin/attempts.html"
+    change_form_outer_before_template = "exams/admin/attempts.html"
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may set rows to work."""

@@ -20,7 +20,7 @@ class RangeForm(forms.Form):
         required=False, label="Submitted from", widget=forms.DateInput(attrs={"type": "date"})
     )
     until = forms.DateField(
-        required=False, label="to, included", widget=forms.DateInput(attrs={"type": "date"})
+        required=False, label="To (that day included)", widget=forms.DateInput(attrs={"type": "date"})
     )
 
     def __init__(self, *args: Any, waiting: list[Waiting], **kwargs: Any) -> None:

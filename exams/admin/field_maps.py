@@ -127,5 +127,5 @@ def _preview_context(request: HttpRequest, service: Service, form: FieldMapForm)
         "found": preview_map(field_map=draft, raw=chosen.raw_data),
         "shape": list_shape(chosen.raw_data),
         "shows_values": shows_values,
-        "errors": form.errors if form.is_bound else {},
+        "errors": [(field.label, text) for field in form if form.is_bound for text in field.errors],
     }

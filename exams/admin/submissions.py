@@ -23,8 +23,7 @@ class SubmissionAdmin(AttemptsAdmin):
         "customer",
         "state",
         "hold_reason",
-        "stored_count",
-        "capture_count",
+        "files",
         "attempt_count",
         "failure_reason",
         "submitted_at",
@@ -76,6 +75,11 @@ class SubmissionAdmin(AttemptsAdmin):
             for route, (view, name) in pages.items()
         ]
         return [*own, *super().get_urls()]
+
+    @admin.display(description="captures", ordering="capture_count")
+    def files(self, submission: Submission) -> str:
+        """Say how many of the listed captures are here."""
+        return f"{submission.stored_count} of {submission.capture_count}"
 
     @admin.action(description="Fetch failed submissions again", permissions=["operate"])
     def retry(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
