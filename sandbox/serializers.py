@@ -96,11 +96,35 @@ class LegacyReportSerializer(serializers.Serializer[Any]):
     file = serializers.FileField(max_length=100)
 
 
+class SentSerializer(serializers.Serializer[Any]):
+    """What was sent to the webhook."""
+
+    url = serializers.CharField()
+    method = serializers.CharField()
+    content = serializers.CharField()
+
+
+class TakenSerializer(serializers.Serializer[Any]):
+    """What the webhook answered; the documents show null alone."""
+
+    status_code = serializers.IntegerField()
+    content = serializers.CharField()
+
+
+class EventSerializer(serializers.Serializer[Any]):
+    """One call of the webhook."""
+
+    sent_at = serializers.DateTimeField()
+    request = SentSerializer()
+    response = TakenSerializer(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+
+
 class RecordSerializer(serializers.Serializer[NotificationRecord]):
     """The log of one notification."""
 
     logged_at = serializers.DateTimeField()
-    event = serializers.DictField()
+    event = EventSerializer()
 
     def to_representation(self, instance: NotificationRecord) -> dict[str, Any]:
         instant = serializers.DateTimeField()

@@ -100,11 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     for name in CALLS:
         call = calls.add_parser(name, help=HELP[name])
         if name == "exams":
-            call.add_argument("--customer", help="a customer's token")
+            call.add_argument("--customer", help="a customer's token, as --customer=TOKEN")
         elif name == "download":
             call.add_argument("url", help="the download_url of a submission")
         elif name == "confirm":
-            call.add_argument("token")
+            call.add_argument("token", help="after --, as it may begin with a dash")
         elif name == "upload-report":
             call.add_argument("request_uuid")
             call.add_argument("file")

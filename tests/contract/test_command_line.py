@@ -52,7 +52,7 @@ def test_what_can_be_read_is_printed_as_json(ask: Ask, side: Side, submission: N
     assert set(ask("settings")) >= {"notification_url", "token_transfer_url"}
     assert side.key.partition(".")[0] in [row["prefix"] for row in ask("keys")]
     assert submission.customer_id in ask("tokens")
-    assert ask("exams", "--customer", submission.customer_id)[0]["customer_id"] == submission.customer_id
+    assert ask("exams", f"--customer={submission.customer_id}")[0]["customer_id"] == submission.customer_id
     assert isinstance(ask("records"), list)
     assert {row["name"] for row in ask("applications")["all"]} >= {"Cardiac"}
     data = ask("download", submission.download_url)
@@ -62,8 +62,8 @@ def test_what_can_be_read_is_printed_as_json(ask: Ask, side: Side, submission: N
 def test_a_customer_is_confirmed_and_a_report_sent(
     ask: Ask, sandbox: Cloud, submission: Notification, tmp_path: Path
 ) -> None:
-    customer = sandbox.add_customer(name="New")
-    ask("confirm", customer.token)
+    customer = sandbox.add_customer(name="New", token="-begins-with-a-dash")
+    ask("confirm", "--", customer.token)
     assert sandbox.is_confirmed(token=customer.token)
     path = tmp_path / "echo.pdf"
     path.write_bytes(b"%PDF-1.4")

@@ -9,6 +9,7 @@ from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections
 from django.test import Client
+from django.utils import timezone
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -21,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from sandbox import behaviour
-from sandbox.models import Application, Submission
+from sandbox.models import Application, NotificationRecord, Submission
 
 CHECKS = [
     not_a_server_error,
@@ -73,6 +74,9 @@ def one_connection() -> Iterator[None]:
 def known(one_connection: None, submit: Callable[..., Submission]) -> dict[str, Any]:
     """Identifiers of what is there, for the paths of half the calls."""
     application = Application.objects.create(name="Cardiac", annotations=[])
+    for response, error in (({"status_code": 204, "content": ""}, None), (None, "timed out")):
+        about = {"url": "https://example.com", "content": "{}", "response": response, "error": error}
+        NotificationRecord.objects.create(sent_at=timezone.now(), logged_at=timezone.now(), **about)
     return {
         "request_uuid": str(submit(notify=False).request_uuid),
         "application": str(application.uuid),

@@ -162,6 +162,19 @@ def test_other_calls_and_other_answers_are_not(method: str, status: int) -> None
     assert caught.value.status == status
 
 
+@pytest.mark.parametrize(("method", "pauses"), [("GET", MAX_RETRIES), ("DELETE", MAX_RETRIES), ("POST", 0)])
+def test_a_refused_connection_is_tried_again_for_calls_that_may_be_repeated(method: str, pauses: int) -> None:
+    with serving(settings_answer) as cloud:
+        pass
+    slept: list[float] = []
+    transport = Transport(
+        base_url=cloud.url, api_key=Secret(KEY), allowed_networks=LOOPBACK, sleep=slept.append
+    )
+    with pytest.raises(errors.Unreachable):
+        transport.call(method, f"{cloud.url}/x")
+    assert len(slept) == pauses
+
+
 def test_a_long_wait_is_handed_to_the_caller() -> None:
     with serving(lambda handler, call: handler.reply(429, Retry_After="120")) as cloud:
         with pytest.raises(errors.Throttled) as caught:
