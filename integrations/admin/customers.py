@@ -77,7 +77,7 @@ class CustomerAdmin(MirrorAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         customer = self.get_object(request, object_id)
-        context = {"deeds": []}
+        context: dict[str, Any] = {"deeds": []}
         if customer is not None:
             link = active_link(customer=customer)
             context = {
@@ -126,7 +126,7 @@ class CustomerAdmin(MirrorAdmin):
         customer = Customer.objects.select_related("service").filter(pk=pk).first()
         if customer is None:
             raise Http404
-        form = deed.form(request.POST or None, customer=customer)
+        form = deed.form(request.POST if request.method == "POST" else None, customer=customer)
         back = reverse("admin:integrations_customer_change", args=[pk])
         if request.method == "POST" and form.is_valid():
             try:
