@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from audit.models import Entry
 from exams.admin import confirmation
 from exams.models import Report, Submission
+from portal.attention.finding import list_problems
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_submission
+from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -171,3 +174,33 @@ def test_a_page_offers_what_can_be_done_in_its_state(stage: Stage, administrator
         "give_up",
     ]
     assert offered(add_report(stage.submission, state="delivered")) == []
+
+
+def test_what_was_given_up_needs_no_attention(stage: Stage, do: Do, administrator: Client) -> None:
+    row, report = fail(stage, "No room."), add_report(stage.submission, state="failed")
+    before = {each.name for each in list_problems()}
+    do(Submission, "give_up", [row])
+    do(Report, "give_up", [report])
+    gone = before - {each.name for each in list_problems()}
+    assert gone == {"failed", "report_failed"}
+
+
+@pytest.mark.parametrize("action", ["retry", "release", "stop", "give_up"])
+def test_an_action_on_submissions_needs_its_permission(stage: Stage, action: str) -> None:
+    _has_no_effect(stage, Submission, action, [fail(stage), hold(stage), stage.submission])
+
+
+@pytest.mark.parametrize("action", ["send_again", "mark_arrived", "give_up"])
+def test_an_action_on_reports_needs_its_permission(stage: Stage, action: str) -> None:
+    _has_no_effect(stage, Report, action, [add_report(stage.submission, state="uncertain")])
+
+
+def _has_no_effect(stage: Stage, model: Any, action: str, rows: list[Any]) -> None:
+    onlooker = make_person("onlooker", is_staff=True)
+    name = model._meta.model_name
+    onlooker.user_permissions.add(Permission.objects.get(codename=f"view_{name}"))
+    before = list(model.objects.order_by("pk").values("pk", "state", "given_up_at"))
+    data = {"action": action, "_selected_action": [row.pk for row in rows], "confirmed": "yes"}
+    for browser in (logged_in(onlooker), stage.browser("reviewer"), Client()):
+        browser.post(f"/admin/exams/{name}/", data)
+    assert list(model.objects.order_by("pk").values("pk", "state", "given_up_at")) == before
