@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from django.utils import timezone
 
-from exams.models import Submission
+from exams.models import Patient, Submission
+from exams.services import hints
 from exams.services.hints import PARALLEL
 from exams.services.intake import record_hint
-from integrations.models import Customer
+from integrations.models import Customer, Service
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago, from_now, make_customer, new_token
@@ -172,3 +173,39 @@ def test_at_most_four_customers_are_asked_about_at_a_time(portal: Portal, hint: 
     portal.make_due()
     portal.work()
     assert Customer.objects.filter(asked_at=None).count() == 0
+
+
+def test_a_thousand_forged_notifications_show_fetch_and_ask_nothing(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    for number in range(1000):
+        hint(token=clinician.token if number < 20 else new_token())
+    portal.work()
+    assert not Submission.objects.visible().exists()
+    assert not Patient.objects.exists()
+    assert len(cloud.calls(path="/accessible/")) == 1
+    assert cloud.calls(path="/data/") == []
+
+
+def test_more_hints_than_there_may_be_are_purged_once_a_full_pass_did_not_list_them(
+    portal: Portal, submit: Submit, hint: Hint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hints, "MOST_HINTS", 5)
+    monkeypatch.setattr(hints, "PURGE_BATCH", 2)
+    sent = submit(capture_count=1)
+    portal.poll(is_full=True)
+    true = submit(capture_count=1)
+    made_up = [hint(token=new_token()) for _ in range(8)]
+    hint(token=true.customer_id, request_uuid=true.request_uuid)
+    portal.poll(is_full=True)
+    left = set(Submission.objects.filter(customer=None).values_list("pk", flat=True))
+    assert left == {each.pk for each in made_up[-5:]}
+    assert {portal.row(each).customer is None for each in (sent, true)} == {False}
+    # Those that came after the last full pass may be true: they stay, and make the next one due.
+    for _ in range(4):
+        hint(token=new_token())
+    Submission.objects.filter(customer=None).update(missed_pass_count=0)
+    Service.objects.update(full_poll_due_at=from_now(hours=24))
+    assert hints.cap_hints(service=portal.service) == 0
+    assert Submission.objects.filter(customer=None).count() == 9
+    assert Service.objects.get(pk=portal.service.pk).full_poll_due_at <= timezone.now()

@@ -218,3 +218,21 @@ def test_walkers_at_the_same_moment_make_one_row_each() -> None:
     assert not [each for each in answers if isinstance(each, Exception)]
     assert Submission.objects.count() == 30
     assert Customer.objects.count() == 21
+
+
+@pytest.mark.django_db(transaction=True)
+def test_notifications_and_walkers_at_the_same_moment_lock_nobody_out() -> None:
+    service = make_service()
+    customer = make_customer(service)
+    page = [notification(customer.token) for _ in range(20)]
+
+    def write() -> None:
+        for each in page:
+            hint(service, new_token())
+            record_hint(service_id=service.pk, request_uuid=each.request_uuid, customer_id=customer.token)
+        take_page(service=service, notifications=page)
+
+    answers = in_parallel(4, write)
+    assert [each for each in answers if isinstance(each, Exception)] == []
+    assert Submission.objects.filter(customer=None).count() == 80
+    assert Submission.objects.filter(customer=customer, state="received").count() == 20
