@@ -85,12 +85,12 @@ def nginx(home: Path) -> Iterator[str]:
 
 @contextmanager
 def granian(
-    application: str, *, environment: Mapping[str, str], log: Path, path: str = "/", workers: int = 2
+    application: str, *, environment: Mapping[str, str], log: Path, path: str = "/", port: int = 0
 ) -> Iterator[str]:
     """Serve a WSGI application as the portal is served and yield its address."""
-    (port,) = free_ports(1)
+    port = port or free_ports(1)[0]
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", str(workers), "--blocking-threads", "8", application]
+    command += ["--port", str(port), "--workers", "2", "--blocking-threads", "8", application]
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,

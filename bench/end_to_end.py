@@ -1,0 +1,202 @@
+"""Notification to READY on an idle system, and submissions a minute through one worker and through two."""
+
+import argparse
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import requests
+
+from bench.stage import granian, made, portal_on_postgres
+from bench.tables import machine, print_table
+from tests.chaos.run import LINK
+from tests.chaos.servers import RabbitMQ
+from tests.cloud import Cloud, CloudCustomer, start_cloud
+from tests.e2e.site import Site
+from tests.processes import Process, free_ports, wait_for
+
+EXAM = "lymph-node"
+CAPTURES = 5
+CAPTURE_BYTES = 1_000_000
+CELERY = ("-m", "celery", "-A", "portal")
+WAITING = "SELECT count(*) FROM exams_submission WHERE state <> 'ready'"
+LATENCIES = (
+    "SELECT extract(epoch FROM ready_at - notified_at) FROM exams_submission "
+    "WHERE notified_at IS NOT NULL ORDER BY 1"
+)
+SPAN = "SELECT extract(epoch FROM max(ready_at) - min(ready_at)), count(*) FROM exams_submission"
+EMPTY = "TRUNCATE exams_submission, exams_capture, exams_exam, exams_patient CASCADE"
+
+
+@dataclass
+class World:
+    """Everything that runs."""
+
+    site: Site
+    url: str
+    cloud: Cloud
+    key: str
+    customers: list[CloudCustomer]
+
+    def ask(self, query: str) -> list[tuple[float, ...]]:
+        """Run a query on the portal's database."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            return [tuple(float(each) for each in row) for row in connection.execute(query).fetchall()]
+
+    def empty(self) -> None:
+        """Forget every submission on both sides."""
+        for each in self.cloud.submissions():
+            self.cloud.call("DELETE", f"submissions/{each.request_uuid}/")
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(EMPTY)
+
+    def wait(self, *, count: int) -> None:
+        """Wait until so many submissions are there and all are ready."""
+
+        def is_done() -> bool:
+            ((waiting,),) = self.ask(WAITING)
+            ((_, found),) = self.ask(SPAN.replace("extract(epoch FROM max(ready_at) - min(ready_at))", "0"))
+            return waiting == 0 and found == count
+
+        wait_for(is_done, what="READY", seconds=600)
+
+
+def pad_captures(folder: Path) -> None:
+    """Let each file of the exam be 1 MB; what follows the end of a picture is not looked at."""
+    for path in (folder / "exams" / EXAM).iterdir():
+        missing = CAPTURE_BYTES - path.stat().st_size
+        if path.name != "thumbnail.jpg" and missing > 0:
+            with path.open("ab") as file:
+                file.write(bytes(missing))
+
+
+@contextmanager
+def workers(site: Site, *, count: int) -> Iterator[None]:
+    """Run beat and so many workers."""
+    commands = [(*CELERY, "beat")]
+    commands += [(*CELERY, "worker", "-P", "threads", "-c", "4", "-n", f"bench-{n}@%h") for n in range(count)]
+    started = [
+        Process(*command, log=site.folder / f"bench-{number}.log", environment=site.environment)
+        for number, command in enumerate(commands)
+    ]
+    try:
+        for _ in started[1:]:
+            # Imports and the first connection to the broker.
+            time.sleep(6)
+        yield
+    finally:
+        for process in started:
+            process.stop()
+
+
+def latency(world: World, *, count: int) -> None:
+    """Print how long a submission takes that nothing else waits with."""
+    world.empty()
+    with workers(world.site, count=1):
+        for number in range(count):
+            # Each from another customer: the Cloud is asked about one at most every 15 s.
+            world.cloud.submit(
+                customer=world.customers[number % len(world.customers)], exam=EXAM, capture_count=CAPTURES
+            )
+            world.wait(count=number + 1)
+            time.sleep(0.5)
+    # What a poll found before its notification came says nothing about notifications.
+    seconds = [row[0] for row in world.ask(LATENCIES)]
+    middle, late = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
+    row = [len(seconds), f"{middle:.2f}", f"{late:.2f}", f"{seconds[0]:.2f}", f"{seconds[-1]:.2f}"]
+    print_table(
+        "Notification to READY, 5 captures of 1 MB", ("submissions", "p50 s", "p95 s", "min", "max"), [row]
+    )
+
+
+def throughput(world: World, *, count: int) -> None:
+    """Print submissions a minute beside what the sandbox gives to curl."""
+    rows: list[list[object]] = []
+    for number in (1, 2):
+        world.empty()
+        for each in range(count):
+            customer = world.customers[each % len(world.customers)]
+            world.cloud.submit(customer=customer, exam=EXAM, capture_count=CAPTURES, is_notified=False)
+        world.site.run("poll_exams", "--full")
+        with workers(world.site, count=number):
+            world.wait(count=count)
+        ((span, found),) = world.ask(SPAN)
+        rate = (found - 1) / span * 60
+        limit = _curl_rate(world, count=min(count, 30))
+        rows.append([number, int(found), f"{rate:.0f}", f"{limit:.0f}", f"{rate / limit:.2f}"])
+    head = ("workers", "submissions", "a minute", "curl from the same sandbox, a minute", "ratio")
+    print_table("Submissions through workers, previews included", head, rows)
+
+
+def _curl_rate(world: World, *, count: int) -> float:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Service-API-Key {world.key}"
+    out = world.site.folder / "curl"
+    out.mkdir(exist_ok=True)
+    began = time.monotonic()
+    for each in world.cloud.submissions()[:count]:
+        address = f"{world.cloud.url}/api/public/v0/exams/download-requests/{each.request_uuid}/data/"
+        links = _links(session.get(address, timeout=30).json())
+        assert len(links) == CAPTURES
+        config = "".join(f'url = "{url}"\noutput = "{out}/{n}"\n' for n, url in enumerate(links))
+        command = ["curl", "-s", "--fail", "--parallel", "--parallel-max", "4", "-K", "-"]
+        subprocess.run(command, input=config, text=True, check=True, stderr=subprocess.DEVNULL)
+    return count / (time.monotonic() - began) * 60
+
+
+def _links(data: object) -> list[str]:
+    """Return every media link in an exam's data."""
+    if isinstance(data, str):
+        return [data] if data.startswith("http") and "/media/" in data else []
+    children = data.values() if isinstance(data, dict) else data if isinstance(data, list) else []
+    return [link for child in children for link in _links(child)]
+
+
+@contextmanager
+def whole_world(*, customers: int) -> Iterator[World]:
+    """Run cluster, broker, sandbox and web server with linked customers."""
+    with portal_on_postgres() as (site, postgres), ExitStack() as stack:
+        node = RabbitMQ(folder=made(site.folder / "mq"))
+        stack.callback(node.stop)
+        node.start()
+        site.environment["CELERY_BROKER_URL"] = node.url
+        folder = made(site.folder / "sandbox")
+        process, cloud = start_cloud(directory=folder)
+        stack.callback(process.stop)
+        pad_captures(folder)
+        key = cloud.new_key()
+        people = [cloud.add_customer(name=f"Customer {n}", is_confirmed=True) for n in range(customers)]
+        (port,) = free_ports(1)
+        site.environment["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+        serve = granian(
+            "portal.wsgi:application",
+            environment=site.environment,
+            log=site.folder / "granian.txt",
+            path="/health/live/",
+            port=port,
+        )
+        stack.enter_context(serve)
+        names = ("--name", "Echo", "--base-url", cloud.url, "--register", "--take", "all")
+        site.run("connect_service", "echo", *names, CLARIUS_API_KEY=key)
+        site.run("shell", "-v", "0", "-c", LINK.format(tokens=[each.token for each in people]))
+        yield World(site, postgres.url, cloud, key, people)
+
+
+def main() -> None:
+    """Run it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--idle", type=int, default=20, help="submissions one after the other")
+    parser.add_argument("--many", type=int, default=60, help="submissions at once")
+    chosen = parser.parse_args()
+    print(machine())
+    with whole_world(customers=20) as world:
+        latency(world, count=chosen.idle)
+        throughput(world, count=chosen.many)
+
+
+if __name__ == "__main__":
+    main()
