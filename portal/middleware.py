@@ -1,8 +1,11 @@
-"""Pages of a signed-in person are kept by no cache, so that the Back button shows nothing after log-out."""
+"""What holds for every request: private answers stay out of caches, and no form fills memory or disk."""
 
 from collections.abc import Callable
+from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -18,3 +21,25 @@ class PrivatePages:
         if not response.has_header("Cache-Control") and not request.path.startswith("/static/"):
             response["Cache-Control"] = "no-store, private"
         return response
+
+
+class SmallForms:
+    """Refuse a body that is too large for a form before the look for its CSRF token would read all of it.
+
+    Files do not count for Django's own limit: anybody could fill the disk. Views that are exempt from that
+    look judge the length themselves.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        """Answer 413 instead of the view where the body is too large."""
+        length = str(request.META.get("CONTENT_LENGTH") or "0")
+        if getattr(view, "csrf_exempt", False) or not length.isdecimal():
+            return None
+        is_small = len(length) < 10 and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return None if is_small else render(request, "400.html", status=413)
