@@ -6,5 +6,5 @@ from accounts import views
 
 urlpatterns = [
     path("preferences/", views.preferences, name="preferences"),
-    path("invitations/<str:code>/", views.invitation, name="invitation"),
+    path("invitations/<slug:code>/", views.invitation, name="invitation"),
 ]

@@ -13,6 +13,7 @@ MASK = "********"
 _PATTERNS = [
     (re.compile(r"([?&]token=)[^&\s\"'>]+"), rf"\1{MASK}"),
     (re.compile(r"(/connect/[-\w]+/)[-\w]{20,200}"), rf"\1{MASK}"),
+    (re.compile(r"(/invitations/)[-\w]+"), rf"\1{MASK}"),
     (re.compile(r"(/webhooks/clarius/[-\w]+/)[-\w]+"), rf"\1{MASK}"),
     (re.compile(r"(Service-API-Key\s+)\S+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b"), MASK),
