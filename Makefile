@@ -1,4 +1,4 @@
-.PHONY: help demo test test-sandbox lint format requirements screenshots clean distclean
+.PHONY: help demo test test-sandbox chaos bench-ingest lint format requirements screenshots clean distclean
 
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
@@ -6,6 +6,8 @@ export PYTHONUNBUFFERED := 1
 help:
 	@echo "make demo          start the portal with a sandbox Clarius Cloud (PORT, SANDBOX_PORT, SANDBOX_MEDIA_PORT)"
 	@echo "make test          the whole suite on embedded defaults"
+	@echo "make chaos         kill every process at random and compare what is left (SEED, N, KILLS, CHAOS=--embedded)"
+	@echo "make bench-ingest  measure webhook, downloads, reconciling and the whole way, each beside its limit"
 	@echo "make lint          style, types, directions, migrations, templates, sizes"
 	@echo "make requirements  pin the dependencies anew"
 	@echo "make screenshots   take the README's pictures from a running demo"
@@ -23,6 +25,17 @@ test:
 
 test-sandbox:
 	@if [ -e tests/sandbox/pytest.ini ]; then $(PY) -m pytest -c tests/sandbox/pytest.ini --rootdir . tests/sandbox; fi
+
+# N submissions while KILLS processes and servers are killed; the seed is printed.
+N ?= 200
+KILLS ?= 100
+chaos:
+	@scripts/make_venv.sh dev
+	$(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) --submissions $(N) --kills $(KILLS) $(CHAOS)
+
+bench-ingest:
+	@scripts/make_venv.sh dev
+	$(PY) -m bench
 
 lint:
 	@scripts/make_venv.sh dev

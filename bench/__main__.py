@@ -1,0 +1,26 @@
+"""`python -m bench`: every benchmark of what comes in, one after the other."""
+
+import shutil
+import sys
+
+from bench import downloads, end_to_end, reconcile, webhook
+from tests.chaos.servers import missing
+
+NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "curl": "curl", "openssl": "openssl"}
+
+
+def main() -> None:
+    """Run all; ends with a word on what is missing to run them."""
+    lacking = [
+        package for name, package in NEEDED.items() if not shutil.which(name, path="/usr/sbin:/usr/bin")
+    ]
+    if lacking or missing():
+        wanted = ", ".join([*lacking, *(["postgresql and rabbitmq-server"] if missing() else [])])
+        sys.exit(f"Needs {wanted} (apt-get install).")
+    for each in (webhook, downloads, reconcile, end_to_end):
+        print(f"\n## {each.__doc__}")
+        each.main()
+
+
+if __name__ == "__main__":
+    main()
