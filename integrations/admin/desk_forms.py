@@ -1,15 +1,24 @@
 """What administrators fill in about a service's keys and settings."""
 
+from typing import Any
+
 from django import forms
 
 
-class CreateKeyForm(forms.Form):
+class DeskForm(forms.Form):
+    """A form whose labels are sentences, some of them questions: no colon is put behind them."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"label_suffix": ""} | kwargs)
+
+
+class CreateKeyForm(DeskForm):
     """A name for a key to be made at the Cloud."""
 
     name = forms.CharField(max_length=50, label="Name of the new key")
 
 
-class TypedKeyForm(forms.Form):
+class TypedKeyForm(DeskForm):
     """A key that was made elsewhere; it is never shown again."""
 
     key = forms.CharField(
@@ -21,7 +30,7 @@ class TypedKeyForm(forms.Form):
     is_to_be_used = forms.BooleanField(required=False, label="Use it from now on instead of the one in use")
 
 
-class PushForm(forms.Form):
+class PushForm(DeskForm):
     """What the Cloud shall be told, and that this is meant."""
 
     is_notified = forms.BooleanField(

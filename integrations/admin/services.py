@@ -36,19 +36,27 @@ class ServiceAdmin(ReadOnlyAdmin):
     list_filter = ("is_active", "is_registered", "is_poll_only", "is_sandbox")
     search_fields = ("name", "slug", "base_url")
     ordering = ("name",)
-    fields = (
-        ("name", "slug"),
-        "base_url",
-        ("is_active", "is_registered"),
-        ("is_poll_only", "is_sandbox"),
-        ("take", "take_since"),
-        "masked_webhook",
-        "connect_address",
-        ("polled_at", "remote_count"),
-        ("full_polled_at", "full_poll_due_at"),
-        ("circuit_opened_at", "circuit_probe_at"),
-        ("last_error", "last_error_at"),
-        *LEASE_FIELDS,
+    fieldsets = (
+        (
+            "Every column",
+            {
+                "classes": ["collapse"],
+                "fields": (
+                    ("name", "slug"),
+                    "base_url",
+                    ("is_active", "is_registered"),
+                    ("is_poll_only", "is_sandbox"),
+                    ("take", "take_since"),
+                    "masked_webhook",
+                    "connect_address",
+                    ("polled_at", "remote_count"),
+                    ("full_polled_at", "full_poll_due_at"),
+                    ("circuit_opened_at", "circuit_probe_at"),
+                    ("last_error", "last_error_at"),
+                    *LEASE_FIELDS,
+                ),
+            },
+        ),
     )
     readonly_fields = ("masked_webhook", "connect_address", "is_refused")
     actions = ("poll_now", "poll_everything", "probe_keys", "pause", "resume", "reveal_webhook")
@@ -56,7 +64,7 @@ class ServiceAdmin(ReadOnlyAdmin):
     change_form_outer_before_template = "integrations/admin/_health.html"
 
     class Media:
-        css = {"all": ("integrations/desk.css",)}
+        css = {"all": ("integrations/service.css",)}
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of one service's keys, settings and connection."""

@@ -78,6 +78,8 @@ def ago(moment: datetime | None, *, never: str = "never") -> str:
     """Say how long ago something was, and when."""
     if moment is None:
         return never
+    if timezone.now() - moment < timedelta(minutes=1):
+        return "just now"
     local = timezone.localtime(moment)
     return f"{timesince(moment, depth=1)} ago ({format_date(local, 'd M Y, H:i')})"
 
@@ -118,7 +120,7 @@ def _remote_facts(service: Service) -> list[Fact]:
             ("Token transfer URL", state.token_transfer_verdict),
         )
     ]
-    if not is_public_https():
+    if not is_public_https() and not service.is_sandbox:
         facts.append(Fact("PUBLIC_URL", "not https: the poll carries all", WARN))
     facts.append(Fact("Last read", ago(state.read_at)))
     if state.problem:

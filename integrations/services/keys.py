@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -17,8 +18,9 @@ from integrations.models import ApiKey, KeyRotation, RemoteState, Service
 from integrations.services.clients import NoKey, client_for
 from integrations.services.credentials import KeyNotProven, prove_key, store_key
 
-IN_USE, STANDBY, ELSEWHERE, REVOKED, UNKNOWN_THERE = (
+IN_USE, RETIRING, STANDBY, ELSEWHERE, REVOKED, UNKNOWN_THERE = (
     "in use",
+    "being replaced",
     "standby",
     "only at the Cloud",
     "revoked",
@@ -52,8 +54,9 @@ def list_keys(*, service: Service) -> list[KeyRow]:
     state = RemoteState.objects.filter(service=service).first()
     listed = {each["prefix"]: each for each in (state.keys if state else [])}
     is_read = state is not None and state.read_at is not None
+    retiring = set(_open_rotations(service).values_list("old_prefix", flat=True))
     rows = [
-        _joined(key, listed.pop(key.prefix, None), is_read=is_read)
+        _joined(key, listed.pop(key.prefix, None), is_read=is_read, is_retiring=key.prefix in retiring)
         for key in ApiKey.objects.filter(service=service)
         .defer("secret")
         .order_by("-is_in_use", "-created_at")
@@ -62,7 +65,7 @@ def list_keys(*, service: Service) -> list[KeyRow]:
         KeyRow(prefix, each["name"], ELSEWHERE, parse_datetime(each["created"]), None)
         for prefix, each in listed.items()
     ]
-    order = [IN_USE, STANDBY, ELSEWHERE, UNKNOWN_THERE, REVOKED]
+    order = [IN_USE, RETIRING, STANDBY, ELSEWHERE, UNKNOWN_THERE, REVOKED]
     return sorted(rows, key=lambda row: order.index(row.state))
 
 
@@ -134,11 +137,13 @@ def revoke_key(*, service: Service, prefix: str, user: User, address: str | None
         record(action="api_key.revoked", actor=user, target=service, address=address, prefix=prefix[:40])
 
 
-def _joined(key: ApiKey, there: dict[str, Any] | None, *, is_read: bool) -> KeyRow:
+def _joined(key: ApiKey, there: dict[str, Any] | None, *, is_read: bool, is_retiring: bool) -> KeyRow:
     if key.revoked_at:
         state = REVOKED
     elif key.is_in_use:
         state = IN_USE
+    elif is_retiring:
+        state = RETIRING
     else:
         state = STANDBY if there or not is_read else UNKNOWN_THERE
     created = parse_datetime(there["created"]) if there else key.created_at
@@ -168,9 +173,13 @@ def _create(*, service: Service, name: str) -> CreatedKey:
 def _refuse_needed(*, service: Service, prefix: str) -> None:
     if ApiKey.objects.filter(service=service, prefix=prefix, is_in_use=True).exists():
         raise KeyProblem("This key is in use. Replace it instead: that revokes it at the end.")
-    rotations = KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
+    rotations = _open_rotations(service)
     if rotations.filter(new_prefix=prefix).exists() or rotations.filter(old_prefix=prefix).exists():
         raise KeyProblem("This key is part of a replacement that is under way.")
+
+
+def _open_rotations(service: Service) -> QuerySet[KeyRotation]:
+    return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
 
 
 def _close_circuit(service: Service) -> None:

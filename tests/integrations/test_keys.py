@@ -8,6 +8,8 @@ from audit.models import Entry
 from integrations.models import ApiKey, RemoteState, Service
 from integrations.services.keys import KeyProblem, add_typed_key, create_key, list_keys, revoke_key
 from integrations.services.remote_state import read_now
+from integrations.services.rotation import start_rotation
+from integrations.tasks import rotate_key
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +115,13 @@ def test_the_first_key_of_a_service_is_used_at_once(cloud: Any, cloud_service: S
     ApiKey.objects.all().delete()
     add_typed_key(service=cloud_service, key=cloud.new_key(), is_to_be_used=False, user=user, address=None)
     assert ApiKey.objects.get().is_in_use
+
+
+def test_the_old_key_is_shown_as_being_replaced_until_it_is_revoked(
+    cloud: Any, cloud_service: Service
+) -> None:
+    rotation = start_rotation(service=cloud_service, cause="person")
+    rotate_key(rotation.pk)
+    rotation.refresh_from_db()
+    states = {row.prefix: row.state for row in list_keys(service=cloud_service)}
+    assert states == {rotation.new_prefix: "in use", rotation.old_prefix: "being replaced"}

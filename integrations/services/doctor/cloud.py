@@ -65,7 +65,8 @@ def check_settings(service: Service, state: RemoteState | None) -> Finding:
 
 def check_webhook(service: Service) -> Finding:
     """The webhook answers at `PUBLIC_URL`, where a GET is refused with 405, and does not redirect."""
-    if not (service.is_notified and not service.is_poll_only and is_public_https()):
+    can_be_called = is_public_https() or service.is_sandbox
+    if service.is_poll_only or not (service.is_notified and can_be_called):
         return skipped(
             "webhook", "The Cloud sends no notifications here; the poll carries all.", service=service.slug
         )

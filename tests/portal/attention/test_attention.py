@@ -83,7 +83,6 @@ def _record(stage: Stage) -> None:
         read_at=now,
         outcome="failed",
         url="u",
-        read_at=now,
     )
 
 

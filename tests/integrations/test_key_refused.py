@@ -1,0 +1,96 @@
+"""When the key in use is refused others are tried; then calls stop, people hear of it, and it goes on."""
+
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from background.models import OutgoingMail
+from exams.tasks import poll_service
+from integrations.management.commands import rotate_api_key
+from integrations.models import ApiKey, KeyRotation, Service
+from integrations.services.circuit import PROBE_EVERY
+from integrations.services.rotation import start_rotation
+from tests.people import make_person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alarmed(db: None) -> Any:
+    make_person("administrator", is_staff=True)
+    return lambda: list(OutgoingMail.objects.order_by("pk").values_list("subject", flat=True))
+
+
+def _poll(service: Service) -> Service:
+    past = timezone.now() - PROBE_EVERY - timedelta(seconds=1)
+    Service.objects.update(not_before=past)
+    Service.objects.filter(circuit_probe_at__isnull=False).update(circuit_probe_at=past)
+    poll_service(service.pk)
+    return Service.objects.get()
+
+
+def _store(cloud: Any, service: Service) -> ApiKey:
+    key = cloud.new_key(name="reserve")
+    return ApiKey.objects.create(service=service, prefix=key.partition(".")[0], secret=key)
+
+
+def test_another_stored_key_takes_over_and_administrators_are_told(
+    cloud: Any, cloud_service: Service, alarmed: Any
+) -> None:
+    reserve = _store(cloud, cloud_service)
+    cloud.revoke_key(key=ApiKey.objects.get(is_in_use=True).secret)
+    _poll(cloud_service)
+    assert ApiKey.objects.get(is_in_use=True) == reserve
+    assert alarmed() == ["Another API key of Echo reading is in use now"]
+    assert _poll(cloud_service).polled_at is not None
+
+
+def test_without_a_working_key_calls_stop_and_go_on_by_themselves(
+    cloud: Any, cloud_service: Service, alarmed: Any
+) -> None:
+    cloud.revoke_key(key=ApiKey.objects.get().secret)
+    for _ in range(2):
+        stopped = _poll(cloud_service)
+    assert stopped.circuit_opened_at is not None
+    assert alarmed() == ["Clarius Cloud refuses the API key of Echo reading"]
+    _store(cloud, cloud_service)
+    _poll(cloud_service)
+    working = _poll(cloud_service)
+    assert (working.circuit_opened_at, working.polled_at is not None) == (None, True)
+
+
+def test_the_command_replaces_the_key_and_leaves_the_rest_to_the_worker(cloud_service: Service) -> None:
+    out = StringIO()
+    old = ApiKey.objects.get()
+    call_command("rotate_api_key", "echo", "--no-wait", stdout=out)
+    assert ApiKey.objects.get(is_in_use=True) != old
+    assert "The worker goes on with it." in out.getvalue()
+    assert not [key.secret for key in ApiKey.objects.all() if key.secret in out.getvalue()]
+
+
+def test_the_command_goes_on_with_a_rotation_and_waits_for_its_end(
+    cloud_service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotation = start_rotation(service=cloud_service, cause="person")
+
+    def let_time_pass(seconds: float) -> None:
+        past = timezone.now() - timedelta(minutes=30)
+        KeyRotation.objects.filter(switched_at__isnull=False).update(switched_at=past, not_before=past)
+
+    monkeypatch.setattr(rotate_api_key.time, "sleep", let_time_pass)
+    call_command("rotate_api_key", "echo", stdout=StringIO())
+    rotation.refresh_from_db()
+    assert rotation.step == KeyRotation.Step.DONE
+    assert KeyRotation.objects.count() == 1
+
+
+def test_the_command_says_why_it_failed(cloud: Any, cloud_service: Service) -> None:
+    cloud.fault(match="keys", kind="status", status=400)
+    with pytest.raises(CommandError, match="refused the request"):
+        call_command("rotate_api_key", "echo", stdout=StringIO())
+    with pytest.raises(CommandError, match="no service"):
+        call_command("rotate_api_key", "nobody", stdout=StringIO())
