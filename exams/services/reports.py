@@ -63,8 +63,8 @@ def create_draft(
             sha256=stored.sha256,
             size=stored.size,
             media_type=stored.media_type,
-            # Due: the pictures of its pages.
-            not_before=timezone.now(),
+            # Due: the pictures of a document's pages.
+            not_before=timezone.now() if stored.media_type == media_types.PDF else None,
         )
         record(
             action="report.drafted",

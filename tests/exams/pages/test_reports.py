@@ -45,7 +45,7 @@ def test_an_upload_becomes_a_draft_and_the_next_page_repeats_whom_and_what_it_is
     response = upload(reviewer, stage, PDF)
     report = Report.objects.get()
     assert response["Location"] == reverse("report", args=[report.uuid])
-    assert (report.state, report.not_before, report.author) == (S.DRAFT, None, stage.people["reviewer"])
+    assert (report.state, report.author) == (S.DRAFT, stage.people["reviewer"])
     with storage.open_file(report.file) as stored:
         assert stored.read() == PDF
     html = reviewer.get(response["Location"]).content.decode()
