@@ -9,7 +9,7 @@ from django.db.models import F, Q, QuerySet
 from audit.record import record
 from background.mail import queue_mail
 from integrations.clarius import ClariusClient
-from integrations.encryption import lookup_digest
+from integrations.encryption import lookup_digest, still_sealed
 from integrations.models import Customer, Link, ListedToken, Mirror, Service
 from integrations.services.reading import NotBelievable, Reading
 from integrations.services.states import NotAllowed, move_link
@@ -108,7 +108,7 @@ def _add_unknown(reading: Reading) -> int:
 def _unheld(reading: Reading, row: ListedToken) -> Customer:
     return Customer(
         service=reading.service,
-        token=row.token,
+        token=still_sealed(row, "token"),
         token_digest=row.token_digest,
         listed_at=reading.started_at,
     )

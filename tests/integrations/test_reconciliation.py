@@ -1,7 +1,9 @@
 """Links, confirmed tokens and portal accounts side by side: nothing follows from a doubtful answer."""
 
+import functools
 import io
 import json
+import tracemalloc
 from datetime import timedelta
 from typing import Any
 
@@ -220,3 +222,28 @@ def test_no_token_stands_in_clear_in_the_database(cloud: Any, cloud_service: Ser
         (stored,) = cursor.fetchone()
     assert customer.token not in stored
     assert Customer.objects.get().token == customer.token
+
+
+def test_thousands_of_customers_are_walked_in_flat_memory(scripted: Any, service: Service) -> None:
+    total, size = 4000, 1000
+    root = f"{scripted.url}/api/public/v0/services/confirmed-tokens/"
+
+    def page(offset: int) -> Any:
+        following = f"{root}?limit={size}&offset={offset + size}" if offset + size < total else None
+        tokens = [f"{number:043d}" for number in range(offset, offset + size)]
+        return 200, {"count": total, "next": following, "previous": None, "results": tokens}
+
+    scripted.script("GET", f"services/confirmed-tokens/?limit={size}", lambda: page(0))
+    for offset in range(size, total, size):
+        path = f"services/confirmed-tokens/?limit={size}&offset={offset}"
+        scripted.script("GET", path, functools.partial(page, offset))
+    tracemalloc.start()
+    try:
+        mirror = _walk(service)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (mirror.problem, mirror.seen_count) == ("", total)
+    assert Customer.objects.filter(service=service).count() == total
+    # A page and a batch take half of this; rows of all customers at once would take twice.
+    assert peak < 3 * 1024 * 1024
