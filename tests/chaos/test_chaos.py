@@ -8,6 +8,7 @@ import pytest
 from tests.chaos.run import Wish, run
 from tests.chaos.servers import missing
 
+pytestmark = pytest.mark.timeout(600)
 # Another one each time; a failure prints it.
 SEED = int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6))
 
