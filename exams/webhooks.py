@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from exams.services.intake import record_hint
 from exams.services.junk import keep_junk
+from integrations.encryption import CannotDecrypt
 from integrations.models import Service
 from integrations.services.webhook_secrets import webhook_secrets
 
@@ -59,11 +60,13 @@ class _Doors:
         self._read_at: float | None = None
 
     def find(self, slug: str, secret: str) -> _Door | None:
-        """Return the service's door if the secret opens it."""
+        """Return the service's door if the secret opens it; a door whose secret is sealed is out of order."""
         with self._lock:
             for seconds in (DOORS_SECONDS, DOORS_SECONDS_FOR_STRANGERS):
                 self._read(older_than=seconds)
                 door = self._doors.get(slug)
+                if door is not None and not door.secrets:
+                    raise _Refused(503)
                 if door is not None and door.opens(secret):
                     return door
             return None
@@ -72,16 +75,22 @@ class _Doors:
         if self._read_at is not None and time.monotonic() - self._read_at < older_than:
             return
         rows = Service.objects.filter(is_active=True).only("slug", *SECRET_COLUMNS)
-        self._doors = {
-            row.slug: _Door(row.pk, tuple(each.encode() for each in webhook_secrets(service=row)))
-            for row in rows
-        }
+        self._doors = {row.slug: _Door(row.pk, _secrets(row)) for row in rows}
         self._read_at = time.monotonic()
 
     def forget(self) -> None:
         """Read the services anew at the next request."""
         with self._lock:
             self._read_at = None
+
+
+def _secrets(service: Service) -> tuple[bytes, ...]:
+    try:
+        return tuple(each.encode() for each in webhook_secrets(service=service))
+    except CannotDecrypt:
+        # The doors of the other services must not close with this one.
+        logger.error("The webhook secret of %s cannot be opened.", service.slug)
+        return ()
 
 
 doors = _Doors()

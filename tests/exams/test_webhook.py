@@ -63,6 +63,18 @@ def test_a_notification_becomes_a_hint_that_is_due(service: Service) -> None:
     assert (row.customer, row.exam, row.patient, row.download_url) == (None, None, None, "")
 
 
+def test_a_service_whose_secret_cannot_be_opened_closes_no_other_door(service: Service) -> None:
+    broken = make_service(slug="sealed")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE integrations_service SET webhook_secret = %s WHERE id = %s", ["not sealed", broken.pk]
+        )
+    assert send(service, claim()) == 204
+    answer = Client().post(address(broken, secret="x" * 43), claim(), content_type="application/json")
+    assert answer.status_code == 503
+    assert Submission.objects.count() == 1
+
+
 def test_repeats_are_acknowledged_and_change_nothing(service: Service) -> None:
     first = claim()
     assert send(service, first) == 204
