@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from audit.record import record
+from background.due import from_now
 from background.jobs import schedule
 from background.leases import (
     MAX_ATTEMPTS,
@@ -25,7 +26,7 @@ from background.leases import (
 from background.mail import queue_mail
 from exams.models import Call, Report
 from exams.services.calls import noted
-from exams.services.report_pages import has_pages, prepare_pages
+from exams.services.report_pages import lacks_pages, prepare_pages
 from exams.services.states import NotAllowed, move_report
 from exams.services.verdicts import may_call, next_turn, pause
 from exams.storage import open_file
@@ -46,14 +47,14 @@ REFUSED = "Clarius Cloud did not accept the report."
 
 
 def deliver_report(*, pk: int) -> None:
-    """Send one signed report, or prepare a draft's pages; does nothing when another worker holds it."""
+    """Send a signed report, else prepare missing pages; does nothing when another worker holds it."""
     lease = acquire(model=Report, pk=pk)
     if lease is None:
         return
     report = Report.objects.select_related("submission__service", "submission__customer").get(pk=pk)
     try:
         with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            if report.state == R.DRAFT and has_pages(report):
+            if report.state not in (R.SIGNED, R.SENDING) and lacks_pages(report):
                 prepare_pages(report=report, lease=lease)
             elif _may_send(report=report, lease=lease):
                 _send(report=report, lease=lease, held=held)
@@ -155,7 +156,9 @@ def _end(
 ) -> None:
     with transaction.atomic():
         move_report(pk=report.pk, to=to, failure_reason=reason, failure_detail=detail, **changes)
-        finish(lease=lease)
+        # Signed before its pages were made: due once more, for them alone.
+        pages_due = from_now() if lacks_pages(report) else None
+        finish(lease=lease, not_before=pages_due, attempt_count=0, first_tried_at=None)
         outcome = {R.DELIVERED: "ok", R.UNCERTAIN: "uncertain"}.get(R(to), "failed")
         record(action="report.sent", outcome=outcome, target=report, sha256=report.sha256)
 
@@ -189,7 +192,7 @@ def resolve_uncertain(*, report: Report, user: Any, arrived: bool, address: str 
         return
     with transaction.atomic():
         _require(report, R.UNCERTAIN)
-        move_report(pk=report.pk, to=R.DELIVERED, delivered_at=timezone.now(), not_before=None)
+        move_report(pk=report.pk, to=R.DELIVERED, delivered_at=timezone.now())
         _tell_clinicians(report)
         record(action="report.seen_at_cloud", actor=user, target=report, address=address)
 

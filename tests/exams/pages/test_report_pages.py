@@ -11,11 +11,14 @@ from django.urls import reverse
 from PIL import Image
 
 from background.jobs import schedule
+from background.leases import Holding, Lease
 from exams import storage
 from exams.models import Report
+from exams.services import delivery
 from exams.services.cleaning import collect_files
 from exams.services.delivery import deliver_report
 from exams.services.reports import discard_draft, sign_report
+from exams.services.states import move_report
 from tests.exams.cast import Stage, add_report
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,6 +104,26 @@ def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
     sign_report(report=report, user=stage.people["reviewer"], address=None)
     report.refresh_from_db()
     assert report.not_before is not None
+
+
+@pytest.mark.parametrize("state", ["delivered", "failed", "uncertain"])
+def test_what_was_signed_before_its_pages_were_there_gets_them_after_it_was_sent(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    report = drafted(stage, document(2))
+    sign_report(report=report, user=stage.people["reviewer"], address=None)
+
+    def send(*, report: Report, lease: Lease, held: Holding) -> None:
+        move_report(pk=report.pk, to="sending")
+        delivery._end(report=report, lease=lease, to=state)
+
+    monkeypatch.setattr(delivery, "_send", send)
+    for _ in range(3):
+        deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    assert (report.state, report.page_count, report.not_before) == (state, 2, None)
+    page = stage.browser("reviewer").get(reverse("report", args=[report.uuid])).content.decode()
+    assert "being prepared" not in page
 
 
 def test_pages_go_with_their_draft_and_are_kept_with_their_report(stage: Stage, settings: Any) -> None:
