@@ -47,7 +47,8 @@ def _apply(*, service: Service, names: dict[UUID, str], customized: Customized) 
     # Of those that neither list names nothing is customized any more.
     gone = Application.objects.filter(service=service).exclude(remote_uuid__in=[*names, *customized])
     gone.update(is_customized=False, annotations=[], extra={}, read_at=now)
-    return f"{len(names)} applications, {len(customized)} customized"
+    noun = "application" if len(names) == 1 else "applications"
+    return f"{len(names)} {noun}, {len(customized)} customized"
 
 
 def note_application(

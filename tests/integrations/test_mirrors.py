@@ -1,0 +1,98 @@
+"""Each remote list has a row of its own that workers read daily, whatever happens to the Cloud."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from background.jobs import jobs
+from integrations.models import AnnotationSnapshot, Application, Mirror, NotificationRecord, Service
+from integrations.services.mirrors import find_mirror, make_mirrors, read_now
+from integrations.services.setup import connect
+from integrations.tasks import read_mirror
+from tests.people import logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+APPLICATIONS = Mirror.Kind.APPLICATIONS
+
+
+def test_a_connected_service_has_each_of_its_lists_read_soon(scripted: Any) -> None:
+    connect(slug="echo", base_url=scripted.url, key=scripted.new_key())
+    kinds = set(Mirror.objects.filter(not_before__isnull=False).values_list("kind", flat=True))
+    assert kinds == set(Mirror.Kind.values)
+    make_mirrors(service=Service.objects.get())
+    assert Mirror.objects.count() == len(kinds)
+
+
+def test_the_dispatchers_task_reads_a_due_list_once(scripted: Any, service: Service) -> None:
+    assert "integrations.read_mirror" in {job.task for job in jobs() if job.model is Mirror}
+    listed = [{"uuid": "2e79155f-811c-4d29-9b49-807b20013518", "name": "Cardiac"}]
+    scripted.script("GET", "exams/applications/", lambda: (200, listed))
+    scripted.script("GET", "services/applications/", lambda: (200, []))
+    mirror = find_mirror(service=service, kind=APPLICATIONS)
+    Mirror.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    for _ in range(3):
+        read_mirror(mirror.pk)
+    assert scripted.count("GET", "exams/applications/") == 1
+    mirror.refresh_from_db()
+    assert (mirror.result, mirror.problem) == ("1 application, 0 customized", "")
+    assert mirror.not_before is not None
+    assert mirror.not_before > timezone.now() + timedelta(hours=23)
+
+
+def test_a_list_that_another_worker_reads_is_left_alone(scripted: Any, service: Service) -> None:
+    mirror = find_mirror(service=service, kind=APPLICATIONS)
+    Mirror.objects.filter(pk=mirror.pk).update(lease_until=timezone.now() + timedelta(minutes=1))
+    assert read_now(service=service, kind=APPLICATIONS) is None
+    assert scripted.calls == []
+
+
+def test_a_refused_key_waits_without_counting_attempts(scripted: Any, service: Service) -> None:
+    scripted.keys.clear()
+    mirror = read_now(service=service, kind=APPLICATIONS)
+    assert mirror is not None
+    assert (mirror.attempt_count, mirror.read_at) == (0, None)
+    assert "did not accept the API key" in mirror.problem
+    assert Service.objects.get().circuit_opened_at is not None
+
+
+def test_how_long_the_cloud_asks_to_wait_is_honoured(cloud: Any, cloud_service: Service) -> None:
+    cloud.fault(match="applications", kind="status", status=429, headers={"Retry-After": "900"}, times=9)
+    before = timezone.now()
+    mirror = read_now(service=cloud_service, kind=APPLICATIONS)
+    assert mirror is not None
+    assert mirror.not_before is not None
+    assert mirror.not_before >= before + timedelta(seconds=890)
+
+
+def test_a_paused_service_is_not_called(scripted: Any, service: Service) -> None:
+    Service.objects.update(is_active=False)
+    assert read_now(service=service, kind=APPLICATIONS) is not None
+    assert scripted.calls == []
+
+
+def test_who_may_open_the_pages_of_the_mirrors(service: Service) -> None:
+    now = timezone.now()
+    application = Application.objects.create(
+        service=service, remote_uuid="2e79155f-811c-4d29-9b49-807b20013518", name="Cardiac", read_at=now
+    )
+    snapshot = AnnotationSnapshot.objects.create(application=application, is_customized=False, taken_at=now)
+    record = NotificationRecord.objects.create(
+        service=service, fingerprint="f", logged_at=now, sent_at=now, outcome="unclear", read_at=now
+    )
+    administrator = logged_in(make_person("administrator", "Administrators", is_staff=True))
+    bare = logged_in(make_person("bare", is_staff=True))
+    reviewer = logged_in(make_person("reviewer", "Reviewers"))
+    superuser = logged_in(make_person("superuser", is_staff=True, is_superuser=True))
+    rows = {"application": application, "annotationsnapshot": snapshot, "notificationrecord": record}
+    for name, row in rows.items():
+        root = f"/admin/integrations/{name}/"
+        for page in (root, f"{root}{row.pk}/change/"):
+            assert Client().get(page).status_code == 302
+            assert reviewer.get(page).status_code == 302
+            assert bare.get(page).status_code == 403
+            assert administrator.get(page).status_code == 200
+        assert superuser.get(f"{root}add/").status_code == 403
+        assert superuser.post(f"{root}{row.pk}/delete/", {"post": "yes"}).status_code == 403
