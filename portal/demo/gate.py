@@ -4,6 +4,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
 from integrations.models import Service
@@ -18,11 +19,18 @@ def is_open(request: HttpRequest) -> bool:
     # The demo has no proxy of its own: whoever comes through one may be anywhere.
     if any(name in request.headers for name in PROXY_HEADERS):
         return False
-    host = urlsplit(f"//{request.get_host()}").hostname
-    if not (_is_loopback(host) and _is_loopback(request.META.get("REMOTE_ADDR"))):
+    if not (_is_loopback(_asked_host(request)) and _is_loopback(request.META.get("REMOTE_ADDR"))):
         return False
     services = Service.objects.filter(is_active=True)
     return all(service.is_sandbox and _is_loopback(_host(service)) for service in services)
+
+
+def _asked_host(request: HttpRequest) -> str | None:
+    try:
+        return urlsplit(f"//{request.get_host()}").hostname
+    except DisallowedHost:
+        # The page that refuses such a request asks here as well.
+        return None
 
 
 def _host(service: Service) -> str | None:

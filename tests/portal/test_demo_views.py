@@ -110,6 +110,10 @@ def test_a_public_host_name_meets_a_closed_door(demo: DemoFile, settings: Any) -
     assert Client(HTTP_HOST="portal.example.com").post("/demo/continue/reviewer/").status_code == 404
 
 
+def test_an_address_that_is_not_the_portals_is_a_bad_request(demo: DemoFile) -> None:
+    assert Client(HTTP_HOST="evil.example").get("/").status_code == 400
+
+
 def test_a_superuser_is_never_continued_as(demo: DemoFile, browser: Client) -> None:
     get_user_model().objects.filter(email="administrator@example.test").update(is_superuser=True)
     assert browser.post("/demo/continue/administrator/").status_code == 404
