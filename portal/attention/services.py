@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from exams.models import Submission
-from integrations.models import ApiKey, KeyRotation, NotificationRecord, RemoteState, Service
+from integrations.models import ApiKey, KeyRotation, Mirror, NotificationRecord, RemoteState, Service
 from integrations.services.health import overdue_after
 from portal.attention.problem import Problem
 
@@ -16,6 +16,11 @@ from portal.attention.problem import Problem
 SILENT_FROM = 3
 SILENCE_WINDOW = timedelta(days=2)
 RECORDS_WINDOW = timedelta(days=3)
+MIRROR_PAGES = {
+    Mirror.Kind.CUSTOMERS: "customer",
+    Mirror.Kind.RECORDS: "notificationrecord",
+    Mirror.Kind.APPLICATIONS: "application",
+}
 
 
 def find_service_problems() -> Iterator[Problem]:
@@ -26,6 +31,7 @@ def find_service_problems() -> Iterator[Problem]:
         yield from _poll(service)
         yield from _webhook(service)
         yield from _records(service)
+        yield from _mirrors(service)
 
 
 def _page(service: Service, name: str) -> str:
@@ -127,4 +133,16 @@ def _records(service: Service) -> Iterator[Problem]:
             + f"?outcome__exact=failed&service__id__exact={service.pk}",
             count=found["count"],
             oldest=found["oldest"],
+        )
+
+
+def _mirrors(service: Service) -> Iterator[Problem]:
+    for mirror in Mirror.objects.filter(service=service).exclude(problem="").order_by("kind"):
+        kind = Mirror.Kind(mirror.kind)
+        yield Problem(
+            f"mirror_{kind.value}",
+            f"The {kind.label} of {service.name} could not be read. {mirror.problem}",
+            "Read them again",
+            reverse(f"admin:integrations_{MIRROR_PAGES[kind]}_changelist"),
+            oldest=mirror.problem_at,
         )

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from background.models import Heartbeat, OutgoingMail
 from exams.models import Report, Submission
-from integrations.models import ApiKey, KeyRotation, NotificationRecord, RemoteState, Service
+from integrations.models import ApiKey, KeyRotation, Mirror, NotificationRecord, RemoteState, Service
 from portal.attention.digest import next_time
 from portal.attention.finding import list_problems
 from portal.models import Digest
@@ -90,6 +90,13 @@ def _mail(stage: Stage) -> None:
     OutgoingMail.objects.create(recipient="a@example.test", subject="s", body="b", state="failed")
 
 
+def _mirror(stage: Stage) -> None:
+    Mirror.objects.filter(service=stage.service, kind="customers").delete()
+    Mirror.objects.create(
+        service=stage.service, kind="customers", problem="The list was empty.", problem_at=timezone.now()
+    )
+
+
 LONG_AGO = timedelta(hours=5)
 TROUBLE: dict[str, Callable[[Stage], Any]] = {
     "key_refused": lambda _: Service.objects.update(circuit_opened_at=timezone.now()),
@@ -100,6 +107,7 @@ TROUBLE: dict[str, Callable[[Stage], Any]] = {
     "poll_overdue": lambda _: Service.objects.update(polled_at=timezone.now() - LONG_AGO),
     "webhook_silent": _silence,
     "records_failed": _record,
+    "mirror_customers": _mirror,
     "worker_silent": lambda _: Heartbeat.objects.filter(name="worker").delete(),
     "beat_silent": lambda _: Heartbeat.objects.filter(name="beat").update(seen_at=timezone.now() - LONG_AGO),
     "mail_failed": _mail,
