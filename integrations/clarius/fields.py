@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 
 from integrations.clarius.errors import ProtocolError
@@ -57,9 +57,13 @@ def moment(source: Mapping[str, Any], name: str) -> datetime:
     """Return a time as an aware UTC datetime (RFC 3339, with or without a fraction); raises ProtocolError."""
     try:
         parsed = datetime.fromisoformat(text(source, name))
-        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+        parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise missing(name) from None
+    if not MINYEAR < parsed.year < MAXYEAR:
+        # It could be stored and then not be shown in every time zone.
+        raise missing(name)
+    return parsed
 
 
 def others(source: Mapping[str, Any], *known: str) -> Mapping[str, Any]:

@@ -103,3 +103,12 @@ def test_fields_that_nobody_documented_are_kept_as_they_are(read: Read, value: A
 def test_settings_that_are_null_are_off() -> None:
     off = RemoteSettings.from_json({"notification_url": None, "token_transfer_url": None})
     assert (off.notification_url, off.token_transfer_url) == ("", "")
+
+
+@pytest.mark.parametrize(
+    "when", ["9999-12-31T23:30:00Z", "0001-01-01T00:30:00Z", "0001-01-01T00:30:00+14:00"]
+)
+def test_a_moment_that_has_no_local_time_everywhere_is_none(when: str) -> None:
+    # One such row would take the worklist away from readers east or west of Greenwich.
+    with pytest.raises(errors.ProtocolError, match="submitted_at"):
+        Notification.from_json(example("current/notification") | {"submitted_at": when})
