@@ -1,6 +1,6 @@
 """Which exams from before the connection are to be let through."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -58,4 +58,8 @@ class RangeForm(forms.Form):
 def _midnight(day: Any, *, days: int) -> datetime | None:
     if day is None:
         return None
-    return timezone.make_aware(datetime.combine(day + timedelta(days=days), time.min))
+    try:
+        return timezone.make_aware(datetime.combine(day + timedelta(days=days), time.min)).astimezone(UTC)
+    except OverflowError:
+        # The first or the last day there is bounds nothing.
+        return None

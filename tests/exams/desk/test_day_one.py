@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.models import User
 from audit.models import Entry
 from exams.models import Release, Submission
 from exams.services import releases
@@ -166,3 +167,11 @@ def test_nobody_but_an_administrator_releases(stage: Stage, role: str) -> None:
     assert browser.get(PAGE).status_code == 302
     assert browser.post(PAGE, {"service": stage.service.pk, "confirmed": "yes"}).status_code == 302
     assert not Release.objects.exists()
+
+
+def test_the_first_and_the_last_day_there_is_bound_nothing(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4)
+    for zone in ("Asia/Tokyo", "America/Lima"):
+        User.objects.update(timezone=zone)
+        page = send(administrator, stage, since="0001-01-01", until="9999-12-31")
+        assert "Release 1 exam" in page.content.decode()
