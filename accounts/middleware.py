@@ -16,9 +16,14 @@ class ReaderTimezone:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        name = getattr(request.user, "timezone", "")
+        with timezone.override(_zone(getattr(request.user, "timezone", ""))):
+            return self._get_response(request)
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo | None:
+    # Asking whether it is among all zones would read each of them from the disk for every request.
+    try:
+        return zoneinfo.ZoneInfo(name) if name else None
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         # A zone that a newer system dropped must not take every page away from its reader.
-        if name and name in zoneinfo.available_timezones():
-            with timezone.override(zoneinfo.ZoneInfo(name)):
-                return self._get_response(request)
-        return self._get_response(request)
+        return None
