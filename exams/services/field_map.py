@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -89,9 +89,11 @@ def read_moment(text: str, *, zone: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-        return aware.astimezone(UTC)
+        found = aware.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+    # At either end of the calendar it has no local time in some zones.
+    return found if MINYEAR < found.year < MAXYEAR else None
 
 
 def store_mapped(*, submission_pk: int, mapped: Mapped) -> dict[str, Any]:

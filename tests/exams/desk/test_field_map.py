@@ -197,6 +197,8 @@ def test_nobody_but_an_administrator_maps(stage: Stage, answered: Submission, ro
         ("2026-13-04T10:15:00Z", "UTC", None),
         ("0001-01-01T00:00:00+14:00", "UTC", None),
         ("", "UTC", None),
+        ("9999-12-31T23:30:00Z", "UTC", None),
+        ("0001-01-01T00:30:00Z", "UTC", None),
     ],
 )
 def test_a_moment_is_never_guessed(text: str, zone: str, expected: str | None) -> None:
