@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextmanager
-def worker(job: str, pk: int, media_root: Path) -> Iterator[subprocess.Popen[bytes]]:
+def worker(job: str, pk: int, media_root: Path, *dies_at: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run one job in a process that is killed in the end, if it still runs."""
     database = {name: str(connection.settings_dict[name]) for name in ("NAME", "USER", "HOST", "PORT")}
     environment = os.environ | {
@@ -37,7 +37,7 @@ def worker(job: str, pk: int, media_root: Path) -> Iterator[subprocess.Popen[byt
         "MEDIA_ROOT": str(media_root),
     }
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.exams.worker", job, str(pk)], cwd=ROOT, env=environment
+        [sys.executable, "-m", "tests.exams.worker", job, str(pk), *dies_at], cwd=ROOT, env=environment
     )
     try:
         yield process

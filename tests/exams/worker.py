@@ -12,5 +12,9 @@ settings.DATABASES["default"] |= json.loads(os.environ["TEST_DATABASE"])
 
 from exams.services.delivery import deliver_report  # noqa: E402
 from exams.services.fetch import fetch_submission  # noqa: E402
+from tests.exams.crash_points import die_at  # noqa: E402
+
+if len(sys.argv) > 3:
+    die_at(sys.argv[3])
 
 {"fetch": fetch_submission, "deliver": deliver_report}[sys.argv[1]](pk=int(sys.argv[2]))
