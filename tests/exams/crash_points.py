@@ -1,4 +1,4 @@
-"""Points between the first byte of a file and its row, at any of which a worker may be gone without a word."""
+"""Points between the first byte of a file and its row: at any of them a worker may be gone without a word."""
 
 import os
 import stat
