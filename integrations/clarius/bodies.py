@@ -9,7 +9,8 @@ from integrations.clarius.deadlines import Deadline
 from integrations.clarius.errors import ClariusError, TooLarge, Truncated, Unreachable
 from integrations.clarius.errors import Timeout as TooSlow
 
-STEP = 1 << 20
+# With steps of 1 MiB four downloads at once took 26 MB instead of 3, and were slower.
+STEP = 1 << 18
 # Below this average, after the time of grace, a server only keeps us busy. Bytes per second.
 MINIMUM_RATE = 1024
 GRACE_SECONDS = 30.0
@@ -18,7 +19,7 @@ GRACE_SECONDS = 30.0
 def pieces(
     response: requests.Response, *, deadline: Deadline, max_bytes: int, decode: bool
 ) -> Iterator[bytes]:
-    """Yield the body as it arrives, at most 1 MiB a step.
+    """Yield the body as it arrives, at most 256 KiB a step.
 
     Raises Timeout, TooLarge, Truncated and Unreachable.
     """

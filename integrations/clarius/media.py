@@ -67,7 +67,7 @@ class MediaClient:
         sink: Callable[[bytes], object],
         on_progress: Callable[[], None] | None = None,
     ) -> Downloaded:
-        """Pass the body to `sink` in steps of at most 1 MiB and return what is known of it.
+        """Pass the body to `sink` in steps of at most 256 KiB and return what is known of it.
 
         `on_progress` is called before each step and may raise. Raises LinkDead when a new link is needed,
         Truncated, TooLarge, Timeout, Throttled, ServerError, Unreachable, BlockedByPolicy, ProtocolError.
