@@ -73,7 +73,7 @@ def _all_sent() -> bool:
 def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_path: Path) -> None:
     for number in range(60):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="the code is 4711")
-    worker = start("manage.py", "worker")
+    worker = start("-m", "tests.background.embedded")
     _wait_for(_all_sent)
     _wait_for(lambda: Heartbeat.objects.count() == len(Heartbeat.Name))
     worker.send_signal(signal.SIGTERM)
@@ -94,14 +94,14 @@ def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_pa
 def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start: Start) -> None:
     for number in range(120):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="text")
-    first = start("manage.py", "worker")
+    first = start("-m", "tests.background.embedded")
     _wait_for(lambda: OutgoingMail.objects.filter(state=OutgoingMail.State.SENT).count() > 10)
     first.kill()
     first.wait(timeout=10)
     # A row that was in work keeps its lease for up to a minute; all others must not wait at all.
     held = OutgoingMail.objects.filter(lease_until__isnull=False)
     held.update(lease_until=None)
-    start("manage.py", "worker")
+    start("-m", "tests.background.embedded")
     _wait_for(_all_sent)
 
 
