@@ -26,6 +26,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             site.stop()
 
 
+@pytest.fixture(scope="module")
+def pages_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An empty portal whose web server runs alone."""
+    folder = tmp_path_factory.mktemp("portal")
+    with fresh_database(folder=folder) as database_url:
+        site = Site(folder=folder, database_url=database_url)
+        try:
+            site.run("migrate", "-v", "0")
+            site.start_web()
+            yield site
+        finally:
+            site.stop()
+
+
 def connect(site: Site, *, cloud: Cloud, key: str) -> dict[str, Any]:
     """Connect the portal by the command and return what it said."""
     names = ("--name", "Echo reading", "--base-url", cloud.url)

@@ -49,6 +49,11 @@ class Person:
         """Get a file as an image or download would be."""
         return self._session.get(urljoin(self.here, address), headers=headers, timeout=SECONDS)
 
+    @property
+    def cookies(self) -> str:
+        """The cookies as a browser sends them."""
+        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._session.cookies)
+
     def sha256(self, address: str) -> str:
         """Return the hash of what an address gives; raises AssertionError when it gives an error."""
         answer = self.fetch(address)

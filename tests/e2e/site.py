@@ -16,6 +16,7 @@ import requests
 from cryptography.fernet import Fernet
 from psycopg import sql
 
+from portal.demo.serving import web_arguments
 from tests.e2e.person import PASSWORD, Person
 from tests.processes import ROOT, Process, free_ports, wait_for
 
@@ -68,8 +69,7 @@ class Site:
 
     def start_web(self) -> None:
         """Start granian and wait until it answers."""
-        granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self._port)]
-        self._web = self._process("web", *granian, "--blocking-threads", "4", "portal.wsgi:application")
+        self._web = self._process("web", *web_arguments(port=self._port))
         wait_for(self._answers, what="The web server's first answer")
 
     def start_worker(self) -> Process:

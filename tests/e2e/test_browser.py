@@ -1,35 +1,23 @@
 """The story in a real browser, with the portal and the sandbox open side by side."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.cloud import Cloud
+from tests.e2e.chromium import NEEDS_CHROMIUM, SECONDS, chromium, log_in
 from tests.e2e.conftest import SLUG
-from tests.e2e.person import PASSWORD
 from tests.e2e.site import Site
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
-SECONDS = 60_000
-
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.browser,
-    pytest.mark.timeout(400),
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
-]
+pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(400), NEEDS_CHROMIUM]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -48,12 +36,6 @@ def _open(browser: Browser, problems: list[str]) -> Page:
     return page
 
 
-def _log_in(page: Page, email: str) -> None:
-    page.locator("input[name=login]").fill(email)
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.locator("main form button[type=submit]").first.click()
-
-
 def _link(cloud_page: Page, site: Site) -> Page:
     """Press Connect in the Cloud and confirm in the portal; returns the portal's page."""
     card = cloud_page.locator("li.card", has_text="Dr. Lena Fischer")
@@ -62,7 +44,7 @@ def _link(cloud_page: Page, site: Site) -> Page:
     portal = opened.value
     portal.set_default_timeout(SECONDS)
     portal.get_by_role("main").get_by_role("link", name="Log in").click()
-    _log_in(portal, "clinician@example.test")
+    log_in(portal, "clinician@example.test")
     assert "token" not in portal.url
     expect(portal.locator(".identity")).to_contain_text("clinician@example.test")
     portal.get_by_role("button", name="Connect", exact=True).click()
@@ -83,7 +65,7 @@ def _submit(cloud_page: Page, cloud: Cloud) -> None:
 def _look(reviewer: Page, site: Site) -> None:
     """Find the exam in the worklist, and see that its images and its video really show."""
     reviewer.goto(f"{site.url}/accounts/login/")
-    _log_in(reviewer, "reviewer@example.test")
+    log_in(reviewer, "reviewer@example.test")
     row = reviewer.get_by_role("link", name="王伟").first
     for _ in range(60):
         reviewer.goto(f"{site.url}/worklist/")

@@ -13,6 +13,7 @@ from portal.demo.connection import connect_service, is_linked, link_clinician
 from portal.demo.people import grant_review, make_accounts
 from portal.demo.ports import PortProblem, Ports
 from portal.demo.sandbox import Sandbox, SandboxProblem
+from portal.demo.serving import web_arguments
 from portal.demo.state import ROLES, DemoFile
 from portal.demo.story import Story
 from portal.demo.supervisor import (
@@ -95,10 +96,9 @@ def _start_servers(*, supervisor: Supervisor, ports: Ports, home: Path) -> None:
             SANDBOX_DIR=str(home / "sandbox"),
         ),
     )
-    granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(ports.portal)]
     supervisor.start(
         name="portal",
-        arguments=[*granian, "--blocking-threads", "8", "--no-ws", "portal.wsgi:application"],
+        arguments=web_arguments(port=ports.portal),
         environment=child_environment(),
     )
 
