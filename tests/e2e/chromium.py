@@ -18,10 +18,13 @@ NEEDS_CHROMIUM = pytest.mark.skipif(
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Start Chromium without a window and end it afterwards."""
+def chromium(*, keeps_pages: bool = False) -> Iterator[Browser]:
+    """Start Chromium without a window and end it afterwards; it may keep whole pages to go back to."""
+    left_out = ["--disable-back-forward-cache"] if keeps_pages else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(FLAGS), ignore_default_args=left_out
+        )
         try:
             yield browser
         finally:
