@@ -3,7 +3,7 @@
 import shutil
 import sys
 
-from bench import downloads, end_to_end, reconcile, webhook
+from bench import downloads, end_to_end, reconcile, tokens, webhook
 from tests.chaos.servers import missing
 
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "curl": "curl", "openssl": "openssl"}
@@ -17,7 +17,7 @@ def main() -> None:
     if lacking or missing():
         wanted = ", ".join([*lacking, *(["postgresql and rabbitmq-server"] if missing() else [])])
         sys.exit(f"Needs {wanted} (apt-get install).")
-    for each in (webhook, downloads, reconcile, end_to_end):
+    for each in (webhook, downloads, reconcile, tokens, end_to_end):
         print(f"\n## {each.__doc__}")
         each.main()
 

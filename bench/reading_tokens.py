@@ -1,0 +1,30 @@
+"""Read the confirmed customers twice inside the portal: `python -m bench.reading_tokens RESULT`."""
+
+import json
+import sys
+from pathlib import Path
+
+import django
+
+django.setup()
+
+from bench.measuring import Usage  # noqa: E402
+from integrations.models import Mirror, Service  # noqa: E402
+from integrations.services.mirrors import read_now  # noqa: E402
+
+
+def read() -> dict[str, float]:
+    """Read the whole list and return what it took."""
+    with Usage() as usage:
+        mirror = read_now(service=Service.objects.get(), kind=Mirror.Kind.CUSTOMERS)
+    assert mirror is not None and not mirror.problem
+    return usage.facts()
+
+
+def main(file: str) -> None:
+    """The first reading finds every customer new, the second knows them."""
+    Path(file).write_text(json.dumps({"all new": read(), "all known": read()}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
