@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import connections
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from integrations.models import Application, Customer, Mirror, NotificationRecord, Service
@@ -29,6 +30,8 @@ def browser() -> Iterator[Browser]:
     # The browser's own loop runs in this thread, until the last table of these tests is emptied.
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        # Inside the loop Django keeps connections of its own, which an earlier test may have seen die.
+        connections.close_all()
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         yield browser
         browser.close()
