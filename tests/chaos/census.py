@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from django.db import connection  # noqa: E402
+from django.db.models import Q  # noqa: E402
 
 from exams.models import Capture, Report, Submission  # noqa: E402
 from exams.services.holds import retry_submissions  # noqa: E402
@@ -42,7 +43,10 @@ def unsettled(expected: dict[str, list[str]]) -> list[str]:
         for key, state in found.items()
         if state == "ready" and falls_to_desk(key) and key not in answered
     ]
-    moving = [f"report {each.uuid} is {each.state}" for each in Report.objects.filter(state__in=MOVING)]
+    moving = [
+        f"report {each.uuid} is {each.state}"
+        for each in Report.objects.filter(Q(state__in=MOVING) | Q(not_before__isnull=False))
+    ]
     previews = Capture.objects.filter(not_before__isnull=False).count()
     return [*late, *silent, *moving, *([f"{previews} previews are due"] if previews else [])]
 
@@ -72,8 +76,9 @@ def census() -> dict[str, Any]:
             "state": each.state,
             "sha256": each.sha256,
             "file": each.file,
+            "pages": [page.file for page in each.pages.all()],
         }
-        for each in Report.objects.select_related("submission")
+        for each in Report.objects.select_related("submission").prefetch_related("pages")
     ]
     return {"submissions": submissions, "reports": reports}
 

@@ -99,7 +99,7 @@ def _report_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
 
 def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
     named = {name for row in census["submissions"] for each in row["captures"] for name in each["files"]}
-    named |= {row["file"] for row in census["reports"]}
+    named |= {name for row in census["reports"] for name in (row["file"], *row.get("pages", ()))}
     found = {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
     yield from (f"{name} is missing" for name in named - found)
     yield from (f"{name} belongs to nobody" for name in found - named)
