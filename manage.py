@@ -13,9 +13,13 @@ if __name__ == "__main__":
         os.environ["DJANGO_SETTINGS_MODULE"] = "sandbox.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     if command == "demo":
-        # The secrets must be there before the settings are read.
-        importlib.import_module("portal.demo.environment").prepare_environment()
         # `demo run COMMAND …` is any other command on the demo's data.
-        if sys.argv[2:3] == ["run"]:
+        is_run = sys.argv[2:3] == ["run"]
+        # The secrets must be there before the settings are read.
+        importlib.import_module("portal.demo.environment").prepare_environment(is_started=is_run)
+        if is_run:
             del sys.argv[1:3]
+    if command == "doctor":
+        # Settings that cannot be read are a finding, too.
+        importlib.import_module("portal.first_look").look_at_settings(sys.argv)
     execute_from_command_line(sys.argv)

@@ -9,7 +9,10 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.defaultfilters import pluralize
+from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
@@ -19,8 +22,20 @@ from accounts.services.invitations import send_invitation
 from accounts.services.rights import grantable_groups, note_account_change
 from audit.address import client_address
 
-# One door for everybody: allauth's log-in, with its limits.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+def _enter(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Open the first page: whoever comes here has logged in."""
+    return redirect("admin:index")
+
+
+def _change_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Lead to the portal's own page, whose change is mailed to the account."""
+    return redirect("account_change_password")
+
+
+# One door for everybody, allauth's, with its limits: Django's forms take any number of guesses.
+admin.site.login = secure_admin_login(_enter)  # type: ignore[method-assign]
+admin.site.password_change = _change_password  # type: ignore[assignment, method-assign]
 admin.site.unregister([Group, EmailAddress])
 
 
@@ -133,6 +148,19 @@ class InvitationAdmin(ModelAdmin):
         """Ask for what is chosen; the rest is known afterwards."""
         return ("email", "is_reviewer", *(self.readonly_fields if obj else ()))
 
+    def response_add(
+        self, request: HttpRequest, obj: Invitation, post_url_continue: str | None = None
+    ) -> Any:
+        """Say what happens now, and the step that a new reviewer still needs."""
+        until = timezone.localtime(obj.expires_at)
+        text = f"{obj.email} is mailed a link that works until {until:%d %b %Y}."
+        if obj.is_reviewer:
+            text += " A reviewer sees no exam before you grant a service under Reviewer access."
+        messages.success(request, text)
+        return redirect(
+            "admin:accounts_invitation_" + ("add" if "_addanother" in request.POST else "changelist")
+        )
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """An invitation is sent or withdrawn: another address is another invitation."""
         return False
@@ -146,7 +174,11 @@ class InvitationAdmin(ModelAdmin):
     @admin.action(description="Send the mail again", permissions=["add"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
         """Mail invitations that still wait once more."""
-        waiting = queryset.filter(accepted_at=None)
+        waiting = list(queryset.filter(accepted_at=None))
         for invitation in waiting:
             send_invitation(invitation=invitation, actor=request.user, address=client_address(request))  # type: ignore[arg-type]
-        messages.success(request, f"{waiting.count()} invitations were sent again.")
+        if waiting:
+            count = len(waiting)
+            messages.success(request, f"{count} invitation{pluralize(count)} will be mailed again.")
+        else:
+            messages.warning(request, "Nothing is sent: what you chose was accepted already.")

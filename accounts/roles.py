@@ -19,9 +19,10 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
     ),
     "auth": ("view_group",),
     "audit": ("view_entry",),
-    "background": ("view_outgoingmail", "view_heartbeat"),
+    "background": ("view_outgoingmail", "change_outgoingmail", "view_heartbeat"),
     "integrations": (
         "view_service",
+        "add_service",
         "operate_service",
         "manage_service",
         "view_apikey",

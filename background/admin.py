@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
+from audit.address import client_address
 from background.mail import resend_mail
 from background.models import Heartbeat, OutgoingMail
 
@@ -48,10 +49,16 @@ class OutgoingMailAdmin(_ReadOnlyAdmin):
     readonly_fields = fields
     actions = ("send_again",)
 
-    @admin.action(description="Send failed mail again", permissions=["view"])
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may send mail again."""
+        return request.user.has_perm("background.change_outgoingmail")
+
+    @admin.action(description="Send failed mail again", permissions=["operate"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[OutgoingMail]) -> None:
         """Queue the chosen mails that had failed."""
-        count = sum(resend_mail(pk=pk) for pk in queryset.values_list("pk", flat=True))
+        user, address = request.user, client_address(request)
+        chosen = list(queryset.values_list("pk", flat=True))
+        count = sum(resend_mail(pk=pk, user=user, address=address) for pk in chosen)
         messages.success(request, f"{count} mails wait to be sent again.")
 
 

@@ -1,5 +1,6 @@
 """What a worker process does besides its tasks: heartbeat, watchdog, and giving rows back when it stops."""
 
+import gc
 import logging
 import os
 import threading
@@ -11,6 +12,7 @@ from celery.worker import state
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from background.heartbeat import Pulse
+from background.lanes import patient_lane
 from background.leases import release_held
 from background.models import Heartbeat
 from background.watchdog import CHECK_SECONDS, EXIT_STALLED, Watchdog
@@ -20,6 +22,19 @@ logger = logging.getLogger(__name__)
 # Shorter than the ten seconds that container engines wait before they kill.
 STOP_GRACE_SECONDS = 8.0
 _has_ended = threading.Event()
+
+
+@signals.worker_init.connect(dispatch_uid="background.open_lane")
+def open_lane(sender: Any, **kwargs: Any) -> None:
+    """Divide the threads of this worker before its first message comes."""
+    patient_lane.open(threads=sender.concurrency)
+
+
+@signals.worker_ready.connect(dispatch_uid="background.spare_what_is_loaded")
+def spare_what_is_loaded(**kwargs: Any) -> None:
+    """Keep what is loaded out of the collector's rounds: it never becomes garbage, and looking takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 @signals.worker_ready.connect(dispatch_uid="background.watch")
@@ -65,6 +80,7 @@ def _keep(watchdog: Watchdog | None) -> None:
 @signals.worker_shutting_down.connect(dispatch_uid="background.drain")
 def drain(exitcode: int = 0, **kwargs: Any) -> None:
     """Let running work finish for a while; then give its rows back and end the process."""
+    patient_lane.close()
     threading.Thread(target=_end_process, args=(exitcode,), name="drain", daemon=True).start()
 
 

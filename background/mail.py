@@ -1,12 +1,15 @@
 """Mail is written down as a row with the change it tells of, and sent by a worker."""
 
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import BadHeaderError, EmailMessage, get_connection
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from audit.record import record
 from background.backoff import next_attempt
 from background.due import from_now
 from background.jobs import schedule
@@ -50,13 +53,21 @@ def send_queued_mail(*, pk: int) -> None:
         )
 
 
-def resend_mail(*, pk: int) -> bool:
-    """Queue a failed mail again; False when it had not failed."""
+def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
+    """Queue a failed mail again because a person wants it; False when it had not failed."""
     failed = OutgoingMail.objects.filter(pk=pk, state=OutgoingMail.State.FAILED)
-    if not failed.update(state=OutgoingMail.State.QUEUED):
-        return False
-    schedule(model=OutgoingMail, pk=pk)
-    return True
+    with transaction.atomic():
+        is_queued = bool(failed.update(state=OutgoingMail.State.QUEUED))
+        if is_queued:
+            schedule(model=OutgoingMail, pk=pk)
+        record(
+            action="mail.resent",
+            outcome="ok" if is_queued else "refused",
+            actor=user,
+            target=OutgoingMail(pk=pk),
+            address=address,
+        )
+    return is_queued
 
 
 def _hand_over(mail: OutgoingMail) -> None:

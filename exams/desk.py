@@ -77,13 +77,14 @@ class Release(LeasedRow):
 
 
 class Call(models.Model):
-    """One call about a submission or report: when, how long, what was answered, with which key."""
+    """One call about a submission, report or walk: when, how long, what was answered, with which key."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm", "ask whether it is listed"
         DATA = "data", "read the data"
         FILES = "files", "fetch files"
         REPORT = "report", "send the report"
+        LIST = "list", "read the list"
 
     submission = models.ForeignKey(
         "exams.Submission",
@@ -95,6 +96,9 @@ class Call(models.Model):
     )
     report = models.ForeignKey(
         "exams.Report", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
+    )
+    walk = models.ForeignKey(
+        "exams.Walk", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     at = models.DateTimeField(db_index=True)
@@ -108,13 +112,16 @@ class Call(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(submission__isnull=False) ^ models.Q(report__isnull=False),
+                condition=models.Q(submission__isnull=False, report=None, walk=None)
+                | models.Q(submission=None, report__isnull=False, walk=None)
+                | models.Q(submission=None, report=None, walk__isnull=False),
                 name="exams_call_about_one",
             )
         ]
         indexes = [
             models.Index(fields=["submission", "-id"], name="exams_call_of_submission"),
             models.Index(fields=["report", "-id"], name="exams_call_of_report"),
+            models.Index(fields=["walk", "-id"], name="exams_call_of_walk"),
         ]
 
     def __str__(self) -> str:

@@ -9,7 +9,13 @@ from exams.services.reports import NAME_LIMIT
 from exams.services.worklist import FREE, IN_TROUBLE, MINE, NO_REPORT, REPORTED, Filters
 
 S = Submission.State
-SHOWN_STATES = [S.READY, S.FETCHING, S.RECEIVED, S.FAILED]
+SHOWN_STATES = {
+    S.READY: "Ready",
+    S.FETCHING: "Fetching",
+    S.RECEIVED: "Received",
+    # What has arrived of an exam in this state is shown, and called incomplete.
+    S.FAILED: "Failed or incomplete",
+}
 
 
 class WorklistForm(forms.Form):
@@ -19,7 +25,7 @@ class WorklistForm(forms.Form):
         choices=[("", "Everyone’s"), (FREE, "Unclaimed"), (MINE, "Mine")], required=False
     )
     state = forms.ChoiceField(
-        choices=[("", "Any state"), *((each.value, each.label.capitalize()) for each in SHOWN_STATES)],
+        choices=[("", "Any state"), *((state.value, words) for state, words in SHOWN_STATES.items())],
         required=False,
     )
     report = forms.ChoiceField(

@@ -108,7 +108,7 @@ class Submission(LeasedRow, Demographics):
         STOPPED = "stopped", "stopped by an administrator"
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    # Every index is paid for by every row that arrives: those below begin with service and customer.
+    # Every index is paid for by every row that arrives: those below stand in for the keys' own.
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="submissions", db_index=False)
     request_uuid = models.UUIDField()
     # What the unsigned webhook claims; the customer below is set from the poll alone.
@@ -122,17 +122,27 @@ class Submission(LeasedRow, Demographics):
         db_index=False,
     )
     exam = models.ForeignKey(
-        Exam, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
+        Exam, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions", db_index=False
     )
     patient = models.ForeignKey(
-        Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions"
+        Patient, null=True, blank=True, on_delete=models.PROTECT, related_name="submissions", db_index=False
     )
     looks_like = models.ForeignKey(
-        Patient, null=True, blank=True, on_delete=models.SET_NULL, related_name="lookalikes"
+        Patient,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="lookalikes",
+        db_index=False,
     )
     # A reviewer said that it is not this person, so it is never matched with them again.
     split_from = models.ForeignKey(
-        Patient, null=True, blank=True, on_delete=models.SET_NULL, related_name="split_submissions"
+        Patient,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="split_submissions",
+        db_index=False,
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.HELD)
     hold_reason = models.CharField(max_length=20, choices=Hold.choices, blank=True)
@@ -161,7 +171,12 @@ class Submission(LeasedRow, Demographics):
     capture_count = models.PositiveIntegerField(default=0)
     stored_count = models.PositiveIntegerField(default=0)
     claimed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="claims"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="claims",
+        db_index=False,
     )
     claimed_at = models.DateTimeField(null=True, blank=True)
 
@@ -183,16 +198,30 @@ class Submission(LeasedRow, Demographics):
         indexes = [
             models.Index(fields=["-submitted_at", "-id"], name="exams_submission_newest"),
             models.Index(fields=["state", "-submitted_at", "-id"], name="exams_submission_by_state"),
-            models.Index(fields=["customer", "-submitted_at", "-id"], name="exams_submission_by_customer"),
+            models.Index(
+                fields=["customer", "-submitted_at", "-id"],
+                condition=models.Q(customer__isnull=False),
+                name="exams_submission_by_customer",
+            ),
             models.Index(
                 fields=["service", "hint_digest"],
                 condition=models.Q(customer=None),
                 name="exams_submission_hints",
             ),
+            # A notification has none of them yet.
+            *(
+                models.Index(
+                    fields=[key],
+                    condition=models.Q((f"{key}__isnull", False)),
+                    name=f"exams_submission_{key}",
+                )
+                for key in ("exam", "patient", "looks_like", "split_from", "claimed_by")
+            ),
         ]
 
     def __str__(self) -> str:
-        return str(self.uuid)
+        # The one identifier by which the Cloud, every list and the audit log know it.
+        return str(self.request_uuid)
 
 
 class Capture(LeasedRow):

@@ -1,10 +1,15 @@
 """Filters of the exams' models, in one place."""
 
+from datetime import timedelta
 from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
+
+# What the Cloud has not ready yet is asked for during a day, and has failed then.
+WAITING_LONG = timedelta(hours=30)
 
 # One text for one index: a condition on each field would look through each of them.
 SEARCH_TEXT = Concat(
@@ -23,6 +28,14 @@ SEARCH_TEXT = Concat(
 )
 
 
+def _long(since: str) -> Q:
+    """Rows that were begun, fell due or came in so long ago that they should have ended."""
+    limit = timezone.now() - WAITING_LONG
+    due = Q(first_tried_at=None, not_before__lt=limit)
+    lost = Q(first_tried_at=None, not_before=None, **{f"{since}__lt": limit})
+    return Q(first_tried_at__lt=limit) | due | lost
+
+
 class SubmissionQuerySet(models.QuerySet[Any]):
     """Submissions, narrowed to what a role may see."""
 
@@ -38,6 +51,15 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         """Failed, or held for a reason that does not go away by itself, and not given up."""
         held = Q(state="held", hold_reason__in=("not_listed", "unlinked", "foreign_url", "stopped"))
         return self.filter(held | Q(state="failed"), given_up_at=None)
+
+    def waiting_long(self) -> Self:
+        """On their way for longer than anything takes, and not given up."""
+        return self.filter(_long("received_at"), state__in=("received", "fetching"), given_up_at=None)
+
+    def going_on(self) -> Self:
+        """On their way, or held for a reason that goes away by itself or has a page of its own."""
+        held = Q(state="held", hold_reason__in=("unconfirmed", "before_start"))
+        return self.filter(held | Q(state__in=("received", "fetching")), given_up_at=None)
 
     def newest_first(self) -> Self:
         return self.order_by("-submitted_at", "-id")
@@ -76,3 +98,11 @@ class ReportQuerySet(models.QuerySet[Any]):
     def waiting_for_a_person(self) -> Self:
         """Not delivered, or perhaps delivered, and not given up."""
         return self.filter(state__in=("failed", "uncertain"), given_up_at=None)
+
+    def waiting_long(self) -> Self:
+        """On their way for longer than anything takes, and not given up."""
+        return self.filter(_long("signed_at"), state__in=("signed", "sending"), given_up_at=None)
+
+    def going_on(self) -> Self:
+        """Signed and not delivered yet."""
+        return self.filter(state__in=("signed", "sending"), given_up_at=None)

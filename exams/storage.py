@@ -6,17 +6,25 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from django.conf import settings
 
 from exams.media_types import HEAD_BYTES, is_whole, media_type_of
 
+T = TypeVar("T")
+# Bytes of a write, and of what is sent to the disk before the file is complete.
+STEP = 1 << 18
+AHEAD = 1 << 24
+# Pieces that wait for a write: an object for each two bytes would take far more memory than the bytes.
+PIECES = 256
+TEMPORARY = "tmp"
 _PATH = re.compile(r"files/[0-9a-f]{2}/[0-9a-f]{64}")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -64,31 +72,60 @@ def size(path: str) -> int:
 def require_room(*, wanted: int = 0) -> None:
     """Raise DiskFull when `wanted` bytes would leave less than `MIN_FREE_MB`, NotWritable for no folder."""
     with _disk_errors():
-        free = shutil.disk_usage(_folder(root())).free
+        folder = str(settings.MEDIA_ROOT)
+        free = _in_folder(folder, lambda: shutil.disk_usage(folder)).free
     if free - wanted < settings.MIN_FREE_MB << 20:
         raise DiskFull("Less room is left than MIN_FREE_MB asks for.")
 
 
 class NewFile:
-    """A file being written under a temporary name; `commit` makes it durable and gives it its own."""
+    """A file being written under a temporary name; `commit_files` makes it durable and gives it its own."""
 
-    def __init__(self, *, file: FileIO, name: str) -> None:
-        self._file, self._name = file, name
+    def __init__(self) -> None:
+        """Begin the file; raises DiskFull and NotWritable."""
+        folder = os.path.join(settings.MEDIA_ROOT, TEMPORARY)
+        with _disk_errors():
+            descriptor, self._name = _in_folder(folder, lambda: tempfile.mkstemp(dir=folder))
+        self._file = FileIO(descriptor, "wb")
+        self._is_committed = False
+        self._ahead = 0
         self._hash = hashlib.sha256()
+        # What a socket gives at a time is small, and each write lets other threads come first.
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
         self.size = 0
         self.head = b""
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes; raises DiskFull and NotWritable."""
-        rest = memoryview(chunk)
+        """Append bytes, which may wait for more; raises DiskFull and NotWritable."""
+        self._waiting.append(chunk)
+        self._waiting_size += len(chunk)
+        self.size += len(chunk)
+        if len(self.head) < HEAD_BYTES:
+            self.head += chunk[: HEAD_BYTES - len(self.head)]
+        if self._waiting_size >= STEP or len(self._waiting) >= PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; raises DiskFull and NotWritable."""
+        whole = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
+        self._waiting, self._waiting_size = [], 0
+        self._hash.update(whole)
+        rest = memoryview(whole)
         with _disk_errors():
             # An unbuffered write may take a part only; nothing is left in a buffer to fail on close.
             while rest:
                 rest = rest[self._file.write(rest) :]
-        self._hash.update(chunk)
-        self.size += len(chunk)
-        if len(self.head) < HEAD_BYTES:
-            self.head += chunk[: HEAD_BYTES - len(self.head)]
+            self._write_ahead()
+
+    def _write_ahead(self) -> None:
+        """Have a large file on its way to the disk while the rest arrives, so that its sync is short."""
+        fresh = self.size - self._ahead
+        if fresh >= AHEAD and hasattr(os, "posix_fadvise"):
+            # Advice only: what went wrong with the bytes themselves is told by the sync.
+            with suppress(OSError):
+                os.posix_fadvise(self._file.fileno(), self._ahead, fresh, os.POSIX_FADV_DONTNEED)
+            self._ahead = self.size
 
     @property
     def media_type(self) -> str:
@@ -96,54 +133,101 @@ class NewFile:
         return media_type_of(self.head)
 
     def is_whole(self) -> bool:
-        """Tell whether the bytes written so far are complete, as far as their format can show."""
-        with open(self._name, "rb") as file:
+        """Tell whether the bytes so far are complete, as far as their format can show; raises as `write`."""
+        self.flush()
+        with _disk_errors(), open(self._name, "rb") as file:
             return is_whole(file, media_type=self.media_type, size=self.size)
 
-    def commit(self) -> StoredFile:
-        """Sync the bytes, rename, sync the folder; raises DiskFull and NotWritable."""
+    def discard(self) -> None:
+        """Forget the file unless it was committed; twice does no harm."""
+        with suppress(OSError):
+            self._file.close()
+        if not self._is_committed:
+            # A disk that became read-only keeps it: that must not hide what is wrong. It goes after a day.
+            with suppress(OSError):
+                os.unlink(self._name)
+
+    def _commit(self) -> tuple[StoredFile, str]:
+        """Sync the bytes and rename; returns the folder that has to be synced, too."""
+        self.flush()
         sha256 = self._hash.hexdigest()
         path = f"files/{sha256[:2]}/{sha256}"
+        folder = f"{settings.MEDIA_ROOT}/files/{sha256[:2]}"
         with _disk_errors():
             os.fsync(self._file.fileno())
-            folder = _folder(full_path(path).parent)
             # Replaces a file of the same bytes, so that its age begins anew for whoever cleans up.
-            os.replace(self._name, full_path(path))
-            _sync(folder)
-        return StoredFile(path=path, sha256=sha256, size=self.size, media_type=self.media_type)
+            _in_folder(folder, lambda: os.replace(self._name, f"{folder}/{sha256}"))
+        self._is_committed = True
+        self.discard()
+        return StoredFile(path=path, sha256=sha256, size=self.size, media_type=self.media_type), folder
 
 
-@contextmanager
-def new_file() -> Iterator[NewFile]:
-    """Begin a file that is gone again unless it is committed; raises DiskFull and NotWritable."""
-    with _disk_errors():
-        descriptor, name = tempfile.mkstemp(dir=_folder(root() / "tmp"))
-    file = FileIO(descriptor, "wb")
-    try:
-        yield NewFile(file=file, name=name)
-    finally:
-        file.close()
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+def commit_files(files: Sequence[NewFile]) -> list[StoredFile | DiskFull | NotWritable]:
+    """Make files durable together and return what became of each: itself, or the error.
+
+    File systems write their journal once for all that waits in it: several files take little longer than one.
+    """
+    outcomes: list[StoredFile | DiskFull | NotWritable] = []
+    renamed: dict[str, list[int]] = defaultdict(list)
+    for file in files:
+        try:
+            stored, folder = file._commit()
+            renamed[folder].append(len(outcomes))
+            outcomes.append(stored)
+        except (DiskFull, NotWritable) as error:
+            file.discard()
+            outcomes.append(error)
+    for folder, places in renamed.items():
+        try:
+            with _disk_errors():
+                _sync(folder)
+        except (DiskFull, NotWritable) as error:
+            for place in places:
+                outcomes[place] = error
+    return outcomes
+
+
+def put_back(aside: Path, path: str) -> None:
+    """Give a file that was taken out of the way its stored path again, durably, unless there is one."""
+    to = full_path(path)
+    with suppress(FileExistsError):
+        _in_folder(str(to.parent), lambda: os.link(aside, to))
+    _sync(str(to.parent))
+    aside.unlink()
 
 
 def store_upload(chunks: Iterable[bytes]) -> StoredFile:
     """Store a whole body; raises DiskFull and NotWritable."""
     require_room()
-    with new_file() as new:
+    new = NewFile()
+    try:
         for chunk in chunks:
             new.write(chunk)
-        return new.commit()
+        (outcome,) = commit_files([new])
+    finally:
+        new.discard()
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
-def _folder(path: Path) -> Path:
-    if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _sync(path.parent)
-    return path
+def _in_folder(folder: str, act: Callable[[], T]) -> T:
+    """Act, after making the folder where it is missing: it nearly always is there."""
+    try:
+        return act()
+    except FileNotFoundError:
+        _make(Path(folder))
+        return act()
 
 
-def _sync(folder: Path) -> None:
+def _make(folder: Path) -> None:
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True, mode=0o700)
+        _sync(str(folder.parent))
+
+
+def _sync(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -2,6 +2,7 @@
 
 from celery import shared_task
 
+from background.lanes import patiently
 from exams.services import chores, delivery, fetch, polling, previews, releases, rereading
 
 
@@ -12,6 +13,7 @@ def fetch_submission(pk: int) -> None:
 
 
 @shared_task(name="exams.preview_capture", ignore_result=True)
+@patiently
 def preview_capture(pk: int) -> None:
     """Make the thumbnail and preview of one capture."""
     previews.preview_capture(pk=pk)

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from exams.services.intake import record_hint
+from exams.services.hint_rows import record_hint
 from exams.services.junk import keep_junk
 from integrations.encryption import CannotDecrypt
 from integrations.models import Service
@@ -27,7 +27,12 @@ MAX_BODY_BYTES = 64 * 1024
 DOORS_SECONDS = 5.0
 # A secret that nobody knows may be a new one: the services are read anew for it, but not for each guess.
 DOORS_SECONDS_FOR_STRANGERS = 0.5
-SECRET_COLUMNS = ("webhook_secret", "previous_webhook_secret", "previous_webhook_until")
+SECRET_COLUMNS = (
+    "webhook_secret",
+    "previous_webhook_secret",
+    "previous_webhook_until",
+    "unsettled_webhook_secrets",
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}")
 

@@ -110,6 +110,8 @@ class Application(models.Model):
     extra = models.JSONField(default=dict, blank=True)
     read_at = models.DateTimeField()
     written_at = models.DateTimeField(null=True, blank=True)
+    # One save at a time: until then, unless it ends before.
+    saving_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         permissions = [("customize_application", "Can change annotations at Clarius Cloud")]

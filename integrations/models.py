@@ -52,9 +52,13 @@ class Service(LeasedRow):
     is_notified = models.BooleanField(default=True)
     is_connectable = models.BooleanField(default=True)
     webhook_secret = EncryptedTextField(default=_webhook_secret, editable=False)
-    # A secret that was replaced opens the webhook until then.
+    # Secrets that were replaced open the webhook until then; a space lies between two.
     previous_webhook_secret = EncryptedTextField(blank=True, default="", editable=False)
     previous_webhook_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # Each of these may be the one that the Cloud has: a push got no answer, and no look has told since.
+    unsettled_webhook_secrets = EncryptedTextField(blank=True, default="", editable=False)
+    # One change of settings or keys at a time: until then, or when the last one ended.
+    change_until = models.DateTimeField(null=True, blank=True, editable=False)
     take = models.CharField(max_length=10, choices=Take.choices, default=Take.NEW)
     take_since = models.DateTimeField(null=True, blank=True)
     report_api = models.CharField(max_length=4, choices=[("post", "POST"), ("put", "PUT")], default="post")
@@ -202,6 +206,7 @@ class Customer(models.Model):
     missed_walk_count = models.PositiveSmallIntegerField(default=0, editable=False)
     missed_at = models.DateTimeField(null=True, blank=True, editable=False)
     invited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    invited_email = models.EmailField(blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = CustomerQuerySet.as_manager()
@@ -229,6 +234,8 @@ class Link(LeasedRow):
         UNLINKED = "unlinked", "unlinked"
 
     ACTIVE = (State.PENDING, State.CONFIRMED)
+    # The one reason that tells of a person's decision where the state tells of the Cloud's.
+    MARKED = "An administrator of this portal ended this link."
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="links")
@@ -254,6 +261,11 @@ class Link(LeasedRow):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+    @property
+    def is_marked(self) -> bool:
+        """Tell whether an administrator marked it as gone."""
+        return self.reason == self.MARKED
 
 
 class ReviewerAccess(models.Model):

@@ -48,6 +48,10 @@ class CustomerQuerySet(models.QuerySet[Any]):
             )
         )
 
+    def that_stand(self, standing: str) -> Self:
+        """Customers that stand in this way."""
+        return self.with_standing().filter(standing=standing)
+
     def count_standings(self) -> dict[str, int]:
         """Return how many customers stand how; what nobody stands for is left out."""
         rows = self.with_standing().order_by().values_list("standing")

@@ -5,10 +5,18 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.apps import apps as installed_apps
+from django.contrib.admin import apps as administration
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 
 from background.jobs import register
+
+
+class AdministrationConfig(administration.AdminConfig):
+    """Django's administration, drawn by a site of our own."""
+
+    default = False
+    default_site = "portal.administration.PortalSite"
 
 
 class PortalConfig(AppConfig):

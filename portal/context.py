@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from exams.permissions import is_clinician, is_reviewer, sees_all_content
 from integrations.models import Service
+from integrations.services import circuit
 from portal.attention.finding import count_problems
 
 
@@ -24,6 +25,15 @@ class NavItem:
     badge: int = 0
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """A service whose keys are all refused, and the page on which this account can mend that, or ""."""
+
+    name: str
+    sentence: str
+    url: str
+
+
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Return the notice of the viewer, the navigation of this account and whether a sandbox is connected."""
     return {
@@ -31,7 +41,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "is_demo": bool(settings.DEMO_FILE),
         "has_sandbox_service": _has_sandbox_service,
         "nav": partial(_nav, request),
-        "refused_services": partial(_refused_services, request),
+        "refusals": partial(_refusals, request),
         "account_nav": partial(_account_nav, request),
         "zone_name": timezone.get_current_timezone_name,
     }
@@ -41,12 +51,22 @@ def _has_sandbox_service() -> bool:
     return Service.objects.filter(is_active=True, is_sandbox=True).exists()
 
 
-def _refused_services(request: HttpRequest) -> list[Service]:
+def _refusals(request: HttpRequest) -> list[Refusal]:
     """Return the services whose keys are all refused, to administrators."""
     # A request that was refused early has no user.
-    if not getattr(getattr(request, "user", None), "is_staff", False):
+    user = getattr(request, "user", None)
+    if user is None or not getattr(user, "is_staff", False):
         return []
-    return list(Service.objects.in_use().filter(circuit_opened_at__isnull=False).order_by("name"))
+    refused = list(Service.objects.in_use().filter(circuit_opened_at__isnull=False).order_by("name"))
+    may_mend = bool(refused) and user.has_perms(["integrations.view_service", "integrations.manage_service"])
+    return [
+        Refusal(
+            each.name,
+            circuit.SENTENCE,
+            reverse("admin:integrations_service_keys", args=[each.pk]) if may_mend else "",
+        )
+        for each in refused
+    ]
 
 
 def _nav(request: HttpRequest) -> list[NavItem]:
@@ -58,7 +78,9 @@ def _nav(request: HttpRequest) -> list[NavItem]:
     shown.append(("Attention", "attention", is_staff))
     shown.append(("Administration", "admin:index", is_staff))
     items = _items(request, [(label, name) for label, name, is_shown in shown if is_shown])
-    return [replace(each, badge=count_problems()) if each.label == "Attention" else each for each in items]
+    return [
+        replace(each, badge=count_problems(user)) if each.label == "Attention" else each for each in items
+    ]
 
 
 def _account_nav(request: HttpRequest) -> list[NavItem]:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 
@@ -14,13 +13,12 @@ from exams.permissions import is_reviewer, visible_reports
 from exams.services.own import list_own_exams
 from exams.services.worklist import FREE, MINE, NO_REPORT, TROUBLE, Filters, filter_submissions
 from integrations.models import Link, Service
+from integrations.services.health import headline_of
 
 COUNT_LIMIT = 999
 NEWEST = 6
 # A worker beats every 15 seconds.
 WORKER_SILENCE = timedelta(minutes=1)
-# Polls come every POLL_MINUTES, and a missed one may wait for a busy worker.
-POLLS_MISSED = 3
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,8 @@ def home_context(user: Any) -> dict[str, Any]:
 
 def list_service_health() -> list[ServiceHealth]:
     """Return how every service is doing, for administrators."""
-    return [_health(each) for each in Service.objects.order_by("name")]
+    services = Service.objects.order_by("name")
+    return [ServiceHealth(each, *headline_of(service=each)) for each in services]
 
 
 def _review_figures(user: User) -> list[Figure]:
@@ -101,20 +100,3 @@ def _worker_health() -> tuple[str, str]:
     if timezone.now() - beat.seen_at > WORKER_SILENCE:
         return "bad", "The worker is silent. Nothing is fetched or sent until it runs again."
     return "good", "The worker is running."
-
-
-def _health(service: Service) -> ServiceHealth:
-    if not service.is_active:
-        return ServiceHealth(service, "neutral", "Switched off.")
-    if service.circuit_opened_at:
-        return ServiceHealth(service, "bad", "Clarius Cloud refuses its API key; every call waits.")
-    overdue = timezone.now() - timedelta(minutes=settings.POLL_MINUTES * POLLS_MISSED)
-    if service.polled_at is None:
-        return ServiceHealth(service, "wait", "Not polled yet.")
-    if service.polled_at < overdue:
-        return ServiceHealth(service, "bad", "The poll is overdue.")
-    if not (service.is_registered or service.is_poll_only):
-        return ServiceHealth(service, "warn", "Not registered: notifications and Connect do not reach us.")
-    if service.last_error and service.last_error_at and service.last_error_at > service.polled_at:
-        return ServiceHealth(service, "warn", service.last_error)
-    return ServiceHealth(service, "good", "Working.")

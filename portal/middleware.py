@@ -1,4 +1,4 @@
-"""What holds for every request: private answers stay out of caches, and no form fills memory or disk."""
+"""What holds for every request: it can be read, its answer stays out of caches, and it fills no disk."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,6 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+NUL = "\x00"
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -21,6 +22,35 @@ class PrivatePages:
         if not response.has_header("Cache-Control") and not request.path.startswith("/static/"):
             response["Cache-Control"] = "no-store, private"
         return response
+
+
+class ReadableRequests:
+    """Refuse what no page asks for and PostgreSQL does not take: a NUL in the address, its query or a cookie.
+
+    Cookies can hold one although headers cannot: in their quoted form it is written out. Text fields of forms
+    refuse it themselves, beside the field.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        problem = _problem_of(request)
+        if not problem:
+            return self._get_response(request)
+        response = render(request, "400.html", {"problem": problem}, status=400)
+        response["Cache-Control"] = "no-store, private"
+        return response
+
+
+def _problem_of(request: HttpRequest) -> str:
+    """Return in one sentence why a request cannot be read, or an empty text."""
+    query = (text for name, values in request.GET.lists() for text in (name, *values))
+    if any(NUL in text for text in (request.path_info, *query)):
+        return "Its address holds a NUL character, which no address of this portal does."
+    if any(NUL in text for pair in request.COOKIES.items() for text in pair):
+        return "A cookie holds a NUL character. Delete this portal's cookies in your browser and try again."
+    return ""
 
 
 class SmallForms:

@@ -1,5 +1,6 @@
 """Settings of the portal, from the environment alone; `.env.example` explains every variable."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,9 +12,14 @@ from django.core.exceptions import ImproperlyConfigured
 from portal import admin_colours
 from portal.databases import database_from_url
 from portal.logs import logging_config
-from portal.secrets_check import require_fernet_keys, require_secret
+from portal.secrets_check import readable_broker, require_address, require_fernet_keys, require_secret
 
 env = environ.Env()
+if env_file := os.environ.get("ENV_FILE", ""):
+    if not os.access(env_file, os.R_OK):
+        raise ImproperlyConfigured(f"ENV_FILE names {env_file}, which cannot be read.")
+    # What stands in the environment itself comes first.
+    environ.Env.read_env(env_file)
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
@@ -57,8 +63,8 @@ CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
 
 # --- Applications ---------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "portal.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -82,6 +88,7 @@ MIDDLEWARE = [
     "portal.short_way.ShortWay",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.ReadableRequests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -103,6 +110,7 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
+            "builtins": ["accounts.templatetags.moments"],
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
@@ -122,6 +130,8 @@ LANGUAGES = [("en", "English")]
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
+# How the administration's theme writes what is left to it, such as the history of a row.
+FORMAT_MODULE_PATH = "portal.formats"
 
 # Set by `manage.py demo` alone: the file with the demo's accounts, which allows "Continue as …".
 DEMO_FILE = env.str("PORTAL_DEMO_FILE", default="")
@@ -146,7 +156,10 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Data -----------------------------------------------------------------------------------------------
-_database = env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
+_database = require_address(
+    name="DATABASE_URL",
+    read=lambda: env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"),
+)
 DATABASES = {"default": database_from_url(_database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
@@ -156,7 +169,8 @@ CAPTURE_MAX_MB = env.int("CAPTURE_MAX_MB", default=2048)
 SUBMISSION_MAX_MB = env.int("SUBMISSION_MAX_MB", default=8192)
 MIN_FREE_MB = env.int("MIN_FREE_MB", default=256)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# In the database, so that limits hold for all web processes together (docs/decisions/0009).
+CACHES = {"default": {"BACKEND": "portal.cache.RowCache"}}
 
 # --- People ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -202,7 +216,10 @@ LOGIN_REDIRECT_URL = "home"
 SIGNUP_OPEN = env.bool("SIGNUP_OPEN", default=True)
 
 # --- Mail -----------------------------------------------------------------------------------------------
-_mail = env.email_url("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}")
+_mail = require_address(
+    name="EMAIL_URL",
+    read=lambda: env.email_url("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}"),
+)
 if _mail["EMAIL_BACKEND"].endswith("filebased.EmailBackend"):
     _mail["EMAIL_FILE_PATH"] = "/" + _mail["EMAIL_FILE_PATH"].lstrip("/")
 globals().update(**_mail)
@@ -210,7 +227,10 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Porta
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
 
 # --- Work in the background -----------------------------------------------------------------------------
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="memory://")
+CELERY_BROKER_URL = require_address(
+    name="CELERY_BROKER_URL",
+    read=lambda: readable_broker(env.str("CELERY_BROKER_URL", default="memory://")),
+)
 WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 POLL_MINUTES = env.int("POLL_MINUTES", default=15)
 FULL_POLL_HOURS = env.int("FULL_POLL_HOURS", default=24)

@@ -3,10 +3,13 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from exams.webhooks import receive
 from portal import health, views
-from portal.attention.views import attention
+from portal.attention.views import attention, mend
 
 urlpatterns = [
+    # First, since it is asked for most and by somebody who asks once.
+    path("webhooks/clarius/<slug:service>/<str:secret>/", receive, name="webhook"),
     path("", views.home, name="home"),
     path("health/live/", health.live, name="health_live"),
     path("health/ready/", health.ready, name="health_ready"),
@@ -15,6 +18,7 @@ urlpatterns = [
     path("", include("integrations.urls")),
     path("", include("exams.urls")),
     path("attention/", attention, name="attention"),
+    path("attention/<str:key>/mend/", mend, name="attention_mend"),
     path("demo/", include("portal.demo.urls")),
     path("admin/", admin.site.urls),
 ]

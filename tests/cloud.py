@@ -10,6 +10,7 @@ import requests
 from django.apps import apps
 
 from tests.processes import Process, free_ports
+from tests.rendered import rendered_exams
 
 SECONDS = 30
 
@@ -184,21 +185,22 @@ class Cloud:
 def start_cloud(*, directory: Path) -> tuple[Process, Cloud]:
     """Start a sandbox whose data lives in `directory`, on free ports."""
     port, media_port = free_ports(2)
-    process = Process(
-        "manage.py",
-        "sandbox",
-        log=directory / "sandbox.log",
-        environment={
-            "SANDBOX_PORT": str(port),
-            "SANDBOX_MEDIA_PORT": str(media_port),
-            "SANDBOX_DIR": str(directory),
-        },
-    )
-    try:
-        process.wait_for_line(f"Sandbox ready at http://127.0.0.1:{port}", seconds=120)
-    except AssertionError:
-        process.kill()
-        raise
+    with rendered_exams(directory):
+        process = Process(
+            "manage.py",
+            "sandbox",
+            log=directory / "sandbox.log",
+            environment={
+                "SANDBOX_PORT": str(port),
+                "SANDBOX_MEDIA_PORT": str(media_port),
+                "SANDBOX_DIR": str(directory),
+            },
+        )
+        try:
+            process.wait_for_line(f"Sandbox ready at http://127.0.0.1:{port}", seconds=120)
+        except AssertionError:
+            process.kill()
+            raise
     return process, Cloud(url=f"http://127.0.0.1:{port}", media_url=f"http://127.0.0.1:{media_port}")
 
 

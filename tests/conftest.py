@@ -1,6 +1,6 @@
 """What every test may ask for; kept free of models, since the sandbox's own run passes here as well."""
 
-from tests.audit.flush import audit_can_be_flushed
 from tests.cloud import cloud, cloud_process, cloud_service
+from tests.flush import tables_are_emptied_quickly
 
-__all__ = ["audit_can_be_flushed", "cloud", "cloud_process", "cloud_service"]
+__all__ = ["cloud", "cloud_process", "cloud_service", "tables_are_emptied_quickly"]

@@ -22,3 +22,6 @@ STATIC_ROOT.mkdir()
 if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # A file, since a database in memory cannot be shared with the processes that tests start.
     DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}
+
+# Otherwise each client of a test looks at every static file before its first request.
+WHITENOISE_AUTOREFRESH = True

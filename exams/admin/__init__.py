@@ -1,6 +1,6 @@
 """What administrators see: identifiers and states; patient content only by a permission of its own."""
 
-from exams.admin import service_section
+from exams.admin import audit_words, service_section
 from exams.admin.captures import CaptureAdmin
 from exams.admin.chores import ChoreAdmin
 from exams.admin.field_maps import FieldMapAdmin
@@ -22,5 +22,6 @@ __all__ = [
     "ReportAdmin",
     "SubmissionAdmin",
     "WalkAdmin",
+    "audit_words",
     "service_section",
 ]

@@ -1,4 +1,4 @@
-"""The log of calls and the offered actions, above the fields of a submission or report."""
+"""The log of calls and the offered actions, above the fields of a submission, report or walk."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from exams.admin.base import ReadOnlyAdmin
 from exams.admin.deeds import offers
+from exams.admin.subjects import subject_of
 from exams.models import Call
 
 SHOWN = 50
@@ -15,24 +16,21 @@ SHOWN = 50
 class AttemptsAdmin(ReadOnlyAdmin):
     """Shows when the Cloud was called about a row, and what came of it."""
 
+    kept = "The newest 50, kept for 30 days."
     change_form_outer_before_template = "exams/admin/attempts.html"
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may set rows to work."""
         return request.user.has_perm(f"exams.operate_{self.opts.model_name}")
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        row = self.model._default_manager.filter(pk=object_id).first() if object_id else None
-        extra: dict[str, Any] = dict(extra_context or {})
-        if row is not None:
-            about = {str(self.opts.model_name): row}
-            extra["calls"] = Call.objects.filter(**about).order_by("-id")[:SHOWN]
-            extra["list_url"] = reverse(f"admin:exams_{self.opts.model_name}_changelist")
-            extra["offers"] = offers(row) if self.has_operate_permission(request) else ()
-        return super().changeform_view(request, object_id, form_url, extra)
+        if obj is not None:
+            about = {str(self.opts.model_name): obj}
+            context["subject"] = subject_of(obj)
+            context["calls"] = Call.objects.filter(**about).order_by("-id")[:SHOWN]
+            context["kept"] = self.kept
+            context["list_url"] = reverse(f"admin:exams_{self.opts.model_name}_changelist")
+            context["offers"] = offers(obj) if self.has_operate_permission(request) else ()
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
@@ -42,18 +42,19 @@ class ReadOnlyAdmin(ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return self.get_fields(request, obj)
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Fetch the row for its page; a look at patient content is written to the audit log."""
-        row = super().get_object(request, object_id, from_field)
-        if row is not None and self.content_fields and sees_all_content(request.user):
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+    ) -> HttpResponse:
+        """Draw the page of a row; a look at patient content is written to the audit log."""
+        if obj is not None and self.content_fields and sees_all_content(request.user):
             record_view(
                 action=f"{self.opts.model_name}.viewed",
                 session_key=request.session.session_key,
                 actor=request.user,
-                target=row,
+                target=obj,
                 address=client_address(request),
             )
-        return row
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

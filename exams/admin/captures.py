@@ -3,17 +3,26 @@
 from django.contrib import admin
 
 from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.admin.subjects import OfSubmission
 from exams.models import Capture
 
 
 @admin.register(Capture)
-class CaptureAdmin(ReadOnlyAdmin):
+class CaptureAdmin(OfSubmission, ReadOnlyAdmin):
     """Files of submissions, by state."""
 
-    list_display = ("uuid", "submission", "position", "state", "kind", "size", "stored_at")
+    list_display = (
+        "of_request",
+        "position",
+        "of_customer",
+        "of_service",
+        "state",
+        "kind",
+        "size",
+        "stored_at",
+    )
     list_filter = ("state", "kind")
-    list_select_related = ("submission",)
-    search_fields = ("uuid", "sha256", "submission__uuid", "submission__request_uuid")
+    list_select_related = ("submission__customer", "submission__service")
     ordering = ("-id",)
     plain_fields = (
         "uuid",

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from audit.address import client_address
 from exams.admin.day_one_form import RangeForm
 from exams.models import Release
-from exams.services.releases import Waiting, find_early, list_waiting, start_release, stop_release
+from exams.services.releases import find_early, list_waiting, start_release, stop_release, sum_waiting
 from exams.services.states import NotAllowed
 
 SHOWN_RELEASES = 10
@@ -25,12 +25,11 @@ PAGE = "admin:exams_submission_day_one"
 def show_day_one(request: HttpRequest, admin: Any) -> HttpResponse:
     """Show what waits; a POST asks once more, and a confirmed one begins."""
     _require(admin, request, is_change=request.method == "POST")
-    waiting = list_waiting()
     if request.method != "POST":
-        return _page(request, admin, waiting, RangeForm(waiting=waiting))
-    form = RangeForm(request.POST, waiting=waiting)
+        return _page(request, admin, RangeForm())
+    form = RangeForm(request.POST)
     if not form.is_valid():
-        return _page(request, admin, waiting, form, status=400)
+        return _page(request, admin, form, status=400)
     if request.POST.get("confirmed") != "yes":
         return _ask(request, admin, form)
     try:
@@ -45,10 +44,10 @@ def show_day_one(request: HttpRequest, admin: Any) -> HttpResponse:
 
 @require_safe
 def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
-    """Send the part of the page that changes by itself."""
+    """Send the parts of the page that change by themselves."""
     _require(admin, request)
-    context = _releases() | {"can_operate": admin.has_operate_permission(request)}
-    return TemplateResponse(request, "exams/admin/_releases.html", context)
+    context = _state(request, admin) | {"is_fragment": True}
+    return TemplateResponse(request, "exams/admin/_day_one_progress.html", context)
 
 
 @require_POST
@@ -68,22 +67,10 @@ def _require(admin: Any, request: HttpRequest, *, is_change: bool = False) -> No
         raise PermissionDenied
 
 
-def _page(
-    request: HttpRequest, admin: Any, waiting: list[Waiting], form: RangeForm, *, status: int = 200
-) -> HttpResponse:
-    oldest = [each.oldest for each in waiting if each.oldest is not None]
-    newest = [each.newest for each in waiting if each.newest is not None]
-    context = admin.admin_site.each_context(request) | {
-        "title": "Exams from before the connection",
-        "waiting": waiting[:MOST_SHOWN],
-        "hidden_count": max(0, len(waiting) - MOST_SHOWN),
-        "total": sum(each.count for each in waiting),
-        "oldest": min(oldest, default=None),
-        "newest": max(newest, default=None),
-        "form": form,
-        "can_operate": admin.has_operate_permission(request),
-    }
-    return TemplateResponse(request, "exams/admin/day_one.html", context | _releases(), status=status)
+def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 200) -> HttpResponse:
+    context = admin.admin_site.each_context(request) | _state(request, admin)
+    context |= {"title": "Exams from before the connection", "form": form}
+    return TemplateResponse(request, "exams/admin/day_one.html", context, status=status)
 
 
 def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
@@ -98,7 +85,13 @@ def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
     return TemplateResponse(request, "exams/admin/day_one_confirm.html", context)
 
 
-def _releases() -> dict[str, Any]:
-    rows = Release.objects.select_related("service", "customer", "started_by")[:SHOWN_RELEASES]
-    releases = list(rows)
-    return {"releases": releases, "is_running": any(each.ended_at is None for each in releases)}
+def _state(request: HttpRequest, admin: Any) -> dict[str, Any]:
+    releases = list(Release.objects.select_related("service", "customer", "started_by")[:SHOWN_RELEASES])
+    totals = sum_waiting()
+    return totals | {
+        "waiting": list_waiting(most=MOST_SHOWN),
+        "hidden_count": max(0, totals["customer_count"] - MOST_SHOWN),
+        "can_operate": admin.has_operate_permission(request),
+        "releases": releases,
+        "is_running": any(each.ended_at is None for each in releases),
+    }

@@ -76,24 +76,23 @@ OF_SUBMISSIONS = {each.name: each for each in (RETRY, RELEASE, STOP, GIVE_UP)}
 OF_REPORTS = {each.name: each for each in (SEND_AGAIN, MARK_ARRIVED, GIVE_UP_REPORTS)}
 
 # By state: what is offered on the page of one row.
-_SUBMISSION_OFFERS = {
-    S.RECEIVED: (STOP, GIVE_UP),
-    S.HELD: (RELEASE, GIVE_UP),
-    S.FETCHING: (STOP, GIVE_UP),
-    S.READY: (STOP,),
-    S.FAILED: (RETRY, STOP, GIVE_UP),
-}
-_REPORT_OFFERS = {
-    R.SIGNED: (GIVE_UP_REPORTS,),
-    R.FAILED: (SEND_AGAIN, GIVE_UP_REPORTS),
-    R.UNCERTAIN: (MARK_ARRIVED, SEND_AGAIN, GIVE_UP_REPORTS),
+_OFFERS: dict[type, dict[str, tuple[Deed, ...]]] = {
+    Submission: {
+        S.RECEIVED: (STOP, GIVE_UP),
+        S.HELD: (RELEASE, GIVE_UP),
+        S.FETCHING: (STOP, GIVE_UP),
+        S.READY: (STOP,),
+        S.FAILED: (RETRY, STOP, GIVE_UP),
+    },
+    Report: {
+        R.SIGNED: (GIVE_UP_REPORTS,),
+        R.FAILED: (SEND_AGAIN, GIVE_UP_REPORTS),
+        R.UNCERTAIN: (MARK_ARRIVED, SEND_AGAIN, GIVE_UP_REPORTS),
+    },
 }
 
 
 def offers(row: Submission | Report) -> tuple[Deed, ...]:
     """Return what can be done to this row in its state."""
-    if isinstance(row, Submission):
-        found = _SUBMISSION_OFFERS.get(S(row.state), ())
-    else:
-        found = _REPORT_OFFERS.get(R(row.state), ())
-    return tuple(each for each in found if each.button != "Give up" or row.given_up_at is None)
+    found = _OFFERS[type(row)].get(row.state, ())
+    return tuple(each for each in found if each.name != GIVE_UP.name or row.given_up_at is None)

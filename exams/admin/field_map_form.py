@@ -10,6 +10,15 @@ from exams.services.field_map import check_path
 from exams.services.paths import InvalidPath
 
 MOST_SAMPLES = 20
+# No answer is known to have these; they show how a path is written.
+EXAMPLES = {
+    "examined_at": "exam.started_at",
+    "application": "exam.application",
+    "operator": "exam.operator.name",
+    "institution": "exam.institution",
+    "clinical_note": "exam.notes[0]",
+    "capture_label": "captures[].label",
+}
 
 
 class FieldMapForm(forms.ModelForm):
@@ -23,8 +32,12 @@ class FieldMapForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in FieldMap.PATHS:
-            hint = "captures[].label" if name == "capture_label" else "exam.started_at"
-            about = {"list": "known-paths", "placeholder": hint, "autocomplete": "off", "spellcheck": "false"}
+            about = {
+                "list": "known-paths",
+                "placeholder": EXAMPLES.get(name, ""),
+                "autocomplete": "off",
+                "spellcheck": "false",
+            }
             self.fields[name].widget.attrs |= about
 
     def clean(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -16,9 +16,14 @@ from exams.admin.base import ReadOnlyAdmin
 from exams.admin.field_map_form import FieldMapForm, SampleForm
 from exams.models import FieldMap
 from exams.permissions import sees_all_content
-from exams.services.rereading import change_map
+from exams.services.rereading import MapChanged, change_map
 from exams.services.shape import list_shape, preview_map
 from integrations.models import Service
+
+CHANGED = (
+    "Somebody else changed this map since this page began, so nothing was kept. Below is what was typed; "
+    "keep it once more to replace theirs."
+)
 
 
 @admin.register(FieldMap)
@@ -63,21 +68,43 @@ def edit_map(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Htt
     current = FieldMap.objects.filter(service=service).first()
     data = request.POST if request.method == "POST" else None
     form = FieldMapForm(data, instance=FieldMap(service=service) if data else current)
-    if data and form.is_valid() and data.get("step") != "preview":
-        change_map(
-            service=service,
-            paths={name: form.cleaned_data[name] for name in FieldMap.PATHS},
-            time_zone=form.cleaned_data["time_zone"],
-            user=request.user,
-            address=client_address(request),
-        )
+    base = data.get("base", "0") if data else str(current.version if current else 0)
+    if data and form.is_valid() and data.get("step") != "preview" and _keep(request, service, form, base):
         messages.success(request, "The map is kept. Stored answers are read again in the background.")
         return HttpResponseRedirect(reverse("admin:exams_fieldmap_map", args=[service.pk]))
     context = admin.admin_site.each_context(request) | _preview_context(request, service, form)
-    context |= {"title": f"Field map of {service}", "field_map": current, "form": form}
+    if form.has_error(NON_FIELD_ERRORS, code="changed"):
+        # What stands there now is told, so the next attempt may replace it.
+        current = FieldMap.objects.get(service=service)
+        base = str(current.version)
+    context |= {"title": f"Field map of {service}", "field_map": current, "form": form, "base": base}
     context["can_operate"] = admin.has_operate_permission(request)
     is_refused = data and form.errors and data.get("step") != "preview"
     return TemplateResponse(request, "exams/admin/field_map.html", context, status=400 if is_refused else 200)
+
+
+def _keep(request: HttpRequest, service: Service, form: FieldMapForm, base: str) -> bool:
+    """Keep the map, or say on the form what somebody else made of it meanwhile."""
+    data = form.cleaned_data
+    try:
+        change_map(
+            service=service,
+            paths={name: data[name] for name in FieldMap.PATHS},
+            time_zone=data["time_zone"],
+            user=request.user,
+            address=client_address(request),
+            base=int(base) if base.isascii() and base.isdecimal() and len(base) < 10 else -1,
+        )
+    except MapChanged:
+        current = FieldMap.objects.get(service=service)
+        theirs = {name: getattr(current, name) for name in (*FieldMap.PATHS, "time_zone")}
+        other = [name for name in theirs if theirs[name] != data[name]]
+        told = [f"{form[name].label}: theirs is {theirs[name] or 'empty'}." for name in other]
+        if other:
+            form.add_error(None, [ValidationError(CHANGED, code="changed"), *map(ValidationError, told)])
+        # Whoever sent the same twice has what they wanted.
+        return not other
+    return True
 
 
 @require_POST
@@ -94,7 +121,8 @@ def preview(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Http
 def progress(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
     """Send how many stored answers were read again."""
     _require(admin, request)
-    field_map = get_object_or_404(FieldMap, service=service_pk)
+    # Not by the number itself, of which SQLite takes 64 bits where it is a foreign key.
+    field_map = get_object_or_404(FieldMap, service=get_object_or_404(Service, pk=service_pk))
     return TemplateResponse(request, "exams/admin/_map_progress.html", {"field_map": field_map})
 
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 
 from audit.address import client_address
 from exams.admin.charts import overlay, stack
+from exams.admin.subjects import request_mark
 from exams.models import Submission
 from exams.services.arrivals import (
     MISSED,
@@ -101,10 +102,10 @@ class NotificationRecordAdmin(MirrorAdmin):
         """Say whether it came here."""
         return WORDS[record.arrival]
 
-    @admin.display(description="sent to this portal", boolean=True, ordering="is_ours")
-    def to_us(self, record: NotificationRecord) -> bool:
-        """Whether the address was one of ours."""
-        return record.is_ours
+    @admin.display(description="sent to", ordering="is_ours")
+    def to_us(self, record: NotificationRecord) -> str:
+        """Say whether the address was one of ours."""
+        return "this portal" if record.is_ours else "another address"
 
     @admin.display(description="submission")
     def submission(self, record: Any) -> str:
@@ -113,7 +114,8 @@ class NotificationRecordAdmin(MirrorAdmin):
         if found is None:
             return str(record.request_uuid or "—")
         url = reverse("admin:exams_submission_change", args=[found.pk])
-        return format_html('<a href="{}">{}</a> ({})', url, record.request_uuid, found.get_state_display())
+        state = found.get_state_display()
+        return format_html('<span><a href="{}">{}</a> ({})</span>', url, request_mark(found), state)
 
     def panel_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add counts and charts to what the panel shows."""
@@ -124,6 +126,7 @@ class NotificationRecordAdmin(MirrorAdmin):
         answers = (
             ("answered", "answered", lambda day: day.answered),
             ("failed", "failed", lambda day: day.failed),
+            ("unclear", "unclear", lambda day: day.unclear),
         )
         times = (
             ("slowest", "at the slowest", lambda day: day.slowest_ms),

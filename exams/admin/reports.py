@@ -8,26 +8,29 @@ from exams.admin import deeds
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
 from exams.admin.confirmation import ask_or_do
+from exams.admin.subjects import OfSubmission
+from exams.admin.waiting import WaitFilter
 from exams.models import Report
 
 
 @admin.register(Report)
-class ReportAdmin(AttemptsAdmin):
+class ReportAdmin(OfSubmission, AttemptsAdmin):
     """Reports by state; names of files may be a patient's and are content."""
 
     list_display = (
-        "uuid",
-        "submission",
+        "of_request",
+        "of_customer",
+        "of_service",
+        "was_submitted",
         "state",
         "failure_reason",
         "author",
-        "created_at",
         "signed_at",
         "delivered_at",
     )
-    list_filter = ("state", ("given_up_at", admin.EmptyFieldListFilter))
-    list_select_related = ("submission", "author")
-    search_fields = ("uuid", "sha256", "submission__uuid", "submission__request_uuid")
+    list_filter = ("state", WaitFilter, ("given_up_at", admin.EmptyFieldListFilter))
+    list_select_related = ("submission__customer", "submission__service", "author")
+    search_help_text = "The label of a customer, the UUID of a report or its request, or a SHA-256."
     ordering = ("-id",)
     actions = ("send_again", "mark_arrived", "give_up")
     plain_fields = (
@@ -37,7 +40,6 @@ class ReportAdmin(AttemptsAdmin):
         "replaces",
         "state",
         "failure_reason",
-        "failure_detail",
         "size",
         "media_type",
         "sha256",

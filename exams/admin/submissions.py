@@ -4,11 +4,14 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
 
 from exams.admin import day_one, deeds, work
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
 from exams.admin.confirmation import ask_or_do
+from exams.admin.subjects import HELP, request_mark
+from exams.admin.waiting import WaitFilter
 from exams.models import Submission
 from exams.services.demographics import ALL_FIELDS
 
@@ -18,21 +21,20 @@ class SubmissionAdmin(AttemptsAdmin):
     """What arrived and where it stands."""
 
     list_display = (
-        "request_uuid",
-        "service",
+        "short_request",
         "customer",
+        "service",
+        "submitted_at",
         "state",
         "hold_reason",
-        "files",
-        "attempt_count",
         "failure_reason",
-        "submitted_at",
+        "files",
         "received_at",
     )
-    list_filter = ("state", "hold_reason", "service", ("given_up_at", admin.EmptyFieldListFilter))
+    list_filter = ("state", "hold_reason", "service", WaitFilter, ("given_up_at", admin.EmptyFieldListFilter))
     list_select_related = ("service", "customer")
-    search_fields = ("uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
-    search_help_text = "A UUID: of the submission, its request, its exam or its customer."
+    search_fields = ("customer__label", "uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
+    search_help_text = HELP
     ordering = ("-id",)
     actions = ("retry", "release", "stop", "give_up")
     plain_fields = (
@@ -44,7 +46,6 @@ class SubmissionAdmin(AttemptsAdmin):
         "state",
         "hold_reason",
         "failure_reason",
-        "failure_detail",
         "submitted_at",
         "received_at",
         "notified_at",
@@ -75,6 +76,11 @@ class SubmissionAdmin(AttemptsAdmin):
             for route, (view, name) in pages.items()
         ]
         return [*own, *super().get_urls()]
+
+    @admin.display(description="request", ordering="request_uuid")
+    def short_request(self, submission: Submission) -> SafeString:
+        """Write the beginning of the request's UUID."""
+        return request_mark(submission)
 
     @admin.display(description="captures", ordering="capture_count")
     def files(self, submission: Submission) -> str:

@@ -1,5 +1,6 @@
 """One page with everything that does not get on by itself, and the way to each heap of it."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,15 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from exams.models import Report, Submission
-from exams.services.work import Heap, list_stuck_reports, list_stuck_submissions
+from exams.services.work import (
+    COUNTED,
+    INCOMPLETE,
+    Heap,
+    list_reports_going_on,
+    list_stuck_reports,
+    list_stuck_submissions,
+    list_submissions_going_on,
+)
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,13 @@ class Line:
 
 
 TONES = {"failed": "bad", "uncertain": "warn", "held": "warn"}
+# What has no reason and needs none.
+GOES_ON: dict[str, str] = {
+    Submission.State.RECEIVED: "Waits to be fetched.",
+    Submission.State.FETCHING: "Is being fetched.",
+    Report.State.SIGNED: "Waits to be sent.",
+    Report.State.SENDING: "Is being sent.",
+}
 
 
 @require_safe
@@ -37,6 +53,9 @@ def show_work(request: HttpRequest, admin: Any) -> HttpResponse:
     if not admin.has_view_permission(request):
         raise PermissionDenied
     context = admin.admin_site.each_context(request) | work_context(request) | {"title": "Work"}
+    context["going_on"] = list(_lines(list_submissions_going_on(), model=Submission))
+    if request.user.has_perm("exams.view_report"):
+        context["going_on"] += _lines(list_reports_going_on(), model=Report)
     return TemplateResponse(request, "exams/admin/work.html", context)
 
 
@@ -57,12 +76,19 @@ def _lines(heaps: Iterable[Heap], *, model: type[Submission] | type[Report]) -> 
         if heap.hold_reason:
             query["hold_reason__exact"] = heap.hold_reason
         elif heap.reason:
-            query["failure_reason"] = heap.reason
+            query |= _about(heap.reason)
         yield Line(
             state=str(model.State(heap.state).label),
             tone=TONES.get(heap.state, "neutral"),
-            reason=heap.reason or "No reason was written down.",
+            reason=heap.reason or GOES_ON.get(heap.state, "No reason was written down."),
             count=heap.count,
             oldest=heap.oldest,
             url=f"{root}?{urlencode(query)}",
         )
+
+
+def _about(reason: str) -> dict[str, str]:
+    """Return the filter of the rows that failed for this reason, however many of their captures arrived."""
+    counted = COUNTED.pattern.removesuffix("$")
+    start = "^" if reason == INCOMPLETE else f"^{re.escape(reason)} ?"
+    return {"failure_reason__regex": f"{start}({counted})?$"}

@@ -1,7 +1,7 @@
 """What the Cloud says it sent beside what arrived: notification records joined to submissions."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import (
@@ -43,6 +43,7 @@ class Day:
     day: Any
     answered: int
     failed: int
+    unclear: int
     never_arrived: int
     mean_ms: int
     slowest_ms: int
@@ -50,7 +51,7 @@ class Day:
     @property
     def count(self) -> int:
         """How many were sent."""
-        return self.answered + self.failed
+        return self.answered + self.failed + self.unclear
 
 
 def with_arrival(records: QuerySet[NotificationRecord]) -> QuerySet[Any]:
@@ -75,30 +76,49 @@ def recent_records() -> QuerySet[NotificationRecord]:
 
 
 def days_of(records: QuerySet[NotificationRecord]) -> list[Day]:
-    """Return the days on which anything was sent, oldest first."""
+    """Return every day from the first on which anything was sent until today, oldest first."""
     rows: Any = with_arrival(records)
     by_day = rows.order_by().annotate(day=TruncDate("sent_at")).values("day")
     counted = by_day.annotate(
-        answered=Count("pk", filter=Q(outcome=NotificationRecord.Outcome.ANSWERED)),
-        failed=Count("pk", filter=~Q(outcome=NotificationRecord.Outcome.ANSWERED)),
+        **_outcomes(),
         never_arrived=Count("pk", filter=Q(arrival__in=(POLLED, MISSED))),
         mean_ms=Avg("latency_ms"),
         slowest_ms=Max("latency_ms"),
     )
-    return [Day(**{**row, "mean_ms": round(row["mean_ms"])}) for row in counted.order_by("day")]
+    found = {row["day"]: Day(**{**row, "mean_ms": round(row["mean_ms"])}) for row in counted}
+    if not found:
+        return []
+    first, today = min(found), max(timezone.localdate(), max(found))
+    # A day on which nothing was sent tells as much as any other.
+    dates = [first + timedelta(days=place) for place in range((today - first).days + 1)]
+    return [found.get(date) or Day(date, 0, 0, 0, 0, 0, 0) for date in dates]
+
+
+def _outcomes() -> dict[str, Count]:
+    return {each.value: Count("pk", filter=Q(outcome=each)) for each in NotificationRecord.Outcome}
 
 
 def count_arrivals(records: QuerySet[NotificationRecord]) -> dict[str, int]:
-    """Return how many notifications were answered, failed, never arrived, and are missing here."""
+    """Return how many notifications were answered, failed or neither, never arrived, and are missing here."""
     rows: Any = with_arrival(records)
-    answered = Q(outcome=NotificationRecord.Outcome.ANSWERED)
     counts: dict[str, int] = rows.aggregate(
-        answered=Count("pk", filter=answered),
-        failed=Count("pk", filter=~answered),
+        **_outcomes(),
         never_arrived=Count("pk", filter=Q(arrival__in=(POLLED, MISSED))),
         missed=Count("pk", filter=Q(arrival=MISSED)),
     )
     return counts
+
+
+def missed_of(*, service: Service, since: datetime) -> QuerySet[Any]:
+    """Return the records sent since then that name a submission which is not here."""
+    rows: Any = with_arrival(NotificationRecord.objects.filter(service=service, sent_at__gte=since))
+    return rows.filter(arrival=MISSED)
+
+
+def take_in(*, service: Service, user: Any, address: str | None) -> None:
+    """Have the service's list walked from end to end, which takes in what was missed."""
+    poll_everything(service=service, user=user, address=address)
+    record(action="records.taken_in", actor=user, target=service, address=address)
 
 
 def take_in_missed(*, user: Any, address: str | None) -> list[Service]:
@@ -107,8 +127,7 @@ def take_in_missed(*, user: Any, address: str | None) -> list[Service]:
     services = Service.objects.in_use().filter(pk__in=missed.order_by().values("service"))
     found = list(services.order_by("name"))
     for service in found:
-        poll_everything(service=service, user=user, address=address)
-        record(action="records.taken_in", actor=user, target=service, address=address)
+        take_in(service=service, user=user, address=address)
     return found
 
 

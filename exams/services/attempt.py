@@ -165,9 +165,11 @@ class Attempt:
             self._store(outcome.capture, outcome.file)
             return
         error = outcome.error
-        if error is None or isinstance(error, (LeaseLost, DeadlineExceeded)):
-            # The same is raised by the holder itself, which then ends the attempt.
+        if error is None:
             return
+        if isinstance(error, (LeaseLost, DeadlineExceeded)):
+            # The holder may have its lease again by now; going on would take this capture for unlisted.
+            raise error
         verdict = judge_media(error)
         if verdict.retry is Retry.NEVER:
             self._fail_capture(outcome.capture, verdict)

@@ -1,19 +1,22 @@
-"""A log of the calls about each submission and report, for administrators; bounded, and without content."""
+"""A log of the calls about each submission, report and walk, for administrators: bounded, without content."""
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 from django.db import DatabaseError
 from django.utils import timezone
 
-from exams.models import Call, Submission
+from exams.models import Call, Submission, Walk
 from integrations.clarius import ClariusClient
 from integrations.clarius.errors import ClariusError
 
+Page = TypeVar("Page")
 logger = logging.getLogger(__name__)
 
 KEPT_FOR_EACH = 50
@@ -67,6 +70,50 @@ def files_noted(*, submission: Submission, count: int) -> Iterator[list[Exceptio
         )
 
 
+class PageCalls:
+    """The calls of one walk: the first and the newest, kept in memory until the walk has a row.
+
+    A walk may have 10,000 pages, and a line for each would cost as much as the walk itself. What tells
+    something are the first, with which it began, and those before its end, of which the last may have failed.
+    """
+
+    def __init__(self) -> None:
+        self._first: list[Call] = []
+        self._newest: deque[Call] = deque(maxlen=KEPT_FOR_EACH - 1)
+
+    def noted(self, pages: Iterator[Page], *, client: ClariusClient) -> Iterator[Page]:
+        """Yield the pages and note the call for each; its errors pass through."""
+        for number in count(1):
+            started = time.monotonic()
+            try:
+                page = next(pages)
+            except StopIteration:
+                return
+            except Exception as error:
+                self._add(number, client, time.monotonic() - started, error)
+                raise
+            self._add(number, client, time.monotonic() - started, None)
+            yield page
+
+    def save(self, *, walk: Walk) -> None:
+        """Write the calls down; a log that cannot be written stops nothing."""
+        rows = [*self._first, *self._newest]
+        for row in rows:
+            row.walk = walk
+        try:
+            Call.objects.bulk_create(rows)
+        except DatabaseError:
+            logger.warning("The calls of a walk could not be noted.")
+
+    def _add(self, number: int, client: ClariusClient, seconds: float, error: Exception | None) -> None:
+        status = client.last_status if error is None else None
+        said = getattr(error, "message", "")
+        row = _call(
+            Call.Kind.LIST, seconds, status, error, f"Page {number}. {said}".strip(), client.key_prefix
+        )
+        (self._newest if self._first else self._first).append(row)
+
+
 def note_call(
     *,
     kind: Call.Kind,
@@ -78,10 +125,27 @@ def note_call(
     **about: Any,
 ) -> None:
     """Write one call down; a log that cannot be written stops nothing."""
+    row = _call(kind, seconds, status, error, message, key_prefix, **about)
+    try:
+        row.save(force_insert=True)
+        _forget(row, about)
+    except DatabaseError:
+        logger.warning("A call could not be noted.")
+
+
+def _call(
+    kind: Call.Kind,
+    seconds: float,
+    status: int | None,
+    error: Exception | None,
+    message: str,
+    key_prefix: str,
+    **about: Any,
+) -> Call:
     if isinstance(error, ClariusError):
         status = error.status if error.status is not None else status
         message = message or error.message
-    row = Call(
+    return Call(
         kind=kind,
         at=timezone.now(),
         status=status,
@@ -91,11 +155,6 @@ def note_call(
         message=message[:300],
         **about,
     )
-    try:
-        row.save(force_insert=True)
-        _forget(row, about)
-    except DatabaseError:
-        logger.warning("A call could not be noted.")
 
 
 def _forget(row: Call, about: dict[str, Any]) -> None:

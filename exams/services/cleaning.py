@@ -1,6 +1,8 @@
 """Files that no row names, and temporary ones that a dead process left behind, go after a day."""
 
 import os
+import re
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,8 +11,9 @@ from itertools import islice
 from pathlib import Path
 
 from exams.models import Capture, Report, ReportPage
-from exams.storage import root
+from exams.storage import TEMPORARY, put_back, root
 
+ASIDE = re.compile(r"orphan-([0-9a-f]{64})\.[0-9a-f]+")
 KEEP = timedelta(hours=24)
 BATCH = 500
 
@@ -18,13 +21,27 @@ BATCH = 500
 def collect_files(*, older_than: timedelta = KEEP) -> int:
     """Remove orphans of at least this age and return how many."""
     before = time.time() - older_than.total_seconds()
-    count = sum(_remove(path, before) for path in _files("tmp"))
+    count = sum(_remove(path, before) for path in _leftovers())
     paths = _files("files")
     while batch := list(islice(paths, BATCH)):
         names = {str(path.relative_to(root())): path for path in batch}
         for name in names.keys() - _named(list(names)):
             count += _remove_orphan(name, names[name], before)
     return count
+
+
+def _leftovers() -> Iterator[Path]:
+    """Yield temporary files; what a dead process had taken aside, and rows name, goes back instead."""
+    taken = ((path, ASIDE.fullmatch(path.name)) for path in _files(TEMPORARY))
+    names = {path: f"files/{found[1][:2]}/{found[1]}" for path, found in taken if found}
+    named = _named(list(set(names.values())))
+    for path in _files(TEMPORARY):
+        if names.get(path) in named:
+            # Another cleaner may be faster, and a disk that takes no file now may take it tomorrow.
+            with suppress(OSError):
+                put_back(path, names[path])
+        else:
+            yield path
 
 
 def _files(folder: str) -> Iterator[Path]:
@@ -51,7 +68,8 @@ def _remove(path: Path, before: float) -> int:
 
 def _remove_orphan(name: str, path: Path, before: float) -> int:
     """Remove a file unless the same bytes were stored anew while it was looked at."""
-    aside = root() / "tmp" / f"orphan-{path.name}"
+    # A name of its own: another cleaner must not take away what this one holds.
+    aside = root() / TEMPORARY / f"orphan-{path.name}.{secrets.token_hex(8)}"
     with suppress(FileNotFoundError):
         if path.stat().st_mtime > before:
             return 0
@@ -59,9 +77,7 @@ def _remove_orphan(name: str, path: Path, before: float) -> int:
         # Taken out of the way first: whoever stores the same bytes from here on makes a file of its own.
         path.rename(aside)
         if aside.stat().st_mtime > before or _named([name]):
-            with suppress(FileExistsError):
-                os.link(aside, path)
-            aside.unlink()
+            put_back(aside, name)
             return 0
         aside.unlink()
         return 1

@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 DEADLINE_SECONDS = 30 * 60
 R = Report.State
 UNCERTAIN = (
-    "The report was sent, but no answer came: it may have arrived. "
+    "The report was sent, but Clarius Cloud did not say whether it took it: it may have arrived. "
     "Look in Clarius Cloud before it is sent again."
 )
 REFUSED = "Clarius Cloud did not accept the report."

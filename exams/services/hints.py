@@ -1,5 +1,6 @@
 """A notification is only a claim: ask the Cloud whether it lists the submission, for that customer."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from exams.models import Call, Submission
 from exams.services.calls import noted
 from exams.services.intake import take_page
 from exams.services.states import move_submission, move_submissions
-from exams.services.verdicts import is_out_of_patience, judge_data, may_call, pause
+from exams.services.verdicts import Retry, Verdict, is_out_of_patience, judge_data, may_call, pause
 from integrations.clarius import errors
 from integrations.models import Customer, Link, Service
 from integrations.services import circuit
@@ -29,6 +30,9 @@ KEEP_UNLISTED = timedelta(days=30)
 MOST_HINTS = 50_000
 PURGE_BATCH = 500
 S, H = Submission.State, Submission.Hold
+KEY_REFUSED = "Clarius Cloud refuses the API key."
+CUSTOMER_REFUSED = "Clarius Cloud refuses to list this customer's exams."
+NOT_YET_LISTED = Verdict(Retry.PATIENTLY, "", "")
 
 
 def confirm_hint(*, submission: Submission, lease: Lease, held: Holding) -> bool:
@@ -50,13 +54,11 @@ def confirm_hint(*, submission: Submission, lease: Lease, held: Holding) -> bool
         return False
     try:
         _ask(submission=submission, customer=customer, held=held)
-    except errors.KeyRefused:
-        circuit.key_is_refused(service=submission.service)
-        _put_off(lease=lease, wait=circuit.PROBE_EVERY)
+    except errors.KeyRefused as error:
+        _meet_refusal(submission=submission, lease=lease, error=error)
         return False
     except (errors.ClariusError, NoKey) as error:
-        verdict = judge_data(error)
-        _try_later(submission=submission, lease=lease, reason=verdict.reason, after=verdict.retry_after)
+        _try_later(submission=submission, lease=lease, verdict=judge_data(error))
         return False
     return _settle(submission=submission, lease=lease)
 
@@ -92,10 +94,24 @@ def _ask(*, submission: Submission, customer: Customer, held: Holding) -> None:
                 return
 
 
+def _meet_refusal(*, submission: Submission, lease: Lease, error: errors.KeyRefused) -> None:
+    is_key = circuit.key_is_refused(service=submission.service)
+    if is_key and circuit.is_open(service=submission.service):
+        _put_off(lease=lease, wait=circuit.PROBE_EVERY)
+        return
+    verdict = judge_data(error)
+    # Also where the Cloud does not say whether the key works: a minute each time would have no end.
+    _try_later(
+        submission=submission,
+        lease=lease,
+        verdict=replace(verdict, reason=KEY_REFUSED if is_key else CUSTOMER_REFUSED),
+    )
+
+
 def _settle(*, submission: Submission, lease: Lease) -> bool:
     fresh = Submission.objects.get(pk=submission.pk)
     if fresh.customer_id is None:
-        _try_later(submission=fresh, lease=lease, reason="")
+        _try_later(submission=fresh, lease=lease, verdict=NOT_YET_LISTED)
         return False
     # Taking it in made it due already, where it is to be fetched.
     finish(lease=lease)
@@ -111,18 +127,19 @@ def _put_off(*, lease: Lease, wait: timedelta) -> None:
     )
 
 
-def _try_later(*, submission: Submission, lease: Lease, reason: str, after: timedelta | None = None) -> None:
+def _try_later(*, submission: Submission, lease: Lease, verdict: Verdict) -> None:
     now = timezone.now()
+    told = {"failure_reason": verdict.reason, "failure_detail": verdict.detail}
     if is_out_of_patience(submission=submission, now=now):
         # Nobody asks about it any more; the walks will list it, or not.
-        finish(lease=lease)
+        finish(lease=lease, **told)
         return
     release(
         lease=lease,
-        not_before=pause(now=now, since=submission.not_ready_since, retry_after=after),
+        not_before=pause(now=now, since=submission.not_ready_since, retry_after=verdict.retry_after),
         count_attempt=False,
         not_ready_since=Coalesce(F("not_ready_since"), now),
-        failure_reason=reason,
+        **told,
     )
 
 

@@ -1,13 +1,12 @@
-"""What arrives becomes a submission: a hint from the webhook, or rows that the Cloud itself lists."""
+"""Rows that the Cloud itself lists become submissions, or confirm the hints that came before them."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.models import Entry
@@ -18,7 +17,6 @@ from exams.services.holds import hold_for
 from exams.services.listing import Difference, Listed, NewRow, add_rows, compare_page, read_listed
 from exams.services.states import move_submissions
 from integrations.clarius import Notification
-from integrations.encryption import lookup_digest
 from integrations.models import Customer, Service
 
 UNCONFIRMED_HOLDS = ("unconfirmed", "not_listed", "unlinked")
@@ -33,53 +31,6 @@ class Taken:
     new: int = 0
     known: int = 0
     changed: int = 0
-
-
-def record_hint(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -> None:
-    """Keep a notification as a hint by one statement; repeats change nothing, other violations raise."""
-    now = timezone.now()
-    hint = Submission(
-        service_id=service_id,
-        request_uuid=request_uuid,
-        hint_digest=lookup_digest(customer_id),
-        state=Submission.State.HELD,
-        hold_reason=Submission.Hold.UNCONFIRMED,
-        received_at=now,
-        notified_at=now,
-        not_before=now,
-    )
-    values = [field.get_db_prep_save(getattr(hint, field.attname), connection) for field in _columns()]
-    # Asking a kept connection first whether it is alive would take as long as the INSERT itself.
-    connection.health_check_done = True  # type: ignore[attr-defined]
-    try:
-        _insert_hint(values)
-    except (OperationalError, InterfaceError):
-        if connection.in_atomic_block or connection.is_usable():
-            raise
-        # It had died: once more on a new one, which can add nothing twice.
-        connection.close()
-        _insert_hint(values)
-
-
-def _insert_hint(values: Sequence[Any]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(_hint_statement(connection.vendor), values)
-
-
-def _columns() -> list[Any]:
-    return [field for field in Submission._meta.concrete_fields if not field.primary_key]
-
-
-@lru_cache(maxsize=2)
-def _hint_statement(vendor: str) -> str:
-    # Not bulk_create(ignore_conflicts=True): on SQLite that swallows every other violation as well.
-    quote = connection.ops.quote_name
-    names = ", ".join(quote(field.column) for field in _columns())
-    marks = ", ".join(["%s"] * len(_columns()))
-    return (
-        f"INSERT INTO {quote(Submission._meta.db_table)} ({names}) VALUES ({marks}) "  # noqa: S608
-        "ON CONFLICT (service_id, request_uuid) DO NOTHING"
-    )
 
 
 def take_page(*, service: Service, notifications: Sequence[Notification]) -> Taken:

@@ -1,19 +1,23 @@
 """Fetch a submission's captures, a few at a time, each to a durable file or to an error of its own."""
 
+import queue
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
 
 from background.leases import Holding
 from exams.media_types import MARKUP
-from exams.storage import NewFile, StoredFile, new_file, require_room
+from exams.storage import NewFile, StoredFile, commit_files, require_room
 from integrations.clarius import MediaClient, errors
 from integrations.services.clients import media_client
 
-PARALLEL = 4
+# Downloads at a time, and files that may have arrived without being durable yet.
+PARALLEL = 3
+ARRIVED = 12
 CAPTURE_SECONDS = 30 * 60
 MB = 1 << 20
 
@@ -24,6 +28,15 @@ class Fetched:
 
     capture: int
     file: StoredFile | None = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """What a download left: a file that is not durable yet, or the error."""
+
+    capture: int
+    file: NewFile | None = None
     error: Exception | None = None
 
 
@@ -41,9 +54,32 @@ class _Budget:
     def take(self, count: int) -> None:
         """Use up bytes; raises TooLarge when there are none left."""
         with self._lock:
-            self.left -= count
-            if self.left < 0:
+            if count > self.left:
                 raise errors.TooLarge("The submission is larger than the limit.")
+            self.left -= count
+
+    def give_back(self, count: int) -> None:
+        """Return the bytes of a file that is not kept."""
+        with self._lock:
+            self.left += count
+
+
+class _Clients:
+    """As many clients as there may be downloads at a time; their connections are kept from file to file."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._free: queue.SimpleQueue[MediaClient] = queue.SimpleQueue()
+        for _ in range(PARALLEL):
+            self._free.put(stack.enter_context(media_client(max_bytes=settings.CAPTURE_MAX_MB * MB)))
+
+    @contextmanager
+    def borrow(self) -> Iterator[MediaClient]:
+        """Wait for a client that nobody uses."""
+        client = self._free.get()
+        try:
+            yield client
+        finally:
+            self._free.put(client)
 
 
 def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Holding) -> Iterator[Fetched]:
@@ -52,55 +88,121 @@ def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Holding
     Raises LeaseLost and DeadlineExceeded; then what is still under way is abandoned.
     """
     budget = _Budget(left=settings.SUBMISSION_MAX_MB * MB - stored_bytes)
-    abandoned = threading.Event()
+    arrivals = _Arrivals(held)
+    with ExitStack() as stack:
+        clients = _Clients(stack)
 
-    def check() -> None:
-        if abandoned.is_set():
+        def fetch(capture: int) -> _Arrival:
+            try:
+                with clients.borrow() as client:
+                    file = _fetch(client=client, url=links[capture], budget=budget, arrivals=arrivals)
+                return _Arrival(capture, file=file)
+            except Exception as error:
+                # Whatever a server or a disk does to one file stays with that file.
+                return _Arrival(capture, error=error)
+
+        for batch in arrivals.of(fetch, links):
+            yield from _made_durable(batch)
+
+
+class _Arrivals:
+    """Downloads, a few at a time; what has arrived since the last look is handed over together."""
+
+    def __init__(self, held: Holding) -> None:
+        self.held = held
+        self._abandoned = threading.Event()
+        self._room = threading.Semaphore(ARRIVED)
+        # Waiting for futures would look at each for each that comes: the square of their number.
+        self._ready: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
+
+    def check(self) -> None:
+        """Raise when it is of no use to go on."""
+        if self._abandoned.is_set():
             raise _Abandoned
-        held.check()
+        self.held.check()
 
-    def fetch(capture: int) -> Fetched:
-        try:
-            return Fetched(capture, file=_fetch(url=links[capture], budget=budget, check=check, held=held))
-        except Exception as error:
-            # Whatever a server or a disk does to one file stays with that file.
-            return Fetched(capture, error=error)
+    def of(self, fetch: Callable[[int], _Arrival], captures: Collection[int]) -> Iterator[list[_Arrival]]:
+        """Fetch everything and yield what has arrived since the last time; raises as `check` does."""
 
-    with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="capture") as pool:
-        pending: set[Future[Fetched]] = {pool.submit(fetch, capture) for capture in links}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=1, return_when=FIRST_COMPLETED)
-                for each in done:
-                    yield each.result()
-                held.check()
-        finally:
-            abandoned.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+        def fetch_when_there_is_room(capture: int) -> None:
+            self._room.acquire()
+            self._ready.put(fetch(capture))
+
+        left = len(captures)
+        with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="capture") as pool:
+            try:
+                for capture in captures:
+                    pool.submit(fetch_when_there_is_room, capture)
+                while left:
+                    batch = self._take(seconds=1)
+                    try:
+                        self.held.check()
+                        yield batch
+                    finally:
+                        _discard(batch)
+                    for _ in batch:
+                        self._room.release()
+                    left -= len(batch)
+            finally:
+                self._abandoned.set()
+                # In this order: a worker that found room first would take another capture and wait for ever.
+                pool.shutdown(wait=False, cancel_futures=True)
+                self._room.release(PARALLEL)
+                pool.shutdown(wait=True)
+                _discard(self._take(seconds=0))
+
+    def _take(self, *, seconds: float) -> list[_Arrival]:
+        """Return all that has arrived, waiting for the first; nothing when the time is up."""
+        batch: list[_Arrival] = []
+        with suppress(queue.Empty):
+            batch.append(self._ready.get(block=bool(seconds), timeout=seconds or None))
+            while True:
+                batch.append(self._ready.get_nowait())
+        return batch
 
 
-def _fetch(*, url: str, budget: _Budget, check: Callable[[], None], held: Holding) -> StoredFile:
-    check()
+def _discard(arrivals: Sequence[_Arrival]) -> None:
+    for each in arrivals:
+        if each.file is not None:
+            each.file.discard()
+
+
+def _made_durable(batch: Sequence[_Arrival]) -> Iterator[Fetched]:
+    files = {each.capture: each.file for each in batch if each.file is not None}
+    outcomes = commit_files(list(files.values()))
+    for capture, outcome in zip(files, outcomes, strict=True):
+        if isinstance(outcome, StoredFile):
+            yield Fetched(capture, file=outcome)
+        else:
+            yield Fetched(capture, error=outcome)
+    for each in batch:
+        if each.file is None:
+            yield Fetched(each.capture, error=each.error)
+
+
+def _fetch(*, client: MediaClient, url: str, budget: _Budget, arrivals: _Arrivals) -> NewFile:
+    arrivals.check()
     require_room()
-    seconds = min(float(CAPTURE_SECONDS), held.seconds_left)
-    with (
-        media_client(max_bytes=settings.CAPTURE_MAX_MB * MB, total_seconds=seconds) as client,
-        new_file() as file,
-    ):
-        is_length_verified = _download(client=client, url=url, file=file, budget=budget, check=check)
-        _require_capture(file, is_length_verified=is_length_verified)
-        check()
-        return file.commit()
+    file = NewFile()
 
-
-def _download(
-    *, client: MediaClient, url: str, file: NewFile, budget: _Budget, check: Callable[[], None]
-) -> bool:
     def sink(chunk: bytes) -> None:
         budget.take(len(chunk))
         file.write(chunk)
 
-    return client.download(url, sink=sink, on_progress=check).is_length_verified
+    try:
+        done = client.download(
+            url,
+            sink=sink,
+            on_progress=arrivals.check,
+            total_seconds=min(float(CAPTURE_SECONDS), arrivals.held.seconds_left),
+        )
+        file.flush()
+        _require_capture(file, is_length_verified=done.is_length_verified)
+    except BaseException:
+        budget.give_back(file.size)
+        file.discard()
+        raise
+    return file
 
 
 def _require_capture(file: NewFile, *, is_length_verified: bool) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from exams.services.demographics import as_text
 from exams.services.paths import Step, remove_value
 
 LINE_LIMIT = 200
@@ -67,7 +68,8 @@ def _walk(value: Any, *, path: str, depth: int) -> Iterator[tuple[str, str]]:
         yield path, "…"
     elif isinstance(value, dict):
         for key, each in value.items():
-            yield from _walk(each, path=f"{path} › {key}" if path else str(key), depth=depth + 1)
+            name = as_text(key, VALUE_LIMIT)
+            yield from _walk(each, path=f"{path} › {name}" if path else name, depth=depth + 1)
     elif isinstance(value, list):
         for place, each in enumerate(value, start=1):
             yield from _walk(each, path=f"{path} {place}", depth=depth + 1)
@@ -76,6 +78,7 @@ def _walk(value: Any, *, path: str, depth: int) -> Iterator[tuple[str, str]]:
 
 
 def _shown(value: Any) -> str:
-    text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     # A signed link would let whoever reads the page fetch files past the portal.
-    return "(a link)" if "://" in text else text[:VALUE_LIMIT]
+    return "(a link)" if "://" in str(value) else as_text(value, VALUE_LIMIT)

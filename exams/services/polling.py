@@ -1,7 +1,7 @@
 """Ask the Cloud for its list: the one source of truth about what was submitted."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,9 +14,11 @@ from background.jobs import schedule
 from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Submission
 from exams.models import Walk as WalkRecord
+from exams.services.calls import PageCalls
 from exams.services.hints import cap_hints, count_missed_pass
 from exams.services.holds import release_linked
 from exams.services.intake import take_page
+from exams.services.listing import tell_growth
 from integrations.clarius import errors
 from integrations.models import Service
 from integrations.services import circuit
@@ -24,6 +26,8 @@ from integrations.services.clients import NoKey, client_for
 
 DEADLINE_SECONDS = 60 * 60
 KNOWN_PAGES = 2
+# So many new rows in one walk, and what the database believed of its tables may no longer be so.
+MANY_NEW = 1000
 KEEP_RECORDS = timedelta(days=30)
 LARGEST_COUNT = 2**31 - 1
 
@@ -40,6 +44,7 @@ class Walk:
     seconds: float = 0.0
     remote_count: int | None = None
     is_whole: bool = False
+    calls: PageCalls = field(default_factory=PageCalls)
 
 
 def poll_service(*, pk: int) -> Walk | None:
@@ -78,11 +83,13 @@ def walk(*, service: Service, is_full: bool, held: Holding, seen: Walk | None = 
     result = seen or Walk()
     started, known_pages = time.monotonic(), 0
     with client_for(service=service) as client:
-        for page in client.exam_pages():
+        for page in result.calls.noted(client.exam_pages(), client=client):
             held.check()
             taken = take_page(service=service, notifications=page.results)
             result.pages += 1
             result.seen += len(page.results)
+            if result.new < MANY_NEW <= result.new + taken.new:
+                tell_growth()
             result.new += taken.new
             result.known += taken.known
             result.error_count += len(page.faulty)
@@ -185,7 +192,7 @@ def _count_listed(service: Service) -> int:
 def _record(
     *, service: Service, started_at: datetime, is_full: bool, result: Walk, error: Exception | None
 ) -> None:
-    WalkRecord.objects.create(
+    record = WalkRecord.objects.create(
         service=service,
         started_at=started_at,
         is_full=is_full,
@@ -200,4 +207,5 @@ def _record(
         seconds=result.seconds,
         error="" if error is None else _sentence(error)[:300],
     )
+    result.calls.save(walk=record)
     WalkRecord.objects.filter(service=service, started_at__lt=started_at - KEEP_RECORDS).delete()

@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from background.leases import Lease, LeaseLost, acquire, finish, holding, release
@@ -62,7 +63,9 @@ def _work(*, capture: Capture, lease: Lease) -> None:
         finish(lease=lease, preview_failure=str(error))
     except (DiskFull, NotWritable):
         later = pause(now=timezone.now(), since=capture.first_tried_at)
-        release(lease=lease, not_before=later, count_attempt=False)
+        # Kept, so that a full disk is tried ever less often.
+        since = F("first_tried_at")
+        release(lease=lease, not_before=later, count_attempt=False, first_tried_at=since)
     else:
         with transaction.atomic():
             finish(lease=lease, thumbnail=thumbnail, preview=preview, preview_failure="", **facts)

@@ -47,8 +47,7 @@ def find_early(
     until: datetime | None = None,
 ) -> SubmissionQuerySet:
     """Return what is held because it was submitted before the connection, `until` itself left out."""
-    rows = Submission.objects.filter(service=service, state=S.HELD, hold_reason=H.BEFORE_START)
-    rows = rows.filter(customer__isnull=False)
+    rows = all_early().filter(service=service)
     if customer is not None:
         rows = rows.filter(customer=customer)
     if since is not None:
@@ -58,14 +57,30 @@ def find_early(
     return rows
 
 
-def list_waiting() -> list[Waiting]:
-    """Return what waits, by service and customer, most first."""
-    rows = Submission.objects.filter(state=S.HELD, hold_reason=H.BEFORE_START, customer__isnull=False)
-    counted = rows.order_by().values("service", "customer")
+def all_early() -> SubmissionQuerySet:
+    """Return what is held because it was submitted before the connection, of every service."""
+    return Submission.objects.filter(state=S.HELD, hold_reason=H.BEFORE_START, customer__isnull=False)
+
+
+def sum_waiting() -> dict[str, Any]:
+    """Return how many exams of how many customers wait, and from when to when they were submitted."""
+    rows = all_early().order_by()
+    totals: dict[str, Any] = rows.aggregate(
+        total=Count("pk"),
+        customer_count=Count("customer", distinct=True),
+        oldest=Min("submitted_at"),
+        newest=Max("submitted_at"),
+    )
+    return totals
+
+
+def list_waiting(*, most: int) -> list[Waiting]:
+    """Return what waits for so many customers at most, those with most exams first."""
+    counted = all_early().order_by().values("service", "customer")
     groups = list(
         counted.annotate(count=Count("pk"), oldest=Min("submitted_at"), newest=Max("submitted_at")).order_by(
             "-count", "customer"
-        )
+        )[:most]
     )
     services = Service.objects.in_bulk({row["service"] for row in groups})
     customers = Customer.objects.in_bulk({row["customer"] for row in groups})

@@ -22,13 +22,29 @@ DEADLINE_SECONDS = 30 * 60
 CHUNK = 10
 
 
+class MapChanged(Exception):
+    """The map is another one by now than the editor began with; nothing was stored."""
+
+
 def change_map(
-    *, service: Service, paths: dict[str, str], time_zone: str, user: Any, address: str | None
+    *,
+    service: Service,
+    paths: dict[str, str],
+    time_zone: str,
+    user: Any,
+    address: str | None,
+    base: int | None = None,
 ) -> FieldMap:
-    """Store the map of a service, from its start, and make the stored answers due to be read again."""
+    """Store the map of a service, from its start, and make the stored answers due to be read again.
+
+    `base` is the version with which an editor began, 0 where there was no map: raises MapChanged when it is
+    not the one that stands there now.
+    """
     count = _answers(service.pk).count()
     with transaction.atomic():
         field_map, _ = FieldMap.objects.select_for_update().get_or_create(service=service)
+        if base is not None and base != field_map.version:
+            raise MapChanged
         FieldMap.objects.filter(pk=field_map.pk).update(
             **{name: paths.get(name, "") for name in FieldMap.PATHS},
             time_zone=time_zone,

@@ -1,11 +1,13 @@
-"""A reviewer takes a submission, so that two do not report on it at once, and gives it back."""
+"""A reviewer takes a submission, so that two do not report on it at once, gives it back, or takes it over."""
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from audit.record import record
+from background.mail import queue_mail
 from exams.models import Submission
 from exams.permissions import can_review
 
@@ -16,8 +18,7 @@ class ClaimRefused(Exception):
 
 def claim_submission(*, submission: Submission, user: User, address: str | None) -> None:
     """Claim the submission for `user`; raises ClaimRefused when somebody else holds it or may not review."""
-    if not can_review(user, submission):
-        raise ClaimRefused("This account does not review exams of this service.")
+    _require_reviewer(user, submission)
     with transaction.atomic():
         take_claim(submission=submission, user=user, address=address)
 
@@ -34,6 +35,35 @@ def take_claim(*, submission: Submission, user: User, address: str | None) -> No
     raise ClaimRefused(_taken(submission))
 
 
+def take_over_claim(*, submission: Submission, user: User, holder: int, address: str | None) -> None:
+    """Give `user` what the account with the key `holder` has claimed, and mail them if they still review.
+
+    Raises ClaimRefused when somebody else holds it by now, or `user` may not review.
+    """
+    _require_reviewer(user, submission)
+    with transaction.atomic():
+        rows = Submission.objects.filter(pk=submission.pk, claimed_by=holder).exclude(claimed_by=user)
+        if not rows.update(claimed_by=user, claimed_at=timezone.now()):
+            # Given back meanwhile, or gone to a third, who was not asked about.
+            take_claim(submission=submission, user=user, address=address)
+            return
+        before = User.objects.get(pk=holder)
+        record(
+            action="submission.taken_over",
+            actor=user,
+            target=submission,
+            address=address,
+            held_by=str(before.pk),
+        )
+        if not can_review(before, submission):
+            return
+        queue_mail(
+            recipient=before.email,
+            subject="An exam that you had claimed was taken over",
+            body=f"{user.display_name} reports on it now:\n{settings.PUBLIC_URL}/exams/{submission.uuid}/\n",
+        )
+
+
 def release_claim(*, submission: Submission, user: User, address: str | None) -> None:
     """Give the submission back; raises ClaimRefused when somebody else holds it."""
     with transaction.atomic():
@@ -45,7 +75,12 @@ def release_claim(*, submission: Submission, user: User, address: str | None) ->
         raise ClaimRefused(_taken(submission))
 
 
+def _require_reviewer(user: User, submission: Submission) -> None:
+    if not can_review(user, submission):
+        raise ClaimRefused("This account does not review exams of this service.")
+
+
 def _taken(submission: Submission) -> str:
     holder = User.objects.filter(claims=submission.pk).first()
     name = holder.display_name if holder else "somebody else"
-    return f"{name} has claimed this exam. Talk to them before you report on it."
+    return f"{name} has claimed this exam. Talk to them, or take it over on the exam's page."

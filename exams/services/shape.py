@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exams.models import FieldMap
+from exams.services.demographics import as_text
 from exams.services.field_map import list_paths, read_mapped, read_moment
 from exams.services.paths import find_value
 
@@ -105,10 +106,14 @@ def _walk(value: Any, path: str, depth: int) -> Iterator[Line]:
     if isinstance(value, dict) and depth < DEEPEST:
         for name, each in value.items():
             # A name that no path can hold, or one long enough to be a text, is no field.
-            if len(name) <= LONGEST_NAME and not set(name) & set(".[]") and name:
+            if (
+                0 < len(name) <= LONGEST_NAME
+                and not set(name) & set(".[]")
+                and as_text(name, LONGEST_NAME) == name
+            ):
                 yield from _walk(each, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list) and value and depth < DEEPEST:
         yield from _walk(value[0], f"{path}[]" if path == "captures" else f"{path}[0]", depth + 1)
     elif path and "://" not in str(value):
-        shown = "" if value is None or isinstance(value, dict | list) else str(value)
-        yield Line(path, describe(value), shown[:VALUE_LIMIT])
+        shown = str(value) if isinstance(value, bool) else as_text(value, VALUE_LIMIT)
+        yield Line(path, describe(value), shown)

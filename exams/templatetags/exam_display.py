@@ -1,17 +1,20 @@
-"""How moments, days, people and states are written on a page."""
+"""How people and states are written on a page."""
 
-from datetime import UTC, date, datetime
+from datetime import datetime
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.templatetags.moments import day
 from exams import media_types
 from exams.models import Capture, Demographics, Report, Submission
+from exams.names import short_id
 from integrations.models import Link
 
 register = template.Library()
+register.filter("short_id", short_id)
 
 TONES = {
     Submission: {"received": "wait", "held": "warn", "fetching": "wait", "ready": "good", "failed": "bad"},
@@ -34,26 +37,6 @@ KINDS = {
     media_types.PNG: "PNG image",
     media_types.MP4: "MP4 video",
 }
-
-
-@register.filter
-def moment(value: datetime | None) -> SafeString | str:
-    """Write a moment in the reader's zone, with UTC on hover."""
-    if value is None:
-        return "—"
-    local, utc = timezone.localtime(value), value.astimezone(UTC)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        utc.isoformat(timespec="seconds"),
-        utc.strftime("%d %b %Y, %H:%M:%S UTC"),
-        local.strftime("%d %b %Y, %H:%M"),
-    )
-
-
-@register.filter
-def day(value: date | None) -> str:
-    """Write a day with a named month, which no reader takes for another."""
-    return value.strftime("%d %b %Y") if value else "—"
 
 
 @register.filter

@@ -1,7 +1,9 @@
 """The page of one submission: who it is about, what was received, what went back."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,19 +18,27 @@ from django.views.decorators.http import require_POST, require_safe
 from audit.address import client_address
 from audit.record import record_view
 from exams.models import Report, Submission
-from exams.permissions import can_review, visible_captures, visible_reports, visible_submissions
+from exams.permissions import (
+    can_review,
+    is_reviewer,
+    sees_all_content,
+    visible_captures,
+    visible_reports,
+    visible_submissions,
+)
 from exams.services.comparison import compare_captures, find_newer_demographics
 from exams.services.fetch import check_again
 from exams.services.field_map import list_taken
 from exams.services.identity import can_split
 from exams.services.other_data import list_other_data
 from exams.services.related import find_priors, find_siblings, list_changes
-from exams.services.reviews import ClaimRefused, claim_submission, release_claim
+from exams.services.reviews import ClaimRefused, claim_submission, release_claim, take_over_claim
 from exams.services.states import NotAllowed
 from exams.views.slots import list_slots
 
 MOVING = {Submission.State.RECEIVED, Submission.State.FETCHING}
 SOON = timedelta(minutes=1)
+HOLDER = re.compile(r"[0-9]{1,18}")
 REPORT_MOVING = {Report.State.SIGNED, Report.State.SENDING}
 
 
@@ -68,6 +78,16 @@ def exam_claim(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give the submission back."""
     return _change_claim(request, uuid, release_claim)
+
+
+@login_required
+@require_POST
+def exam_take_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take the submission from the colleague who was named beside the button."""
+    holder = request.POST.get("holder", "")
+    if not HOLDER.fullmatch(holder):
+        raise Http404
+    return _change_claim(request, uuid, partial(take_over_claim, holder=int(holder)))
 
 
 @login_required
@@ -118,6 +138,7 @@ def identity_context(request: HttpRequest, submission: Submission) -> dict[str, 
         "submission": submission,
         "siblings": siblings,
         "number": place + 1,
+        "has_worklist": is_reviewer(request.user) or sees_all_content(request.user),
         "newest_uuid": siblings[-1].uuid if siblings else submission.uuid,
         "changes": list_changes(before=before, after=submission) if before else [],
         "capture_changes": compare_captures(before=before, after=submission) if before else [],

@@ -17,6 +17,7 @@ from exams.forms import ReportForm
 from exams.models import Report
 from exams.permissions import can_review, visible_reports
 from exams.services.delivery import resolve_uncertain, retry_delivery
+from exams.services.report_pages import prepare_pages_again
 from exams.services.reports import InvalidReport, NotADraft, create_draft, discard_draft, sign_report
 from exams.services.reviews import ClaimRefused
 from exams.services.states import NotAllowed
@@ -131,6 +132,17 @@ def report_retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
         request,
         uuid,
         lambda found: retry_delivery(report=found, user=request.user, address=client_address(request)),
+    )
+
+
+@login_required
+@require_POST
+def report_pages(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Have the pages of a document made once more that could not be shown."""
+    return _act(
+        request,
+        uuid,
+        lambda found: prepare_pages_again(report=found, user=request.user, address=client_address(request)),
     )
 
 

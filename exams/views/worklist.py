@@ -56,6 +56,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
             "customer": _customer_of(request, filters=filters),
             "search": search,
             "is_search_lost": bool(request.GET.get("q")) and not search,
+            "is_reversed": bool(filters.since and filters.until and filters.since > filters.until),
             "links": _links(request, page=page),
         },
     )

@@ -1,7 +1,7 @@
 """The editor of one application's annotations, and the pages beside it."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -13,30 +13,42 @@ from django.utils.text import slugify
 
 from audit.address import client_address
 from audit.record import record
-from integrations.admin.annotation_form import Draft, drafts_of, groups_of, read_drafts
+from integrations.admin.annotation_form import Draft, can_carry, drafts_of, groups_of, read_drafts
 from integrations.admin.bases import acting_user
 from integrations.models import AnnotationSnapshot, Application
-from integrations.services.annotation_groups import NotValid, combine, export_json, import_json, read_groups
+from integrations.services.annotation_groups import (
+    MOST_GROUPS,
+    NotValid,
+    combine,
+    export_json,
+    import_json,
+    read_groups,
+)
 from integrations.services.annotations import (
     Actor,
     ChangedMeanwhile,
     base_of,
     customize_application,
+    read_application,
     remove_customization,
 )
 from integrations.services.asking import CloudSaidNo
 
 SNAPSHOTS_SHOWN = 20
 SAVED = "Clarius Cloud has the annotations now."
+EMPTIED = "The scanner shows no annotations for {} any more."
 REMOVED = "The customization is removed: the scanner shows Clarius's own annotations again."
+READ = "Read from Clarius Cloud just now."
 CHANGED = (
     "Somebody changed the annotations at Clarius Cloud since this page began. Nothing was written. "
-    "Below is what Clarius Cloud has now; saving replaces it."
+    "Below is what Clarius Cloud has now; going on replaces it."
 )
 NO_GROUPS = (
     "There is no group. Press “Show no annotations” if the scanner shall show none, or “Remove "
     "customization” to go back to Clarius's own."
 )
+
+FULL = f"A page carries at most {MOST_GROUPS} groups."
 
 
 class AnnotationPages:
@@ -95,11 +107,17 @@ class AnnotationPages:
 
     def _save(self) -> HttpResponse:
         drafts, wish = read_drafts(self._request.POST), self._request.POST.get("do", "save")
+        if wish == "read":
+            return self._read_again()
+        if wish == "none":
+            return self._show_none(drafts)
         if wish in ("add", "preview"):
-            more = [Draft()] if wish == "add" else []
-            return self._editor([*drafts, *more], base=self._sent_base())
-        groups = [] if wish == "none" else groups_of(drafts)
-        if wish != "none" and not groups:
+            is_full = wish == "add" and len(drafts) >= MOST_GROUPS
+            more = [Draft()] if wish == "add" and not is_full else []
+            told = [FULL] if is_full else []
+            return self._editor([*drafts, *more], problems=told, base=self._sent_base())
+        groups = groups_of(drafts)
+        if not groups:
             return self._editor(drafts, problems=[NO_GROUPS], base=self._sent_base())
         try:
             customize_application(
@@ -113,21 +131,68 @@ class AnnotationPages:
             return self._editor(drafts, problems=[CHANGED], theirs=self._application)
         return self._done(SAVED)
 
-    def _remove(self) -> HttpResponse:
-        problems: list[str] = []
-        if self._request.method == "POST":
-            try:
-                remove_customization(
-                    application=self._application, base=self._sent_base(), actor=self._actor()
+    def _read_again(self) -> HttpResponse:
+        try:
+            read_application(application=self._application, actor=self._actor())
+        except CloudSaidNo as error:
+            return self._editor(self._stored(), problems=[str(error)])
+        return self._done(READ)
+
+    def _show_none(self, drafts: Sequence[Draft]) -> HttpResponse:
+        application, is_confirmed = self._application, bool(self._request.POST.get("confirmed"))
+        problems = None
+        if is_confirmed:
+            base = self._sent_base()
+            problems = self._try(
+                lambda: customize_application(
+                    application=application, groups=[], base=base, actor=self._actor()
                 )
-            except CloudSaidNo as error:
-                problems = [str(error)]
-            except ChangedMeanwhile:
-                problems = [CHANGED]
-            else:
+            )
+            if problems is None:
+                return self._done(EMPTIED.format(application))
+        return self._page(
+            "annotation_ask.html",
+            problems=problems,
+            question=f"The scanner will show no annotations at all for {application}.",
+            button="Show no annotations",
+            do="none",
+            ask_url=self._url("change"),
+            is_needed=bool(application.annotations) or not application.is_customized,
+            not_needed="is customized to show no annotations already.",
+            has_unsaved=not is_confirmed and self._differs(drafts),
+            groups=read_groups(application.annotations),
+        )
+
+    def _remove(self) -> HttpResponse:
+        application = self._application
+        problems = None
+        if self._request.method == "POST":
+            base = self._sent_base()
+            problems = self._try(
+                lambda: remove_customization(application=application, base=base, actor=self._actor())
+            )
+            if problems is None:
                 return self._done(REMOVED)
-        groups = read_groups(self._application.annotations)
-        return self._page("annotation_remove.html", problems=problems, groups=groups)
+        return self._page(
+            "annotation_ask.html",
+            problems=problems,
+            question=f"The scanner will go back to Clarius's own annotations for {application}.",
+            button="Remove customization",
+            ask_url=self._url("remove"),
+            is_needed=application.is_customized,
+            not_needed="is not customized.",
+            groups=read_groups(application.annotations),
+        )
+
+    def _try(self, write: Callable[[], None]) -> list[str] | None:
+        """Write, and return what stood against it, or None."""
+        try:
+            write()
+        except CloudSaidNo as error:
+            return [str(error)]
+        except ChangedMeanwhile:
+            return [CHANGED]
+        return None
 
     def _import(self) -> HttpResponse:
         problems: list[str] = []
@@ -165,14 +230,21 @@ class AnnotationPages:
         return self._page(
             "annotations.html",
             drafts=drafts or [Draft()],
+            most=MOST_GROUPS,
+            is_carried=can_carry(drafts),
             groups=groups,
             combined=combine(groups),
             problems=problems,
             note=note,
             base=base or base_of(self._application),
             theirs=theirs,
+            is_unsaved=self._differs(drafts),
             snapshots=self._snapshots()[:SNAPSHOTS_SHOWN],
         )
+
+    def _differs(self, drafts: Sequence[Draft]) -> bool:
+        """Tell whether these are other groups than the Cloud had when it was last read."""
+        return groups_of(drafts) != groups_of(self._stored())
 
     def _page(self, template: str, **context: Any) -> HttpResponse:
         common = self._owner.admin_site.each_context(self._request) | {

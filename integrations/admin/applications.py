@@ -3,12 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
 from integrations.admin.annotation_pages import AnnotationPages
-from integrations.admin.bases import ReadOnlyAdmin
+from integrations.admin.bases import ReadOnlyAdmin, find_row
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import AnnotationSnapshot, Application, Mirror
 
@@ -58,9 +57,7 @@ class ApplicationAdmin(MirrorAdmin):
 
     def annotation_view(self, request: HttpRequest, pk: Any, page: str) -> HttpResponse:
         """Answer with one of the pages about an application's annotations."""
-        text = str(pk)
-        rows: QuerySet[Application] = Application.objects.select_related("service")
-        application = rows.filter(pk=text).first() if text.isascii() and text.isdecimal() else None
+        application = find_row(Application.objects.select_related("service"), key=str(pk))
         if application is None:
             raise Http404
         return AnnotationPages(self, request, application).show(page)

@@ -1,11 +1,17 @@
 """What an administrator says when something is done with a customer."""
 
+from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.utils import timezone
 
 from accounts.models import User
 from integrations.models import Customer
+from integrations.services.customers import active_link
+from integrations.services.health import ago
+
+INVITED_LATELY = timedelta(days=1)
 
 
 class DeedForm(forms.Form):
@@ -16,7 +22,27 @@ class DeedForm(forms.Form):
         self.customer = customer
 
 
-class TransferForm(DeedForm):
+class HolderForm(DeedForm):
+    """Asks for nothing more either, but is about the account that the page named and no other."""
+
+    held_by = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
+        super().__init__(*args, customer=customer, **kwargs)
+        self.link = active_link(customer=customer)
+        self.fields["held_by"].initial = str(self.link.uuid) if self.link else ""
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse when another account, or none, holds the customer by now."""
+        cleaned = super().clean() or {}
+        if self.link is None:
+            raise forms.ValidationError("No account holds this customer.")
+        if cleaned.get("held_by") != str(self.link.uuid):
+            raise forms.ValidationError("Another account holds this customer now. Look at it again.")
+        return cleaned
+
+
+class TransferForm(HolderForm):
     """To whom, why, and what the customer is called from then on."""
 
     email = forms.EmailField(
@@ -53,3 +79,23 @@ class InviteForm(DeedForm):
         label="Address",
         help_text="Asked to sign up or log in, and to press Connect again in Clarius Cloud.",
     )
+    is_again = forms.BooleanField(required=False, label="Send it again to the same address")
+
+    def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
+        super().__init__(*args, customer=customer, **kwargs)
+        self.is_recent = (
+            customer.invited_at is not None and customer.invited_at > timezone.now() - INVITED_LATELY
+        )
+        if not self.is_recent:
+            del self.fields["is_again"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        is_same = cleaned.get("email", "").casefold() == self.customer.invited_email.casefold()
+        if self.is_recent and is_same and not cleaned.get("is_again"):
+            self.add_error(
+                "is_again",
+                f"{self.customer.invited_email} was invited {ago(self.customer.invited_at)}. "
+                "Tick this to send another mail all the same.",
+            )
+        return cleaned

@@ -11,12 +11,13 @@ from django.urls import path, reverse
 
 from audit.address import client_address
 from integrations.admin.bases import acting_user
+from integrations.admin.bulk import chosen_pks
 from integrations.admin.deeds import DEEDS
 from integrations.admin.mirrors import MirrorAdmin
-from integrations.models import Customer, Mirror
+from integrations.models import Customer, Link, Mirror
 from integrations.services.asking import CloudSaidNo
 from integrations.services.customers import CannotDo, active_link, describe_customer
-from integrations.services.linking import check_again
+from integrations.services.linking import check_links_again
 
 
 class StandingFilter(admin.SimpleListFilter):
@@ -111,10 +112,18 @@ class CustomerAdmin(MirrorAdmin):
     @admin.action(description="Confirm again at Clarius Cloud", permissions=["operate"])
     def ask_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Make the confirmation of the chosen customers' active links due."""
-        user, address = acting_user(request), client_address(request)
-        links = [active_link(customer=customer) for customer in queryset]
-        count = sum(check_again(link=link, user=user, address=address) for link in links if link is not None)
-        messages.success(request, f"Clarius Cloud will be asked about {count} customers.")
+        pks = chosen_pks(admin=self, request=request, queryset=queryset)
+        if not pks:
+            return
+        links = Link.objects.filter(customer__in=pks)
+        count = check_links_again(links=links, user=acting_user(request), address=client_address(request))
+        left = len(pks) - count
+        told = f"Clarius Cloud will be asked about {count} of {len(pks)} chosen customers."
+        if left:
+            told += (
+                f" {left} {'is' if left == 1 else 'are'} held by no account, so there is nothing to confirm."
+            )
+        self.message_user(request, told, messages.SUCCESS if count else messages.WARNING)
 
     def deed_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """Explain a deed, and do it when the form is sent."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import User
-from integrations.admin.customer_forms import DeedForm, InviteForm, TransferForm
+from integrations.admin.customer_forms import DeedForm, HolderForm, InviteForm, TransferForm
 from integrations.models import Customer
 from integrations.services import customers
 
@@ -30,15 +30,16 @@ def _confirm(customer: Customer, form: DeedForm, user: User, address: str | None
     return customers.confirm_again(customer=customer, user=user, address=address)
 
 
-def _gone(customer: Customer, form: DeedForm, user: User, address: str | None) -> str:
-    customers.mark_gone(customer=customer, user=user, address=address)
+def _gone(customer: Customer, form: HolderForm, user: User, address: str | None) -> str:
+    assert form.link is not None  # noqa: S101 - a valid form has found it
+    customers.mark_gone(link=form.link, user=user, address=address)
     return "The link is marked as gone; its account was mailed."
 
 
 def _transfer(customer: Customer, form: TransferForm, user: User, address: str | None) -> str:
-    assert form.recipient is not None  # noqa: S101 - a valid form has found it
+    assert form.recipient and form.link  # noqa: S101 - a valid form has found them
     customers.transfer_customer(
-        customer=customer,
+        link=form.link,
         recipient=form.recipient,
         reason=form.cleaned_data["reason"],
         label=form.cleaned_data["label"],
@@ -73,6 +74,7 @@ DEEDS: dict[str, Deed] = {
         ),
         button="Mark as gone",
         work=_gone,
+        form=HolderForm,
         is_grave=True,
     ),
     "transfer": Deed(

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from audit.address import client_address
-from integrations.admin.bases import acting_user
+from integrations.admin.bases import acting_user, find_row
 from integrations.models import Service
 
 
@@ -20,7 +20,7 @@ class Desk:
     def __init__(self, *, site: AdminSite, request: HttpRequest, pk: str, permission: str) -> None:
         if not (request.user.has_perm("integrations.view_service") and request.user.has_perm(permission)):
             raise PermissionDenied
-        service = Service.objects.filter(pk=pk).first() if pk.isdecimal() else None
+        service = find_row(Service.objects.all(), key=pk)
         if service is None:
             raise Http404
         self.site, self.request, self.service = site, request, service

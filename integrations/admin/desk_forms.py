@@ -3,6 +3,9 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import slugify
+
+from integrations.clarius import key_problem
 
 
 class DeskForm(forms.Form):
@@ -10,6 +13,53 @@ class DeskForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": ""} | kwargs)
+
+
+class ConnectServiceForm(DeskForm):
+    """A service at Clarius Cloud and its first key, which is typed once and never shown again."""
+
+    name = forms.CharField(
+        max_length=200,
+        label="Name",
+        help_text="What people read here, such as “Echo reading”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    slug = forms.CharField(
+        max_length=50,
+        required=False,
+        label="Slug",
+        help_text="Part of the addresses that the Cloud calls; never changes. Empty: made from the name.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    base_url = forms.CharField(
+        max_length=500,
+        initial="https://cloud.clarius.com",
+        label="Base URL of Clarius Cloud",
+        help_text="Of a region or a test system, if you were given one.",
+        widget=forms.TextInput(attrs={"inputmode": "url", "spellcheck": "false"}),
+    )
+    key = forms.CharField(
+        max_length=300,
+        label="API key",
+        help_text="Prefix, dot and secret as Clarius gave them. Proven by a call, sealed, and never shown.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def clean_name(self) -> str:
+        """Refuse a key in the wrong field: names are shown everywhere."""
+        name: str = self.cleaned_data["name"]
+        if key_problem(name) is None:
+            raise forms.ValidationError("This looks like an API key. It belongs into the last field.")
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        """Propose a slug where none was typed."""
+        cleaned = super().clean() or self.cleaned_data
+        if not cleaned.get("slug") and not self.has_error("slug"):
+            cleaned["slug"] = slugify(cleaned.get("name", ""))[:50].strip("-_")
+            if not cleaned["slug"] and cleaned.get("name"):
+                self.add_error("slug", "No slug can be made from this name. Type one.")
+        return cleaned
 
 
 class CreateKeyForm(DeskForm):
@@ -46,4 +96,7 @@ class PushForm(DeskForm):
     may_replace_foreign = forms.BooleanField(
         required=False, label="Replace an address of another deployment, which then gets nothing any more"
     )
-    is_meant = forms.BooleanField(label="Yes, change this at Clarius Cloud now")
+    is_meant = forms.BooleanField(
+        label="Yes, change this at Clarius Cloud now",
+        error_messages={"required": "Tick the box to confirm that this is to be changed at Clarius Cloud."},
+    )

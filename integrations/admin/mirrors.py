@@ -4,16 +4,17 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404, render
+from django.forms import Script
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from audit.address import client_address
-from integrations.admin.bases import ReadOnlyAdmin, acting_user
+from integrations.admin.bases import ReadOnlyAdmin, acting_user, find_row
 from integrations.models import Mirror, Service
-from integrations.services.mirrors import find_mirror, read_again
+from integrations.services.mirrors import read_again
 
 
 class MirrorAdmin(ReadOnlyAdmin):
@@ -24,7 +25,8 @@ class MirrorAdmin(ReadOnlyAdmin):
 
     class Media:
         css = {"all": ["integrations/desk.css"]}
-        js = ["integrations/mirror.js"]
+        # The panel stands below the head, in which scripts of the administration are named.
+        js = [Script("integrations/mirror.js", defer=True)]
 
     def get_urls(self) -> list[Any]:
         """Add the panel's own two addresses."""
@@ -47,7 +49,7 @@ class MirrorAdmin(ReadOnlyAdmin):
     def panel_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the panel shows: one line for each service."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
-        lines = [self._line(service) for service in Service.objects.in_use().order_by("name")]
+        lines = [self._line(service) for service in Service.objects.order_by("-is_active", "name")]
         return {
             "mirrors": lines,
             "is_busy": any(line["is_running"] or line["is_waiting"] for line in lines),
@@ -57,18 +59,15 @@ class MirrorAdmin(ReadOnlyAdmin):
         }
 
     def _line(self, service: Service) -> dict[str, Any]:
-        now = timezone.now()
         mirror = Mirror.objects.filter(service=service, kind=self.mirror_kind).first()
-        if mirror is None:
-            return {"service": service, "mirror": None, "is_running": False, "is_waiting": False}
+        line = {"service": service, "mirror": mirror, "is_running": False, "is_waiting": False}
+        # What is due for a paused service is put off by the worker, unread.
+        if mirror is None or not service.is_active:
+            return line
+        now = timezone.now()
         is_running = mirror.lease_until is not None and mirror.lease_until > now
         is_due = mirror.not_before is not None and mirror.not_before <= now
-        return {
-            "service": service,
-            "mirror": mirror,
-            "is_running": is_running,
-            "is_waiting": is_due and not is_running,
-        }
+        return line | {"is_running": is_running, "is_waiting": is_due and not is_running}
 
     def panel_view(self, request: HttpRequest) -> HttpResponse:
         """Answer with the panel's lines alone, for a page that follows a reading."""
@@ -80,14 +79,13 @@ class MirrorAdmin(ReadOnlyAdmin):
         """Make the reading due and go back to the list."""
         if not (self.has_view_permission(request) and self.may_read_again(request)):
             raise PermissionDenied
-        number = request.POST.get("service", "")
-        service = get_object_or_404(Service, pk=number if number.isdecimal() else None)
-        find_mirror(service=service, kind=self.mirror_kind)
-        read_again(
-            service=service,
-            kind=self.mirror_kind,
-            user=acting_user(request),
-            address=client_address(request),
-        )
-        messages.success(request, f"{service.name} is read again as soon as a worker is free.")
+        service = find_row(Service.objects.all(), key=request.POST.get("service", ""))
+        if service is None:
+            raise Http404
+        if service.is_active:
+            user, address = acting_user(request), client_address(request)
+            read_again(service=service, kind=self.mirror_kind, user=user, address=address)
+            messages.success(request, f"{service.name} is read again as soon as a worker is free.")
+        else:
+            messages.error(request, f"{service.name} is paused: resume it first.")
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))

@@ -1,21 +1,24 @@
-"""Services and their keys; connecting one is `connect_service`."""
+"""Services and their keys."""
 
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
 from audit.address import client_address
 from integrations.admin import key_pages, setting_pages
-from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user
+from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user, find_row
+from integrations.admin.connect_page import connect_page, was_just_connected
 from integrations.admin.proof import View, proven
 from integrations.models import ApiKey, Service
 from integrations.services import operation
-from integrations.services.addresses import connect_url
+from integrations.services.addresses import connect_url, is_public_https
 from integrations.services.health import health_of
 
 
@@ -61,6 +64,8 @@ class ServiceAdmin(ReadOnlyAdmin):
     readonly_fields = ("masked_webhook", "connect_address", "is_refused")
     actions = ("poll_now", "poll_everything", "probe_keys", "pause", "resume", "reveal_webhook")
 
+    list_before_template = "integrations/admin/connect_link.html"
+    show_add_link = False
     change_form_outer_before_template = "integrations/admin/_health.html"
 
     class Media:
@@ -85,6 +90,18 @@ class ServiceAdmin(ReadOnlyAdmin):
         ]
         return own + super().get_urls()
 
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether this person may connect services."""
+        return request.user.has_perms(["integrations.view_service", "integrations.add_service"])
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Connect a service."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return proven(partial(connect_page, site=self.admin_site))(request)
+
     def change_view(
         self,
         request: HttpRequest,
@@ -93,20 +110,38 @@ class ServiceAdmin(ReadOnlyAdmin):
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         """Show the service's health above its columns."""
-        service = Service.objects.filter(pk=object_id).first() if object_id.isdecimal() else None
+        service = find_row(Service.objects.all(), key=object_id)
         known = extra_context or {}
         if service is not None:
-            known |= {"service": service, "health": health_of(service=service)}
+            known |= {
+                "service": service,
+                "health": health_of(service=service),
+                "is_just_connected": was_just_connected(request, pk=service.pk),
+                "is_public": is_public_https(),
+            }
         return super().change_view(request, object_id, form_url, known)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
+        """Act on the chosen services; who pressed a button on a service's own page stays there."""
+        response = super().response_action(request, queryset)
+        chosen = request.POST.getlist("_selected_action")
+        if (
+            response is not None
+            and response.status_code == 302
+            and "stay" in request.POST
+            and len(chosen) == 1
+        ):
+            return redirect("admin:integrations_service_change", chosen[0])
+        return response
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Tell whether this person may set services to work."""
         return request.user.has_perm("integrations.operate_service")
 
-    @admin.display(description="key refused", boolean=True)
-    def is_refused(self, service: Service) -> bool:
-        """Whether every key is refused at the moment."""
-        return service.circuit_opened_at is not None
+    @admin.display(description="API key", ordering="circuit_opened_at")
+    def is_refused(self, service: Service) -> str:
+        """Say whether every key is refused at the moment."""
+        return "refused" if service.circuit_opened_at is not None else "not refused"
 
     @admin.display(description="notification URL")
     def masked_webhook(self, service: Service) -> str:
@@ -134,14 +169,32 @@ class ServiceAdmin(ReadOnlyAdmin):
         self._each(request, queryset, operation.probe_soon, "asked with each stored key")
 
     @admin.action(description="Pause", permissions=["operate"])
-    def pause(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
-        """Stop polling and connecting."""
-        self._each(request, queryset, operation.pause_service, "paused")
+    def pause(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse | None:
+        """Stop polling and connecting, after a page that says what stops and what goes on."""
+        services = list(queryset.order_by("name"))
+        if request.POST.get("confirmed") != "yes":
+            name = services[0].name if len(services) == 1 else f"{len(services)} services"
+            context = self.admin_site.each_context(request) | {
+                "title": f"Pause {name}?",
+                "services": services,
+                "checkbox_name": ACTION_CHECKBOX_NAME,
+            }
+            return render(request, "integrations/admin/pause.html", context)
+        count = sum(operation.pause_service(service=each, **_actor(request)) for each in services)
+        if count:
+            messages.success(request, f"{_services(count)} {'is' if count == 1 else 'are'} paused.")
+        else:
+            messages.info(request, "No service was paused: each of them is paused already.")
+        return None
 
     @admin.action(description="Resume", permissions=["operate"])
     def resume(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
         """Poll and connect again."""
-        self._each(request, queryset, operation.resume_service, "in use again")
+        count = sum(operation.resume_service(service=each, **_actor(request)) for each in queryset)
+        if count:
+            messages.success(request, f"{_services(count)} {'is' if count == 1 else 'are'} in use again.")
+        else:
+            messages.info(request, "No service was resumed: none of them is paused.")
 
     @admin.action(description="Reveal the notification URL (is audited)", permissions=["operate"])
     def reveal_webhook(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
@@ -153,9 +206,18 @@ class ServiceAdmin(ReadOnlyAdmin):
         return render(request, "integrations/admin/reveal.html", context)
 
     def _each(self, request: HttpRequest, queryset: QuerySet[Service], work: Any, told: str) -> None:
-        for service in queryset:
-            work(service=service, user=acting_user(request), address=client_address(request))
-        messages.success(request, f"{queryset.count()} services will be {told}.")
+        services = list(queryset)
+        for service in services:
+            work(service=service, **_actor(request))
+        messages.success(request, f"{_services(len(services))} will be {told}.")
+
+
+def _actor(request: HttpRequest) -> dict[str, Any]:
+    return {"user": acting_user(request), "address": client_address(request)}
+
+
+def _services(count: int) -> str:
+    return "1 service" if count == 1 else f"{count} services"
 
 
 @admin.register(ApiKey)

@@ -1,5 +1,6 @@
 """The settings of a service at the Cloud beside what is wanted, and the test of the connection."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -10,10 +11,11 @@ from integrations.admin.desk import Desk
 from integrations.admin.desk_forms import PushForm
 from integrations.models import RemoteState
 from integrations.services.addresses import is_loopback, is_public_https
-from integrations.services.doctor import examine
-from integrations.services.operation import reveal_webhook
+from integrations.services.doctor.examine import examine
+from integrations.services.doctor.findings import Level
+from integrations.services.operation import note_test, reveal_webhook
 from integrations.services.push import NotPushed, push_settings, rotate_webhook_secret
-from integrations.services.remote_state import CannotRead, mask_url, read_now, wanted_urls, watch
+from integrations.services.remote_state import CannotRead, last_read, mask_url, read_again, wanted_urls
 
 MANAGE = "integrations.manage_service"
 OPERATE = "integrations.operate_service"
@@ -36,8 +38,7 @@ def setting_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpRespo
     desk = Desk(site=site, request=request, pk=pk, permission=MANAGE)
     if request.method != "POST":
         return _show(desk)
-    deeds = {"read": _read, "push": _push, "rotate_secret": _rotate_secret}
-    deed = deeds.get(request.POST.get("deed", ""))
+    deed = DEEDS.get(request.POST.get("deed", ""))
     return deed(desk) if deed is not None else _show(desk, problem="This is no action.")
 
 
@@ -57,12 +58,15 @@ def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse
         return desk.back("change")
     # Only the command opens a connection to the broker.
     findings = examine(services=[desk.service], has_broker=False)
+    note_test(
+        service=desk.service, is_well=all(each.level != Level.FAILED for each in findings), **desk.actor
+    )
     return desk.render("findings.html", title="test of the connection", findings=findings)
 
 
 def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> HttpResponse:
     service = desk.service
-    state = watch(service=service)
+    state = last_read(service=service)
     initial = {
         "is_notified": service.is_notified and not service.is_poll_only,
         "is_connectable": service.is_connectable and not service.is_poll_only,
@@ -88,7 +92,11 @@ def _rows(desk: Desk, state: RemoteState) -> list[Row]:
         ("Notification URL", "notification_url", state.notification_url, state.notification_verdict),
         ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_verdict),
     ):
-        ours = "not told (poll only)" if wanted is None else mask_url(wanted[name]) or "off"
+        ours = (
+            "not told (poll only)"
+            if wanted is None
+            else mask_url(wanted[name], slug=desk.service.slug) or "off"
+        )
         shown = there or ("off" if state.read_at else "not read yet")
         tone = "good" if verdict == V.SAME else "warn"
         rows.append(Row(label, shown, ours, V(verdict).label, tone))
@@ -97,7 +105,7 @@ def _rows(desk: Desk, state: RemoteState) -> list[Row]:
 
 def _read(desk: Desk) -> HttpResponse:
     try:
-        read_now(service=desk.service)
+        read_again(service=desk.service, **desk.actor)
     except CannotRead as error:
         return _show(desk, problem=f"{error} What stands below was read earlier.")
     return desk.back("settings", said="The settings were read again.")
@@ -124,3 +132,10 @@ def _rotate_secret(desk: Desk) -> HttpResponse:
     except NotPushed as error:
         return _show(desk, problem=str(error))
     return desk.back("settings", said="The webhook has a new secret; the old one works for another hour.")
+
+
+DEEDS: dict[str, Callable[[Desk], HttpResponse]] = {
+    "read": _read,
+    "push": _push,
+    "rotate_secret": _rotate_secret,
+}

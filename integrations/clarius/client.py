@@ -1,6 +1,7 @@
 """The seventeen calls of Clarius Cloud that a service makes (two of them are made to us), one method each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from types import TracebackType
 from typing import Any, BinaryIO, Self
 from urllib.parse import quote, urlencode
@@ -63,6 +64,11 @@ class ClariusClient:
     def last_status(self) -> int | None:
         """What the latest call was answered with; None before one, and when no answer came."""
         return self._transport.last_status
+
+    @property
+    def last_date(self) -> datetime | None:
+        """When the latest call was answered by the Cloud's own clock; None when it did not say."""
+        return self._transport.last_date
 
     def close(self) -> None:
         """Close the connections."""

@@ -76,6 +76,7 @@ class _BoundReader(io.RawIOBase):
         self._raw = raw
         self._sock = sock
         self._deadline = deadline
+        self._timeout = 0.0
 
     def readable(self) -> bool:
         return True
@@ -84,7 +85,11 @@ class _BoundReader(io.RawIOBase):
         left = self._deadline.seconds_left
         if not left:
             raise TimeoutError
-        self._sock.settimeout(min(READ_SECONDS, left))
+        timeout = min(READ_SECONDS, left)
+        if timeout != self._timeout:
+            # A call to the system each time, so only where it changes something.
+            self._sock.settimeout(timeout)
+            self._timeout = timeout
         return self._raw.readinto(buffer)
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -124,6 +125,7 @@ def _checked_host(host: str) -> str:
     return bare
 
 
+@lru_cache(maxsize=256)
 def _address(text: str) -> Address | None:
     # A zone ("%eth0") would point to a link of this machine.
     if "%" in text:

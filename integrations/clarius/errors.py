@@ -5,6 +5,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from integrations.clarius.masking import mask
+
+MOST_WORDS = 300
+DEEPEST = 20
+_UNNAMED = ("detail", "non_field_errors")
+
 
 class ClariusError(Exception):
     """A call that did not give what was asked for.
@@ -121,20 +127,35 @@ def from_status(status: int, *, detail: str, retry_after: timedelta | None = Non
         return ServerError("Clarius Cloud failed to answer.", **about)
     if status < 400:
         return ProtocolError("Clarius Cloud answered with a redirect, which is not followed.", **about)
-    fields = _fields(detail)
-    said = "; ".join(f"{name}: {' '.join(texts)}" for name, texts in fields.items())
-    message = (
-        f"Clarius Cloud refused the request ({said[:300]})." if said else "Clarius Cloud refused the request."
-    )
+    answer = _read(detail)
+    # Masked once more: escapes of JSON may have hidden a secret before.
+    said = mask(_words(answer)).strip()[:MOST_WORDS].rstrip(". ")
+    message = f"Clarius Cloud refused the request ({said})." if said else "Clarius Cloud refused the request."
     # 408 and 425 say that the time was wrong, not the request.
-    return Rejected(message, fields=fields, retryable=status in {408, 425}, **about)
+    return Rejected(message, fields=_fields(answer), retryable=status in {408, 425}, **about)
 
 
-def _fields(detail: str) -> dict[str, tuple[str, ...]]:
+def _read(detail: str) -> Any:
     try:
-        answer = json.loads(detail)
+        return json.loads(detail)
     except (ValueError, RecursionError):
-        return {}
+        return None
+
+
+def _words(answer: Any, depth: int = DEEPEST) -> str:
+    """Return what an answer says, each part after the name of its field."""
+    if depth == 0:
+        return ""
+    if isinstance(answer, dict):
+        named = {name: _words(each, depth - 1) for name, each in answer.items()}
+        said = [words if name in _UNNAMED else f"{name}: {words}" for name, words in named.items() if words]
+        return "; ".join(said)
+    if isinstance(answer, list):
+        return " ".join(filter(None, (_words(each, depth - 1) for each in answer)))
+    return answer if isinstance(answer, str) else ""
+
+
+def _fields(answer: Any) -> dict[str, tuple[str, ...]]:
     if not isinstance(answer, dict):
         return {}
     named = {str(name): texts for name, texts in answer.items() if isinstance(texts, list)}

@@ -28,6 +28,11 @@ def as_list(value: Any, *, what: str) -> list[Any]:
 
 def text(source: Mapping[str, Any], name: str) -> str:
     """Return a text field that could be stored and printed; raises ProtocolError."""
+    return exact_text(source, name).replace("\x00", "")
+
+
+def exact_text(source: Mapping[str, Any], name: str) -> str:
+    """Return a text field as it came, even with a NUL; raises ProtocolError."""
     value = source.get(name)
     if not isinstance(value, str):
         raise missing(name)
@@ -35,7 +40,7 @@ def text(source: Mapping[str, Any], name: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise missing(name) from None
-    return value.replace("\x00", "")
+    return value
 
 
 def token(value: Any, *, name: str = "token") -> str:

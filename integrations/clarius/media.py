@@ -6,13 +6,14 @@ from types import TracebackType
 from typing import Self
 
 import requests
+import urllib3.exceptions
 
 from integrations.clarius import errors
 from integrations.clarius.bodies import pieces
 from integrations.clarius.deadlines import Deadline, within
 from integrations.clarius.egress import Policy, Resolver, clean_url, system_resolver
 from integrations.clarius.masking import mask
-from integrations.clarius.pinning import PinnedAdapter, pinned_session
+from integrations.clarius.pinning import PinnedAdapter
 from integrations.clarius.retries import retry_after
 from integrations.clarius.transport import connection_error, user_agent
 
@@ -32,25 +33,25 @@ class Downloaded:
 
 
 class MediaClient:
-    """Fetches media links; make one for each thread and close it."""
+    """Fetches media links, one at a time, over connections that it keeps; close it."""
 
     def __init__(
         self,
         *,
         max_bytes: int,
-        total_seconds: float,
         allowed_networks: Iterable[str] = (),
         resolver: Resolver = system_resolver,
     ) -> None:
-        """`max_bytes` and `total_seconds` bound one download."""
+        """`max_bytes` bounds one download."""
         self._max_bytes = max_bytes
-        self._total_seconds = total_seconds
+        self._is_used = False
         policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
-        self._session = pinned_session(adapter=PinnedAdapter(policy=policy))
+        # Without a session: links are fetched with no cookies, no key and no redirects of its own.
+        self._adapter = PinnedAdapter(policy=policy)
 
     def close(self) -> None:
         """Close the connections."""
-        self._session.close()
+        self._adapter.close()
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +65,7 @@ class MediaClient:
         self,
         url: str,
         *,
+        total_seconds: float,
         sink: Callable[[bytes], object],
         on_progress: Callable[[], None] | None = None,
     ) -> Downloaded:
@@ -72,7 +74,7 @@ class MediaClient:
         `on_progress` is called before each step and may raise. Raises LinkDead when a new link is needed,
         Truncated, TooLarge, Timeout, Throttled, ServerError, Unreachable, BlockedByPolicy, ProtocolError.
         """
-        deadline = Deadline(self._total_seconds)
+        deadline = Deadline(total_seconds)
         with self._open(url, deadline) as response:
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                 raise errors.ProtocolError("The file came packed although it was asked for as it is.")
@@ -108,17 +110,26 @@ class MediaClient:
 
     def _get(self, url: str, deadline: Deadline) -> requests.Response:
         try:
-            with within(deadline):
-                return self._session.request(
-                    "GET",
-                    clean_url(url).text,
-                    headers={"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent()},
-                    timeout=deadline.timeouts,
-                    allow_redirects=False,
-                    stream=True,
-                )
+            try:
+                return self._send(url, deadline)
+            except requests.ConnectionError as error:
+                if not self._is_used or not _broke(error):
+                    raise
+            # The server had closed the connection that was kept: a new one knows better.
+            self._adapter.close()
+            return self._send(url, deadline)
         except requests.RequestException as error:
             raise connection_error(error) from None
+        finally:
+            self._is_used = True
+
+    def _send(self, url: str, deadline: Deadline) -> requests.Response:
+        request = requests.PreparedRequest()
+        request.prepare_method("GET")
+        request.url = clean_url(url).text
+        request.prepare_headers({"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": user_agent()})
+        with within(deadline):
+            return self._adapter.send(request, timeout=deadline.timeouts, stream=True)
 
     def _checked(self, response: requests.Response) -> requests.Response:
         status = response.status_code
@@ -133,6 +144,11 @@ class MediaClient:
         if status < 300:
             raise errors.ProtocolError("The server did not send the whole file.", status=status)
         raise error
+
+
+def _broke(error: requests.ConnectionError) -> bool:
+    """Tell whether a connection that was there ended without an answer."""
+    return bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
 
 
 def _content_length(response: requests.Response) -> int | None:

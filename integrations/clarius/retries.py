@@ -18,12 +18,17 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> t
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value[:9]), 10**8))
+    until = moment(value)
+    return None if until is None else max(timedelta(), until - (now or datetime.now(UTC)))
+
+
+def moment(text: str) -> datetime | None:
+    """Read a date of HTTP (RFC 9110), in UTC where it names no zone; None when it is absent or nonsense."""
     try:
-        until = parsedate_to_datetime(value)
+        read = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(timedelta(), until - (now or datetime.now(UTC)))
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def wait_seconds(*, retry: int, asked: timedelta | None) -> float | None:

@@ -209,9 +209,10 @@ class AnnotationGroup:
         labels = fields.as_list(source.get("labels"), what="labels")
         if not isinstance(source.get("linked"), bool):
             raise fields.missing("linked")
+        # Sent back as they came, so nothing may be taken out of them here.
         return cls(
-            title=fields.text(source, "title"),
-            labels=tuple(fields.text({"labels": each}, "labels") for each in labels),
+            title=fields.exact_text(source, "title"),
+            labels=tuple(fields.exact_text({"labels": each}, "labels") for each in labels),
             linked=source["linked"],
             extra=fields.others(source, "title", "labels", "linked"),
         )

@@ -5,6 +5,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
 
@@ -17,13 +19,20 @@ from integrations.clarius.egress import CleanUrl, Origin, Policy, Resolver, clea
 from integrations.clarius.keys import KEYWORD, Secret, is_header_safe, key_problem
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter, never_connected, pinned_session
-from integrations.clarius.retries import IDEMPOTENT_METHODS, RETRIED_STATUSES, retry_after, wait_seconds
+from integrations.clarius.retries import (
+    IDEMPOTENT_METHODS,
+    RETRIED_STATUSES,
+    moment,
+    retry_after,
+    wait_seconds,
+)
 
 TOTAL_SECONDS = 60.0
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 LOOKS_RIGHT = "The API key has the right form: it was revoked, is another Cloud's, or may not do this."
 
 
+@cache
 def user_agent() -> str:
     """Return the name and version that every call carries."""
     try:
@@ -67,8 +76,11 @@ class Answer:
         try:
             return json.loads(self.text(), parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError):
+            # What should have been a patient's data must not be read in a list of errors.
+            kind = mask(self.headers.get("Content-Type", "no kind given"))
+            detail = f"{len(self.body)} bytes, {kind}"
             raise errors.ProtocolError(
-                "The Cloud's answer is not JSON.", status=self.status, detail=mask(self.text())
+                "The Cloud's answer is not JSON.", status=self.status, detail=detail
             ) from None
 
 
@@ -108,6 +120,8 @@ class Transport:
         self._sleep = sleep
         # What the latest call was answered with; None before one, and when no answer came.
         self.last_status: int | None = None
+        # By the Cloud's clock, which counts whole seconds.
+        self.last_date: datetime | None = None
         policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
         self._session = pinned_session(adapter=_KeyedAdapter(policy=policy, origin=base.origin, key=api_key))
 
@@ -170,6 +184,7 @@ class Transport:
         except requests.RequestException as error:
             raise connection_error(error) from None
         self.last_status = response.status_code
+        self.last_date = moment(response.headers.get("Date", ""))
         with response:
             parts = pieces(response, deadline=deadline, max_bytes=MAX_ANSWER_BYTES, decode=True)
             if response.ok and not response.is_redirect and response.status_code < 300:

@@ -9,9 +9,9 @@ from integrations.models import Service
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def webhook_url(*, service: Service) -> str:
-    """Return the address that takes notifications; its last part is a secret."""
-    return f"{settings.PUBLIC_URL}/webhooks/clarius/{service.slug}/{service.webhook_secret}/"
+def webhook_url(*, service: Service, secret: str | None = None) -> str:
+    """Return the address that takes notifications; its last part is the secret given, or the current one."""
+    return f"{settings.PUBLIC_URL}/webhooks/clarius/{service.slug}/{secret or service.webhook_secret}/"
 
 
 def connect_url(*, service: Service) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 import json
-import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +11,16 @@ from typing import Any
 from integrations.clarius import errors
 from integrations.clarius.schemas import AnnotationGroup
 from integrations.models import Application
-from integrations.services.reading import storable
+from integrations.services.reading import is_exact
 
-MOST_GROUPS = 50
+# What the editor's form carries: Django reads 1,000 fields of a form, and a group has up to seven.
+MOST_GROUPS = 140
 MOST_LABELS = 200
 LONGEST = 200
 MOST_SHOWN = 60
+MOST_COUNTED = 1_000_000_000
+MOST_PROBLEMS = 20
+LONGEST_NAME = 60
 LARGEST_FILE = 1024 * 1024
 KNOWN = {"title", "labels", "linked"}
 
@@ -25,17 +29,23 @@ class NotValid(Exception):
     """Groups that are not sent; `problems` holds a sentence for each thing to mend."""
 
     def __init__(self, problems: Sequence[str]) -> None:
-        super().__init__(" ".join(problems))
-        self.problems = list(problems)
+        self.problems = list(problems[:MOST_PROBLEMS])
+        if len(problems) > MOST_PROBLEMS:
+            self.problems.append(f"There are {len(problems) - MOST_PROBLEMS:,} more problems.")
+        super().__init__(" ".join(self.problems))
 
 
 @dataclass(frozen=True)
 class Combined:
-    """Which unique labels the linked groups make, the first of them and how many there are in all."""
+    """Which unique labels the linked groups make, the first of them and how many there are in all.
+
+    They are counted as far as `MOST_COUNTED`: of large groups the number alone would fill pages.
+    """
 
     titles: tuple[str, ...]
     labels: tuple[str, ...]
     count: int
+    is_more: bool = False
 
     @property
     def more_count(self) -> int:
@@ -46,30 +56,53 @@ class Combined:
 def read_groups(value: Any) -> tuple[AnnotationGroup, ...]:
     """Return the groups of a JSON array; raises NotValid for what has not their shape."""
     if not isinstance(value, list):
-        raise NotValid(["There is no list of annotation groups."])
+        raise NotValid(["The file holds no list of annotation groups."])
     groups, problems = [], []
     for number, each in enumerate(value, start=1):
         try:
-            groups.append(AnnotationGroup.from_json(storable(each)))
-        except errors.ProtocolError as error:
-            problems.append(f"Group {number} cannot be read: {error.message}")
+            groups.append(AnnotationGroup.from_json(each))
+        except errors.ProtocolError:
+            problems.append(f"Group {number} of the file cannot be read: {_misshapen(each)}")
     if problems:
         raise NotValid(problems)
     return tuple(groups)
 
 
+def _misshapen(group: Any) -> str:
+    if not isinstance(group, dict):
+        return "it is not an object with title, labels and linked."
+    labels = group.get("labels")
+    if not isinstance(group.get("title"), str):
+        return "its title is missing or not a text."
+    if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
+        return "its labels are missing or not a list of texts."
+    if not isinstance(group.get("linked"), bool):
+        return "“linked” is missing or not true or false."
+    return "it has half a character, which cannot be stored."
+
+
 def check_groups(groups: Sequence[AnnotationGroup]) -> None:
     """Raise NotValid unless a user of the scanner could tell groups and labels apart."""
-    problems = [] if len(groups) <= MOST_GROUPS else [f"There are more than {MOST_GROUPS} groups."]
+    _check_count(groups)
+    problems: list[str] = []
     titles: set[str] = set()
     for number, group in enumerate(groups, start=1):
-        name = f"“{group.title}”" if group.title.strip() else f"Group {number}"
+        name = f"“{_short(group.title)}”" if group.title.strip() else f"Group {number}"
         problems += _problems_of(group, name)
         if group.title.strip() and group.title in titles:
             problems.append(f"{name} is the title of two groups.")
         titles.add(group.title)
     if problems:
         raise NotValid(problems)
+
+
+def _check_count(groups: Sequence[Any]) -> None:
+    if len(groups) > MOST_GROUPS:
+        raise NotValid([f"There are {len(groups):,} groups; at most {MOST_GROUPS} can be saved from here."])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}…"
 
 
 def _problems_of(group: AnnotationGroup, name: str) -> list[str]:
@@ -84,15 +117,26 @@ def _problems_of(group: AnnotationGroup, name: str) -> list[str]:
         problems.append(f"{name} has a text of more than {LONGEST} characters.")
     if any(not label.strip() for label in group.labels):
         problems.append(f"{name} has an empty label.")
-    twice = {label for label in group.labels if group.labels.count(label) > 1}
-    problems += [f"{name} has the label “{label}” twice." for label in sorted(twice)]
+    twice = [label for label, count in Counter(group.labels).items() if count > 1]
+    problems += [f"{name} has the label “{_short(label)}” twice." for label in sorted(twice)]
+    if not is_exact([group.to_json()]):
+        problems.append(f"{name} has a field that cannot be kept exactly, so nothing is sent.")
     return problems
 
 
 def fingerprint(*, is_customized: bool, annotations: Any) -> str:
     """Return what tells two states of an application apart, the order of fields aside."""
-    state = json.dumps([is_customized, annotations], sort_keys=True, ensure_ascii=True)
+    state = json.dumps([is_customized, _plain(annotations)], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(state.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Write equal numbers alike: PostgreSQL gives 1e20 back as a whole number."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 def core(*, is_customized: bool, annotations: Any) -> str:
@@ -106,9 +150,16 @@ def combine(groups: Sequence[AnnotationGroup]) -> Combined:
     linked = [group for group in groups if group.linked and group.labels]
     if not linked:
         return Combined((), (), 0)
-    count = math.prod(len(group.labels) for group in linked)
+    count = 1
+    for group in linked:
+        count = min(count * len(group.labels), MOST_COUNTED + 1)
     first = itertools.islice(itertools.product(*(group.labels for group in linked)), MOST_SHOWN)
-    return Combined(tuple(group.title for group in linked), tuple(" ".join(each) for each in first), count)
+    return Combined(
+        titles=tuple(group.title for group in linked),
+        labels=tuple(" ".join(each) for each in first),
+        count=min(count, MOST_COUNTED),
+        is_more=count > MOST_COUNTED,
+    )
 
 
 def export_json(*, application: Application) -> str:
@@ -123,7 +174,10 @@ def export_json(*, application: Application) -> str:
 
 
 def import_json(*, content: bytes) -> tuple[AnnotationGroup, ...]:
-    """Return the groups of an exported file, or of a bare list of groups; raises NotValid."""
+    """Return the groups of an exported file, or of a bare list of groups; raises NotValid.
+
+    They are valid: what could not be saved is not shown in the editor either.
+    """
     if len(content) > LARGEST_FILE:
         raise NotValid(["The file is larger than 1 MB."])
     try:
@@ -132,7 +186,12 @@ def import_json(*, content: bytes) -> tuple[AnnotationGroup, ...]:
         raise NotValid(["The file is not JSON."]) from None
     if isinstance(value, dict) and value.get("annotations", "") is None:
         raise NotValid(["The file is of an application that was not customized."])
-    return read_groups(value.get("annotations") if isinstance(value, dict) else value)
+    listed = value.get("annotations") if isinstance(value, dict) else value
+    if isinstance(listed, list):
+        _check_count(listed)
+    groups = read_groups(listed)
+    check_groups(groups)
+    return groups
 
 
 def _refuse_constant(name: str) -> Any:

@@ -1,6 +1,7 @@
 """Change an application's annotations at the Cloud: compare, keep what was there, write, look."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,20 @@ from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotation_groups import check_groups, core, fingerprint
 from integrations.services.asking import CloudSaidNo, NotAnswered, Refused, ask
 from integrations.services.catalogue import remote_values
+from integrations.services.reading import is_exact
+from integrations.services.saving import NotNow, Turn, saving_turn
 
 Outcome = AnnotationSnapshot.Outcome
+UNCHANGED = "Nothing was changed."
 NOT_KNOWN = "It is not known whether Clarius Cloud took it. Read the applications again before you go on."
+BUSY = (
+    "Somebody else is saving the annotations of this application at this moment. Nothing was written; "
+    "try again in a minute."
+)
+CANNOT_KEEP = (
+    "Clarius Cloud has something in these annotations that the portal cannot keep exactly, such as a NUL or "
+    "lists within lists deeper than 40 levels. Nothing was written, since it would be lost."
+)
 
 
 class ChangedMeanwhile(Exception):
@@ -34,6 +46,16 @@ class Actor:
 def base_of(application: Application) -> str:
     """Return what an editor begins with, to be compared before it writes."""
     return fingerprint(is_customized=application.is_customized, annotations=application.annotations)
+
+
+def read_application(*, application: Application, actor: Actor) -> None:
+    """Write down what the Cloud has of this application now; raises Refused and NotAnswered."""
+    try:
+        _note(application, _look(application))
+    except CloudSaidNo as error:
+        _audit(application, actor, "annotations.read", "failed")
+        raise error.also(UNCHANGED) from None
+    _audit(application, actor, "annotations.read", "ok")
 
 
 def customize_application(
@@ -77,25 +99,45 @@ def _write(
     wanted: str,
     call: Callable[[Any], CustomizedApplication | None],
 ) -> None:
+    with _alone(application, actor, action) as turn:
+        _compare(application, base, actor, action)
+        turn.renew()
+        snapshot = _take_snapshot(application, actor)
+        try:
+            after = ask(service=application.service, call=call)
+        except Refused as error:
+            _settle(application, snapshot, actor, action, Outcome.REFUSED)
+            raise error.also(UNCHANGED) from None
+        except NotAnswered as error:
+            _find_out(application, snapshot, actor, action, wanted=wanted, base=base, error=error)
+            return
+        _note(application, after)
+        _settle(application, snapshot, actor, action, Outcome.DONE)
+
+
+@contextmanager
+def _alone(application: Application, actor: Actor, action: str) -> Iterator[Turn]:
+    try:
+        with saving_turn(application=application) as turn:
+            yield turn
+    except NotNow:
+        _audit(application, actor, action, "busy")
+        raise Refused(BUSY) from None
+
+
+def _compare(application: Application, base: str, actor: Actor, action: str) -> None:
+    """Raise unless the Cloud has what the editor began with, and the snapshot will hold all of it."""
     try:
         before = _look(application)
-    except CloudSaidNo:
+    except CloudSaidNo as error:
         _audit(application, actor, action, "failed")
-        raise
+        raise error.also(UNCHANGED) from None
     if _note(application, before) != base:
         _audit(application, actor, action, "changed_meanwhile")
         raise ChangedMeanwhile
-    snapshot = _take_snapshot(application, actor)
-    try:
-        after = ask(service=application.service, call=call)
-    except Refused:
-        _settle(application, snapshot, actor, action, Outcome.REFUSED)
-        raise
-    except NotAnswered as error:
-        _find_out(application, snapshot, actor, action, wanted=wanted, base=base, error=error)
-        return
-    _note(application, after)
-    _settle(application, snapshot, actor, action, Outcome.DONE)
+    if before is not None and not is_exact([group.to_json() for group in before.annotations]):
+        _audit(application, actor, action, "refused")
+        raise Refused(CANNOT_KEEP)
 
 
 def _find_out(
@@ -118,7 +160,7 @@ def _find_out(
         _settle(application, snapshot, actor, action, Outcome.DONE)
     elif state == base:
         _settle(application, snapshot, actor, action, Outcome.REFUSED)
-        raise error
+        raise error.also(UNCHANGED)
     else:
         _settle(application, snapshot, actor, action, Outcome.UNKNOWN)
         raise NotAnswered(NOT_KNOWN, may_be_done=True)

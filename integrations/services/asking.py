@@ -1,7 +1,7 @@
 """One call to the Cloud for a person who waits for its answer: done, refused, or not known now."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from integrations.clarius import ClariusClient, errors
 from integrations.models import Service
@@ -13,6 +13,11 @@ T = TypeVar("T")
 
 class CloudSaidNo(Exception):
     """The Cloud did not do it; the message is one sentence for the reader."""
+
+    def also(self, words: str) -> Self:
+        """Return the error with what it means here."""
+        self.args = (f"{self} {words}",)
+        return self
 
 
 class Refused(CloudSaidNo):

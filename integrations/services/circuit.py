@@ -69,17 +69,23 @@ def probe_keys(*, service: Service) -> Verdict:
     return verdict
 
 
+def close(*, service: Service) -> None:
+    """Let calls go out again, since a key works. Call it in a transaction."""
+    is_open = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False)
+    if is_open.update(circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None):
+        record(action="service.circuit_closed", target=service)
+
+
 def _use(*, service: Service, key: ApiKey) -> Verdict:
     now = timezone.now()
     with transaction.atomic():
         # Two workers may come to this at once: the row of the service serialises them.
-        row = Service.objects.select_for_update().get(pk=service.pk)
-        if row.circuit_opened_at is not None:
-            Service.objects.filter(pk=service.pk).update(
-                circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None
-            )
-            record(action="service.circuit_closed", target=service)
-        current = ApiKey.objects.get(pk=key.pk)
+        Service.objects.select_for_update().get(pk=service.pk)
+        current = ApiKey.objects.filter(pk=key.pk, revoked_at=None).first()
+        if current is None:
+            # It was revoked here while the Cloud was asked.
+            return Verdict.UNKNOWN
+        close(service=service)
         if current.is_in_use:
             is_fresh = current.in_use_since is not None and current.in_use_since > now - FRESHLY_SWITCHED
             return Verdict.SWITCHED if is_fresh and _has_others(key=current) else Verdict.WORKS

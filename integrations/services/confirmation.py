@@ -2,6 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -20,7 +21,7 @@ from background.leases import (
     release,
 )
 from integrations.clarius import errors
-from integrations.models import Link, Service
+from integrations.models import Customer, Link, Service
 from integrations.services import circuit
 from integrations.services.clients import NoKey, client_for
 from integrations.services.states import NotAllowed, move_link
@@ -52,7 +53,7 @@ def _confirm(*, lease: Lease) -> None:
     elif lease.attempt > MAX_ATTEMPTS:
         _end(link=link, lease=lease, reason=NOT_ACCEPTED)
     elif not service.is_active:
-        release(lease=lease, not_before=timezone.now() + PAUSED, count_attempt=False)
+        _put_off(lease=lease, until=timezone.now() + PAUSED, count_attempt=False)
     elif circuit.is_open(service=service):
         _wait(lease=lease, until=timezone.now() + circuit.PROBE_EVERY, detail="key refused")
     else:
@@ -84,7 +85,10 @@ def _ask(*, link: Link, lease: Lease) -> None:
 
 def _succeed(*, link: Link, lease: Lease) -> None:
     if link.state == Link.State.CONFIRMED:
-        finish(lease=lease)
+        with transaction.atomic():
+            told = {"reason": "", "detail": ""} if _is_active(lease=lease) else {}
+            finish(lease=lease, **told)
+            _forget_missed(link=link)
         return
     try:
         with transaction.atomic():
@@ -98,10 +102,16 @@ def accept_link(*, link: Link, lease: Lease | None = None) -> None:
     """Take over that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
     move_link(pk=link.pk, to=Link.State.CONFIRMED, lease=lease, reason="", detail="")
     record(action="link.confirmed", target=link)
+    _forget_missed(link=link)
     # The exams that waited for somebody to hold this customer are found by the next poll.
     service_pk = link.customer.service_id
     Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
     schedule(model=Service, pk=service_pk)
+
+
+def _forget_missed(*, link: Link) -> None:
+    """Let the walks that did not list the customer count no more, now that the Cloud has confirmed it."""
+    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=0, missed_at=None)
 
 
 def _end(*, link: Link, lease: Lease, reason: str) -> None:
@@ -116,7 +126,7 @@ def _end(*, link: Link, lease: Lease, reason: str) -> None:
 
 def _wait(*, lease: Lease, until: datetime, detail: str) -> None:
     # The Cloud said nothing about this customer, so the attempt does not count.
-    release(lease=lease, not_before=until, count_attempt=False, reason=AWAY, detail=detail)
+    _put_off(lease=lease, until=until, count_attempt=False, reason=AWAY, detail=detail)
 
 
 def _count(*, link: Link, lease: Lease, error: errors.ClariusError) -> None:
@@ -124,7 +134,21 @@ def _count(*, link: Link, lease: Lease, error: errors.ClariusError) -> None:
         _end(link=link, lease=lease, reason=NOT_ACCEPTED)
         return
     until = next_attempt(now=timezone.now(), attempt=lease.attempt, retry_after=error.retry_after)
-    release(lease=lease, not_before=until, reason=NOT_ACCEPTED, detail=_describe(error))
+    _put_off(lease=lease, until=until, reason=NOT_ACCEPTED, detail=_describe(error))
+
+
+def _put_off(*, lease: Lease, until: datetime, **changes: Any) -> None:
+    """Give the link back for later; one that was ended meanwhile keeps the reason of that."""
+    with transaction.atomic():
+        if _is_active(lease=lease):
+            release(lease=lease, not_before=until, **changes)
+        else:
+            finish(lease=lease)
+
+
+def _is_active(*, lease: Lease) -> bool:
+    """Tell whether the link still stands, and keep it so until the end of the transaction."""
+    return Link.objects.select_for_update().filter(pk=lease.pk, state__in=Link.ACTIVE).exists()
 
 
 def _next_try(*, link: Link, error: errors.ClariusError) -> datetime:

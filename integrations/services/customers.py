@@ -1,7 +1,10 @@
 """What administrators do with a customer: describe, confirm again, mark gone, transfer, invite."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Invitation, User
@@ -15,8 +18,11 @@ from integrations.services.reconciliation import tell_gone
 from integrations.services.states import NotAllowed, move_link
 
 State = Link.State
-MARKED = "Marked as gone by an administrator."
+ENDED = "Its link has ended, and its account was told by mail."
 TRANSFERRED = "Transferred to another account by an administrator."
+
+# Who presses a button twice means one mail.
+INVITED_TWICE = timedelta(minutes=1)
 
 
 class CannotDo(Exception):
@@ -53,9 +59,10 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
         is_unknown = isinstance(error, Refused) and error.is_unknown
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, "not_found" if is_unknown else "failed")
-            if is_unknown and link is not None:
-                _end(link=link, reason=UNKNOWN)
-        raise
+            if is_unknown and link is not None and _end(link=link, reason=UNKNOWN):
+                tell_gone(link=link)
+        is_ended = is_unknown and link is not None
+        raise error.also(ENDED if is_ended else "Nothing was changed here.") from None
     try:
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, "ok")
@@ -70,19 +77,18 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
     return "Clarius Cloud confirmed this customer."
 
 
-def mark_gone(*, customer: Customer, user: User, address: str | None) -> None:
-    """End the active link as gone, and tell its account; raises CannotDo when there is none."""
-    link = active_link(customer=customer)
-    if link is None:
-        raise CannotDo("No account holds this customer.")
+def mark_gone(*, link: Link, user: User, address: str | None) -> None:
+    """End an active link as gone, and tell its account; raises CannotDo when it has ended."""
     with transaction.atomic():
-        _audit("customer.marked_gone", customer, user, address, "ok")
-        _end(link=link, reason=MARKED)
+        if not _end(link=link, reason=Link.MARKED):
+            raise CannotDo("The link ended meanwhile.")
+        _audit("customer.marked_gone", link.customer, user, address, "ok")
+        _tell_marked(link=link)
 
 
 def transfer_customer(
     *,
-    customer: Customer,
+    link: Link,
     recipient: User,
     reason: str,
     label: str,
@@ -90,15 +96,16 @@ def transfer_customer(
     user: User,
     address: str | None,
 ) -> Link:
-    """Give a held customer to another account, and tell both by mail; raises CannotDo.
+    """Give the customer of an active link to another account, and tell both by mail; raises CannotDo.
 
     The reason stays with the ended link for administrators; the log says who, when, from whom and to whom.
     """
-    link = active_link(customer=customer)
-    if link is None:
-        raise CannotDo("No account holds this customer, so there is nothing to transfer.")
+    customer = link.customer
     if not recipient.is_active or recipient.pk == link.user_id:
         raise CannotDo("Choose another account, one that is active.")
+    if recipient.pk == user.pk and not user.is_superuser:
+        # Its exams would open to somebody who sees no patient content.
+        raise CannotDo("You cannot transfer a customer to yourself. Ask another administrator.")
     if not reason.strip():
         raise CannotDo("Say why the customer is transferred.")
     try:
@@ -122,10 +129,19 @@ def transfer_customer(
 
 
 def invite_customer(*, customer: Customer, email: str, user: User, address: str | None) -> None:
-    """Mail somebody to sign up and to press Connect again; binds nothing. Raises CannotDo when it is held."""
+    """Mail somebody to sign up and to press Connect again; binds nothing.
+
+    Raises CannotDo when an account holds the customer, and when the address was mailed in the last minute.
+    """
     if active_link(customer=customer) is not None:
         raise CannotDo("An account holds this customer already.")
     with transaction.atomic():
+        # First of all: of two requests at once the second waits here, and finds the mark of the first.
+        now = timezone.now()
+        mailed = Q(invited_email__iexact=email, invited_at__gt=now - INVITED_TWICE)
+        row = Customer.objects.filter(~mailed, pk=customer.pk)
+        if not row.update(invited_at=now, invited_email=email):
+            raise CannotDo(f"{email} was invited less than a minute ago. No second mail was sent.")
         has_account = User.objects.filter(email__iexact=email).exists()
         door = f"{settings.PUBLIC_URL}/accounts/login/"
         invitation = None
@@ -133,7 +149,6 @@ def invite_customer(*, customer: Customer, email: str, user: User, address: str 
             invitation = Invitation.objects.create(email=email.lower(), invited_by=user)
             door = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
         _mail_invitation(customer=customer, email=email, door=door, has_account=has_account)
-        Customer.objects.filter(pk=customer.pk).update(invited_at=timezone.now())
         invited = {"invitation": str(invitation.pk)} if invitation else {}
         record(action="customer.invited", actor=user, target=customer, address=address, **invited)
 
@@ -161,15 +176,32 @@ def _gone_link(customer: Customer) -> Link | None:
     return last if last is not None and last.state == State.GONE and last.user.is_active else None
 
 
-def _end(*, link: Link, reason: str) -> None:
+def _end(*, link: Link, reason: str) -> bool:
     to = State.GONE if link.state == State.CONFIRMED else State.REJECTED
     try:
         move_link(pk=link.pk, to=to, reason=reason, detail="")
     except NotAllowed:
         # It ended by itself while this was decided.
-        return
+        return False
     record(action=f"link.{to}", target=link)
-    tell_gone(link=link)
+    return True
+
+
+def _tell_marked(*, link: Link) -> None:
+    name = link.customer.service.name
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your connection to {name} has ended",
+        body=(
+            f"An administrator of this portal ended the connection of your portal account to {name}, so it\n"
+            "shows nothing of it any more. Nothing was deleted. If you still use the service, open it in\n"
+            f"Clarius Cloud and press Connect again. {_where_to_ask()}\n"
+        ),
+    )
+
+
+def _where_to_ask() -> str:
+    return f"If this is a surprise, ask the\nadministrators of this portal, {settings.PUBLIC_URL}"
 
 
 def _tell_transfer(*, former: Link, new: Link) -> None:
@@ -179,7 +211,7 @@ def _tell_transfer(*, former: Link, new: Link) -> None:
         subject=f"A connection of your account to {name} was transferred",
         body=(
             f"An administrator transferred a Clarius Cloud customer of {name} from your portal account to\n"
-            "another one. Your account shows nothing of it any more. If this is a surprise, ask them.\n"
+            f"another one. Your account shows nothing of it any more. {_where_to_ask()}\n"
         ),
     )
     queue_mail(

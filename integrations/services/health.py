@@ -3,20 +3,26 @@
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.conf import settings
-from django.db.models import Count
 from django.template.defaultfilters import date as format_date
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
-from integrations.models import ApiKey, KeyRotation, Link, RemoteState, Service
+from integrations.models import ApiKey, Customer, KeyRotation, RemoteState, Service
+from integrations.services import circuit
 from integrations.services.addresses import is_public_https
+from integrations.services.overdue import overdue_after
+from integrations.services.processes import Process, list_processes
+from integrations.services.reconciliation import count_standings
 from integrations.services.rotation import open_rotation
 from integrations.services.sections import Fact, sections_of
 
-POLLS_MISSED = 3
 V = RemoteState.Verdict
 GOOD, WARN, BAD = "good", "warn", "bad"
+NOT_NOTIFIED = "off, the poll carries all"
+NOT_CONNECTABLE = "off, nobody can press Connect in Clarius Cloud"
+Standing = Customer.Standing
+UNWELL = frozenset({Standing.MISSING, Standing.GONE, Standing.UNKNOWN_HERE, Standing.ACCOUNT_OFF})
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,7 @@ def health_of(*, service: Service) -> Health:
     """Return how the service is doing."""
     tone, headline = headline_of(service=service)
     own = [
+        ("Processes", _process_facts()),
         ("API key", _key_facts(service)),
         ("At Clarius Cloud", _remote_facts(service)),
         ("Poll", _poll_facts(service)),
@@ -44,14 +51,12 @@ def headline_of(*, service: Service) -> tuple[str, str]:
     """Return a tone and the one sentence that matters most."""
     state = RemoteState.objects.filter(service=service).first()
     is_overdue = service.polled_at is None or timezone.now() - service.polled_at > overdue_after()
+    troubles = [each.trouble for each in list_processes() if each.trouble]
     verdicts = [
         (not service.is_active, "", "Paused: nothing is polled, fetched or sent."),
-        (
-            service.circuit_opened_at is not None,
-            BAD,
-            "Clarius Cloud refuses every stored API key. Calls wait until one works again.",
-        ),
+        (service.circuit_opened_at is not None, BAD, circuit.SENTENCE),
         (not _has_key(service), BAD, "No API key is in use. Type one in on the page of the keys."),
+        (bool(troubles), BAD, " ".join(troubles)),
         (service.polled_at is None, WARN, "Not polled yet."),
         (is_overdue, BAD, f"The poll is overdue. {service.last_error}".strip()),
         (
@@ -69,11 +74,6 @@ def headline_of(*, service: Service) -> tuple[str, str]:
     return next(((tone, words) for holds, tone, words in verdicts if holds), (GOOD, "Working."))
 
 
-def overdue_after() -> timedelta:
-    """Return how long after the last poll the next one is overdue."""
-    return timedelta(minutes=settings.POLL_MINUTES * POLLS_MISSED)
-
-
 def ago(moment: datetime | None, *, never: str = "never") -> str:
     """Say how long ago something was, and when."""
     if moment is None:
@@ -88,6 +88,19 @@ def _has_key(service: Service) -> bool:
     return ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).exists()
 
 
+def _process_facts() -> list[Fact]:
+    return [_process_fact(each) for each in list_processes()]
+
+
+def _process_fact(process: Process) -> Fact:
+    label = process.name.label.capitalize()
+    if process.seen_at is None:
+        return Fact(label, "never seen", BAD)
+    if process.trouble:
+        return Fact(label, f"silent, seen {ago(process.seen_at)}", BAD)
+    return Fact(label, f"running, seen {ago(process.seen_at)}", GOOD)
+
+
 def _key_facts(service: Service) -> list[Fact]:
     keys = ApiKey.objects.filter(service=service, revoked_at=None).defer("secret")
     key = keys.filter(is_in_use=True).first()
@@ -97,7 +110,7 @@ def _key_facts(service: Service) -> list[Fact]:
         Fact("In use", f"{key.prefix}…", BAD if service.circuit_opened_at else GOOD),
         Fact("Since", ago(key.in_use_since or key.created_at)),
         Fact("Last used", ago(key.last_used_at)),
-        Fact("In reserve", str(keys.filter(is_in_use=False).count())),
+        _reserve(service),
     ]
     rotation = open_rotation(service=service)
     if rotation is not None:
@@ -109,16 +122,28 @@ def _key_facts(service: Service) -> list[Fact]:
     return facts
 
 
+def _reserve(service: Service) -> Fact:
+    """Count reserves; a key that Clarius Cloud lists no more helps nobody."""
+    reserves = ApiKey.objects.filter(service=service, revoked_at=None, is_in_use=False)
+    state = RemoteState.objects.filter(service=service, read_at__isnull=False).first()
+    dead = 0
+    if state is not None:
+        listed = [each["prefix"] for each in state.keys]
+        # A key that was stored later cannot be missed in a list that was read before.
+        dead = reserves.filter(created_at__lte=state.read_at).exclude(prefix__in=listed).count()
+    count = reserves.count() - dead
+    if not dead:
+        return Fact("In reserve", str(count))
+    return Fact("In reserve", f"{count}, and {dead} that Clarius Cloud does not list", WARN)
+
+
 def _remote_facts(service: Service) -> list[Fact]:
     state = RemoteState.objects.filter(service=service).first()
     if state is None:
         return [Fact("Settings", "not read yet", WARN)]
     facts = [
-        Fact(label, V(verdict).label, GOOD if verdict == V.SAME else WARN)
-        for label, verdict in (
-            ("Notification URL", state.notification_verdict),
-            ("Token transfer URL", state.token_transfer_verdict),
-        )
+        _setting("Notification URL", state.notification_verdict, service.is_notified, NOT_NOTIFIED),
+        _setting("Token transfer URL", state.token_transfer_verdict, service.is_connectable, NOT_CONNECTABLE),
     ]
     if not is_public_https() and not service.is_sandbox:
         facts.append(Fact("PUBLIC_URL", "not https: the poll carries all", WARN))
@@ -126,6 +151,12 @@ def _remote_facts(service: Service) -> list[Fact]:
     if state.problem:
         facts.append(Fact("Last look failed", state.problem, WARN))
     return facts
+
+
+def _setting(label: str, verdict: str, is_wanted: bool, off: str) -> Fact:
+    if verdict == V.SAME and not is_wanted:
+        return Fact(label, off)
+    return Fact(label, V(verdict).label, GOOD if verdict == V.SAME else WARN)
 
 
 def _poll_facts(service: Service) -> list[Fact]:
@@ -140,11 +171,14 @@ def _poll_facts(service: Service) -> list[Fact]:
 
 
 def _customer_facts(service: Service) -> list[Fact]:
-    counts = dict(
-        Link.objects.filter(customer__service=service)
-        .order_by()
-        .values_list("state")
-        .annotate(count=Count("customer", distinct=True))
-    )
-    shown = (Link.State.CONFIRMED, Link.State.PENDING, Link.State.GONE, Link.State.REJECTED)
-    return [Fact(state.label, f"{counts.get(state, 0):,}") for state in shown]
+    counts = count_standings(service=service)
+    page = reverse("admin:integrations_customer_changelist")
+    return [
+        Fact(
+            f"{standing.label[0].upper()}{standing.label[1:]}",
+            f"{counts[standing]:,}",
+            WARN if counts[standing] and standing in UNWELL else "",
+            f"{page}?standing={standing}&service__id__exact={service.pk}",
+        )
+        for standing in Standing
+    ]

@@ -1,90 +1,50 @@
-"""The service's keys, there and here: list, make, type in, revoke; no secret leaves this layer."""
+"""What people do with the service's keys: make, type in, use, revoke; no secret leaves this layer."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from accounts.models import User
 from audit.record import record
 from background.jobs import schedule
-from integrations.clarius import CreatedKey, errors
-from integrations.models import ApiKey, KeyRotation, RemoteState, Service
+from integrations.clarius import ClariusClient, CreatedKey, errors
+from integrations.encryption import CannotDecrypt
+from integrations.models import ApiKey, RemoteState, Service
+from integrations.services import circuit
 from integrations.services.clients import NoKey, client_for
 from integrations.services.credentials import KeyNotProven, prove_key, store_key
-
-IN_USE, RETIRING, STANDBY, ELSEWHERE, REVOKED, UNKNOWN_THERE = (
-    "in use",
-    "being replaced",
-    "standby",
-    "only at the Cloud",
-    "revoked",
-    "not at the Cloud",
-)
+from integrations.services.key_list import open_rotations
+from integrations.services.remote_state import CannotRead, read_now
+from integrations.services.turns import NotNow, cloud_turn, look_again
 
 
 class KeyProblem(Exception):
     """Nothing was done; the message is one sentence for the reader."""
 
 
-@dataclass(frozen=True)
-class KeyRow:
-    """One key as the Cloud and the portal know it together."""
-
-    prefix: str
-    name: str
-    state: str
-    created_at: datetime | None
-    last_used_at: datetime | None
-    in_use_since: datetime | None = None
-
-    @property
-    def can_be_revoked(self) -> bool:
-        """Whether it exists at the Cloud and nothing here depends on it."""
-        return self.state in (STANDBY, ELSEWHERE)
-
-
-def list_keys(*, service: Service) -> list[KeyRow]:
-    """Join what the Cloud listed last with what is stored here; makes no call."""
-    state = RemoteState.objects.filter(service=service).first()
-    listed = {each["prefix"]: each for each in (state.keys if state else [])}
-    is_read = state is not None and state.read_at is not None
-    retiring = set(_open_rotations(service).values_list("old_prefix", flat=True))
-    rows = [
-        _joined(key, listed.pop(key.prefix, None), is_read=is_read, is_retiring=key.prefix in retiring)
-        for key in ApiKey.objects.filter(service=service)
-        .defer("secret")
-        .order_by("-is_in_use", "-created_at")
-    ]
-    rows += [
-        KeyRow(prefix, each["name"], ELSEWHERE, parse_datetime(each["created"]), None)
-        for prefix, each in listed.items()
-    ]
-    order = [IN_USE, RETIRING, STANDBY, ELSEWHERE, UNKNOWN_THERE, REVOKED]
-    return sorted(rows, key=lambda row: order.index(row.state))
+class OutcomeUnknown(KeyProblem):
+    """It may have been done at the Cloud or not; nothing was changed here."""
 
 
 def create_key(*, service: Service, name: str, user: User, address: str | None) -> ApiKey:
     """Make a key at the Cloud and keep it as a reserve; raises KeyProblem."""
+    audit = partial(record, action="api_key.created", actor=user, target=service, address=address)
     name = name.strip()
-    if not 1 <= len(name) <= 50:
-        raise KeyProblem("The name may have 1 to 50 characters.")
-    try:
+    with _told(audit), _turn(service):
+        if not 1 <= len(name) <= 50:
+            raise KeyProblem("The name may have 1 to 50 characters.")
         created = _create(service=service, name=name)
-    except KeyProblem:
-        record(action="api_key.created", outcome="refused", actor=user, target=service, address=address)
-        raise
-    with transaction.atomic():
-        key = ApiKey.objects.create(
-            service=service, prefix=created.prefix, name=name, secret=created.key.reveal()
-        )
-        record(action="api_key.created", actor=user, target=service, address=address, prefix=created.prefix)
-        _look_again(service)
+        with transaction.atomic():
+            key = ApiKey.objects.create(
+                service=service, prefix=created.prefix, name=name, secret=created.key.reveal()
+            )
+            audit(prefix=created.prefix)
+    _read_again(service)
     return key
 
 
@@ -92,103 +52,211 @@ def add_typed_key(
     *, service: Service, key: str, is_to_be_used: bool, user: User, address: str | None
 ) -> ApiKey:
     """Prove a key that a person typed and store it, in use or as a reserve; raises KeyProblem."""
-    try:
-        prove_key(base_url=service.base_url, key=key)
-    except KeyNotProven as error:
-        raise KeyProblem(str(error)) from None
+    audit = partial(record, action="api_key.typed", actor=user, target=service, address=address)
+    with _told(audit):
+        try:
+            prove_key(base_url=service.base_url, key=key)
+        except KeyNotProven as error:
+            raise KeyProblem(str(error)) from None
     has_one = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).exists()
     with transaction.atomic():
         if is_to_be_used or not has_one:
             row = store_key(service=service, key=key)
-            _close_circuit(service)
+            circuit.close(service=service)
+            _poll_everything(service)
         else:
             prefix = key.partition(".")[0]
             row, _ = ApiKey.objects.update_or_create(
                 service=service, prefix=prefix, defaults={"secret": key, "revoked_at": None}
             )
-        record(action="api_key.typed", actor=user, target=service, address=address, prefix=row.prefix)
-        _look_again(service)
+        audit(prefix=row.prefix)
+    _read_again(service)
     return row
 
 
+def use_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
+    """Use a reserve from now on, proven by a call with it; raises KeyProblem, and then nothing changed."""
+    told: dict[str, Any] = {"action": "api_key.switched", "actor": user, "target": service}
+    told |= {"address": address, "prefix": prefix[:40]}
+    with _told(partial(record, **told)):
+        _prove_reserve(service=service, prefix=prefix)
+        with transaction.atomic():
+            former = _switch(service=service, prefix=prefix)
+            circuit.close(service=service)
+            _poll_everything(service)
+            look_again(service=service)
+            record(**told, former=former)
+
+
 def revoke_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Revoke a key that is not in use; raises KeyProblem, and then it works as before."""
-    _refuse_needed(service=service, prefix=prefix)
+    """Revoke a key that is not in use; raises KeyProblem, and then it works as before or nobody knows."""
+    told: dict[str, Any] = {"action": "api_key.revoked", "actor": user, "target": service}
+    told |= {"address": address, "prefix": prefix[:40]}
+    with _told(partial(record, **told)), _turn(service):
+        _set_aside(service=service, prefix=prefix)
+        try:
+            _revoke(service=service, prefix=prefix)
+        except KeyProblem:
+            # It may work: a key that is refused does no harm in reserve.
+            ApiKey.objects.filter(service=service, prefix=prefix).exclude(secret="").update(revoked_at=None)
+            raise
+        with transaction.atomic():
+            ApiKey.objects.filter(service=service, prefix=prefix).update(revoked_at=Now(), secret="")
+            state = RemoteState.objects.select_for_update().filter(service=service).first()
+            if state is not None:
+                kept = [each for each in state.keys if each["prefix"] != prefix]
+                RemoteState.objects.filter(pk=state.pk).update(keys=kept)
+            record(**told)
+
+
+def check_revocation(*, service: Service, prefix: str, user: User, address: str | None) -> None:
+    """Raise KeyProblem for a key that is needed, before a person is asked whether it is meant."""
+    told: dict[str, Any] = {"action": "api_key.revoked", "actor": user, "target": service}
+    with _told(partial(record, **told, address=address, prefix=prefix[:40])):
+        _refuse_needed(service=service, prefix=prefix)
+
+
+@contextmanager
+def _told(audit: Callable[..., Any]) -> Iterator[None]:
+    """Write into the audit log what was not done, or is not known; what was done is told where it is done."""
     try:
-        with client_for(service=service) as client:
-            client.revoke_api_key(prefix=prefix)
-    except (errors.ClariusError, NoKey, ValueError) as error:
-        record(
-            action="api_key.revoked",
-            outcome="refused",
-            actor=user,
-            target=service,
-            address=address,
-            prefix=prefix[:40],
-        )
-        message = "The prefix is empty." if isinstance(error, ValueError) else str(error)
-        raise KeyProblem(f"The key was not revoked. {message}") from None
-    with transaction.atomic():
-        ApiKey.objects.filter(service=service, prefix=prefix).update(revoked_at=Now(), secret="")
-        state = RemoteState.objects.select_for_update().filter(service=service).first()
-        if state is not None:
-            kept = [each for each in state.keys if each["prefix"] != prefix]
-            RemoteState.objects.filter(pk=state.pk).update(keys=kept)
-        record(action="api_key.revoked", actor=user, target=service, address=address, prefix=prefix[:40])
+        yield
+    except KeyProblem as error:
+        audit(outcome="unknown" if isinstance(error, OutcomeUnknown) else "refused")
+        raise
 
 
-def _joined(key: ApiKey, there: dict[str, Any] | None, *, is_read: bool, is_retiring: bool) -> KeyRow:
-    if key.revoked_at:
-        state = REVOKED
-    elif key.is_in_use:
-        state = IN_USE
-    elif is_retiring:
-        state = RETIRING
-    else:
-        state = STANDBY if there or not is_read else UNKNOWN_THERE
-    created = parse_datetime(there["created"]) if there else key.created_at
-    name = key.name or (there["name"] if there else "")
-    return KeyRow(key.prefix, name, state, created, key.last_used_at, key.in_use_since)
+@contextmanager
+def _turn(service: Service) -> Iterator[None]:
+    try:
+        with cloud_turn(service=service):
+            yield
+    except NotNow as error:
+        raise KeyProblem(str(error)) from None
+    except OutcomeUnknown:
+        look_again(service=service)
+        raise
 
 
 def _create(*, service: Service, name: str) -> CreatedKey:
     try:
         with client_for(service=service) as client:
-            if any(key.name == name for key in client.list_api_keys()):
+            before = client.list_api_keys()
+            if any(key.name == name for key in before):
                 raise KeyProblem("Clarius Cloud has a key of this name already; choose another.")
             try:
                 return client.create_api_key(name=name)
-            except errors.Rejected:
+            except (errors.Rejected, errors.KeyRefused, errors.NotFound, errors.Throttled):
                 raise
-            except errors.ClariusError:
-                # The key may have been made, and its secret is lost with the answer.
-                for key in client.list_api_keys():
-                    if key.name == name:
-                        client.revoke_api_key(prefix=key.prefix)
-                raise
+            except errors.ClariusError as error:
+                _revoke_lost(client, name=name)
+                raise KeyProblem(f"No key was made. {error}") from None
     except (errors.ClariusError, NoKey) as error:
         raise KeyProblem(f"No key was made. {error}") from None
 
 
+def _revoke_lost(client: ClariusClient, *, name: str) -> None:
+    """Revoke the key that may have been made: its secret is lost with the answer. Raises OutcomeUnknown."""
+    try:
+        for key in client.list_api_keys():
+            # Nobody else makes keys meanwhile, and none had this name before.
+            if key.name == name:
+                client.revoke_api_key(prefix=key.prefix)
+    except errors.ClariusError:
+        raise OutcomeUnknown(
+            "Clarius Cloud gave no answer, so whether a key was made is not known. The list is read again by "
+            "itself. A key of this name that is shown there as “only at the Cloud” is of no use: revoke it."
+        ) from None
+
+
+def _revoke(*, service: Service, prefix: str) -> None:
+    try:
+        with client_for(service=service) as client:
+            try:
+                client.revoke_api_key(prefix=prefix)
+            except (errors.Rejected, errors.KeyRefused, errors.Throttled):
+                raise
+            except errors.ClariusError as error:
+                if _is_listed(client, prefix=prefix):
+                    raise error from None
+    except (errors.ClariusError, NoKey, ValueError) as error:
+        # ValueError: "." and ".." would leave the path.
+        message = "It is no prefix of a key." if isinstance(error, ValueError) else str(error)
+        raise KeyProblem(f"The key was not revoked. {message}") from None
+
+
+def _is_listed(client: ClariusClient, *, prefix: str) -> bool:
+    try:
+        return any(key.prefix == prefix for key in client.list_api_keys())
+    except errors.ClariusError:
+        raise OutcomeUnknown(
+            "Clarius Cloud gave no answer, so whether the key was revoked is not known. "
+            "The list is read again by itself; revoke it once more if it is still there."
+        ) from None
+
+
+def _prove_reserve(*, service: Service, prefix: str) -> None:
+    key = _reserve(service=service, prefix=prefix)
+    try:
+        prove_key(base_url=service.base_url, key=key.secret)
+    except CannotDecrypt:
+        raise KeyProblem(
+            "This key cannot be opened with FIELD_ENCRYPTION_KEYS. Type it in once more."
+        ) from None
+    except KeyNotProven as error:
+        said = "Clarius Cloud does not accept this one. Choose another, or type one in."
+        raise KeyProblem(f"The key in use stays. {said if error.is_key_at_fault else error}") from None
+
+
+def _switch(*, service: Service, prefix: str) -> str:
+    """Put the reserve into use and return the former key's prefix; looks again, since the call took time."""
+    Service.objects.select_for_update().get(pk=service.pk)
+    key = _reserve(service=service, prefix=prefix)
+    in_use = ApiKey.objects.filter(service=service, is_in_use=True)
+    former = in_use.values_list("prefix", flat=True).first()
+    in_use.update(is_in_use=False)
+    ApiKey.objects.filter(pk=key.pk).update(is_in_use=True, in_use_since=timezone.now())
+    return former or ""
+
+
+def _reserve(*, service: Service, prefix: str) -> ApiKey:
+    """Return the stored key that may be put into use; raises KeyProblem."""
+    if open_rotations(service=service).exists():
+        raise KeyProblem("The key in use is being replaced. Wait until that is over.")
+    key = ApiKey.objects.filter(service=service, prefix=prefix, revoked_at=None).first()
+    if key is None:
+        raise KeyProblem("This key is not stored here any more. Type it in, or choose another.")
+    if key.is_in_use:
+        raise KeyProblem("This key is in use already.")
+    return key
+
+
+def _set_aside(*, service: Service, prefix: str) -> None:
+    """Withdraw the key here first, so that nothing begins to use it meanwhile; raises KeyProblem."""
+    with transaction.atomic():
+        Service.objects.select_for_update().get(pk=service.pk)
+        _refuse_needed(service=service, prefix=prefix)
+        ApiKey.objects.filter(service=service, prefix=prefix, revoked_at=None).update(revoked_at=Now())
+
+
 def _refuse_needed(*, service: Service, prefix: str) -> None:
+    if not prefix:
+        raise KeyProblem("The prefix is empty.")
     if ApiKey.objects.filter(service=service, prefix=prefix, is_in_use=True).exists():
         raise KeyProblem("This key is in use. Replace it instead: that revokes it at the end.")
-    rotations = _open_rotations(service)
+    rotations = open_rotations(service=service)
     if rotations.filter(new_prefix=prefix).exists() or rotations.filter(old_prefix=prefix).exists():
         raise KeyProblem("This key is part of a replacement that is under way.")
 
 
-def _open_rotations(service: Service) -> QuerySet[KeyRotation]:
-    return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
-
-
-def _close_circuit(service: Service) -> None:
-    Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).update(
-        circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None
-    )
+def _poll_everything(service: Service) -> None:
     Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
     schedule(model=Service, pk=service.pk)
 
 
-def _look_again(service: Service) -> None:
-    schedule(queryset=RemoteState.objects.filter(service=service))
+def _read_again(service: Service) -> None:
+    """Read the list, so that what was just stored stands in it; at the latest the next look does."""
+    try:
+        read_now(service=service)
+    except CannotRead:
+        look_again(service=service)

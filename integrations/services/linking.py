@@ -1,5 +1,6 @@
 """A portal account takes a customer's token: link, confirm at the Cloud, unlink."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,13 +10,13 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
-from audit.record import record
+from audit.record import record, record_each
 from background.due import from_now
 from background.jobs import schedule
 from background.mail import queue_mail
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Link, Service
-from integrations.services.states import NotAllowed, move_link
+from integrations.services.states import NotAllowed, move_link, unlink_all
 
 
 class Outcome(StrEnum):
@@ -31,13 +32,12 @@ class Ending(StrEnum):
 
     BY_OWNER = "Unlinked by its owner."
     DISPUTED = "Reported by the account's owner as not made by them."
-    SUSPENDED = "Suspended by an administrator."
 
 
+SUSPENDED = "Suspended by an administrator."
 _ACTIONS = {
     Ending.BY_OWNER: "link.ended",
     Ending.DISPUTED: "link.disputed",
-    Ending.SUSPENDED: "link.suspended",
 }
 
 
@@ -145,10 +145,24 @@ def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Endi
     return True
 
 
+def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int:
+    """End those of the links that are active, in one step, and return how many."""
+    with transaction.atomic():
+        ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=SUSPENDED)
+        record_each(action="link.suspended", targets=ended, actor=user, address=address)
+    return len(ended)
+
+
 def check_again(*, link: Link, user: User, address: str | None) -> bool:
     """Ask the Cloud about the link now; False when it has ended."""
+    links = Link.objects.filter(pk=link.pk)
+    return check_links_again(links=links, user=user, address=address) == 1
+
+
+def check_links_again(*, links: QuerySet[Link], user: User, address: str | None) -> int:
+    """Ask the Cloud now about those of the links that are active, and return how many."""
     with transaction.atomic():
-        if not schedule(queryset=Link.objects.active().filter(pk=link.pk)):
-            return False
-        record(action="link.checked", actor=user, target=link, address=address)
-    return True
+        active = list(links.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
+        schedule(queryset=Link.objects.filter(pk__in=[link.pk for link in active]))
+        record_each(action="link.checked", targets=active, actor=user, address=address)
+    return len(active)

@@ -1,13 +1,18 @@
 """What administrators do with a service by hand; each step is audited."""
 
+from datetime import datetime
+
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
+from audit.models import Entry
 from audit.record import record
 from background.jobs import schedule
 from integrations.models import Service
 from integrations.services.addresses import webhook_url
+
+PAUSED = "service.paused"
 
 
 def poll_now(*, service: Service, user: User, address: str | None) -> None:
@@ -35,14 +40,22 @@ def probe_soon(*, service: Service, user: User, address: str | None) -> None:
         record(action="service.probe_wanted", actor=user, target=service, address=address)
 
 
-def pause_service(*, service: Service, user: User, address: str | None) -> None:
-    """Stop polling and connecting; nothing is deleted."""
-    _switch(service=service, user=user, address=address, is_active=False)
+def pause_service(*, service: Service, user: User, address: str | None) -> bool:
+    """Stop polling and connecting; nothing is deleted. False when it is paused already."""
+    return _switch(service=service, user=user, address=address, is_active=False)
 
 
-def resume_service(*, service: Service, user: User, address: str | None) -> None:
-    """Poll and connect again, from a full pass on."""
-    _switch(service=service, user=user, address=address, is_active=True)
+def resume_service(*, service: Service, user: User, address: str | None) -> bool:
+    """Poll and connect again, from a full pass on. False when it is not paused."""
+    return _switch(service=service, user=user, address=address, is_active=True)
+
+
+def paused_since(*, service: Service) -> datetime | None:
+    """Return when somebody paused it, None when that was not written down."""
+    pauses = Entry.objects.filter(
+        action=PAUSED, target_type=service._meta.label_lower, target_id=str(service.pk)
+    )
+    return pauses.order_by("-at").values_list("at", flat=True).first()
 
 
 def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
@@ -51,13 +64,19 @@ def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
     return webhook_url(service=service)
 
 
-def _switch(*, service: Service, user: User, address: str | None, is_active: bool) -> None:
+def note_test(*, service: Service, is_well: bool, user: User, address: str | None) -> None:
+    """Write down that a person had the connection tested, and how it went."""
+    outcome = "ok" if is_well else "failed"
+    record(action="service.tested", outcome=outcome, actor=user, target=service, address=address)
+
+
+def _switch(*, service: Service, user: User, address: str | None, is_active: bool) -> bool:
     with transaction.atomic():
         switched = Service.objects.filter(pk=service.pk).exclude(is_active=is_active)
         if not switched.update(is_active=is_active):
-            return
+            return False
         if is_active:
             Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
             schedule(model=Service, pk=service.pk)
-        action = "service.resumed" if is_active else "service.paused"
-        record(action=action, actor=user, target=service, address=address)
+        record(action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address)
+    return True

@@ -1,5 +1,10 @@
 """Change what the Cloud is told of a service: which addresses, and a new secret for the webhook."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
 from django.db import transaction
 
 from accounts.models import User
@@ -9,15 +14,25 @@ from integrations.encryption import CannotDecrypt
 from integrations.models import RemoteState, Service
 from integrations.services.addresses import connect_url, is_public_https, webhook_url
 from integrations.services.clients import NoKey, client_for
-from integrations.services.remote_settings import FIELDS
+from integrations.services.remote_settings import FIELDS, Unanswered, tell_cloud
 from integrations.services.remote_state import judge, note_settings, watch
-from integrations.services.webhook_secrets import put_secret_back, replace_secret
+from integrations.services.turns import NotNow, cloud_turn, look_again
+from integrations.services.webhook_secrets import (
+    doubt_secret,
+    propose_secret,
+    replace_secret,
+    withdraw_secret,
+)
 
 V = RemoteState.Verdict
 
 
 class NotPushed(Exception):
     """The Cloud was not changed, or kept another value; the message is one sentence for the reader."""
+
+
+class OutcomeUnknown(NotPushed):
+    """The Cloud may have been changed or not; nothing was changed here."""
 
 
 class WouldReplaceForeign(NotPushed):
@@ -34,68 +49,72 @@ def push_settings(
     may_replace_foreign: bool = False,
 ) -> None:
     """Tell the Cloud our addresses or "" for what is off, and read them back; raises NotPushed."""
-    if (is_notified or is_connectable) and not (is_public_https() or service.is_sandbox):
-        raise NotPushed("PUBLIC_URL must begin with https:// before Clarius Cloud can be told of it.")
-    wanted = {
-        "notification_url": webhook_url(service=service) if is_notified else "",
-        "token_transfer_url": connect_url(service=service) if is_connectable else "",
-    }
-    try:
-        remote = _push(service=service, wanted=wanted, may_replace_foreign=may_replace_foreign)
-    except NotPushed:
-        _audit(service=service, user=user, address=address, outcome="refused")
-        raise
-    kept = [name for name in FIELDS if getattr(remote, name) != wanted[name]]
-    with transaction.atomic():
-        service.is_notified, service.is_connectable = is_notified, is_connectable
-        service.is_poll_only = not (is_notified or is_connectable)
-        service.is_registered = not kept and not service.is_poll_only
-        changed = ["is_notified", "is_connectable", "is_poll_only", "is_registered"]
-        service.save(update_fields=changed)
-        _audit(
-            service=service,
-            user=user,
-            address=address,
-            outcome="differs" if kept else "ok",
-            notifications="on" if is_notified else "off",
-            hand_over="on" if is_connectable else "off",
-        )
-    note_settings(service=service, remote=remote)
+    audit = partial(record, action="service.settings_pushed", actor=user, target=service, address=address)
+    with _told(audit), _turn(service):
+        if is_notified or is_connectable:
+            _require_https(service)
+        wanted = {
+            "notification_url": webhook_url(service=service) if is_notified else "",
+            "token_transfer_url": connect_url(service=service) if is_connectable else "",
+        }
+        try:
+            remote = _push(service=service, wanted=wanted, may_replace_foreign=may_replace_foreign)
+        except OutcomeUnknown:
+            doubt_secret(service=service)
+            raise
+        kept = [name for name in FIELDS if getattr(remote, name) != wanted[name]]
+        with transaction.atomic():
+            service.is_notified, service.is_connectable = is_notified, is_connectable
+            service.is_poll_only = not (is_notified or is_connectable)
+            service.is_registered = not kept and not service.is_poll_only
+            changed = ["is_notified", "is_connectable", "is_poll_only", "is_registered"]
+            service.save(update_fields=changed)
+            audit(
+                outcome="differs" if kept else "ok",
+                notifications="on" if is_notified else "off",
+                hand_over="on" if is_connectable else "off",
+            )
+        note_settings(service=service, remote=remote)
     if kept:
-        raise NotPushed(f"Clarius Cloud kept another value for {' and '.join(kept)}.")
+        raise NotPushed(_kept(kept))
 
 
 def rotate_webhook_secret(*, service: Service, user: User, address: str | None) -> None:
     """Give the webhook a new secret and tell the Cloud; the old one works for an hour. Raises NotPushed."""
-    if not service.is_notified or not service.is_registered:
+    audit = partial(record, action="service.webhook_rotated", actor=user, target=service, address=address)
+    with _told(audit), _turn(service):
+        if service.is_notified and service.is_registered:
+            _push_new_secret(service)
+            audit()
+            return
         with transaction.atomic():
             replace_secret(service=service)
-            _audit_secret(service=service, user=user, address=address, outcome="ok")
-        return
-    # Stored before it is pushed: the first notification to the new address finds its door.
-    replace_secret(service=service)
-    wanted = {"notification_url": webhook_url(service=service)}
+            audit()
+
+
+def _push_new_secret(service: Service) -> None:
+    secret = propose_secret(service=service)
+    wanted = {FIELDS[0]: webhook_url(service=service, secret=secret)}
     try:
         remote = _push(service=service, wanted=wanted, may_replace_foreign=False)
+    except OutcomeUnknown:
+        raise
     except NotPushed:
-        with transaction.atomic():
-            put_secret_back(service=service)
-            _audit_secret(service=service, user=user, address=address, outcome="refused")
+        withdraw_secret(service=service, secret=secret)
         raise
     note_settings(service=service, remote=remote)
-    _audit_secret(service=service, user=user, address=address, outcome="ok")
+    if remote.notification_url != wanted[FIELDS[0]]:
+        raise NotPushed(_kept([FIELDS[0]]))
 
 
 def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool) -> RemoteSettings:
+    def check(before: RemoteSettings, changes: dict[str, str]) -> None:
+        if not may_replace_foreign:
+            _refuse_foreign(service=service, before=before, names=changes)
+
     try:
         with client_for(service=service) as client:
-            before = client.get_settings()
-            changes = {name: url for name, url in wanted.items() if getattr(before, name) != url}
-            if not may_replace_foreign:
-                _refuse_foreign(service=service, before=before, names=changes)
-            if changes:
-                client.update_settings(**changes)
-            after = client.get_settings()
+            _, after = tell_cloud(client=client, wanted=wanted, check=check)
     except errors.Rejected as error:
         # The Cloud's own words may repeat the secret address.
         refused = [name for name in FIELDS if name in error.fields] or list(wanted)
@@ -104,10 +123,46 @@ def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool
         ) from None
     except errors.KeyRefused:
         raise NotPushed("Clarius Cloud does not accept the API key in use.") from None
+    except Unanswered as error:
+        raise OutcomeUnknown(str(error)) from None
     except (errors.ClariusError, NoKey, CannotDecrypt) as error:
-        raise NotPushed(f"{error} Nothing was changed here.") from None
-    watch(service=service)
+        raise NotPushed(f"{error} Nothing was changed.") from None
     return after
+
+
+@contextmanager
+def _told(audit: Callable[..., Any]) -> Iterator[None]:
+    """Write into the audit log what was not done, or is not known; what was done is told where it is done."""
+    try:
+        yield
+    except OutcomeUnknown:
+        audit(outcome="unknown")
+        raise
+    except NotPushed:
+        audit(outcome="refused")
+        raise
+
+
+@contextmanager
+def _turn(service: Service) -> Iterator[None]:
+    watch(service=service)
+    try:
+        with cloud_turn(service=service):
+            yield
+    except NotNow as error:
+        raise NotPushed(str(error)) from None
+    except OutcomeUnknown:
+        look_again(service=service)
+        raise
+
+
+def _require_https(service: Service) -> None:
+    if not (is_public_https() or service.is_sandbox):
+        raise NotPushed("PUBLIC_URL must begin with https:// before Clarius Cloud can be told of it.")
+
+
+def _kept(names: list[str]) -> str:
+    return f"Clarius Cloud kept another value for {' and '.join(names)}."
 
 
 def _refuse_foreign(*, service: Service, before: RemoteSettings, names: dict[str, str]) -> None:
@@ -117,18 +172,3 @@ def _refuse_foreign(*, service: Service, before: RemoteSettings, names: dict[str
                 "Another deployment's address stands at Clarius Cloud. It would no longer get anything: "
                 "confirm that it is to be replaced."
             )
-
-
-def _audit(*, service: Service, user: User, address: str | None, outcome: str, **more: str) -> None:
-    record(
-        action="service.settings_pushed",
-        outcome=outcome,
-        actor=user,
-        target=service,
-        address=address,
-        **more,
-    )
-
-
-def _audit_secret(*, service: Service, user: User, address: str | None, outcome: str) -> None:
-    record(action="service.webhook_rotated", outcome=outcome, actor=user, target=service, address=address)

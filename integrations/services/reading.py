@@ -1,5 +1,6 @@
 """What the readers of the mirrors share: progress that pages show, and answers that are not believed."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,3 +46,15 @@ def storable(value: Any, depth: int = DEEPEST) -> Any:
     if isinstance(value, list):
         return [storable(each, depth - 1) for each in value]
     return value
+
+
+def is_exact(value: Any) -> bool:
+    """Tell whether a JSON value is stored, and could be sent again, as it is."""
+    if storable(value) != value:
+        return False
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        # An infinity: the number was too large, and as JSON it would be no number at all.
+        return False
+    return True

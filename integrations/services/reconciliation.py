@@ -120,8 +120,11 @@ def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
     missed = customers.filter(Q(pk__in=held.values("pk")) | Q(listed_at__lt=started_at))
     apart = Q(missed_at=None) | Q(missed_at__lte=started_at - MISSED_APART)
     missed.filter(apart).update(missed_walk_count=F("missed_walk_count") + 1, missed_at=started_at)
+    # What was confirmed while the list was read may not have been on it yet.
     lost = Link.objects.confirmed().filter(
-        customer__service=reading.service, customer__missed_walk_count__gte=WALKS_UNTIL_GONE
+        customer__service=reading.service,
+        customer__missed_walk_count__gte=WALKS_UNTIL_GONE,
+        confirmed_at__lt=started_at,
     )
     return end_as_gone(links=list(lost.with_customer().select_related("user")), reason=GONE)
 

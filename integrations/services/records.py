@@ -71,7 +71,7 @@ def _row(*, service: Service, record: RemoteRecord, fingerprint: str, now: datet
         latency_ms=int(min(latency, LONGEST_LATENCY_MS)),
         outcome=_outcome(status=status, response=record.response, error=record.error),
         status=status,
-        url=mask_url(record.url),
+        url=mask_url(record.url, slug=service.slug),
         is_ours=record.url.startswith(f"{settings.PUBLIC_URL}/webhooks/clarius/{service.slug}/"),
         method=record.method[:20],
         content=mask_content(record.content),

@@ -1,13 +1,14 @@
 """Look hourly at what the Cloud has of a service: its settings, masked, and the list of its keys."""
 
-import re
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from audit.record import record
 from background.backoff import next_attempt
 from background.due import from_now
@@ -19,13 +20,16 @@ from integrations.services import circuit
 from integrations.services.addresses import connect_url, webhook_url
 from integrations.services.clients import NoKey, client_for
 from integrations.services.rotation import rotate_if_old
-from integrations.services.webhook_secrets import honour_longer, webhook_secrets
+from integrations.services.turns import last_turn, was_changed_since
+from integrations.services.webhook_secrets import honour_longer, settle_secrets, webhook_secrets
 
 DEADLINE_SECONDS = 3 * 60
 LOOK_EVERY = timedelta(hours=1)
 V = RemoteState.Verdict
 MASK = "••••••••"
-_LONG_PART = re.compile(r"[A-Za-z0-9_~.-]{16,}")
+# The parts of our own addresses that are the same everywhere; any other may be somebody's secret.
+KNOWN_PARTS = frozenset({"", "webhooks", "clarius", "connect"})
+PLACEHOLDER = "{token}"
 HARMLESS = {V.SAME, V.UNKNOWN}
 
 
@@ -43,15 +47,22 @@ def wanted_urls(*, service: Service) -> dict[str, str] | None:
     }
 
 
-def mask_url(url: str) -> str:
-    """Return a URL with every part that may be a secret masked."""
+def mask_url(url: str, *, slug: str = "") -> str:
+    """Return a URL with every part that may be a secret masked; `slug` is none."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return MASK
-    path = "/".join(MASK if _LONG_PART.fullmatch(part) else part for part in parts.path.split("/"))
-    query = parts.query if "{token}" in parts.query or not parts.query else MASK
+    known = KNOWN_PARTS | {slug}
+    path = "/".join(part if part in known else MASK for part in parts.path.split("/"))
+    query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))[:500]
+
+
+def _mask_pair(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    # A name may be anything as well, but the word before the placeholder is needed to compare.
+    return pair if name == "token" and value == PLACEHOLDER else MASK
 
 
 def judge(*, service: Service, name: str, url: str) -> RemoteState.Verdict:
@@ -77,6 +88,22 @@ def read_now(*, service: Service) -> RemoteState:
         raise CannotRead(_sentence(service, error)) from None
     except (NoKey, CannotDecrypt) as error:
         raise CannotRead(str(error)) from None
+
+
+def read_again(*, service: Service, user: User, address: str | None) -> None:
+    """Read settings and keys because a person wants it, which is audited; raises CannotRead."""
+    audit = partial(record, action="service.remote_read", actor=user, target=service, address=address)
+    try:
+        read_now(service=service)
+    except CannotRead:
+        audit(outcome="failed")
+        raise
+    audit()
+
+
+def last_read(*, service: Service) -> RemoteState:
+    """Return what the Cloud said last; an empty row that is not stored when it was never asked."""
+    return RemoteState.objects.filter(service=service).first() or RemoteState(service=service)
 
 
 def look(*, pk: int) -> None:
@@ -114,18 +141,22 @@ def _look(*, service: Service, lease: Lease) -> None:
 
 
 def _read(*, service: Service, client: ClariusClient) -> RemoteState:
+    turn = last_turn(service=service)
     remote, keys = client.get_settings(), client.list_api_keys()
     state = watch(service=service)
-    values = note_settings(service=service, remote=remote)
-    values["keys"] = [
+    # A push that came between has noted what is there now.
+    if not was_changed_since(service=service, turn=turn) and note_settings(service=service, remote=remote):
+        record(action="service.webhook_secret_adopted", target=service)
+    listed = [
         {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
     ]
-    RemoteState.objects.filter(pk=state.pk).update(**values)
+    RemoteState.objects.filter(pk=state.pk).update(keys=listed, problem="", read_at=timezone.now())
     return RemoteState.objects.get(pk=state.pk)
 
 
-def note_settings(*, service: Service, remote: RemoteSettings) -> dict[str, object]:
-    """Store what the settings are, audit when they began to differ, and return the values."""
+def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
+    """Store what the settings are, and audit when they began to differ; True when a secret was taken over."""
+    has_adopted = settle_secrets(service=service, url=remote.notification_url)
     verdicts = {
         name: judge(service=service, name=name, url=getattr(remote, name))
         for name in ("notification_url", "token_transfer_url")
@@ -135,10 +166,10 @@ def note_settings(*, service: Service, remote: RemoteSettings) -> dict[str, obje
     has_drifted = not set(verdicts.values()) <= HARMLESS
     state = watch(service=service)
     now = timezone.now()
-    values: dict[str, object] = {
-        "notification_url": mask_url(remote.notification_url),
+    values = {
+        "notification_url": mask_url(remote.notification_url, slug=service.slug),
         "notification_verdict": verdicts["notification_url"],
-        "token_transfer_url": mask_url(remote.token_transfer_url),
+        "token_transfer_url": mask_url(remote.token_transfer_url, slug=service.slug),
         "token_transfer_verdict": verdicts["token_transfer_url"],
         "read_at": now,
         "drifted_at": (state.drifted_at or now) if has_drifted else None,
@@ -154,7 +185,7 @@ def note_settings(*, service: Service, remote: RemoteSettings) -> dict[str, obje
                 notification=str(verdicts["notification_url"]),
                 hand_over=str(verdicts["token_transfer_url"]),
             )
-    return values
+    return has_adopted
 
 
 def _sentence(service: Service, error: errors.ClariusError) -> str:

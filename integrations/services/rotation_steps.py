@@ -10,13 +10,14 @@ from django.utils import timezone
 
 from audit.record import record
 from background.due import is_free
-from background.jobs import jobs, schedule
+from background.jobs import jobs
 from background.leases import Lease, LeaseLost
 from background.models import LeasedRow
 from integrations.clarius import ClariusClient, errors
 from integrations.encryption import CannotDecrypt
-from integrations.models import ApiKey, KeyRotation, RemoteState, Service
+from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.clients import NoKey, client_for, client_with
+from integrations.services.turns import look_again
 
 Step = KeyRotation.Step
 # What is not done by a worker (an administrator's page) ends within twice the deadline of one call.
@@ -24,6 +25,7 @@ SETTLE = timedelta(minutes=2)
 # No work takes longer than its own deadline, whatever its row says.
 LONGEST_WORK = timedelta(minutes=65)
 LOOK_EVERY_SECONDS = 10.0
+SCHEDULE = "schedule"
 
 
 class CannotGoOn(Exception):
@@ -44,6 +46,8 @@ class NotYetKnown(Exception):
 
 def make_key(*, rotation: KeyRotation, lease: Lease) -> None:
     """Create the new key and store it; one of our name whose secret was lost is revoked before."""
+    if rotation.cause == SCHEDULE and not rotation.service.is_active:
+        raise CannotGoOn("The service is paused.")
     with client_for(service=rotation.service) as client:
         _revoke_strangers(client, rotation)
         created = client.create_api_key(name=rotation.name)
@@ -77,7 +81,9 @@ def switch(*, rotation: KeyRotation, lease: Lease) -> None:
     now = timezone.now()
     with transaction.atomic():
         Service.objects.select_for_update().get(pk=rotation.service_id)
-        keys = ApiKey.objects.filter(service=rotation.service_id)
+        keys = ApiKey.objects.filter(service=rotation.service_id, revoked_at=None)
+        if not keys.filter(prefix=rotation.new_prefix).exists():
+            raise CannotGoOn("The new key is not stored any more.")
         keys.filter(is_in_use=True).exclude(prefix=rotation.new_prefix).update(is_in_use=False)
         keys.filter(prefix=rotation.new_prefix).update(is_in_use=True, in_use_since=now)
         _move(rotation, lease, step=Step.SWITCHED, switched_at=now)
@@ -114,7 +120,7 @@ def revoke_old_key(*, rotation: KeyRotation, lease: Lease) -> None:
             revoked_at=Now(), is_in_use=False, secret=""
         )
         _move(rotation, lease, step=Step.DONE, ended_at=timezone.now(), problem="")
-        schedule(queryset=RemoteState.objects.filter(service=rotation.service_id))
+        look_again(service=rotation.service)
         record(
             action="api_key.rotated",
             target=rotation.service,
@@ -134,13 +140,21 @@ STEPS: dict[Step, Callable[..., None]] = {
 
 def clean_up(*, rotation: KeyRotation) -> None:
     """Revoke what a rotation made in vain, as far as the Cloud can be asked; the key list shows the rest."""
+    made = ApiKey.objects.filter(service=rotation.service, prefix=rotation.new_prefix)
+    with transaction.atomic():
+        Service.objects.select_for_update().get(pk=rotation.service_id)
+        # It may be in use although the rotation never came so far: it worked when the old one did not.
+        if rotation.switched_at or made.filter(is_in_use=True).exists():
+            return
+        # Withdrawn here first, so that nothing begins to use it meanwhile.
+        made.update(revoked_at=Now())
     try:
         with client_for(service=rotation.service) as client:
             _revoke_strangers(client, rotation, keep=False)
     except (errors.ClariusError, NoKey):
+        made.update(revoked_at=None)
         return
-    made = ApiKey.objects.filter(service=rotation.service, prefix=rotation.new_prefix, is_in_use=False)
-    made.exclude(prefix="").update(revoked_at=Now(), secret="")
+    made.update(secret="")
 
 
 def _revoke_strangers(client: ClariusClient, rotation: KeyRotation, *, keep: bool = True) -> None:

@@ -1,17 +1,20 @@
 """Connect a service: prove key and host, store, tell the Cloud our addresses, begin to poll."""
 
+import hmac
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.models import User
 from audit.record import record
 from background.jobs import schedule
 from integrations.clarius import clean_url, errors
-from integrations.models import Service
+from integrations.encryption import CannotDecrypt
+from integrations.models import ApiKey, Service
 from integrations.services.addresses import connect_url, is_public_https, is_sandbox_address, webhook_url
 from integrations.services.credentials import KeyNotProven, prove_key, store_key
 from integrations.services.mirrors import make_mirrors
@@ -30,7 +33,25 @@ class Mode(StrEnum):
 
 
 class CannotConnect(Exception):
-    """Nothing was stored; the message is one sentence for the reader."""
+    """Nothing was stored; the message is one sentence for the reader, `about` the wish that it is about."""
+
+    def __init__(self, message: str, *, about: str = "") -> None:
+        super().__init__(message)
+        self.about = about
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What shall be connected, as it was asked for; `is_new` says that no service may be changed by it."""
+
+    slug: str
+    base_url: str
+    key: str = field(repr=False)
+    name: str = ""
+    mode: Mode = Mode.STORE
+    take: str | None = None
+    since: datetime | None = None
+    is_new: bool = False
 
 
 @dataclass(frozen=True)
@@ -43,32 +64,25 @@ class ServiceSetup:
     registration: Registration
 
 
-def connect(
-    *,
-    slug: str,
-    name: str = "",
-    base_url: str,
-    key: str,
-    mode: Mode = Mode.STORE,
-    take: str | None = None,
-    since: datetime | None = None,
-) -> ServiceSetup:
+def connect(*, wishes: Wishes, user: User | None = None, address: str | None = None) -> ServiceSetup:
     """Connect or reconnect a service; raises CannotConnect, and then nothing was stored.
 
     A refused registration is no error: the service is kept as not registered and the setup says what to mend.
     """
-    origin = _check_wishes(slug=slug, base_url=base_url, mode=mode, take=take, since=since)
-    existing = Service.objects.filter(slug=slug).first()
-    _check_same_cloud(existing=existing, base_url=origin)
     try:
-        prove_key(base_url=origin, key=key)
-    except KeyNotProven as error:
-        raise CannotConnect(str(error)) from None
-    service = _store(
-        existing=existing, slug=slug, name=name, base_url=origin, key=key, mode=mode, take=take, since=since
-    )
+        service = _prove_and_store(wishes, user=user, address=address)
+    except CannotConnect as error:
+        record(
+            action="service.connected",
+            outcome="refused",
+            actor=user,
+            address=address,
+            mode=wishes.mode.value,
+            about=error.about or "other",
+        )
+        raise
     registration = Registration(service.is_registered)
-    if mode == Mode.REGISTER:
+    if wishes.mode == Mode.REGISTER:
         registration = register_service(service=service)
     return ServiceSetup(
         service=service,
@@ -78,19 +92,57 @@ def connect(
     )
 
 
-def _check_wishes(*, slug: str, base_url: str, mode: Mode, take: str | None, since: datetime | None) -> str:
-    if not _SLUG.fullmatch(slug):
-        raise CannotConnect("The slug may hold small letters, digits and hyphens, at most 50.")
-    if take is not None and take not in Service.Take.values:
-        raise CannotConnect("Take all, new, or since a date.")
-    if (take == Service.Take.SINCE) != (since is not None):
-        raise CannotConnect("Say since which date exams are taken, such as 2026-01-31.")
+def _prove_and_store(wishes: Wishes, *, user: User | None, address: str | None) -> Service:
+    origin = _check_wishes(wishes)
+    existing = Service.objects.filter(slug=wishes.slug).first()
+    if existing is not None and wishes.is_new:
+        return _same_service(existing, wishes, base_url=origin)
+    _check_same_cloud(existing=existing, base_url=origin)
+    _check_key_is_free(wishes, base_url=origin)
+    try:
+        prove_key(base_url=origin, key=wishes.key)
+    except KeyNotProven as error:
+        if error.is_key_at_fault:
+            raise CannotConnect(str(error), about="key") from None
+        advice = "Check the base URL, or try again in a minute." if error.may_pass else "Check the base URL."
+        raise CannotConnect(f"{error} {advice}", about="base_url") from None
+    try:
+        return _store(existing, wishes, base_url=origin, user=user, address=address)
+    except IntegrityError:
+        # Somebody connected it while the Cloud was asked: a form that was sent twice, as a rule.
+        existing = Service.objects.get(slug=wishes.slug)
+        return _same_service(existing, wishes, base_url=origin)
+
+
+def _same_service(existing: Service, wishes: Wishes, *, base_url: str) -> Service:
+    """Return a service that is connected in just this way already; raises CannotConnect for any other."""
+    key = ApiKey.objects.filter(service=existing, is_in_use=True, revoked_at=None).first()
+    try:
+        is_same = key is not None and hmac.compare_digest(key.secret.encode(), wishes.key.encode())
+    except CannotDecrypt:
+        is_same = False
+    if is_same and existing.base_url == base_url:
+        return existing
+    raise CannotConnect(
+        f"{existing.name} has this slug already. Choose another slug, or give that service its key on the "
+        "page of its keys.",
+        about="slug",
+    )
+
+
+def _check_wishes(wishes: Wishes) -> str:
+    if not _SLUG.fullmatch(wishes.slug):
+        raise CannotConnect("The slug may hold small letters, digits and hyphens, at most 50.", about="slug")
+    if wishes.take is not None and wishes.take not in Service.Take.values:
+        raise CannotConnect("Take all, new, or since a date.", about="take")
+    if (wishes.take == Service.Take.SINCE) != (wishes.since is not None):
+        raise CannotConnect("Say since which date exams are taken, such as 2026-01-31.", about="take")
     try:
         # Scheme, host and port: the paths of the API are fixed.
-        origin = str(clean_url(base_url).origin)
+        origin = str(clean_url(wishes.base_url).origin)
     except errors.ClariusError as error:
-        raise CannotConnect(f"The base URL cannot be used: {error.message}") from None
-    if mode == Mode.REGISTER and not is_public_https() and not is_sandbox_address(url=origin):
+        raise CannotConnect(f"The base URL cannot be used: {error.message}", about="base_url") from None
+    if wishes.mode == Mode.REGISTER and not is_public_https() and not is_sandbox_address(url=origin):
         raise CannotConnect(
             "PUBLIC_URL must begin with https:// before Clarius Cloud is told; without it use --poll-only."
         )
@@ -102,24 +154,28 @@ def _check_same_cloud(*, existing: Service | None, base_url: str) -> None:
         return
     # A sandbox may come back at another port; anywhere else customers of two Clouds would be mixed.
     if not (existing.is_sandbox and is_sandbox_address(url=base_url)):
-        raise CannotConnect("A service of this slug is connected to another base URL; choose another slug.")
+        raise CannotConnect(
+            "A service of this slug is connected to another base URL; choose another slug.", about="slug"
+        )
+
+
+def _check_key_is_free(wishes: Wishes, *, base_url: str) -> None:
+    """Refuse a key of a service that is here under another slug: two would fight for one webhook address."""
+    holders = Service.objects.filter(base_url=base_url, api_keys__prefix=wishes.key.partition(".")[0])
+    holder = holders.exclude(slug=wishes.slug).first()
+    if holder is not None:
+        raise CannotConnect(
+            f"This API key belongs to {holder.name}, which is connected already.", about="key"
+        )
 
 
 def _store(
-    *,
-    existing: Service | None,
-    slug: str,
-    name: str,
-    base_url: str,
-    key: str,
-    mode: Mode,
-    take: str | None,
-    since: datetime | None,
+    existing: Service | None, wishes: Wishes, *, base_url: str, user: User | None, address: str | None
 ) -> Service:
     with transaction.atomic():
-        service = existing or Service(slug=slug)
+        service = existing or Service(slug=wishes.slug)
         changes = {
-            "name": name or service.name or slug,
+            "name": wishes.name or service.name or wishes.slug,
             "base_url": base_url,
             "is_sandbox": is_sandbox_address(url=base_url),
             "is_active": True,
@@ -129,17 +185,19 @@ def _store(
             "last_error_at": None,
             "full_poll_due_at": timezone.now(),
         }
-        if take is not None:
-            changes |= {"take": take, "take_since": since}
-        if mode != Mode.STORE:
-            changes["is_poll_only"] = mode == Mode.POLL_ONLY
-        for field, value in changes.items():
-            setattr(service, field, value)
+        if wishes.take is not None:
+            changes |= {"take": wishes.take, "take_since": wishes.since}
+        if wishes.mode != Mode.STORE:
+            changes["is_poll_only"] = wishes.mode == Mode.POLL_ONLY
+        for name, value in changes.items():
+            setattr(service, name, value)
         # A poll may hold the row at this moment: its lease is not ours to write.
         service.save(update_fields=list(changes) if existing else None)
-        store_key(service=service, key=key)
+        store_key(service=service, key=wishes.key, user=user, address=address)
         watch(service=service)
         make_mirrors(service=service)
         schedule(model=Service, pk=service.pk)
-        record(action="service.connected", target=service, mode=mode.value)
+        record(
+            action="service.connected", actor=user, target=service, address=address, mode=wishes.mode.value
+        )
     return service

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from background.leases import Lease, finish
@@ -20,6 +21,17 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 class NotAllowed(Exception):
     """The link is in a state from which this does not follow."""
+
+
+def unlink_all(*, links: QuerySet[Link], reason: str) -> list[Link]:
+    """Unlink those that have not ended, in one step, and return them; call it in a transaction."""
+    allowed = [state for state, following in ALLOWED.items() if State.UNLINKED in following]
+    # In one order, or two such steps would wait for each other in a circle.
+    rows = list(links.filter(state__in=allowed).select_for_update().order_by("pk"))
+    Link.objects.filter(pk__in=[row.pk for row in rows]).update(
+        state=State.UNLINKED, reason=reason, ended_at=timezone.now(), not_before=None, nudged_until=None
+    )
+    return rows
 
 
 def move_link(*, pk: int, to: str, lease: Lease | None = None, **changes: Any) -> Link:

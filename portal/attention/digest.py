@@ -53,7 +53,7 @@ def _body(problems: list[Problem]) -> str:
 def _figures(problem: Problem) -> str:
     told = []
     if problem.count > 1:
-        told.append(f"{problem.count:,}")
+        told.append(f"{problem.count:,} {problem.noun}s")
     if problem.oldest is not None:
         told.append(f"since {problem.oldest:%d %b %Y, %H:%M} UTC")
     return f" ({', '.join(told)})" if told else ""

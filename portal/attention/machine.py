@@ -5,13 +5,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import Count, Min
-from django.urls import reverse
 from django.utils import timezone
 
-from background.heartbeat import latest_heartbeat
 from background.models import Heartbeat, OutgoingMail
-from integrations.services.doctor.machine import SILENCE, free_mb, nearly_full_mb
-from portal.attention.problem import Problem
+from exams.models import Submission
+from integrations.services.doctor.machine import free_mb, nearly_full_mb
+from integrations.services.processes import list_processes
+from portal.attention.deeds import RESEND
+from portal.attention.problem import Mend, Problem, list_url
 
 # Mail that failed long ago is history.
 MAIL_KEPT = timedelta(days=7)
@@ -25,27 +26,20 @@ def find_machine_problems() -> Iterator[Problem]:
 
 
 def _processes() -> Iterator[Problem]:
-    url = reverse("admin:background_heartbeat_changelist")
-    consequences = {
-        Heartbeat.Name.WORKER: "nothing is fetched or sent",
-        Heartbeat.Name.BEAT: "nothing that becomes due is begun",
-    }
-    for name, consequence in consequences.items():
-        seen = latest_heartbeat(name=name)
-        if seen is None:
-            sentence = f"No {name.value} has ever run: {consequence}."
-        elif timezone.now() - seen.seen_at > SILENCE:
-            sentence = f"The {name.value} is silent: {consequence} until it runs again."
-        else:
-            continue
-        yield Problem(
-            f"{name.value}_silent",
-            sentence,
-            "See the processes",
-            url,
-            oldest=seen.seen_at if seen else None,
-            tone="bad",
-        )
+    for process in list_processes():
+        if process.trouble:
+            name = process.name.value
+            yield Problem(
+                f"{name}_silent",
+                process.trouble,
+                "See the processes",
+                list_url(Heartbeat, name__exact=name),
+                "process",
+                "background.view_heartbeat",
+                count=Heartbeat.objects.filter(name=name).count(),
+                oldest=process.seen_at,
+                tone="bad",
+            )
 
 
 def _disk() -> Iterator[Problem]:
@@ -54,11 +48,17 @@ def _disk() -> Iterator[Problem]:
         return
     is_full = free < settings.MIN_FREE_MB
     words = "too full: no file is fetched" if is_full else "nearly full"
+    waiting = Submission.objects.filter(state=Submission.State.RECEIVED).order_by()
+    found = waiting.aggregate(count=Count("pk"), oldest=Min("received_at"))
     yield Problem(
         "disk",
         f"The disk with the files is {words}. {free:,} MB are free.",
-        "See the work that waits",
-        reverse("admin:exams_submission_changelist") + "?state__exact=received",
+        "See the exams that wait",
+        list_url(Submission, state__exact="received"),
+        "waiting exam",
+        "exams.view_submission",
+        count=found["count"],
+        oldest=found["oldest"],
         tone="bad" if is_full else "warn",
     )
 
@@ -72,7 +72,10 @@ def _mail() -> Iterator[Problem]:
             "mail_failed",
             "Mail could not be sent.",
             "See the mail",
-            reverse("admin:background_outgoingmail_changelist") + "?state__exact=failed",
+            list_url(OutgoingMail, state__exact="failed", created_at__gte=since),
+            "mail",
+            "background.view_outgoingmail",
             count=found["count"],
             oldest=found["oldest"],
+            mend=Mend(rows=failed, permission="background.change_outgoingmail", deeds=(RESEND,)),
         )

@@ -5,7 +5,7 @@ from django.conf import settings
 from accounts.models import User
 from integrations.models import Customer, Link, Service
 from integrations.services.linking import link_customer
-from integrations.services.setup import CannotConnect, Mode, connect
+from integrations.services.setup import CannotConnect, Mode, Wishes, connect
 from portal.demo.sandbox import Sandbox
 from portal.demo.state import DemoFile
 from portal.demo.supervisor import DemoProblem
@@ -21,7 +21,7 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
     if service is not None and service.is_registered and demo.data.get("connected") == addresses:
         return service
     try:
-        setup = connect(
+        wishes = Wishes(
             slug=SLUG,
             name="Echo reading (demo)",
             base_url=sandbox.url,
@@ -30,6 +30,7 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
             mode=Mode.REGISTER,
             take=Service.Take.ALL,
         )
+        setup = connect(wishes=wishes)
     except CannotConnect as error:
         raise DemoProblem(f"The portal could not be connected to the sandbox: {error}") from error
     if setup.registration.problem:

@@ -1,18 +1,28 @@
-"""What the home page needs to show the demo's shortcuts."""
+"""What pages need to show the demo's shortcuts, and the password where it is asked for once more."""
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
 from portal.demo.gate import is_open
-from portal.demo.state import ROLES
+from portal.demo.state import ROLES, DemoFile
 
 
 def demo(request: HttpRequest) -> dict[str, Any]:
-    """Return `demo`: the sandbox's address and the roles to continue as, or None outside of the demo."""
-    if not settings.DEMO_FILE or request.path != "/" or not is_open(request):
+    """Return `demo`: the sandbox's address and the roles to continue as, or None outside of the demo.
+
+    Where the password is asked for once more it is `password`, which who pressed a shortcut never saw.
+    """
+    if not settings.DEMO_FILE:
         return {"demo": None}
+    is_asked = request.path == reverse("account_reauthenticate")
+    if not (is_asked or request.path == "/") or not is_open(request):
+        return {"demo": None}
+    if is_asked:
+        return {"demo": {"password": _password(request)}}
     return {
         "demo": {
             "sandbox_url": settings.DEMO_SANDBOX_URL,
@@ -20,3 +30,11 @@ def demo(request: HttpRequest) -> dict[str, Any]:
             "roles": ROLES,
         }
     }
+
+
+def _password(request: HttpRequest) -> str:
+    """Return the password that was made for this account, "" when it is another one by now."""
+    passwords = DemoFile.open(Path(settings.DEMO_FILE)).data["passwords"]
+    email = getattr(request.user, "email", "")
+    made = next((passwords[role] for role in ROLES if DemoFile.address(role) == email), "")
+    return made if made and request.user.check_password(made) else ""

@@ -15,13 +15,16 @@ def demo_directory() -> Path:
     return Path(os.environ.get("DEMO_DIR") or ROOT / "var").resolve()
 
 
-def prepare_environment() -> None:
-    """Fill the environment for `manage.py demo`; ends the process with a sentence where it cannot."""
+def prepare_environment(*, is_started: bool) -> None:
+    """Fill the environment for `manage.py demo`, or for another command on a demo that was started.
+
+    Ends the process with a sentence where it cannot.
+    """
     # Whatever the demo writes is its owner's alone.
     os.umask(0o077)
     try:
-        ports = Ports.from_environment()
         demo = DemoFile.open(demo_directory() / "demo.json")
+        ports = Ports.from_environment(kept=demo.data.get("ports") if is_started else None)
     except (PortProblem, OSError, ValueError) as error:
         sys.exit(f"The demo cannot start: {error}")
     os.environ.update(_variables(ports=ports, demo=demo))

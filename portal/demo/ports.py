@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -19,18 +20,27 @@ class Ports:
     media: int
 
     @classmethod
-    def from_environment(cls) -> Self:
-        """Return the ports that `PORT`, `SANDBOX_PORT` and `SANDBOX_MEDIA_PORT` name; raises PortProblem."""
-        sandbox = _number("SANDBOX_PORT", 8001)
+    def from_environment(cls, *, kept: Mapping[str, int] | None = None) -> Self:
+        """Return the ports that `PORT`, `SANDBOX_PORT` and `SANDBOX_MEDIA_PORT` name; raises PortProblem.
+
+        Where the environment names none, that of `kept` is taken, else the usual one.
+        """
+        usual = kept or {}
+        sandbox = _number("SANDBOX_PORT", usual.get("SANDBOX_PORT", 8001))
         return cls(
-            portal=_number("PORT", 8000),
+            portal=_number("PORT", usual.get("PORT", 8000)),
             sandbox=sandbox,
-            media=_number("SANDBOX_MEDIA_PORT", sandbox + 1),
+            media=_number("SANDBOX_MEDIA_PORT", usual.get("SANDBOX_MEDIA_PORT", sandbox + 1)),
         )
+
+    @property
+    def named(self) -> dict[str, int]:
+        """The ports by their variables."""
+        return {"PORT": self.portal, "SANDBOX_PORT": self.sandbox, "SANDBOX_MEDIA_PORT": self.media}
 
     def check(self) -> None:
         """Raise PortProblem for a port that is named twice or that somebody listens on."""
-        named = {"PORT": self.portal, "SANDBOX_PORT": self.sandbox, "SANDBOX_MEDIA_PORT": self.media}
+        named = self.named
         if len(set(named.values())) < len(named):
             raise PortProblem(f"PORT, SANDBOX_PORT and SANDBOX_MEDIA_PORT must differ: {named}.")
         for name, port in named.items():

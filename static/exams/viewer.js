@@ -3,7 +3,11 @@
   "use strict";
   const STEP = 1.25;
   const LARGEST = 8;
-  let current = 1;
+  // Kept for the tab: claiming the exam or coming back from its report shows the same capture again.
+  const PLACE = `capture:${location.pathname}`;
+  let current = recall();
+  // Until the reader has chosen, or there is something to look at, the page has not begun.
+  let isChosen = current > 0;
   let scale = 0; // 0 means: as large as fits.
 
   const viewer = () => document.querySelector("[data-viewer]");
@@ -14,6 +18,29 @@
 
   const fitted = (box, image) =>
     Math.min(box.clientWidth / image.naturalWidth, box.clientHeight / image.naturalHeight) || 1;
+
+  function recall() {
+    try {
+      return Number(sessionStorage.getItem(PLACE)) || 0;
+    } catch {
+      return 0;
+    }
+  }
+
+  function keep() {
+    try {
+      sessionStorage.setItem(PLACE, String(current));
+    } catch {
+      // Without storage the page begins anew each time.
+    }
+  }
+
+  // What failed, or is on its way, stands in the strip; the page begins with what can be looked at.
+  function firstToSee() {
+    const all = frames();
+    const seen = all.find((each) => !each.querySelector(".frame-none")) ?? all[0];
+    return Number(seen.dataset.frame);
+  }
 
   function zoom(to) {
     const box = area();
@@ -53,7 +80,11 @@
       // The neighbour is fetched ahead, so that stepping through feels immediate.
       if (Math.abs(place - at) <= 1) each.querySelector("img[loading]")?.removeAttribute("loading");
     });
+    isChosen ||= !frame().querySelector(".frame-none");
+    if (isChosen) keep();
     if (video()) video().preload = "auto";
+    sayPlaying();
+    viewer().querySelector("[data-loop-group]").hidden = !video();
     viewer().querySelector("[data-counter]").textContent = `${at + 1} / ${all.length}`;
     viewer().querySelector('[data-go="-1"]').disabled = at === 0;
     viewer().querySelector('[data-go="1"]').disabled = at === all.length - 1;
@@ -73,7 +104,9 @@
   function go(step) {
     const numbers = frames().map((each) => Number(each.dataset.frame));
     const next = numbers[numbers.indexOf(current) + step];
-    if (next !== undefined) show(next, { moveFocus: document.activeElement?.matches?.("[data-pick]") });
+    if (next === undefined) return;
+    isChosen = true;
+    show(next, { moveFocus: document.activeElement?.matches?.("[data-pick]") });
   }
 
   function stepVideo(direction) {
@@ -82,6 +115,18 @@
     loop.pause();
     const length = loop.duration / Number(loop.dataset.frames || loop.duration * 30);
     loop.currentTime = Math.min(loop.duration - length / 2, Math.max(0, loop.currentTime + direction * length));
+  }
+
+  function play() {
+    const loop = video();
+    if (!loop) return;
+    if (loop.paused) loop.play()?.catch(() => {});
+    else loop.pause();
+  }
+
+  function sayPlaying() {
+    const button = viewer()?.querySelector("[data-play]");
+    if (button) button.textContent = video() && !video().paused ? "Pause" : "Play";
   }
 
   function wholeScreen() {
@@ -94,14 +139,16 @@
     if (!root?.querySelector("[data-frame]")) return;
     root.classList.add("is-single");
     root.querySelector("[data-viewer-bar]").hidden = false;
+    root.querySelector("[data-viewer-keys]").hidden = false;
     scale = 0;
-    show(current);
+    show(isChosen ? current : firstToSee());
   }
 
   document.addEventListener("click", (event) => {
     const pick = event.target.closest("[data-pick]");
     if (pick) {
       event.preventDefault();
+      isChosen = true;
       show(Number(pick.dataset.pick));
       return;
     }
@@ -109,6 +156,8 @@
     if (!button) return;
     if (button.dataset.go) go(Number(button.dataset.go));
     else if (button.dataset.zoom) zoom(button.dataset.zoom);
+    else if (button.dataset.frameStep) stepVideo(Number(button.dataset.frameStep));
+    else if (button.dataset.play !== undefined) play();
     else wholeScreen();
   });
 
@@ -148,16 +197,21 @@
   const KEYS = {
     j: () => go(1), ArrowRight: () => go(1), k: () => go(-1), ArrowLeft: () => go(-1),
     0: () => zoom("fit"), 1: () => zoom("one"), "+": () => zoom("in"), "=": () => zoom("in"), "-": () => zoom("out"),
-    f: wholeScreen, ",": () => stepVideo(-1), ".": () => stepVideo(1), Escape: () => zoom("fit"),
+    f: wholeScreen, " ": play, ",": () => stepVideo(-1), ".": () => stepVideo(1), Escape: () => zoom("fit"),
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, select, textarea")) return;
     // A zoomed image scrolls and a loop seeks with the arrows; j and k still step through.
     if (event.key.startsWith("Arrow") && (scale || event.target.matches("video"))) return;
     if (!frames().length || !KEYS[event.key]) return;
+    // Space presses the button that has the focus, moves a page of images, and a player knows it itself.
+    if (event.key === " " && (!video() || event.target.matches("a, button, summary, video"))) return;
     KEYS[event.key]();
     if (event.key !== "Escape") event.preventDefault();
   });
+
+  // They do not bubble.
+  for (const name of ["play", "pause"]) document.addEventListener(name, sayPlaying, true);
 
   document.addEventListener("htmx:afterSettle", begin);
   begin();

@@ -16,6 +16,13 @@
   }
 
   const links = [...document.querySelectorAll("[data-row] .row-link")];
+  // For the pages of an exam, which lead on to the next one. No name is in it: searches stand under a short id.
+  try {
+    const exams = links.map((link) => link.getAttribute("href"));
+    sessionStorage.setItem("worklist", JSON.stringify({ address: location.pathname + location.search, exams }));
+  } catch {
+    // Storage can be switched off or full; then those pages lead back to the whole worklist.
+  }
   const move = (step) => {
     const at = links.indexOf(document.activeElement);
     const next = links[at === -1 ? (step > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + step))];

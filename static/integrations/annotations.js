@@ -9,6 +9,7 @@
   const blank = box.querySelector("[data-group]").cloneNode(true);
   let dragged = null;
   let timer = null;
+  let isUnsaved = "unsaved" in form.dataset;
 
   const make = (tag, className, text) => {
     const made = document.createElement(tag);
@@ -33,12 +34,14 @@
     }
   };
   const changed = () => {
+    isUnsaved = true;
     [...box.querySelectorAll("[data-group]")].forEach((group, index) => {
       group.querySelector("[data-number]").textContent = index + 1;
       group.querySelector("[name$='-order']").value = index + 1;
       const inputs = [...group.querySelectorAll(".annotation-labels input")];
       group.querySelector("textarea").value = inputs.map((input) => input.value).join("\n");
     });
+    form.querySelector("[data-add]").disabled = box.children.length >= Number(form.dataset.most);
     clearTimeout(timer);
     timer = setTimeout(preview, 300);
   };
@@ -91,6 +94,36 @@
   document.addEventListener("pointerup", drop);
   document.addEventListener("pointercancel", drop);
 
+  form.addEventListener("submit", () => {
+    isUnsaved = false;
+  });
+  window.addEventListener("beforeunload", (event) => {
+    if (isUnsaved) {
+      event.preventDefault();
+    }
+  });
+
+  // What was taken away can be put back until the form is sent.
+  const removed = make("div", "annotation-removed");
+  removed.setAttribute("aria-live", "polite");
+  fields.append(removed);
+  const takeAway = (group) => {
+    const place = [...box.children].indexOf(group);
+    const title = group.querySelector("[name$='-title']").value.trim();
+    const line = make("p", "desk-row", title ? `“${title}” was taken away. ` : "A group was taken away. ");
+    const undo = button("Undo", `Put ${title ? `“${title}”` : "the group"} back`, "", () => {
+      box.insertBefore(group, box.children[place] || null);
+      line.remove();
+      changed();
+      group.querySelector("input[type=text]").focus();
+    });
+    group.remove();
+    line.append(undo);
+    removed.append(line);
+    changed();
+    undo.focus();
+  };
+
   const addLabel = (list, text) => {
     const item = make("li", "");
     const input = make("input", "");
@@ -121,18 +154,13 @@
     const holder = group.querySelector("[data-labels]");
     const area = holder.querySelector("textarea");
     const list = make("ul", "annotation-labels");
-    area.value.split("\n").filter((line) => line.trim()).forEach((line) => addLabel(list, line));
+    area.value.split("\n").filter((line) => line !== "").forEach((line) => addLabel(list, line));
     holder.querySelector("label").textContent = "Labels";
     holder.append(
       list,
       button("Add a label", "Add a label to this group", "", () => addLabel(list, "").querySelector("input").focus()),
     );
-    const remove = button("Take away", "Take this group away", "", () => {
-      const beside = group.nextElementSibling || group.previousElementSibling;
-      group.remove();
-      changed();
-      (beside || form).querySelector("button, input[type=text]").focus();
-    });
+    const remove = button("Take away", "Take this group away", "", () => takeAway(group));
     const row = make("div", "desk-row");
     row.append(handle(group, "group"), remove);
     group.querySelector("legend").after(row);

@@ -4,12 +4,18 @@
   if (!panel || !panel.querySelector("[data-busy]")) {
     return;
   }
-  const again = async () => {
+  const look = async () => {
     const answer = await fetch(panel.dataset.mirror, { headers: { "X-Requested-With": "fetch" } });
-    if (!answer.ok) {
-      return;
+    if (answer.redirected || answer.status === 403) {
+      // Logged out meanwhile: the page itself says so.
+      location.reload();
+    } else if (answer.ok) {
+      panel.innerHTML = await answer.text();
     }
-    panel.innerHTML = await answer.text();
+  };
+  const again = async () => {
+    // A look that fails is followed by the next one.
+    await look().catch(() => {});
     if (panel.querySelector("[data-busy]")) {
       setTimeout(again, 2000);
     } else {

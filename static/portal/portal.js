@@ -1,4 +1,4 @@
-// What every page does: menus that close, forms that are sent once.
+// What every page does: menus that close, questions that stay open, forms that are sent once.
 (() => {
   "use strict";
 
@@ -27,6 +27,21 @@
     }
     form.dataset.sent = "yes";
     for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
+  });
+
+  // A question stays open, and what has the focus keeps it, when their part of the page is made anew.
+  let open = [];
+  let focused = "";
+  document.addEventListener("htmx:beforeSwap", () => {
+    open = [...document.querySelectorAll("details[id][open]")].map((each) => each.id);
+    focused = document.activeElement?.id;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const id of open) {
+      const question = document.getElementById(id);
+      if (question) question.open = true;
+    }
+    if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   });
 
   // Coming back with the Back button shows the form as it was left, ready to be sent again.

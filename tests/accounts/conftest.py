@@ -4,16 +4,10 @@ import re
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 
 from background.models import OutgoingMail
 from integrations.models import Service
 from tests.people import make_person
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> None:
-    cache.clear()
 
 
 @pytest.fixture

@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Invitation
+from accounts.templatetags.moments import day
 from audit.models import Entry
 from tests.people import PASSWORD, logged_in, make_person
 
@@ -131,6 +133,32 @@ def test_an_invitation_is_mailed_and_its_code_is_not_shown(administrator: Any) -
         shown = client.get(f"/admin/accounts/invitation/{page}").content.decode()
         assert "new@example.test" in shown
         assert invitation.code not in shown
+
+
+def test_inviting_says_what_happens_and_what_a_reviewer_still_needs(administrator: Any) -> None:
+    client, address = logged_in(administrator), "/admin/accounts/invitation/add/"
+    reviewer = {"email": "reader@example.test", "is_reviewer": "on"}
+    said = client.post(address, reviewer, follow=True).content.decode()
+    assert (
+        f"reader@example.test is mailed a link that works until {day(Invitation.objects.get().expires_at)}"
+        in said
+    )
+    assert "grant a service under Reviewer access" in said
+    plain = client.post(address, {"email": "plain@example.test", "_addanother": "1"}, follow=True)
+    assert plain.redirect_chain[-1][0] == address
+    assert "Reviewer access." not in plain.content.decode()
+
+
+def test_mailing_invitations_again_counts_those_that_still_wait(administrator: Any) -> None:
+    client = logged_in(administrator)
+    first = Invitation.objects.create(email="one@example.test")
+    spent = Invitation.objects.create(email="two@example.test", accepted_at=timezone.now())
+    asked = {"action": "send_again", "_selected_action": [first.pk, spent.pk]}
+    said = client.post("/admin/accounts/invitation/", asked, follow=True).content.decode()
+    assert "1 invitation will be mailed again." in said
+    asked["_selected_action"] = [spent.pk]
+    said = client.post("/admin/accounts/invitation/", asked, follow=True).content.decode()
+    assert "Nothing is sent" in said
 
 
 def test_inviting_somebody_who_has_an_account_already_is_refused(administrator: Any) -> None:

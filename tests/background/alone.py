@@ -5,7 +5,7 @@ import os
 
 SECRET_KEY = "suite-only-0123456789abcdefghijklmnopqrstuvwxyz"
 DATABASES = {"default": json.loads(os.environ["TEST_DATABASE"])}
-INSTALLED_APPS = ["background"]
+INSTALLED_APPS = ["audit", "background"]
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("TEST_BROKER_URL", "memory://")

@@ -1,4 +1,4 @@
-"""The embedded worker as a process, on settings in which nothing but the background is installed."""
+"""The embedded worker as a process, on settings in which the background stands almost alone."""
 
 import django
 

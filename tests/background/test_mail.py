@@ -6,18 +6,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.utils import timezone
 
+from audit.models import Entry
 from background.leases import MAX_ATTEMPTS
 from background.mail import queue_mail, resend_mail
 from background.models import OutgoingMail
 from background.tasks import send_mail
 from tests.background.service import in_parallel
+from tests.people import logged_in, make_person
 
-RECIPIENT, BODY = "clinician@example.test", "the code is 4711"
+RECIPIENT, BODY = "clinician@example.test", "the word is quicksilver"
 
 
 class RefusingBackend(BaseEmailBackend):
@@ -97,10 +100,10 @@ def test_a_mail_is_given_up_after_the_last_attempt_and_can_be_sent_again(
     queued.refresh_from_db()
     assert queued.state == OutgoingMail.State.FAILED
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert resend_mail(pk=queued.pk)
+    assert resend_mail(pk=queued.pk, user=None, address=None)
     send_mail(queued.pk)
     assert len(mail.outbox) == 1
-    assert not resend_mail(pk=queued.pk)
+    assert not resend_mail(pk=queued.pk, user=None, address=None)
 
 
 @pytest.mark.django_db
@@ -124,5 +127,23 @@ def test_no_log_line_and_no_stored_reason_holds_the_address_or_the_text(
     queued.refresh_from_db()
     told = f"{caplog.text} {queued.failure_reason} {queued.failure_detail} {queued}"
     assert RECIPIENT not in told
-    assert "4711" not in told
+    assert "quicksilver" not in told
     assert queued.failure_detail == "SMTPSenderRefused 451"
+
+
+@pytest.mark.django_db
+def test_who_has_failed_mail_sent_again_is_audited_and_may_change_mail() -> None:
+    queued = _queued()
+    OutgoingMail.objects.update(state=OutgoingMail.State.FAILED)
+    sent = {"action": "send_again", "_selected_action": [queued.pk]}
+    for codenames, state in (
+        (["view_outgoingmail"], OutgoingMail.State.FAILED),
+        (["view_outgoingmail", "change_outgoingmail"], OutgoingMail.State.QUEUED),
+    ):
+        person = make_person(f"with-{len(codenames)}", is_staff=True)
+        person.user_permissions.add(*Permission.objects.filter(codename__in=codenames))
+        logged_in(person).post("/admin/background/outgoingmail/", sent)
+        queued.refresh_from_db()
+        assert queued.state == state
+    entry = Entry.objects.get(action="mail.resent")
+    assert (entry.outcome, entry.actor_id, entry.target_id) == ("ok", str(person.pk), str(queued.pk))

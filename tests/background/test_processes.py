@@ -66,13 +66,25 @@ def _wait_for(condition: Callable[[], Any], *, seconds: float = 40) -> Any:
     raise AssertionError("It did not happen in time.")
 
 
+def _has_ended_here() -> bool:
+    """Tell whether the server has noticed the end of other processes: until then it may commit for them."""
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid())"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def _all_sent() -> bool:
     return not OutgoingMail.objects.exclude(state=OutgoingMail.State.SENT).exists()
 
 
 def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_path: Path) -> None:
     for number in range(60):
-        queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="the code is 4711")
+        queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="it is quicksilver")
     worker = start("-m", "tests.background.embedded")
     _wait_for(_all_sent)
     _wait_for(lambda: Heartbeat.objects.count() == len(Heartbeat.Name))
@@ -88,7 +100,7 @@ def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_pa
     log = (tmp_path / "log").read_text()
     assert "background.send_mail" in log
     assert "clinician@example.test" not in log
-    assert "4711" not in log
+    assert "quicksilver" not in log
 
 
 def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start: Start) -> None:
@@ -98,11 +110,26 @@ def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start
     _wait_for(lambda: OutgoingMail.objects.filter(state=OutgoingMail.State.SENT).count() > 10)
     first.kill()
     first.wait(timeout=10)
+    _wait_for(_has_ended_here)
     # A row that was in work keeps its lease for up to a minute; all others must not wait at all.
     held = OutgoingMail.objects.filter(lease_until__isnull=False)
     held.update(lease_until=None)
     start("-m", "tests.background.embedded")
     _wait_for(_all_sent)
+
+
+def test_patient_work_leaves_threads_to_what_people_wait_for(start: Start, tmp_path: Path) -> None:
+    rows = [due() for _ in range(40)]
+    start("-m", "tests.background.patient")
+    # Every row has been announced, before there is any mail to send.
+    _wait_for(lambda: Work.objects.filter(nudged_until__isnull=False).count() == len(rows))
+    for number in range(4):
+        queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="text")
+    _wait_for(_all_sent)
+    assert not Work.objects.filter(state="done").exists()
+    (tmp_path / "let-go").touch()
+    _wait_for(lambda: not Work.objects.exclude(state="done").exists())
+    assert set(Work.objects.values_list("effect_count", flat=True)) == {1}
 
 
 def test_a_paused_worker_that_wakes_after_its_lease_writes_nothing(start: Start) -> None:

@@ -4,6 +4,7 @@ import signal
 import time
 from pathlib import Path
 
+from portal.demo.serving import web_arguments
 from tests.chaos.servers import Postgres, RabbitMQ
 from tests.e2e.site import Site
 from tests.processes import Process
@@ -26,11 +27,9 @@ class ChaosSite(Site):
         self.environment["POLL_MINUTES"] = "1"
         self._parts: dict[str, Process] = {}
         self._thaw_at: dict[str, float] = {}
-        self._commands = {"web": self._web_command(), **self._background_commands()}
-
-    def _web_command(self) -> tuple[str, ...]:
-        serve = ("-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self._port))
-        return (*serve, "--blocking-threads", "4", "portal.wsgi:application")
+        # The web server as the product starts it: with other threads it would break in other ways.
+        web = tuple(web_arguments(port=self._port))
+        self._commands = {"web": web, **self._background_commands()}
 
     def _background_commands(self) -> dict[str, tuple[str, ...]]:
         if self.broker is None:

@@ -66,8 +66,8 @@ def test_media_come_without_the_key_as_long_as_they_are(
     if not data.captures:
         pytest.skip("The submission has no capture")
     received: list[bytes] = []
-    media = MediaClient(allowed_networks=side.networks, max_bytes=500_000_000, total_seconds=300)
-    done = media.download(data.captures[0].url, sink=received.append)
+    media = MediaClient(allowed_networks=side.networks, max_bytes=500_000_000)
+    done = media.download(data.captures[0].url, total_seconds=300, sink=received.append)
     assert done.size == sum(len(piece) for piece in received) > 0
     assert done.is_length_verified
 

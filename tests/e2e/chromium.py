@@ -31,6 +31,20 @@ def chromium(*, keeps_pages: bool = False) -> Iterator[Browser]:
             browser.close()
 
 
+@contextmanager
+def page_of(session: str, *, url: str, width: int = 1440, height: int = 900) -> Iterator[Page]:
+    """A page at the live server `url`, with the session of somebody who has logged in."""
+    # The browser's driver runs an event loop in this thread.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with chromium() as browser:
+            context = browser.new_context(viewport={"width": width, "height": height}, base_url=url)
+            context.add_cookies([{"name": "portal_session", "value": session, "url": url}])
+            page = context.new_page()
+            page.set_default_timeout(30_000)
+            yield page
+
+
 def log_in(page: Page, email: str) -> None:
     """Fill in the log-in form that the page shows."""
     page.locator("input[name=login]").fill(email)

@@ -1,17 +1,22 @@
 """`manage.py demo` as a new user meets it: one command, ready lines, three accounts, and a clean end."""
 
+import json
 import os
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from tests.cloud import Cloud
+from tests.e2e.chromium import NEEDS_CHROMIUM, chromium
 from tests.e2e.person import Person
-from tests.processes import Process, free_ports, wait_for
+from tests.processes import ROOT, Process, free_ports, wait_for
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -119,6 +124,37 @@ def test_an_exam_sent_now_appears(demo: Demo, running: Process) -> None:
     person = _reviewer(demo, running)
     demo.send_exam("LIVE-1")
     person.wait_until("/worklist/", "LIVE-1")
+
+
+@NEEDS_CHROMIUM
+@pytest.mark.browser
+def test_the_buttons_of_the_home_page_send_exams_in_a_browser(demo: Demo, running: Process) -> None:
+    before = len(demo.cloud.submissions())
+    with chromium() as browser:
+        page = browser.new_page()
+        page.goto(demo.url)
+        for number, name in enumerate(("Send an exam", "Send without notification"), start=1):
+            page.get_by_role("button", name=name).click()
+            expect(page.get_by_role("heading", name="Try it")).to_be_visible()
+            assert page.url.startswith(demo.url)
+            assert len(demo.cloud.submissions()) == before + number
+
+
+def test_another_command_finds_the_running_demo_without_being_told_its_ports(
+    demo: Demo, running: Process
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "run", "doctor", "--json"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DEMO_DIR": str(demo.folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    findings = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+    assert findings["webhook"]["sentence"] == "The webhook answers at PUBLIC_URL."
+    assert findings["key"]["level"] == findings["settings"]["level"] == "ok"
 
 
 def test_a_second_demo_and_a_taken_port_are_told_apart(demo: Demo, running: Process) -> None:

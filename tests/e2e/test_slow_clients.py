@@ -46,7 +46,7 @@ def file_address(pages_only: Site, clinician: Person) -> str:
 def _begin(site: Site, request: bytes) -> socket.socket:
     """Open a connection with little room for an answer and send the beginning of a request."""
     connection = socket.socket()
-    connection.settimeout(60)
+    connection.settimeout(150)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.connect(("127.0.0.1", urlsplit(site.url).port))
     connection.sendall(request)

@@ -46,9 +46,10 @@ class Stage:
         return Client() if role == "anonymous" else logged_in(self.people[role])
 
 
-def make_stage() -> Stage:
-    service = make_service()
-    customer = make_customer(service, is_linked=False)
+def make_stage(*, service: Service | None = None, token: str | None = None) -> Stage:
+    """Set the stage, at a service and with a token of a running Cloud where these are given."""
+    service = service or make_service()
+    customer = make_customer(service, token=token, is_linked=False)
     Customer.objects.filter(pk=customer.pk).update(label="Dr. Osei", institution="Harbour Clinic")
     customer.refresh_from_db()
     people = _people(service)

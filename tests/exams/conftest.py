@@ -9,6 +9,7 @@ import pytest
 
 from background.due import is_due
 from exams.models import Report, Submission
+from exams.services import polling
 from exams.services.delivery import deliver_report
 from exams.services.fetch import fetch_submission
 from exams.services.polling import Walk, poll_now
@@ -81,3 +82,17 @@ def submit(cloud: Cloud, clinician: CloudCustomer) -> Callable[..., CloudSubmiss
         return cloud.submit(**(options | {"is_notified": False}))
 
     return send
+
+
+@pytest.fixture
+def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read the list in so short pages that a walk has several."""
+    real = polling.client_for
+
+    def client_for(**options: Any) -> Any:
+        client = real(**options)
+        pages = client.exam_pages
+        client.exam_pages = lambda: pages(limit=2)
+        return client
+
+    monkeypatch.setattr(polling, "client_for", client_for)

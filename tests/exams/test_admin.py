@@ -101,6 +101,26 @@ def test_patient_content_is_shown_by_permission_and_recorded(
     assert ("submission.viewed", str(submission.uuid)) in seen
 
 
+@pytest.mark.parametrize("model", [Submission, Report, Patient])
+def test_what_was_refused_or_shows_no_content_is_no_view(
+    submission: Submission, confidant: Client, model: Any
+) -> None:
+    root = f"/admin/exams/{model._meta.model_name}/{model._default_manager.get().pk}"
+    for page in ("change", "delete"):
+        assert confidant.post(f"{root}/{page}/").status_code == 403
+    assert confidant.get(f"{root}/history/").status_code == 200
+    assert not Entry.objects.filter(action__endswith=".viewed").exists()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_a_row_that_does_not_exist_leads_back_to_the_first_page(
+    submission: Submission, confidant: Client, model: Any
+) -> None:
+    for key in ("999999", "abc", "-1", "9" * 30, "9" * 5000):
+        answer = confidant.get(f"/admin/exams/{model._meta.model_name}/{key}/change/")
+        assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
 def test_looking_at_states_alone_is_no_view_of_a_patient(
     submission: Submission, administrator: Client
 ) -> None:

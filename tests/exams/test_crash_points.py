@@ -1,16 +1,20 @@
 """A worker that is gone between the first byte of a file and its row leaves no half of either."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread, current_thread, main_thread
 
 import pytest
+from django.db import connection
 
 from exams.models import Capture, Submission
 from exams.services.cleaning import collect_files
 from exams.services.fetch import fetch_submission
 from exams.services.verifying import verify_files
+from exams.storage import store_upload
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.crash_points import EXIT_CODE, POINTS
@@ -31,6 +35,71 @@ def stored_files(media_root: Path) -> set[str]:
         body = (media_root / row.file).read_bytes()
         assert (hashlib.sha256(body).hexdigest(), len(body)) == (row.sha256, row.size)
     return set(rows.values_list("file", flat=True))
+
+
+def test_a_file_that_a_dead_cleaner_had_taken_aside_comes_back_when_a_row_names_it(
+    portal: Portal, submit: Submit, media_root: Path
+) -> None:
+    kept = media_root / portal.receive(submit(capture_count=1)).captures.get().file
+    orphan = media_root / store_upload([b"named by nobody"]).path
+    # Between the renaming and the second look of the cleaner: the same bytes came once more just before.
+    for path in (kept, orphan):
+        path.rename(media_root / "tmp" / f"orphan-{path.name}.a1")
+        os.utime(media_root / "tmp" / f"orphan-{path.name}.a1", (0, 0))
+    # Some copies of a folder leave out those that are empty; and some names were never ours.
+    kept.parent.rmdir()
+    Path(os.fsdecode(bytes(media_root / "tmp") + b"/orphan-\xff.a1")).touch()
+    assert collect_files(older_than=timedelta(0)) == 2
+    assert files(media_root) == stored_files(media_root) == {str(kept.relative_to(media_root))}
+
+
+def test_of_two_cleaners_at_once_neither_takes_what_came_anew(
+    portal: Portal, submit: Submit, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = media_root / portal.receive(submit(capture_count=1)).captures.get().file
+    body, sha256 = path.read_bytes(), path.name
+    Capture.objects.update(state=Capture.State.PENDING, file="", sha256="")
+    os.utime(path, (0, 0))
+    rename, unlink = Path.rename, Path.unlink
+    looked, goes_on, renamed, removed = Event(), Event(), Event(), Event()
+
+    def rename_later(self: Path, target: Path) -> Path:
+        if self != path or current_thread() is main_thread():
+            return rename(self, target)
+        # The first cleaner stops after its look at the file's age; the second one comes.
+        looked.set()
+        goes_on.wait(30)
+        moved = rename(self, target)
+        renamed.set()
+        removed.wait(30)
+        return moved
+
+    def unlink_later(self: Path, missing_ok: bool = False) -> None:
+        if sha256 in self.name and current_thread() is main_thread() and not goes_on.is_set():
+            # Before the second one removes it, the bytes come anew, and the first goes on.
+            Capture.objects.update(state=Capture.State.STORED, file=store_upload([body]).path, sha256=sha256)
+            goes_on.set()
+            assert renamed.wait(30)
+        unlink(self, missing_ok=missing_ok)
+        if current_thread() is main_thread():
+            removed.set()
+
+    monkeypatch.setattr(Path, "rename", rename_later)
+    monkeypatch.setattr(Path, "unlink", unlink_later)
+    first = Thread(target=_collect)
+    first.start()
+    assert looked.wait(30)
+    collect_files()
+    first.join(30)
+    assert goes_on.is_set()
+    assert files(media_root) == stored_files(media_root)
+
+
+def _collect() -> None:
+    try:
+        collect_files()
+    finally:
+        connection.close()
 
 
 @pytest.mark.parametrize("point", POINTS)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from background.leases import DeadlineExceeded, LeaseLost
 from exams.models import Capture, Submission
 from exams.services import attempt, media
 from exams.services.fetch import check_again, fetch_submission
@@ -133,6 +134,29 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     Submission.objects.update(lease_until=ago(minutes=1))
     portal.make_due()
     fetch_submission(pk=row.pk)
+    assert hashes(portal.row(sent)) == sent_hashes(sent)
+
+
+@pytest.mark.parametrize("error", [LeaseLost("slept"), DeadlineExceeded("late")])
+def test_a_file_given_up_with_a_lease_that_came_back_is_not_taken_for_unlisted(
+    error: Exception, portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch = attempt.fetch_captures
+
+    def give_up_the_first(*, links: Any, **options: Any) -> Any:
+        first = min(links)
+        yield media.Fetched(first, error=error)
+        yield from fetch(links={pk: links[pk] for pk in links if pk != first}, **options)
+
+    sent = submit()
+    with monkeypatch.context() as patch:
+        patch.setattr(attempt, "fetch_captures", give_up_the_first)
+        row = portal.receive(sent)
+    assert row.state == "fetching"
+    assert not row.captures.filter(state="failed").exists()
+    Submission.objects.update(lease_until=ago(seconds=1))
+    portal.make_due()
+    portal.work()
     assert hashes(portal.row(sent)) == sent_hashes(sent)
 
 

@@ -8,9 +8,9 @@ from django.utils import timezone
 
 from exams.models import Patient, Submission
 from exams.services import hints
+from exams.services.hint_rows import record_hint
 from exams.services.hints import PARALLEL
-from exams.services.intake import record_hint
-from integrations.models import Customer, Service
+from integrations.models import ApiKey, Customer, Service
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago, from_now, make_customer, new_token
@@ -122,6 +122,57 @@ def test_a_hint_that_is_not_confirmed_for_a_day_is_left_to_the_walks(
     portal.work()
     made_up.refresh_from_db()
     assert (made_up.hold_reason, made_up.not_before) == ("unconfirmed", None)
+
+
+def test_a_customer_whom_the_cloud_refuses_alone_is_asked_about_ever_less_and_for_a_day(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    refused = hint(token=clinician.token)
+    # The key itself works: only this customer's list is refused.
+    cloud.fault(match="accessible", kind="status", status=403, times=9)
+    portal.work()
+    refused.refresh_from_db()
+    assert refused.failure_reason == "Clarius Cloud refuses to list this customer's exams."
+    assert refused.failure_detail.startswith("KeyRefused")
+    assert not Service.objects.filter(circuit_opened_at__isnull=False).exists()
+    Submission.objects.update(not_ready_since=ago(hours=2))
+    portal.make_due()
+    portal.work()
+    refused.refresh_from_db()
+    assert refused.not_before > from_now(minutes=14)
+    Submission.objects.update(not_ready_since=ago(hours=25))
+    portal.make_due()
+    portal.work()
+    refused.refresh_from_db()
+    assert (refused.hold_reason, refused.not_before) == ("unconfirmed", None)
+    assert refused.failure_reason == "Clarius Cloud refuses to list this customer's exams."
+    assert len(cloud.calls(path="/accessible/")) == 3
+
+
+def test_a_refusal_while_the_cloud_tells_nothing_of_the_key_is_asked_again_ever_less(
+    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+) -> None:
+    refused = hint(token=clinician.token)
+    cloud.fault(match="accessible", kind="status", status=403, times=9)
+    cloud.fault(match="settings", kind="status", status=503, times=9)
+    Submission.objects.update(not_ready_since=ago(hours=2))
+    portal.work()
+    refused.refresh_from_db()
+    assert refused.not_before > from_now(minutes=14)
+    assert refused.failure_reason == "Clarius Cloud refuses the API key."
+
+
+def test_a_hint_waits_for_a_key_that_works_however_long_it_takes(
+    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+) -> None:
+    sent = submit()
+    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    Submission.objects.update(not_ready_since=ago(hours=25))
+    cloud.revoke_key(key=ApiKey.objects.get().secret)
+    portal.work()
+    row = portal.row(sent)
+    assert row.hold_reason == "unconfirmed"
+    assert from_now(seconds=50) < row.not_before < from_now(seconds=70)
 
 
 def test_what_three_full_passes_over_a_day_do_not_list_is_held_and_purged_in_the_end(

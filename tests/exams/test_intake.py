@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from audit.models import Entry
 from exams.models import Exam, Submission
+from exams.services.hint_rows import record_hint
 from exams.services.holds import release_linked
-from exams.services.intake import record_hint, take_page
+from exams.services.intake import take_page
 from integrations.clarius import Notification
 from integrations.models import Customer, Link, Service
 from tests.exams.rows import ago, in_parallel, link, make_customer, make_service, new_token, notification
@@ -55,6 +56,22 @@ def test_an_unknown_customer_is_kept_and_nothing_is_due(service: Service) -> Non
     listed = notification(new_token())
     take_page(service=service, notifications=[listed])
     assert settled(listed) == ("held", "unlinked", False)
+
+
+def test_a_notification_that_comes_after_the_list_is_noted_and_changes_nothing_else(
+    service: Service, customer: Customer
+) -> None:
+    listed = notification(customer.token)
+    take_page(service=service, notifications=[listed])
+    before = Submission.objects.values().get()
+    for _ in range(2):
+        record_hint(service_id=service.pk, request_uuid=listed.request_uuid, customer_id=customer.token)
+        after = Submission.objects.values().get()
+        first = before["notified_at"] or after["notified_at"]
+        assert first is not None
+        # A repeat leaves the moment of the first.
+        assert after == before | {"notified_at": first}
+        before = after
 
 
 def test_a_customer_that_is_linked_later_gets_all(service: Service) -> None:

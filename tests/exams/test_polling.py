@@ -53,19 +53,6 @@ def test_the_next_walk_is_due_in_time(portal: Portal, settings: Any) -> None:
     assert service_row(portal).not_before == service_row(portal).full_poll_due_at
 
 
-@pytest.fixture
-def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = polling.client_for
-
-    def client_for(**options: Any) -> Any:
-        client = real(**options)
-        pages = client.exam_pages
-        client.exam_pages = lambda: pages(limit=2)
-        return client
-
-    monkeypatch.setattr(polling, "client_for", client_for)
-
-
 @pytest.mark.usefixtures("pages_of_two")
 def test_a_walk_stops_after_two_pages_of_known_rows_and_a_full_pass_does_not(
     portal: Portal, submit: Submit

@@ -15,7 +15,7 @@ from exams.models import Capture
 from exams.services import decoder
 from exams.services.previews import NO_PREVIEW, preview_capture
 from tests.exams import pictures
-from tests.exams.rows import ago, make_capture, make_customer, make_service, make_submission
+from tests.exams.rows import ago, from_now, make_capture, make_customer, make_service, make_submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -212,6 +212,22 @@ def test_a_file_that_keeps_ending_its_worker_is_given_up() -> None:
     preview_capture(pk=capture.pk)
     capture.refresh_from_db()
     assert (capture.preview_failure, capture.not_before) == (NO_PREVIEW, None)
+
+
+def test_a_disk_without_room_is_tried_ever_less_often_and_costs_no_preview(settings: Any) -> None:
+    settings.MIN_FREE_MB = 0
+    capture = previewed(pictures.encoded(pictures.circle(10, 10)))
+    settings.MIN_FREE_MB = 10**9
+    Capture.objects.update(thumbnail="", not_before=ago(hours=2), first_tried_at=ago(hours=2))
+    preview_capture(pk=capture.pk)
+    capture.refresh_from_db()
+    assert (capture.preview_failure, capture.attempt_count) == ("", 0)
+    assert capture.not_before > from_now(minutes=14)
+    settings.MIN_FREE_MB = 0
+    Capture.objects.update(not_before=ago(seconds=5))
+    preview_capture(pk=capture.pk)
+    capture.refresh_from_db()
+    assert capture.thumbnail and capture.not_before is None
 
 
 def test_another_kind_of_file_has_nothing_to_preview() -> None:

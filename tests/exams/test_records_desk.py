@@ -72,7 +72,7 @@ def test_records_are_joined_to_submissions_by_their_request(
     other = Service.objects.create(slug="other", name="Other", base_url="http://127.0.0.1:1")
     _submission(other, records["missed"], notified_at=timezone.now())
     counts = count_arrivals(NotificationRecord.objects.all())
-    assert counts == {"answered": 3, "failed": 1, "never_arrived": 2, "missed": 1}
+    assert counts == {"answered": 3, "failed": 1, "unclear": 0, "never_arrived": 2, "missed": 1}
     expected = {"arrived": 1, "polled": 1, "missed": 1, "unreadable": 1, "never": 2}
     for name, count in expected.items():
         page = client.get(LIST, {"arrival": name})
@@ -94,8 +94,10 @@ def test_days_tell_failures_and_latency(service: Service) -> None:
     _record(service, at=now, latency_ms=100)
     _record(service, at=now, latency_ms=300, outcome="failed", status=None)
     _record(service, at=now - timedelta(days=2), latency_ms=4895, outcome="unclear", status=None)
-    early, late = days_of(NotificationRecord.objects.all())
-    assert (early.answered, early.failed, early.slowest_ms) == (0, 1, 4895)
+    early, silent, late = days_of(NotificationRecord.objects.all())
+    # What is neither an answer nor an error did not fail, and a day without any is a day.
+    assert (early.answered, early.failed, early.unclear, early.slowest_ms) == (0, 0, 1, 4895)
+    assert (silent.count, silent.slowest_ms) == (0, 0)
     assert (late.answered, late.failed, late.mean_ms, late.slowest_ms) == (1, 1, 200, 300)
     assert (late.count, late.never_arrived) == (2, 2)
 

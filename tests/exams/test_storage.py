@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,55 @@ def test_a_folder_that_takes_no_files_is_told(media_root: Path) -> None:
     media_root.write_text("not a folder")
     with pytest.raises(storage.NotWritable):
         storage.store_upload([b"x"])
+
+
+def test_a_file_in_tiny_pieces_takes_no_more_memory_than_another() -> None:
+    file = storage.NewFile()
+    tracemalloc.start()
+    try:
+        for number in range(100_000):
+            file.write(number.to_bytes(2, "big") if number < 1 << 16 else b"")
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    [stored] = storage.commit_files([file])
+    assert held < storage.STEP
+    assert isinstance(stored, storage.StoredFile)
+    expected = b"".join(number.to_bytes(2, "big") for number in range(1 << 16))
+    assert (stored.size, stored.sha256) == (1 << 17, hashlib.sha256(expected).hexdigest())
+
+
+def test_a_disk_that_takes_no_advice_takes_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "posix_fadvise", refuse)
+    monkeypatch.setattr(storage, "AHEAD", storage.STEP)
+    assert storage.store_upload([bytes(storage.STEP)] * 3).size == 3 * storage.STEP
+
+
+@pytest.mark.parametrize("call", ["write", "fsync", "replace", "mkdir", "folder's fsync"])
+def test_no_room_at_any_step_is_told_and_leaves_nothing(
+    call: str, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage.store_upload([b"The folders are there."])
+    owner: Any = storage.FileIO if call == "write" else Path if call == "mkdir" else os
+    name = call.removeprefix("folder's ")
+    original = getattr(owner, name)
+
+    def fail(*args: Any, **options: Any) -> Any:
+        if call == "folder's fsync" and stat.S_ISREG(os.fstat(args[0]).st_mode):
+            return original(*args, **options)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if call == "write":
+        full = type("Full", (storage.FileIO,), {"write": fail})
+        monkeypatch.setattr(storage, "FileIO", full)
+    else:
+        monkeypatch.setattr(owner, name, fail)
+    with pytest.raises(storage.DiskFull):
+        storage.store_upload([b"x"])
+    assert files(media_root / "tmp") == []
 
 
 @pytest.mark.parametrize(

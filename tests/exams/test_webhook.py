@@ -89,6 +89,26 @@ def test_a_notification_costs_exactly_one_statement(service: Service, django_ass
         assert send(service, claim()) == 204
 
 
+def test_a_hint_is_the_row_that_the_model_itself_would_save(service: Service) -> None:
+    said = claim()
+    assert send(service, said) == 204
+    stored = Submission.objects.get(request_uuid=said["request_uuid"])
+    own = Submission.objects.create(
+        service=service,
+        request_uuid=uuid.uuid4(),
+        hint_digest=stored.hint_digest,
+        state=Submission.State.HELD,
+        hold_reason=Submission.Hold.UNCONFIRMED,
+        received_at=stored.received_at,
+        notified_at=stored.notified_at,
+        not_before=stored.not_before,
+    )
+    hint, model = (Submission.objects.filter(pk=each.pk).values().get() for each in (stored, own))
+    for name in ("id", "uuid", "request_uuid"):
+        assert hint.pop(name) != model.pop(name)
+    assert hint == model
+
+
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x/y", ""])
 def test_any_content_type_will_do(service: Service, content_type: str) -> None:
     assert send(service, claim(), content_type=content_type) == 204

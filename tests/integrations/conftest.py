@@ -5,17 +5,11 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.cache import cache
 
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
 
 TOKEN = "Kx9_" + "t0" * 19 + "-"
-
-
-@pytest.fixture(autouse=True)
-def _fresh_limits() -> None:
-    cache.clear()
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ class ScriptedCloud:
                 except ConnectionError:
                     self.connection.close()
                     return
-                content = json.dumps(answer).encode()
+                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))

@@ -6,35 +6,15 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-import requests
 from django.test import Client
 
 from audit.models import Entry
 from integrations.models import AnnotationSnapshot, Application, Mirror, Service
 from integrations.services.mirrors import read_now
+from tests.integrations.annotating import CARDIAC, NOTES, SIDES, VIEWS, Elsewhere, page_of, read_application
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db
-CARDIAC = UUID("2e79155f-811c-4d29-9b49-807b20013518")
-SIDES = {"title": "Side", "labels": ["Left", "Right"], "linked": True}
-VIEWS = {"title": "View", "labels": ["Apical", "Short axis"], "linked": True}
-NOTES = {"title": "Notes", "labels": ["Repeat"], "linked": False}
-
-
-class Elsewhere:
-    """Somebody else at the same Cloud, with a key of their own."""
-
-    def __init__(self, cloud: Any) -> None:
-        self._url = f"{cloud.url}/api/public/v0/services/applications/{CARDIAC}/"
-        self._headers = {"Authorization": f"Service-API-Key {cloud.new_key(name='elsewhere')}"}
-
-    def put(self, *groups: dict[str, Any]) -> None:
-        answer = requests.put(self._url, json={"annotations": groups}, headers=self._headers, timeout=10)
-        assert answer.status_code == 200
-
-    def get(self) -> Any:
-        answer = requests.get(self._url, headers=self._headers, timeout=10)
-        return answer.json()["annotations"] if answer.status_code == 200 else None
 
 
 @pytest.fixture
@@ -44,19 +24,12 @@ def elsewhere(cloud: Any) -> Elsewhere:
 
 @pytest.fixture
 def application(cloud_service: Service) -> Application:
-    mirror = read_now(service=cloud_service, kind=Mirror.Kind.APPLICATIONS)
-    assert mirror is not None
-    assert mirror.problem == ""
-    return Application.objects.get(remote_uuid=CARDIAC)
+    return read_application(cloud_service)
 
 
 @pytest.fixture
 def client(db: None) -> Client:
     return logged_in(make_person("administrator", "Administrators", is_staff=True))
-
-
-def _page(application: Application, name: str = "change") -> str:
-    return f"/admin/integrations/application/{application.pk}/{name}/"
 
 
 def _fields(*groups: dict[str, Any]) -> dict[str, Any]:
@@ -72,8 +45,8 @@ def _fields(*groups: dict[str, Any]) -> dict[str, Any]:
 
 def _save(client: Client, application: Application, *groups: dict[str, Any], **more: Any) -> Any:
     """Save from a page that was opened just now, or with the base that is given."""
-    base = more.pop("base", None) or client.get(_page(application)).context["base"]
-    return client.post(_page(application), {"base": base, "do": "save"} | _fields(*groups) | more)
+    base = more.pop("base", None) or client.get(page_of(application)).context["base"]
+    return client.post(page_of(application), {"base": base, "do": "save"} | _fields(*groups) | more)
 
 
 def test_the_catalogue_is_listed_with_what_is_customized(
@@ -107,7 +80,7 @@ def test_groups_are_saved_in_their_order_and_what_was_there_is_kept(
 def test_nobodys_change_is_overwritten_unseen(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
-    base = client.get(_page(application)).context["base"]
+    base = client.get(page_of(application)).context["base"]
     elsewhere.put(NOTES)
     page = _save(client, application, SIDES, base=base)
     assert page.status_code == 200
@@ -131,22 +104,29 @@ def test_no_annotations_is_not_the_same_as_no_customization(
     page = _save(client, application)
     assert "There is no group" in page.content.decode()
     assert elsewhere.get() == [NOTES]
-    assert _save(client, application, do="none").status_code == 302
+    asked = _save(client, application, NOTES, do="none")
+    assert "Repeat" in asked.content.decode()
+    assert "is not saved by this" not in asked.content.decode()
+    assert "is not saved by this" in _save(client, application, SIDES, do="none").content.decode()
+    assert elsewhere.get() == [NOTES]
+    answer = _save(client, application, do="none", confirmed="yes", base=asked.context["base"])
+    assert answer.status_code == 302
     assert elsewhere.get() == []
-    assert "customized to show no annotations" in client.get(_page(application)).content.decode()
-    base = client.get(_page(application, "remove")).context["base"]
-    assert client.post(_page(application, "remove"), {"base": base}).status_code == 302
+    assert "The scanner shows no annotations for Cardiac any more." in client.get("/").content.decode()
+    assert "customized to show no annotations" in client.get(page_of(application)).content.decode()
+    base = client.get(page_of(application, "remove")).context["base"]
+    assert client.post(page_of(application, "remove"), {"base": base}).status_code == 302
     assert elsewhere.get() is None
-    assert "not customized" in client.get(_page(application)).content.decode()
+    assert "not customized" in client.get(page_of(application)).content.decode()
 
 
 def test_a_customization_that_changed_is_not_removed_unseen(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     _save(client, application, NOTES)
-    base = client.get(_page(application, "remove")).context["base"]
+    base = client.get(page_of(application, "remove")).context["base"]
     elsewhere.put(SIDES)
-    page = client.post(_page(application, "remove"), {"base": base})
+    page = client.post(page_of(application, "remove"), {"base": base})
     assert "Somebody changed the annotations" in page.content.decode()
     assert elsewhere.get() == [SIDES]
 
@@ -157,15 +137,15 @@ def test_an_earlier_state_is_brought_back_through_the_editor(
     _save(client, application, NOTES)
     _save(client, application, SIDES, VIEWS)
     first, second = AnnotationSnapshot.objects.order_by("pk")
-    page = client.get(_page(application), {"snapshot": str(second.uuid)})
+    page = client.get(page_of(application), {"snapshot": str(second.uuid)})
     assert [draft.title for draft in page.context["drafts"]] == ["Notes"]
     assert elsewhere.get() == [SIDES, VIEWS]
     _save(client, application, NOTES, base=page.context["base"])
     assert elsewhere.get() == [NOTES]
     # Before the first change nothing was customized: that is brought back by removing.
-    answer = client.get(_page(application), {"snapshot": str(first.uuid)})
-    assert answer.headers["Location"] == _page(application, "remove")
-    assert client.get(_page(application), {"snapshot": "nonsense"}).status_code == 404
+    answer = client.get(page_of(application), {"snapshot": str(first.uuid)})
+    assert answer.headers["Location"] == page_of(application, "remove")
+    assert client.get(page_of(application), {"snapshot": "nonsense"}).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -190,10 +170,10 @@ def test_what_is_not_valid_is_not_sent(
 def test_what_the_cloud_refuses_stands_on_the_form(
     cloud: Any, elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
-    base = client.get(_page(application)).context["base"]
+    base = client.get(page_of(application)).context["base"]
     Application.objects.filter(pk=application.pk).update(remote_uuid=UUID(int=7))
     page = _save(client, application, NOTES, base=base)
-    assert "Clarius Cloud does not know this." in page.content.decode()
+    assert "Clarius Cloud does not know this. Nothing was changed." in page.content.decode()
     assert "Repeat" in page.content.decode()
     assert AnnotationSnapshot.objects.get().outcome == "refused"
     assert Entry.objects.get(action="annotations.customized").outcome == "refused"
@@ -203,12 +183,12 @@ def test_what_the_cloud_refuses_stands_on_the_form(
 def test_a_cloud_that_cannot_answer_changes_nothing_and_says_so(
     cloud: Any, elsewhere: Elsewhere, application: Application, client: Client, fault: dict[str, Any]
 ) -> None:
-    base = client.get(_page(application)).context["base"]
+    base = client.get(page_of(application)).context["base"]
     cloud.fault(match="customize", times=20, **fault)
     page = _save(client, application, NOTES, base=base)
     cloud.clear_faults()
     assert page.status_code == 200
-    assert page.context["problems"]
+    assert page.context["problems"][0].endswith("Nothing was changed.")
     assert elsewhere.get() is None
     application.refresh_from_db()
     assert not application.is_customized
@@ -254,11 +234,11 @@ def test_fields_nobody_knows_are_kept_through_editor_export_and_import(
         extra={"revision": 4},
         read_at=service.created_at,
     )
-    exported = client.get(_page(application, "export"))
+    exported = client.get(page_of(application, "export"))
     assert exported.headers["Content-Disposition"].startswith("attachment")
     told = json.loads(exported.content)
     assert (told["annotations"], told["revision"]) == ([known], 4)
-    page = client.post(_page(application, "import"), {"file": io.BytesIO(exported.content)})
+    page = client.post(page_of(application, "import"), {"file": io.BytesIO(exported.content)})
     (draft,) = page.context["drafts"]
     path = f"services/applications/{CARDIAC}/"
     shape = {"uuid": str(CARDIAC), "name": "Cardiac", "revision": 4}
@@ -275,27 +255,34 @@ def test_fields_nobody_knows_are_kept_through_editor_export_and_import(
         (b'[{"title": NaN}]', "The file is not JSON."),
         (b"[" * 100_000, "The file is not JSON."),
         (b'{"annotations": null}', "was not customized"),
-        (b'{"annotations": [{"title": "A", "labels": "x", "linked": true}]}', "Group 1 cannot be read"),
-        (b'{"name": "Cardiac"}', "There is no list of annotation groups."),
+        (
+            b'{"annotations": [{"title": "A", "labels": "x", "linked": true}]}',
+            "its labels are missing or not",
+        ),
+        (b'[{"title": "A", "labels": ["x"], "linked": 1}]', "Group 1 of the file cannot be read: “linked”"),
+        (b'[{"labels": ["x"], "linked": true}]', "Group 1 of the file cannot be read: its title"),
+        (b'["A"]', "Group 1 of the file cannot be read: it is not an object"),
+        (b'{"name": "Cardiac"}', "The file holds no list of annotation groups."),
         (b" " * (1024 * 1024 + 1), "larger than 1 MB"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(
     application: Application, client: Client, content: bytes, problem: str
 ) -> None:
-    page = client.post(_page(application, "import"), {"file": io.BytesIO(content)})
+    page = client.post(page_of(application, "import"), {"file": io.BytesIO(content)})
     assert problem in page.content.decode()
+    assert "The Cloud" not in page.content.decode()
 
 
 def test_the_preview_combines_one_label_of_each_linked_group(
     application: Application, client: Client
 ) -> None:
     data = _fields(SIDES, NOTES, VIEWS)
-    text = client.post(_page(application, "preview"), data).content.decode()
+    text = client.post(page_of(application, "preview"), data).content.decode()
     for label in ("Left Apical", "Left Short axis", "Right Apical", "Right Short axis"):
         assert f"<li>{label}</li>" in text
     assert "Repeat" not in text
-    alone = client.post(_page(application, "preview"), _fields(NOTES)).content.decode()
+    alone = client.post(page_of(application, "preview"), _fields(NOTES)).content.decode()
     assert "No group is linked" in alone
 
 
@@ -330,14 +317,14 @@ def test_who_may_look_at_annotations_and_who_may_change_them(
     permissions = Application._meta.apps.get_model("auth", "Permission").objects
     watcher.user_permissions.add(permissions.get(codename="view_application"))
     client = logged_in(watcher)
-    page = client.get(_page(application))
+    page = client.get(page_of(application))
     assert page.status_code == 200
     assert "Save at Clarius Cloud" not in page.content.decode()
-    assert client.get(_page(application, "export")).status_code == 200
+    assert client.get(page_of(application, "export")).status_code == 200
     assert _save(client, application, NOTES).status_code == 403
     for name in ("remove", "import", "preview"):
-        assert client.post(_page(application, name), {}).status_code == 403
+        assert client.post(page_of(application, name), {}).status_code == 403
     assert elsewhere.get() is None
     for stranger in (make_person("bare", is_staff=True), make_person("clinician")):
         for name in ("change", "export", "remove"):
-            assert logged_in(stranger).get(_page(application, name)).status_code in (302, 403)
+            assert logged_in(stranger).get(page_of(application, name)).status_code in (302, 403)

@@ -108,20 +108,55 @@ def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended(
-    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+@pytest.mark.parametrize("was_confirmed", [False, True])
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 429, 503])
+def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any, status: int, was_confirmed: bool
 ) -> None:
-    scripted.tokens.add(token)
+    if was_confirmed:
+        scripted.tokens.add(token)
+        _work(link)
 
-    def end_meanwhile() -> None:
+    def end_meanwhile() -> tuple[int, Any]:
         unlink(link=link, user=clinician, address=None, ending=Ending.DISPUTED)
         # This runs in a thread of the double, whose connection nobody else closes.
         connection.close()
+        return status, {}
 
     scripted.script("POST", CONFIRM, end_meanwhile)
     done = _work(link)
     assert (done.state, done.lease_until, done.not_before) == (Link.State.UNLINKED, None, None)
+    assert (done.reason, done.detail) == (Ending.DISPUTED, "")
     assert not customers_of(clinician).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_link_that_is_ended_while_the_key_is_refused_says_why_it_ended(
+    link: Link, scripted: ScriptedCloud, clinician: Any
+) -> None:
+    def end_and_refuse() -> tuple[int, Any]:
+        unlink(link=link, user=clinician, address=None)
+        connection.close()
+        scripted.keys.clear()
+        return 403, {}
+
+    scripted.script("POST", CONFIRM, end_and_refuse)
+    done = _work(link)
+    assert Service.objects.get().circuit_opened_at is not None
+    assert (done.state, done.reason, done.not_before) == (Link.State.UNLINKED, Ending.BY_OWNER, None)
+
+
+def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+) -> None:
+    scripted.tokens.add(token)
+    _work(link)
+    scripted.script("POST", CONFIRM, lambda: (503, {}))
+    check_again(link=link, user=clinician, address=None)
+    assert "cannot be reached" in _work(link).reason
+    scripted.scripts.clear()
+    done = _work(link)
+    assert (done.state, done.reason, done.detail) == (Link.State.CONFIRMED, "", "")
 
 
 def test_asking_again_about_a_confirmed_link_finds_out_that_it_is_gone(

@@ -104,7 +104,7 @@ def test_a_refused_key_and_an_unreachable_host_store_nothing(
     with pytest.raises(CommandError, match=r"reach|connect"):
         call_command("connect_service", "echo", "--base-url", "http://127.0.0.1:9", "--poll-only")
     scripted.keys.clear()
-    with pytest.raises(CommandError, match=r"^Clarius Cloud does not accept this API key\.$"):
+    with pytest.raises(CommandError, match=r"^Clarius Cloud does not accept this API key\."):
         _connect(scripted, "--register")
     assert (Service.objects.count(), ApiKey.objects.count()) == (0, 0)
     assert scripted.count("PATCH", SETTINGS) == 0
@@ -166,6 +166,14 @@ def test_another_key_is_used_from_then_on_and_the_former_stays_as_a_reserve(
     _connect(scripted, "--poll-only")
     assert ApiKey.objects.get(is_in_use=True).secret == second
     assert ApiKey.objects.get(is_in_use=False).secret == key
+
+
+def test_a_service_that_is_connected_is_known_by_its_slug_alone(scripted: ScriptedCloud, key: str) -> None:
+    _connect(scripted, "--poll-only")
+    out = io.StringIO()
+    call_command("connect_service", "echo", "--register", "--json", stdout=out)
+    assert json.loads(out.getvalue())["is_registered"]
+    assert Service.objects.get().base_url == scripted.url
 
 
 def test_the_key_is_read_from_standard_input(

@@ -11,6 +11,7 @@ from accounts.models import Invitation
 from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, Mirror, Service
+from integrations.services.customers import CannotDo, mark_gone
 from integrations.services.linking import customers_of, link_customer
 from integrations.services.mirrors import find_mirror
 from tests.people import logged_in, make_person
@@ -53,7 +54,9 @@ def _page(customer: Customer, deed: str) -> str:
 
 
 def _do(client: Client, customer: Customer, deed: str, **data: Any) -> str:
-    return client.post(_page(customer, deed), data, follow=True).content.decode()
+    holder = Link.objects.active().filter(customer=customer).first()
+    said = {"held_by": str(holder.uuid) if holder else ""} | data
+    return client.post(_page(customer, deed), said, follow=True).content.decode()
 
 
 def _outcomes(action: str) -> list[str]:
@@ -78,6 +81,30 @@ def test_customers_are_listed_by_state_and_service(
     assert "Transfer to another account" in page
     assert "Invite its owner" not in page
     assert "Invite its owner" in client.get(f"{LIST}{unheld.pk}/change/").content.decode()
+
+
+def test_the_services_page_counts_customers_as_their_list_does(
+    client: Client, customer: Customer, unheld: Customer, service: Service, other_clinician: Any
+) -> None:
+    # Gone once, and linked again since.
+    Link.objects.create(customer=unheld, user=other_clinician, state=Link.State.GONE)
+    Link.objects.create(customer=unheld, user=other_clinician, state=Link.State.CONFIRMED)
+    Customer.objects.filter(pk=customer.pk).update(missed_walk_count=1)
+    for index, listed_at in enumerate((timezone.now(), timezone.now(), None)):
+        Customer.objects.create(
+            service=service, token="V" * 43, token_digest=f"{index}" * 64, listed_at=listed_at
+        )
+    facts = dict(client.get(f"/admin/integrations/service/{service.pk}/change/").context["health"].sections)
+    counts = {}
+    for fact in facts["Customers"]:
+        counts[fact.label] = fact.text
+        assert client.get(fact.url).context["cl"].result_count == int(fact.text)
+    assert {label: text for label, text in counts.items() if text != "0"} == {
+        "Confirmed": "1",
+        "Linked here, not listed by the last walk": "1",
+        "Confirmed there, held by nobody here": "2",
+        "Not linked": "1",
+    }
 
 
 def test_confirming_again_asks_the_cloud_and_says_what_it_said(
@@ -105,7 +132,7 @@ def test_a_customer_the_cloud_does_not_know_ends_as_gone(
     client: Client, customer: Customer, mails: Any, clinician: Any
 ) -> None:
     page = _do(client, customer, "confirm")
-    assert "Clarius Cloud does not know this." in page
+    assert "Clarius Cloud does not know this. Its link has ended, and its account was told by mail." in page
     assert Link.objects.get().state == Link.State.GONE
     assert _outcomes("customer.confirmed") == ["not_found"]
     assert mails(clinician.email) == ["Your connection to Echo reading has ended"]
@@ -118,7 +145,7 @@ def test_a_cloud_that_cannot_answer_changes_nothing(
     scripted.script("POST", CONFIRM, lambda: (status, {}))
     page = client.post(_page(customer, "confirm"))
     assert page.status_code == 200
-    assert page.context["form"].non_field_errors()
+    assert page.context["form"].non_field_errors()[0].endswith("Nothing was changed here.")
     assert Link.objects.get().state == Link.State.CONFIRMED
     assert _outcomes("customer.confirmed") == ["failed"]
     assert not OutgoingMail.objects.exists()
@@ -139,7 +166,7 @@ def test_a_link_that_is_gone_is_made_anew_for_its_account(
     client: Client, customer: Customer, scripted: Any, token: str, clinician: Any
 ) -> None:
     _do(client, customer, "gone")
-    assert Link.objects.get().reason == "Marked as gone by an administrator."
+    assert Link.objects.get().reason == "An administrator of this portal ended this link."
     assert not customers_of(clinician).exists()
     scripted.tokens.add(token)
     _do(client, customer, "confirm")
@@ -169,6 +196,31 @@ def test_marking_gone_tells_the_account_and_keeps_the_customer(
     assert "No account holds this customer." in _do(client, customer, "gone")
 
 
+@pytest.mark.parametrize("deed", ["gone", "transfer"])
+def test_a_page_that_named_another_account_ends_nobody_elses_link(
+    client: Client, customer: Customer, other_clinician: Any, deed: str
+) -> None:
+    page = client.get(_page(customer, deed)).content.decode()
+    named = str(Link.objects.get().uuid)
+    assert named in page
+    Link.objects.update(state=Link.State.UNLINKED, ended_at=timezone.now())
+    Link.objects.create(customer=customer, user=other_clinician, state=Link.State.CONFIRMED)
+    said = {"held_by": named, "email": "clinician@example.test", "reason": "Left"}
+    assert "Another account holds this customer now." in _do(client, customer, deed, **said)
+    assert Link.objects.confirmed().get().user == other_clinician
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_link_that_ends_while_it_is_decided_is_not_said_to_be_ended_by_it(
+    customer: Customer, administrator: Any
+) -> None:
+    link = Link.objects.with_customer().get()
+    Link.objects.update(state=Link.State.UNLINKED, ended_at=timezone.now())
+    with pytest.raises(CannotDo, match="ended meanwhile"):
+        mark_gone(link=link, user=administrator, address=None)
+    assert _outcomes("customer.marked_gone") == []
+
+
 def test_a_transfer_takes_a_reason_and_tells_both_accounts(
     client: Client, customer: Customer, clinician: Any, other_clinician: Any, mails: Any
 ) -> None:
@@ -193,6 +245,7 @@ def test_a_transfer_takes_a_reason_and_tells_both_accounts(
         ({"email": "other@example.test", "reason": ""}, "This field is required"),
         ({"email": "nobody@example.test", "reason": "Left"}, "No active account has this address"),
         ({"email": "clinician@example.test", "reason": "Left"}, "Choose another account"),
+        ({"email": "administrator@example.test", "reason": "Left"}, "cannot transfer a customer to yourself"),
     ],
 )
 def test_a_transfer_that_cannot_be_made_changes_nothing(
@@ -215,7 +268,7 @@ def test_a_customer_that_nobody_holds_is_not_given_to_anybody(
     client: Client, unheld: Customer, other_clinician: Any
 ) -> None:
     page = _do(client, unheld, "transfer", email=other_clinician.email, reason="Wanted")
-    assert "nothing to transfer" in page
+    assert "No account holds this customer." in page
     assert not Link.objects.exists()
 
 

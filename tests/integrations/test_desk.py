@@ -7,12 +7,15 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
+from background.models import Heartbeat
 from integrations.models import ApiKey, KeyRotation, RemoteState, Service
+from integrations.services import circuit
 from integrations.services.addresses import webhook_url
 from integrations.services.clients import client_for
 from tests.people import PASSWORD, logged_in, make_person
 
 pytestmark = pytest.mark.django_db
+MEANT = {"is_meant": "yes"}
 MANAGING = ["keys/", "keys/rotation/", "settings/"]
 
 
@@ -87,6 +90,8 @@ def test_the_health_of_a_service_is_one_screen_without_a_secret(service: Service
 def test_the_headline_is_what_matters_most(
     service: Service, client: Client, changes: dict[str, Any], headline: str
 ) -> None:
+    for name in ("worker", "beat"):
+        Heartbeat.objects.create(name=name, host="here", pid=7, seen_at=timezone.now())
     Service.objects.update(**({"polled_at": timezone.now()} | changes))
     assert headline in client.get(_page(service, "change/")).content.decode()
 
@@ -107,7 +112,12 @@ def test_keys_are_made_read_and_revoked(cloud: Any, cloud_service: Service, clie
     page = _do(client, cloud_service, "keys/", "read").content.decode()
     assert "standby" in page
     reserve = ApiKey.objects.get(name="reserve")
-    _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix)
+    asked = _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix).content.decode()
+    assert f"Revoke the key <code>{reserve.prefix}…</code>?" in asked
+    assert "no longer stands in reserve" in asked
+    reserve.refresh_from_db()
+    assert reserve.revoked_at is None
+    _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix, **MEANT)
     reserve.refresh_from_db()
     assert reserve.revoked_at is not None
     in_use = ApiKey.objects.get(is_in_use=True)
@@ -119,12 +129,110 @@ def test_keys_are_made_read_and_revoked(cloud: Any, cloud_service: Service, clie
 def test_a_replacement_is_begun_by_a_button_and_shows_its_steps(
     cloud_service: Service, client: Client
 ) -> None:
-    page = _do(client, cloud_service, "keys/", "rotate").content.decode()
+    asked = _do(client, cloud_service, "keys/", "rotate").content.decode()
+    assert f"Replace the key in use, <code>{ApiKey.objects.get().prefix}…</code>?" in asked
+    assert not KeyRotation.objects.exists()
+    page = _do(client, cloud_service, "keys/", "rotate", **MEANT).content.decode()
     assert KeyRotation.objects.get().cause == "person"
     assert "The key in use is being replaced" in page
     again = _do(client, cloud_service, "keys/", "rotate")
     assert "being replaced already" in again.content.decode()
-    assert "Made and stored" in client.get(_page(cloud_service, "keys/rotation/")).content.decode()
+    # What is refreshed is everything that changes meanwhile: steps, buttons and the table.
+    fragment = client.get(_page(cloud_service, "keys/rotation/")).content.decode()
+    for words in ("Made and stored", "Go on now", "Cancel the replacement", "Keys there and here"):
+        assert words in fragment
+
+
+def test_a_replacement_is_cancelled_by_a_button_that_asks(cloud_service: Service, client: Client) -> None:
+    _do(client, cloud_service, "keys/", "rotate", **MEANT)
+    assert "The key in use stays." in _do(client, cloud_service, "keys/", "cancel").content.decode()
+    assert KeyRotation.objects.get().step == KeyRotation.Step.INTENDED
+    page = _do(client, cloud_service, "keys/", "cancel", **MEANT).content.decode()
+    assert "The replacement was cancelled." in page
+    assert "keys/rotation/" not in page
+    assert KeyRotation.objects.get().step == KeyRotation.Step.FAILED
+    assert "No key is being replaced" in _do(client, cloud_service, "keys/", "cancel").content.decode()
+
+
+def test_whoever_revokes_a_key_of_another_deployment_is_warned(
+    cloud: Any, cloud_service: Service, client: Client
+) -> None:
+    stranger = cloud.new_key(name="staging").partition(".")[0]
+    _do(client, cloud_service, "keys/", "read")
+    asked = _do(client, cloud_service, "keys/", "revoke", prefix=stranger).content.decode()
+    assert "Another deployment may use it" in asked
+    assert "staging" in asked
+    unknown = _do(client, cloud_service, "keys/", "revoke", prefix="zzzzzzzz").content.decode()
+    assert "Another deployment may use it" in unknown
+    assert not [each for each in cloud.calls(path="api-keys") if each["method"] == "DELETE"]
+    _do(client, cloud_service, "keys/", "revoke", prefix=stranger, **MEANT)
+    assert [each for each in cloud.calls(path="api-keys") if each["method"] == "DELETE"]
+
+
+def test_while_every_key_is_refused_the_table_says_so_and_offers_no_replacement(
+    cloud: Any, cloud_service: Service, client: Client
+) -> None:
+    page = _page(cloud_service, "keys/")
+    assert "Replace the key in use" in client.get(page).content.decode()
+    cloud.revoke_key(key=ApiKey.objects.get().secret)
+    circuit.key_is_refused(service=cloud_service)
+    shown = client.get(page).content.decode()
+    assert "in use, refused" in shown
+    assert "Replace the key in use" not in shown
+    refused = _do(client, cloud_service, "keys/", "rotate", **MEANT).content.decode()
+    assert "No stored key works" in refused
+
+
+def test_the_last_replacement_names_no_key_that_is_not_in_use_any_more(
+    cloud_service: Service, client: Client
+) -> None:
+    new = ApiKey.objects.get().prefix
+    KeyRotation.objects.create(
+        service=cloud_service,
+        name="portal 1",
+        cause="person",
+        step=KeyRotation.Step.DONE,
+        old_prefix="oldoldol",
+        new_prefix=new,
+        ended_at=timezone.now(),
+    )
+    page = _page(cloud_service, "keys/")
+    assert f"gave way to {new}…" in client.get(page).content.decode()
+    ApiKey.objects.update(prefix="newnewne")
+    shown = client.get(page).content.decode()
+    assert "gave way" not in shown
+    assert "not in use any more" in shown
+
+
+def test_looking_at_the_pages_writes_nothing_and_reading_anew_is_audited(
+    cloud_service: Service, client: Client
+) -> None:
+    for page in ("keys/", "settings/"):
+        client.get(_page(cloud_service, page))
+    assert not RemoteState.objects.exists()
+    for page in ("keys/", "settings/"):
+        _do(client, cloud_service, page, "read")
+    client.post(_page(cloud_service, "test/"))
+    told = Entry.objects.filter(action__in=["service.remote_read", "service.tested"]).order_by("at", "pk")
+    assert list(told.values_list("action", "outcome")) == [
+        ("service.remote_read", "ok"),
+        ("service.remote_read", "ok"),
+        ("service.tested", "failed"),
+    ]
+
+
+def test_pages_of_a_service_write_moments_out_with_utc_on_hover(
+    cloud_service: Service, client: Client
+) -> None:
+    KeyRotation.objects.create(
+        service=cloud_service, name="r", cause="person", step="failed", ended_at=timezone.now()
+    )
+    for page in ("keys/", "settings/"):
+        _do(client, cloud_service, page, "read")
+        text = client.get(_page(cloud_service, page)).content.decode()
+        assert "Read from Clarius Cloud <time datetime=" in text
+        assert "minutes ago" not in text
+    assert "was given up <time datetime=" in client.get(_page(cloud_service, "keys/")).content.decode()
 
 
 @pytest.mark.parametrize(("page", "deed"), [("keys/", "read"), ("settings/", "read")])
@@ -135,13 +243,14 @@ def test_a_cloud_that_cannot_answer_is_said_on_the_page(
     answer = _do(client, cloud_service, page, deed)
     cloud.clear_faults()
     assert "failed to answer" in answer.content.decode()
-    assert RemoteState.objects.get().read_at is None
+    assert not RemoteState.objects.filter(read_at__isnull=False).exists()
+    assert Entry.objects.get(action="service.remote_read").outcome == "failed"
 
 
 def test_settings_are_pushed_after_they_were_confirmed(cloud_service: Service, client: Client) -> None:
     wishes = {"is_notified": "on", "is_connectable": "on"}
     page = _do(client, cloud_service, "settings/", "push", **wishes)
-    assert "This field is required" in page.content.decode()
+    assert "Tick the box to confirm" in page.content.decode()
     assert not Service.objects.get().is_registered
     page = _do(client, cloud_service, "settings/", "push", **wishes, is_meant="on")
     with client_for(service=cloud_service) as cloud:
@@ -169,6 +278,7 @@ def test_the_webhook_gets_a_new_secret_by_a_button_and_is_revealed_by_another(
     assert new != old
     shown = client.post(_page(cloud_service, "settings/reveal/"))
     assert new in shown.content.decode()
+    assert f'href="{_page(cloud_service, "settings/")}">Back to the settings of' in shown.content.decode()
     assert Entry.objects.filter(action="service.webhook_revealed").count() == 1
 
 

@@ -13,19 +13,28 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from background.models import Heartbeat
-from integrations.models import ApiKey, Service
+from integrations.clarius import ClariusClient
+from integrations.encryption import lookup_digest
+from integrations.models import ApiKey, Customer, Service
 from integrations.services.clients import client_for
+from integrations.services.doctor import cloud as doctor_cloud
+from integrations.services.doctor import machine as doctor_machine
 from integrations.services.push import push_settings
+from portal.attention import machine as attention_machine
+from portal.attention.finding import list_problems
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
+PROBE = "/webhooks/clarius/echo/probe/"
 OTHER_KEY = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="
 
 
 @pytest.fixture
-def well(cloud_service: Service, settings: Any, tmp_path: Path) -> Service:
-    """A portal in which all is well."""
+def well(cloud_service: Service, scripted: ScriptedCloud, settings: Any, tmp_path: Path) -> Service:
+    """A portal in which all is well; the double answers where the portal should."""
+    scripted.script("GET", PROBE, lambda: (405, {}))
+    settings.PUBLIC_URL = scripted.url
     settings.MEDIA_ROOT = str(tmp_path)
     settings.MIN_FREE_MB = 0
     settings.CELERY_BROKER_URL = "memory://"
@@ -51,6 +60,12 @@ def _ask(*arguments: str) -> tuple[bool, dict[str, str], str]:
     assert told["is_well"] == is_well
     failed = {each["name"]: each["sentence"] for each in told["findings"] if each["level"] == "failed"}
     return is_well, failed, out.getvalue()
+
+
+def _finding(name: str) -> tuple[str, str]:
+    """Return level and sentence of one check."""
+    found = [each for each in json.loads(_ask()[2])["findings"] if each["name"] == name]
+    return found[0]["level"], found[0]["sentence"]
 
 
 def test_a_portal_that_works_is_well_and_shows_no_secret(well: Service) -> None:
@@ -90,6 +105,7 @@ def _update(**changes: Any) -> Callable[[Service, Any], Any]:
     return lambda well, settings: Service.objects.update(**changes)
 
 
+DAYS_AGO = timezone.now() - timedelta(hours=49)
 LONG_AGO = timezone.now() - timedelta(hours=5)
 WRONG: dict[str, tuple[Callable[[Service, Any], Any], str, str]] = {
     "no key": (lambda *_: ApiKey.objects.all().delete(), "key", "No API key is in use"),
@@ -99,9 +115,20 @@ WRONG: dict[str, tuple[Callable[[Service, Any], Any], str, str]] = {
     "host away": (_update(base_url="http://127.0.0.1:9"), "key", "does not take connections"),
     "TLS failure": (lambda well, _: _speak_tls(well), "key", "No secure connection"),
     "settings not ours": (_drift, "settings", "another deployment"),
-    "never polled": (_update(polled_at=None), "poll", "never polled"),
+    "never polled": (_update(polled_at=None, created_at=LONG_AGO), "poll", "never polled"),
     "poll overdue": (_update(polled_at=LONG_AGO), "poll", "minutes ago"),
     "clock": (_update(polled_at=timezone.now() + timedelta(hours=2)), "clock", "slow"),
+    "circuit open": (_update(circuit_opened_at=LONG_AGO), "key", "still wait"),
+    "full pass overdue": (_update(full_polled_at=DAYS_AGO), "full_poll", "last full pass"),
+    "no full pass": (_update(created_at=DAYS_AGO), "full_poll", "No full pass yet"),
+    "no service": (lambda *_: _forget_services(), "services", "No service is connected"),
+    "every service paused": (_update(is_active=False), "services", "paused"),
+    "worker ahead": (lambda *_: _heartbeat("worker", minutes=20), "worker", "clock"),
+    "nothing listens": (_set("PUBLIC_URL", "http://127.0.0.1:9"), "webhook", "does not answer"),
+    "name unknown": (lambda well, settings: _name(well, settings), "public_url", "could not be resolved"),
+    "webhook name unknown": (lambda well, settings: _name(well, settings), "webhook", "resolved"),
+    "look-up key": (lambda well, settings: _lookup_key(well, settings), "secrets", "1 of 1 customers"),
+    "old token": (lambda well, settings: _old_token(well, settings), "secrets", "1 of 301 customer tokens"),
     "no worker": (lambda *_: Heartbeat.objects.filter(name="worker").delete(), "worker", "Start one"),
     "beat silent": (lambda *_: Heartbeat.objects.update(seen_at=LONG_AGO), "beat", "last seen"),
     "media not writable": (_set("MEDIA_ROOT", "/proc/nowhere"), "media", "cannot be written"),
@@ -111,6 +138,36 @@ WRONG: dict[str, tuple[Callable[[Service, Any], Any], str, str]] = {
     "public address local": (_set("PUBLIC_URL", "https://127.0.0.1"), "public_url", "nobody else"),
     "public address private": (_set("PUBLIC_URL", "https://10.1.2.3"), "public_url", "public address"),
 }
+
+
+def _forget_services() -> None:
+    ApiKey.objects.all().delete()
+    Service.objects.all().delete()
+
+
+def _heartbeat(name: str, **ahead: float) -> None:
+    Heartbeat.objects.filter(name=name).update(seen_at=timezone.now() + timedelta(**ahead))
+
+
+def _name(well: Service, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://nothing.invalid"
+
+
+def _customer(service: Service, token: str) -> Customer:
+    return Customer(service=service, token=token, token_digest=lookup_digest(token))
+
+
+def _lookup_key(well: Service, settings: Any) -> None:
+    _customer(well, "t" * 30).save()
+    settings.TOKEN_LOOKUP_KEY = "another-" * 6
+
+
+def _old_token(well: Service, settings: Any) -> None:
+    good = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [OTHER_KEY]
+    _customer(well, "o" * 30).save()
+    settings.FIELD_ENCRYPTION_KEYS = good
+    Customer.objects.bulk_create([_customer(well, f"{number:030d}") for number in range(300)])
 
 
 def _speak_tls(well: Service) -> None:
@@ -148,7 +205,9 @@ def test_one_service_can_be_asked_for(well: Service) -> None:
     assert "key" in _ask()[1]
     assert _ask("echo")[0]
     assert _ask("--service", "echo")[0]
-    with pytest.raises(CommandError, match="no service"):
+    is_well, failed, _ = _ask("nobody")
+    assert (is_well, failed["service"]) == (False, "There is no service of this slug.")
+    with pytest.raises(CommandError, match="checks failed"):
         call_command("doctor", "nobody", stdout=StringIO())
 
 
@@ -166,11 +225,83 @@ def test_what_is_no_fault_does_not_fail(well: Service, settings: Any) -> None:
     [(405, "ok", "answers"), (301, "failed", "redirects"), (404, "failed", "notifications are lost")],
 )
 def test_the_webhook_is_called_at_the_public_address(
-    well: Service, scripted: ScriptedCloud, settings: Any, status: int, level: str, words: str
+    well: Service, scripted: ScriptedCloud, status: int, level: str, words: str
 ) -> None:
-    scripted.script("GET", "/webhooks/clarius/echo/probe/", lambda: (status, {}))
-    settings.PUBLIC_URL = scripted.url
-    _, _, printed = _ask()
-    (finding,) = [each for each in json.loads(printed)["findings"] if each["name"] == "webhook"]
-    assert finding["level"] == level
-    assert words in finding["sentence"]
+    scripted.script("GET", PROBE, lambda: (status, {}))
+    assert _finding("webhook")[0] == level
+    assert words in _finding("webhook")[1]
+
+
+def test_a_webhook_that_may_not_be_called_from_here_is_said_not_to_have_been(
+    well: Service, settings: Any
+) -> None:
+    settings.EGRESS_ALLOWED_NETWORKS = ()
+    level, words = _finding("webhook")
+    assert level == "note"
+    assert "was not looked at: the egress rules forbid it" in words
+
+
+@pytest.mark.parametrize(
+    ("hours", "level"), [(3, "failed"), (-3, "failed"), (0.02, "note"), (-0.02, "note"), (0, "ok")]
+)
+def test_the_clock_is_compared_with_the_clouds(
+    well: Service, monkeypatch: pytest.MonkeyPatch, hours: float, level: str
+) -> None:
+    real = timezone.now
+    monkeypatch.setattr(timezone, "now", lambda: real() + timedelta(hours=hours))
+    now = timezone.now()
+    Heartbeat.objects.update(seen_at=now)
+    Service.objects.update(polled_at=now, created_at=now)
+    ApiKey.objects.update(created_at=now)
+    found, words = _finding("clock")
+    assert found == level
+    if hours:
+        assert ("fast" if hours > 0 else "slow") in words
+
+
+def test_a_cloud_that_tells_no_time_says_nothing_of_the_clock(
+    well: Service, scripted: ScriptedCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ClariusClient, "last_date", None)
+    assert _finding("clock")[0] == "skipped"
+
+
+@pytest.mark.parametrize(("free", "level", "tone"), [(5, "failed", "bad"), (300, "note", "warn")])
+def test_a_disk_that_fills_up_is_judged_as_on_the_page_of_problems(
+    well: Service, settings: Any, monkeypatch: pytest.MonkeyPatch, free: int, level: str, tone: str
+) -> None:
+    settings.MIN_FREE_MB = 256
+    for where in (doctor_machine, attention_machine):
+        monkeypatch.setattr(where, "free_mb", lambda: free)
+    assert _finding("disk")[0] == level
+    (problem,) = [each for each in list_problems() if each.name == "disk"]
+    assert problem.tone == tone
+
+
+def test_a_paused_service_that_is_asked_for_is_named(well: Service) -> None:
+    Service.objects.create(slug="other", name="Other", base_url="https://10.0.0.1", is_active=False)
+    assert _finding("services")[0] == "note"
+    assert "paused" in _ask("other")[1]["service"]
+
+
+def test_a_reserve_is_tried_when_the_key_in_use_is_missing(cloud: Any, well: Service) -> None:
+    key = cloud.new_key()
+    ApiKey.objects.update(prefix=key.partition(".")[0], secret=key, is_in_use=False)
+    assert _ask()[1] == {}
+
+
+@pytest.mark.parametrize(
+    ("age", "poll", "full_poll"),
+    [
+        (timedelta(seconds=30), "less than a minute ago", "less than an hour ago"),
+        (timedelta(seconds=90), "1 minute ago", "less than an hour ago"),
+        (timedelta(minutes=61), "61 minutes ago", "1 hour ago"),
+        (timedelta(hours=49), "2,940 minutes ago", "49 hours ago"),
+    ],
+)
+def test_lengths_of_time_are_written_as_people_say_them(
+    well: Service, age: timedelta, poll: str, full_poll: str
+) -> None:
+    well.polled_at = well.full_polled_at = timezone.now() - age
+    assert poll in doctor_cloud.check_poll(well).sentence
+    assert full_poll in doctor_cloud.check_full_poll(well).sentence

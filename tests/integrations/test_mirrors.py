@@ -7,10 +7,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import Entry
 from background.jobs import jobs
 from integrations.models import AnnotationSnapshot, Application, Mirror, NotificationRecord, Service
 from integrations.services.mirrors import find_mirror, make_mirrors, read_now
-from integrations.services.setup import connect
+from integrations.services.setup import Wishes, connect
 from integrations.tasks import read_mirror
 from tests.people import logged_in, make_person
 
@@ -19,7 +20,7 @@ APPLICATIONS = Mirror.Kind.APPLICATIONS
 
 
 def test_a_connected_service_has_each_of_its_lists_read_soon(scripted: Any) -> None:
-    connect(slug="echo", base_url=scripted.url, key=scripted.new_key())
+    connect(wishes=Wishes(slug="echo", base_url=scripted.url, key=scripted.new_key()))
     kinds = set(Mirror.objects.filter(not_before__isnull=False).values_list("kind", flat=True))
     assert kinds == set(Mirror.Kind.values)
     make_mirrors(service=Service.objects.get())
@@ -71,6 +72,21 @@ def test_a_paused_service_is_not_called(scripted: Any, service: Service) -> None
     Service.objects.update(is_active=False)
     assert read_now(service=service, kind=APPLICATIONS) is not None
     assert scripted.calls == []
+
+
+def test_a_paused_service_stands_in_the_panel_as_paused(service: Service) -> None:
+    client = logged_in(make_person("administrator", "Administrators", is_staff=True))
+    find_mirror(service=service, kind=Mirror.Kind.CUSTOMERS)
+    Service.objects.update(is_active=False)
+    page = client.get("/admin/integrations/customer/").content.decode()
+    assert "Echo reading" in page
+    assert "Paused: nothing is read." in page
+    for words in ("No service is connected.", "Waits for a worker.", "Read again"):
+        assert words not in page
+    again = {"service": service.pk}
+    text = client.post("/admin/integrations/customer/read-again/", again, follow=True).content.decode()
+    assert "Echo reading is paused: resume it first." in text
+    assert not Entry.objects.filter(action="mirror.wanted").exists()
 
 
 def test_who_may_open_the_pages_of_the_mirrors(service: Service) -> None:

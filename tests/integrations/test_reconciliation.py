@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, ListedToken, Mirror, Service
+from integrations.services.confirmation import confirm_link
 from integrations.services.linking import link_customer
 from integrations.services.mirrors import read_now
 from integrations.services.reconciliation import count_standings
@@ -191,6 +192,28 @@ def test_a_link_confirmed_during_the_walk_is_not_missed(
     Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
     _walk(cloud_service)
     assert Customer.objects.get(pk=link.customer_id).missed_walk_count == 0
+
+
+def test_a_customer_who_was_missed_before_and_connects_during_the_walk_stays(
+    cloud: Any, cloud_service: Service, clinician: Any
+) -> None:
+    cloud.add_customer(is_confirmed=True)
+    link = _hold(cloud_service, cloud.add_customer().token, clinician)
+    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=2, missed_at=timezone.now())
+    Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
+    _walk(cloud_service)
+    link.refresh_from_db()
+    assert link.state == Link.State.CONFIRMED
+    assert not OutgoingMail.objects.filter(subject__contains="has ended").exists()
+
+
+def test_a_confirmation_ends_what_was_counted_against_the_customer(
+    cloud: Any, cloud_service: Service, clinician: Any
+) -> None:
+    link = _hold(cloud_service, cloud.add_customer().token, clinician, Link.State.PENDING)
+    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=2, missed_at=timezone.now())
+    confirm_link(pk=link.pk)
+    assert _standing(link.customer_id) == S.CONFIRMED
 
 
 def test_the_command_prints_counts_and_fails_in_one_sentence(cloud: Any, cloud_service: Service) -> None:

@@ -75,6 +75,25 @@ def test_the_media_port_follows_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> 
     assert Ports.from_environment().media == 9102
 
 
+@pytest.mark.parametrize(("named", "port"), [({}, 9107), ({"PORT": "9207"}, 9207)])
+def test_other_commands_speak_of_the_ports_that_the_demo_was_started_with(
+    tmp_path: Path, named: dict[str, str], port: int
+) -> None:
+    demo = DemoFile.open(tmp_path / "demo.json")
+    demo.data["ports"] = {"PORT": 9107, "SANDBOX_PORT": 9108, "SANDBOX_MEDIA_PORT": 9109}
+    demo.save()
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "run", "diffsettings"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "DEMO_DIR": str(tmp_path), **named},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"PUBLIC_URL = 'http://127.0.0.1:{port}'" in done.stdout
+    assert "DEMO_SANDBOX_URL = 'http://127.0.0.1:9108'" in done.stdout
+
+
 def test_a_taken_port_is_named_together_with_the_variable() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

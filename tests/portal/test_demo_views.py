@@ -12,6 +12,7 @@ from integrations.models import Service
 from portal.demo.people import grant_review, make_accounts
 from portal.demo.state import DemoFile
 
+REAUTHENTICATE = "/accounts/reauthenticate/"
 ADDRESSES = ["/demo/continue/reviewer/", "/demo/poll/"]
 
 
@@ -47,6 +48,35 @@ def test_a_visitor_continues_as_each_role(demo: DemoFile, browser: Client, role:
     assert answer.status_code == 302
     assert _who(browser) == f"{role}@example.test"
     assert Entry.objects.filter(action="demo.continued").count() == 1
+
+
+def test_whoever_pressed_a_shortcut_is_told_the_password_where_it_is_asked_for(
+    demo: DemoFile, browser: Client
+) -> None:
+    browser.post("/demo/continue/administrator/")
+    password = demo.data["passwords"]["administrator"]
+    keys = f"/admin/integrations/service/{Service.objects.get().pk}/keys/"
+    page = browser.get(keys, follow=True)
+    assert page.request["PATH_INFO"] == REAUTHENTICATE
+    assert f"<code>{password}</code>" in page.content.decode()
+    assert "administrator@example.test" in page.content.decode()
+    assert browser.post(page.request["PATH_INFO"], {"password": password, "next": keys}).url == keys
+
+
+def test_the_password_is_told_to_nobody_else(demo: DemoFile, browser: Client) -> None:
+    password = demo.data["passwords"]["administrator"]
+    browser.post("/demo/continue/administrator/")
+    for other in ({"HTTP_HOST": "portal.example.com"}, {"REMOTE_ADDR": "192.0.2.1"}, {"HTTP_VIA": "1.1 x"}):
+        assert password not in browser.get(REAUTHENTICATE, **other).content.decode()
+    browser.post("/demo/continue/reviewer/")
+    assert password not in browser.get(REAUTHENTICATE).content.decode()
+    user = get_user_model().objects.get(email="reviewer@example.test")
+    user.set_password("another-pass-phrase")
+    user.save()
+    browser.force_login(user)
+    page = browser.get(REAUTHENTICATE)
+    assert page.status_code == 200
+    assert "This is a demo." not in page.content.decode()
 
 
 def test_one_role_gives_way_to_the_next(demo: DemoFile, browser: Client) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -88,6 +89,53 @@ def test_a_weak_setting_stops_the_start(variables: dict[str, str], sentence: str
         assert value not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("DATABASE_URL", "postgres://portal:begun/ended@db.example.com:5432/portal"),
+        ("CELERY_BROKER_URL", "amqp://portal:begun/ended@broker.example.com:5672//"),
+        ("CELERY_BROKER_URL", "amqp://a:b@one.example.com:5672//;amqp://a:begun?ended@two.example.com//"),
+        ("EMAIL_URL", "smtp+tls://portal:begun/ended@mail.example.com:587"),
+    ],
+)
+def test_a_password_that_cuts_its_address_stops_the_start_and_is_not_quoted(name: str, address: str) -> None:
+    done = _start(**GOOD | {name: address})
+    assert done.returncode != 0
+    assert f"{name} cannot be read as an address" in done.stderr
+    assert "begun" not in done.stderr and "ended" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"DATABASE_URL": "sqlite://:memory:"},
+        {"DATABASE_URL": "postgres://portal:a#b@one.example.com:5432/portal"},
+        {"DATABASE_URL": "postgres://portal:a%2Fb@one.example.com:5432,two.example.com:5432/portal"},
+        {"CELERY_BROKER_URL": "amqp://a:b@one.example.com:5672//;amqp://a:b@two.example.com:5672//"},
+        {"EMAIL_URL": "smtp+tls://portal@example.com:a%2Fb@mail.example.com:587"},
+    ],
+)
+def test_addresses_of_every_kind_are_read(variables: dict[str, str]) -> None:
+    done = _start(**GOOD | variables)
+    assert done.returncode == 0, done.stderr
+
+
 def test_cookies_and_redirect_follow_from_the_public_address() -> None:
     done = _start(**GOOD, PUBLIC_URL="https://portal.example.com/")
     assert done.stdout.split() == ["https://portal.example.com", "True"]
+
+
+def test_a_file_named_by_the_environment_is_read_and_the_environment_comes_first(tmp_path: Path) -> None:
+    lines = [f"{name}={value}" for name, value in (_example() | GOOD).items()]
+    file = tmp_path / "env"
+    file.write_text("\n".join([*lines, "PUBLIC_URL=https://portal.example.com"]))
+    done = _start(ENV_FILE=str(file))
+    assert done.stdout.split() == ["https://portal.example.com", "True"], done.stderr
+    done = _start(ENV_FILE=str(file), PUBLIC_URL="https://other.example.com")
+    assert done.stdout.split()[0] == "https://other.example.com", done.stderr
+
+
+def test_a_file_that_is_not_there_stops_the_start() -> None:
+    done = _start(ENV_FILE="/nowhere/env", **GOOD)
+    assert done.returncode != 0
+    assert "ENV_FILE names /nowhere/env, which cannot be read." in done.stderr

@@ -35,7 +35,7 @@ class Command(BaseCommand):
                 reason = service.last_error or "another worker is asking at this moment."
                 failures.append(f"{service.slug}: {reason}")
                 continue
-            results[service.slug] = asdict(walk)
+            results[service.slug] = {name: value for name, value in asdict(walk).items() if name != "calls"}
             if not options["json"]:
                 print(f"{service.slug}: {walk.seen} listed, {walk.new} new, {walk.error_count} unreadable")
         if options["json"]:

@@ -11,7 +11,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.dateparse import parse_date, parse_datetime
 
-from integrations.services.setup import CannotConnect, Mode, ServiceSetup, connect
+from integrations.models import Service
+from integrations.services.setup import CannotConnect, Mode, ServiceSetup, Wishes, connect
+
+CLARIUS_CLOUD = "https://cloud.clarius.com"
 
 
 class Command(BaseCommand):
@@ -26,7 +29,9 @@ class Command(BaseCommand):
         """Declare the options."""
         parser.add_argument("slug", help="short name of the service, part of its addresses")
         parser.add_argument("--name", default="", help="name that people read")
-        parser.add_argument("--base-url", default="https://cloud.clarius.com")
+        parser.add_argument(
+            "--base-url", help=f"{CLARIUS_CLOUD} by default, or where a service of this slug is connected to"
+        )
         group = parser.add_mutually_exclusive_group()
         group.add_argument("--register", action="store_true", help="tell the Cloud our two addresses")
         group.add_argument("--poll-only", action="store_true", help="no public https address: only ask")
@@ -41,16 +46,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Connect; a problem is one sentence on standard error and exit code 1."""
         take, since = _take(options["take"])
+        wishes = Wishes(
+            slug=options["slug"],
+            name=options["name"],
+            base_url=options["base_url"] or _known_base_url(options["slug"]),
+            key=_read_key(),
+            mode=_mode(options),
+            take=take,
+            since=since,
+        )
         try:
-            setup = connect(
-                slug=options["slug"],
-                name=options["name"],
-                base_url=options["base_url"],
-                key=_read_key(),
-                mode=_mode(options),
-                take=take,
-                since=since,
-            )
+            setup = connect(wishes=wishes)
         except CannotConnect as error:
             raise CommandError(str(error)) from None
         self._print(setup, as_json=options["json"])
@@ -80,6 +86,11 @@ class Command(BaseCommand):
         self.stdout.write(f"Notification URL (secret): {setup.webhook_url}")
         self.stdout.write(f"Token transfer URL:        {setup.connect_url}")
         self.stdout.write(f"Registered at the Cloud:   {'yes' if service.is_registered else 'no'}")
+
+
+def _known_base_url(slug: str) -> str:
+    service = Service.objects.filter(slug=slug).only("base_url").first()
+    return service.base_url if service is not None else CLARIUS_CLOUD
 
 
 def _mode(options: dict[str, Any]) -> Mode:

@@ -1,16 +1,13 @@
 """Say in plain words what is wrong."""
 
-import json
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
 from integrations.models import Service
-from integrations.services.doctor import Finding, Level, examine
-
-MARKS = {Level.OK: "ok     ", Level.NOTE: "note   ", Level.FAILED: "FAILED ", Level.SKIPPED: "skipped"}
+from integrations.services.doctor.examine import examine
+from integrations.services.doctor.findings import Finding, count_failed, failed, report
 
 
 class Command(BaseCommand):
@@ -28,32 +25,29 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the findings; raises CommandError when one of them failed."""
-        findings = examine(services=_services(options["slug"] or options["service"]))
-        wrong = [each for each in findings if each.level == Level.FAILED]
-        if options["json"]:
-            told = {"is_well": not wrong, "findings": [asdict(each) for each in findings]}
-            self.stdout.write(json.dumps(told))
-        else:
-            for each in findings:
-                self.stdout.write(_line(each))
+        findings = _examine(options["slug"] or options["service"])
+        wrong = count_failed(findings)
+        self.stdout.write(report(findings, as_json=options["json"]))
         if wrong:
-            raise CommandError(f"{len(wrong)} of {len(findings)} checks failed.")
+            raise CommandError(f"{wrong} of {len(findings)} checks failed.")
         if not options["json"]:
             self.stdout.write("All is well.")
 
 
+def _examine(slug: str | None) -> list[Finding]:
+    services = _services(slug)
+    findings = examine(services=services)
+    # Where the database does not answer, nobody knows.
+    is_asked = any(each.name == "services" for each in findings)
+    if slug is not None and not services and is_asked:
+        findings.append(failed("service", "There is no service of this slug.", service=slug))
+    return findings
+
+
 def _services(slug: str | None) -> list[Service]:
     try:
-        if slug is None:
-            return list(Service.objects.in_use().order_by("slug"))
-        return [Service.objects.get(slug=slug)]
-    except Service.DoesNotExist:
-        raise CommandError("There is no service of this slug.") from None
+        rows = Service.objects.in_use() if slug is None else Service.objects.filter(slug=slug)
+        return list(rows.order_by("slug"))
     except DatabaseError:
         # The first finding tells of it.
         return []
-
-
-def _line(finding: Finding) -> str:
-    where = f"{finding.service}: " if finding.service else ""
-    return f"{MARKS[finding.level]} {where}{finding.name}: {finding.sentence}"

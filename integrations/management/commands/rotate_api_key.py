@@ -6,7 +6,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integrations.models import KeyRotation, Service
-from integrations.services.rotation import open_rotation, retry_rotation, rotate_key, start_rotation
+from integrations.services.rotation import (
+    CannotRotate,
+    open_rotation,
+    retry_rotation,
+    rotate_key,
+    start_rotation,
+)
 
 LOOK_EVERY_SECONDS = 2.0
 
@@ -35,7 +41,7 @@ class Command(BaseCommand):
             raise CommandError("There is no service of this slug.")
         rotation = open_rotation(service=service)
         if rotation is None:
-            rotation = start_rotation(service=service, cause="command")
+            rotation = _start(service)
         else:
             retry_rotation(rotation=rotation, user=None, address=None)
         self._follow(rotation, has_to_wait=not options["no_wait"])
@@ -57,3 +63,10 @@ class Command(BaseCommand):
                 self.stdout.write("The worker goes on with it.")
                 return
             time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _start(service: Service) -> KeyRotation:
+    try:
+        return start_rotation(service=service, cause="command")
+    except CannotRotate as error:
+        raise CommandError(str(error)) from None

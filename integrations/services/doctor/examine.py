@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterable
 
 from integrations.models import RemoteState, Service
 from integrations.services.doctor import cloud, machine
-from integrations.services.doctor.findings import Finding, failed
+from integrations.services.doctor.findings import Finding, count_failed, failed
+from integrations.services.doctor.sealed import check_secrets
 
 logger = logging.getLogger(__name__)
 
 MACHINE: tuple[tuple[str, Callable[[], Finding]], ...] = (
-    ("database", machine.check_database),
-    ("secrets", machine.check_secrets),
+    ("secrets", check_secrets),
+    ("services", machine.check_services),
     ("broker", machine.check_broker),
     ("worker", lambda: machine.check_process("worker")),
     ("beat", lambda: machine.check_process("beat")),
@@ -20,6 +21,8 @@ MACHINE: tuple[tuple[str, Callable[[], Finding]], ...] = (
     ("mail", machine.check_mail),
     ("public_url", machine.check_public_url),
 )
+# Not made before the database is as it should be: they would only say the same once more.
+READ_ROWS = {"secrets", "services", "worker", "beat"}
 
 
 def examine(
@@ -28,9 +31,14 @@ def examine(
     """Return the findings about the portal and these services; a page leaves the broker alone."""
     findings = []
     if has_machine:
-        wanted = [each for each in MACHINE if has_broker or each[0] != "broker"]
-        findings += [_guarded(name, check) for name, check in wanted]
-        if any(each.name == "database" and each.level == "failed" for each in findings):
+        findings.append(_guarded("database", machine.check_database))
+        has_database = not count_failed(findings)
+        findings += [
+            _guarded(name, check)
+            for name, check in MACHINE
+            if (has_broker or name != "broker") and (has_database or name not in READ_ROWS)
+        ]
+        if not has_database:
             return findings
     for service in services:
         findings += _examine_service(service)
@@ -46,12 +54,14 @@ def _examine_service(service: Service) -> list[Finding]:
         return finding
 
     checks: tuple[tuple[str, Callable[[], Finding]], ...] = (
+        ("service", lambda: cloud.check_in_use(service)),
         ("base_url", lambda: cloud.check_base_url(service)),
         ("key", check_key),
         ("settings", lambda: cloud.check_settings(service, state)),
         ("webhook", lambda: cloud.check_webhook(service)),
         ("clock", lambda: cloud.check_clock(service, state)),
         ("poll", lambda: cloud.check_poll(service)),
+        ("full_poll", lambda: cloud.check_full_poll(service)),
     )
     return [_guarded(name, check, service=service.slug) for name, check in checks]
 

@@ -56,6 +56,9 @@ class Command(BaseCommand):
     def _run(self, *, supervisor: Supervisor, demo: DemoFile) -> None:
         ports = Ports.from_environment()
         ports.check()
+        # `demo run` speaks of the same addresses.
+        demo.data["ports"] = ports.named
+        demo.save()
         _say("Preparing the database …")
         call_command("migrate", verbosity=0, interactive=False)
         _say("Starting the sandbox and the portal (the first start renders the ultrasound exams) …")

@@ -1,29 +1,25 @@
 """The administrator's desk in a real browser: a bulk retry, a map with its live preview, and axe."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from exams.models import Submission
+from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
 from tests.exams.cast import Stage
 from tests.exams.desk.test_field_map import ANSWER
 from tests.exams.rows import make_submission
 from tests.people import logged_in
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
-
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium (Debian: apt-get install chromium)"),
+    NEEDS_CHROMIUM,
 ]
 
 
@@ -34,23 +30,13 @@ def problems() -> list[str]:
 
 
 @pytest.fixture
-def page(
-    stage: Stage, live_server: LiveServer, problems: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Page]:
+def page(stage: Stage, live_server: LiveServer, problems: list[str]) -> Iterator[Page]:
     """A page of an administrator who is logged in."""
-    # The browser's driver runs an event loop in this thread.
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     session = logged_in(stage.people["administrator"]).cookies["portal_session"].value
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=live_server.url)
-        context.add_cookies([{"name": "portal_session", "value": session, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
+    with page_of(session, url=live_server.url) as page:
         page.on("response", lambda r: problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         yield page
-        browser.close()
 
 
 def axe(page: Page) -> list[Any]:

@@ -4,17 +4,25 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from exams.models import Call, Submission
+from accounts.roles import ADMINISTRATORS
+from exams.models import Call, Submission, Walk
 from exams.services import calls
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.cast import Stage, add_report
 from tests.exams.conftest import Portal
+from tests.people import logged_in, make_person
 
 Submit = Callable[..., CloudSubmission]
+
+
+@pytest.fixture
+def administrator_of_portal(portal: Portal) -> Client:
+    return logged_in(make_person("administrator", ADMINISTRATORS, is_staff=True))
 
 
 def test_a_fetch_leaves_a_line_for_the_data_and_one_for_the_files(portal: Portal, submit: Submit) -> None:
@@ -72,6 +80,79 @@ def test_old_ones_are_forgotten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -
     assert list(Call.objects.values_list("message", flat=True)) == ["new"]
 
 
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_walk_leaves_a_line_for_each_page(portal: Portal, submit: Submit) -> None:
+    for _ in range(5):
+        submit(capture_count=1)
+    portal.poll()
+    found = list(Call.objects.filter(walk=Walk.objects.get()).order_by("id"))
+    prefix = portal.service.api_keys.get().prefix
+    assert [call.message for call in found] == ["Page 1.", "Page 2.", "Page 3."]
+    assert {(call.kind, call.status, call.key_prefix, call.error) for call in found} == {
+        ("list", 200, prefix, "")
+    }
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_of_a_long_walk_the_first_page_and_the_newest_are_kept_in_one_write(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calls, "KEPT_FOR_EACH", 3)
+    for _ in range(9):
+        submit(capture_count=1)
+    with CaptureQueriesContext(connection) as queries:
+        portal.poll()
+    writes = [each for each in queries if each["sql"].startswith('INSERT INTO "exams_call"')]
+    kept = Call.objects.order_by("id").values_list("message", flat=True)
+    assert (list(kept), len(writes)) == (["Page 1.", "Page 4.", "Page 5."], 1)
+
+
+@pytest.mark.parametrize(("status", "error"), [(500, "ServerError"), (401, "KeyRefused")])
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_walk_that_breaks_off_says_at_which_page_and_why(
+    portal: Portal, submit: Submit, cloud: Cloud, status: int, error: str
+) -> None:
+    for _ in range(3):
+        submit(capture_count=1)
+    cloud.fault(match="accessible", kind="status", times=100, status=status)
+    assert portal.poll() is None
+    call = Call.objects.get(walk=Walk.objects.get())
+    assert (call.status, call.error, call.key_prefix) == (status, error, portal.service.api_keys.get().prefix)
+    assert call.message.startswith("Page 1. Clarius Cloud")
+
+
+def test_the_page_of_a_walk_shows_its_calls_and_offers_nothing(
+    portal: Portal, submit: Submit, administrator_of_portal: Client
+) -> None:
+    submit(capture_count=1)
+    portal.poll()
+    prefix = portal.service.api_keys.get().prefix
+    answer = administrator_of_portal.get(f"/admin/exams/walk/{Walk.objects.get().pk}/change/")
+    page = answer.content.decode()
+    assert "read the list" in page and ">200<" in page and f"{prefix}…" in page and " ms<" in page
+    assert "The first page and the newest 49" in page and "What can be done" not in page
+
+
+def test_calls_go_with_their_walk(portal: Portal, submit: Submit) -> None:
+    submit(capture_count=1)
+    portal.poll()
+    Walk.objects.update(started_at=timezone.now() - timedelta(days=31))
+    portal.poll()
+    assert Walk.objects.count() == 1
+    assert set(Call.objects.exclude(walk=None).values_list("walk", flat=True)) == {Walk.objects.get().pk}
+
+
+def test_a_walk_goes_on_when_its_calls_cannot_be_written(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise DatabaseError("read-only")
+
+    monkeypatch.setattr(Call.objects, "bulk_create", refuse)
+    submit(capture_count=1)
+    assert portal.poll() is not None
+
+
 def test_the_page_of_a_submission_shows_its_attempts(stage: Stage, administrator: Client) -> None:
     _note(stage.submission, message="Clarius Cloud failed to answer.", status=503)
     page = administrator.get(f"/admin/exams/submission/{stage.submission.pk}/change/").content.decode()
@@ -88,3 +169,25 @@ def _note(submission: Submission, *, message: str, status: int | None = None) ->
         key_prefix="abcdefgh",
         submission=submission,
     )
+
+
+def test_a_walk_is_told_in_words(stage: Stage) -> None:
+    Walk.objects.create(
+        service=stage.service,
+        started_at=timezone.now(),
+        is_full=True,
+        is_complete=False,
+        page_count=1,
+        seen_count=2,
+        new_count=0,
+        known_count=2,
+        error_count=0,
+        remote_count=2,
+        local_count=3,
+        seconds=0.07187601800001175,
+    )
+    browser = stage.browser("administrator")
+    for address in ("/admin/exams/walk/", f"/admin/exams/walk/{Walk.objects.get().pk}/change/"):
+        page = browser.get(address).content.decode()
+        assert "0.07 s" in page and "0.0718" not in page
+        assert ">-1<" not in page and "broken off" in page and "whole list" in page

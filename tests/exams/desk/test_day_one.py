@@ -124,6 +124,42 @@ def test_the_page_follows_a_release_until_it_ends(stage: Stage, administrator: C
     assert "1 of 1" in fragment and "hx-get" not in fragment
 
 
+def test_what_waits_is_counted_anew_while_a_release_goes_on(stage: Stage, administrator: Client) -> None:
+    early(stage.customer, 4), early(stage.customer, 5)
+    send(administrator, stage, confirmed="yes", until="2026-03-04")
+    assert '<span class="big">2</span>' in administrator.get(f"{PAGE}progress/").content.decode()
+    work()
+    fragment = administrator.get(f"{PAGE}progress/").content.decode()
+    assert '<span class="big">1</span>' in fragment and "Dr. Osei" in fragment
+    assert fragment.count('hx-swap-oob="true"') == 2
+    send(administrator, stage, confirmed="yes")
+    work()
+    fragment = administrator.get(f"{PAGE}progress/").content.decode()
+    assert "No exam from before the connection is held" in fragment
+    assert 'id="early-range" hx-swap-oob="delete"' in fragment
+
+
+def test_a_customer_is_named_by_label_and_no_list_of_all_is_sent(stage: Stage, administrator: Client) -> None:
+    unnamed = make_customer(stage.service)
+    doctor = make_customer(stage.service)
+    Customer.objects.filter(pk=doctor.pk).update(label="Dr. Oseira")
+    for customer in (stage.customer, unnamed, doctor):
+        early(customer, 4)
+    assert "<option" in administrator.get(PAGE).content.decode()
+    assert administrator.get(PAGE).content.decode().count("<option") == 1
+    for text, told in (
+        ("dr. osei", "Release 1 exam"),
+        ("oseira", "Release 1 exam"),
+        (str(Customer.objects.get(pk=unnamed.pk)), "Release 1 exam"),
+        ("Ose", "This is said of several customers: Dr. Osei, Dr. Oseira."),
+        ("nobody", "No customer of this label has exams that wait."),
+    ):
+        page = send(administrator, stage, customer_label=text)
+        assert told in page.content.decode(), text
+    send(administrator, stage, customer_label="dr. osei", confirmed="yes")
+    assert Release.objects.get().customer == stage.customer
+
+
 def test_a_release_is_stopped(stage: Stage, administrator: Client) -> None:
     early(stage.customer, 4)
     send(administrator, stage, confirmed="yes")
@@ -148,7 +184,7 @@ def test_one_release_of_a_service_at_a_time(stage: Stage, administrator: Client)
     [
         ({"since": "2026-03-09", "until": "2026-03-01"}, "The first day is after the last one."),
         ({"since": "tomorrow"}, "Enter a valid date."),
-        ({"customer": "999999"}, "Select a valid choice."),
+        ({"customer": "999999"}, "No exam of this customer waits any more."),
     ],
 )
 def test_a_wrong_range_is_refused(

@@ -1,6 +1,8 @@
 """A service's field map: where undocumented things stand, tried before it is kept, read without the Cloud."""
 
+import html
 import json
+import re
 import uuid
 from typing import Any
 
@@ -56,7 +58,15 @@ def url(stage: Stage, page: str = "map") -> str:
 
 
 def keep(browser: Client, stage: Stage, **changes: str) -> Any:
-    return browser.post(url(stage), PATHS | {"time_zone": "UTC"} | changes, follow=True)
+    """Keep the map from a page that was opened just now, or with the base that is given."""
+    sent = {"base": base_of(browser.get(url(stage)))} | PATHS | {"time_zone": "UTC"}
+    return browser.post(url(stage), sent | changes, follow=True)
+
+
+def base_of(page: Any) -> str:
+    found = re.search(r'name="base" value="([0-9]+)"', page.content.decode())
+    assert found
+    return found[1]
 
 
 def work() -> None:
@@ -110,6 +120,39 @@ def test_a_map_that_is_emptied_takes_back_what_it_found(
     answered.refresh_from_db()
     assert (answered.examined_at, answered.mapped) == (None, None)
     assert set(answered.captures.values_list("label", flat=True)) == {""}
+
+
+def test_of_two_who_map_at_once_the_second_sees_what_the_first_kept(
+    stage: Stage, answered: Submission, administrator: Client
+) -> None:
+    base = base_of(administrator.get(url(stage)))
+    assert keep(administrator, stage, base=base, operator="exam.who").status_code == 200
+    version = FieldMap.objects.get().version
+    mine = {"base": base, "operator": "exam.reader", "institution": ""}
+    previewed = administrator.post(url(stage), PATHS | {"time_zone": "UTC", "step": "preview"} | mine)
+    page = keep(administrator, stage, **mine | {"base": base_of(previewed)})
+    assert page.status_code == 400
+    text = html.unescape(page.content.decode())
+    assert "Somebody else changed this map" in text
+    assert "Operator: theirs is exam.who." in text and "Institution: theirs is site.name." in text
+    assert "Application: theirs" not in text and 'value="exam.reader"' in text
+    assert (FieldMap.objects.get().operator, FieldMap.objects.get().version) == ("exam.who", version)
+    # Now it was seen.
+    assert keep(administrator, stage, **mine | {"base": base_of(page)}).status_code == 200
+    assert FieldMap.objects.get().operator == "exam.reader"
+    for odd in ("", "x", "-1", "9" * 20, "0"):
+        assert keep(administrator, stage, base=odd, operator="exam.other").status_code == 400
+    assert FieldMap.objects.get().operator == "exam.reader"
+
+
+def test_a_map_that_is_sent_twice_is_kept_once(
+    stage: Stage, answered: Submission, administrator: Client
+) -> None:
+    base = base_of(administrator.get(url(stage)))
+    for _ in range(2):
+        assert "The map is kept." in keep(administrator, stage, base=base).content.decode()
+    assert FieldMap.objects.get().version == 1
+    assert Entry.objects.filter(action="field_map.changed").count() == 1
 
 
 def test_progress_is_shown_until_every_answer_was_read(
@@ -224,6 +267,14 @@ def test_an_odd_answer_is_read_without_harm(stage: Stage, answered: Submission, 
     answered.refresh_from_db()
     assert answered.mapped is None
     assert FieldMap.objects.get().finished_at is not None
+
+
+@pytest.mark.parametrize("raw", ['{"note": "\\ud800"}', '{"\\ud800": "x", "a": {"\\udfff\\u0000": true}}'])
+def test_half_a_character_in_an_answer_breaks_no_page(
+    stage: Stage, answered: Submission, confidant: Client, raw: str
+) -> None:
+    Submission.objects.filter(pk=answered.pk).update(raw_data=raw)
+    assert confidant.get(url(stage)).status_code == 200
 
 
 def test_paths_find_what_they_name() -> None:

@@ -53,8 +53,35 @@ def test_what_goes_on_by_itself_is_no_work(stage: Stage, administrator: Client) 
     hold(stage, "unconfirmed")
     hold(stage, "before_start")
     add_submission(stage.customer, state="fetching")
+    add_report(stage.submission, state="signed")
     answer = administrator.get(WORK)
     assert (answer.context["submissions"], answer.context["reports"]) == ([], [])
+    # It can be reached all the same.
+    lines = answer.context["going_on"]
+    assert sorted(line.reason for line in lines) == [
+        "Is being fetched.",
+        "Waits to be sent.",
+        "not yet confirmed by the Cloud",
+        "submitted before the service was connected",
+    ]
+    for line in lines:
+        assert administrator.get(line.url).context["cl"].result_count == line.count == 1
+
+
+def test_one_reason_is_one_line_however_many_captures_arrived(stage: Stage, administrator: Client) -> None:
+    for reason in (
+        "0 of 2 captures arrived.",
+        "1 of 2 captures arrived.",
+        "No room. 1 of 3 captures arrived.",
+    ):
+        fail(stage, reason)
+    fail(stage, "No room.")
+    fail(stage, "No room in (here).")
+    lines = {line.reason: line for line in administrator.get(WORK).context["submissions"]}
+    counts = {"Not every capture arrived.": 2, "No room.": 2, "No room in (here).": 1}
+    assert {reason: line.count for reason, line in lines.items()} == counts
+    for reason, line in lines.items():
+        assert administrator.get(line.url).context["cl"].result_count == counts[reason]
 
 
 @pytest.mark.parametrize(
@@ -67,16 +94,15 @@ def test_only_administrators_open_the_work_page(stage: Stage, role: str, status:
 def test_nothing_happens_before_the_question_is_answered(stage: Stage, ask: Ask) -> None:
     row = fail(stage)
     page = ask(Submission, "retry", [row])
-    assert "Fetch again?" in page.content.decode() and str(row.uuid) in page.content.decode()
+    assert "Fetch again?" in page.content.decode() and str(row.request_uuid) in page.content.decode()
     row.refresh_from_db()
     assert row.state == "failed"
 
 
 def test_a_retry_in_bulk_says_and_records_what_became_of_each(stage: Stage, do: Do) -> None:
     rows = [fail(stage), fail(stage), hold(stage)]
-    assert "2 of 3 submissions are fetched again. The others are not in a state" in do(
-        Submission, "retry", rows
-    )
+    told = "2 of 3 submissions are fetched again. Nothing was done to the others: 1 is held: stopped by an"
+    assert told in do(Submission, "retry", rows)
     assert sorted(Submission.objects.filter(pk__in=[r.pk for r in rows]).values_list("state", flat=True)) == [
         "held",
         "received",
@@ -85,6 +111,18 @@ def test_a_retry_in_bulk_says_and_records_what_became_of_each(stage: Stage, do: 
     entry = Entry.objects.get(action="submission.retry")
     assert (entry.outcome, entry.identifiers["chosen"], entry.identifiers["done"]) == ("partly", "3", "2")
     assert Entry.objects.filter(action="submission.retried").count() == 2
+
+
+def test_what_is_left_is_told_by_reason_and_leads_to_a_poll(stage: Stage, do: Do) -> None:
+    rows = [hold(stage), hold(stage, "foreign_url"), stage.submission]
+    rows += [hold(stage, "unlinked") for _ in range(3)]
+    Submission.objects.filter(hold_reason="unlinked").update(customer=None)
+    page = do(Submission, "release", rows)
+    assert "1 of 6 submissions were released. Nothing was done to the others: 3 are not yet listed" in page
+    assert "1 is held: its download address is not the service&#x27;s" in page and "1 is ready" in page
+    mend = f"/admin/integrations/service/{stage.service.pk}/change/"
+    assert f'<a href="{mend}">Poll Echo reading now</a>' in page
+    assert "Poll now<" in stage.browser("administrator").get(mend).content.decode()
 
 
 def test_an_action_that_does_nothing_is_recorded_as_refused(stage: Stage, do: Do) -> None:

@@ -1,15 +1,17 @@
 """A submission is claimed by one reviewer at a time."""
 
+import pytest
 from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import REVIEWERS
 from audit.models import Entry
-from exams.models import Submission
-from exams.services.reviews import ClaimRefused, claim_submission
+from background.models import OutgoingMail
+from exams.models import Report, Submission
+from exams.services.reviews import ClaimRefused, claim_submission, take_over_claim
 from integrations.models import ReviewerAccess
-from tests.exams.cast import Stage
+from tests.exams.cast import Stage, add_report
 from tests.exams.rows import in_parallel
 from tests.people import logged_in, make_person
 
@@ -48,6 +50,79 @@ def test_nobody_gives_back_what_another_holds(stage: Stage) -> None:
     response = logged_in(colleague(stage)).post(reverse("exam_release", args=[stage.submission.uuid]))
     assert [str(each) for each in get_messages(response.wsgi_request)]
     assert holder(stage) == stage.people["reviewer"]
+
+
+def _take_over(user: User, stage: Stage, from_whom: User | str) -> str:
+    browser = logged_in(user)
+    held_by = from_whom.pk if isinstance(from_whom, User) else from_whom
+    response = browser.post(
+        reverse("exam_take_over", args=[stage.submission.uuid]), {"holder": held_by}, follow=True
+    )
+    return response.content.decode() if response.status_code == 200 else str(response.status_code)
+
+
+def test_a_claim_is_taken_over_after_a_question_and_its_holder_is_told(stage: Stage) -> None:
+    rita, jonas = stage.people["reviewer"], colleague(stage)
+    claim_submission(submission=stage.submission, user=rita, address=None)
+    page = logged_in(jonas).get(reverse("exam", args=[stage.submission.uuid])).content.decode()
+    assert "They can no longer sign it then, and are told by e-mail." in page
+    assert f'name="holder" value="{rita.pk}"' in page
+    assert "Claimed by you" in _take_over(jonas, stage, rita)
+    assert holder(stage) == jonas
+    mail = OutgoingMail.objects.get()
+    assert (mail.recipient, mail.subject) == (rita.email, "An exam that you had claimed was taken over")
+    assert mail.body.startswith("Jonas Lindqvist reports on it now:")
+    assert str(stage.submission.uuid) in mail.body
+    assert stage.submission.last_name not in mail.subject + mail.body
+    entry = Entry.objects.get(action="submission.taken_over")
+    assert (entry.actor_id, entry.identifiers["held_by"]) == (str(jonas.pk), str(rita.pk))
+
+
+def test_who_lost_the_claim_cannot_sign(stage: Stage) -> None:
+    rita, jonas = stage.people["reviewer"], colleague(stage)
+    claim_submission(submission=stage.submission, user=rita, address=None)
+    report = add_report(stage.submission, state=Report.State.DRAFT, author=rita)
+    _take_over(jonas, stage, rita)
+    answer = stage.browser("reviewer").post(reverse("report_sign", args=[report.uuid]), follow=True)
+    assert "Jonas Lindqvist has claimed this exam" in answer.content.decode()
+    assert Report.objects.get().state == Report.State.DRAFT
+
+
+def test_a_claim_is_not_taken_over_from_somebody_who_was_not_asked_about(stage: Stage) -> None:
+    rita, jonas, third = stage.people["reviewer"], colleague(stage), colleague(stage, "third")
+    claim_submission(submission=stage.submission, user=third, address=None)
+    assert "has claimed this exam" in _take_over(jonas, stage, rita)
+    assert holder(stage) == third
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_claim_given_back_meanwhile_is_simply_taken(stage: Stage) -> None:
+    jonas = colleague(stage)
+    assert "Claimed by you" in _take_over(jonas, stage, stage.people["reviewer"])
+    assert not OutgoingMail.objects.exists()
+    assert not Entry.objects.filter(action="submission.taken_over").exists()
+
+
+@pytest.mark.parametrize("from_whom", ["", "x", "-1", "9" * 30, "١"])
+def test_what_names_no_holder_takes_over_nothing(stage: Stage, from_whom: str) -> None:
+    claim_submission(submission=stage.submission, user=stage.people["reviewer"], address=None)
+    assert _take_over(colleague(stage), stage, from_whom) == "404"
+    assert holder(stage) == stage.people["reviewer"]
+
+
+def test_of_many_who_take_over_at_the_same_moment_one_gets_it(transactional_stage: Stage) -> None:
+    stage = transactional_stage
+    rita = stage.people["reviewer"]
+    claim_submission(submission=stage.submission, user=rita, address=None)
+    people = iter([colleague(stage, f"colleague{number}") for number in range(6)])
+
+    def take_over() -> None:
+        take_over_claim(submission=stage.submission, user=next(people), holder=rita.pk, address=None)
+
+    answers = in_parallel(6, take_over)
+    refusals = [each for each in answers if isinstance(each, ClaimRefused)]
+    assert (answers.count(None), len(refusals)) == (1, 5)
+    assert Entry.objects.filter(action="submission.taken_over").count() == 1
 
 
 def test_claiming_twice_is_recorded_once(stage: Stage) -> None:

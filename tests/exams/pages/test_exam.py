@@ -163,7 +163,12 @@ def test_undocumented_fields_are_shown_without_the_links_among_them(stage: Stage
     assert "signature" not in text
 
 
-@pytest.mark.parametrize("raw", ["", "no json", "[1]", "[" * 100_000, '{"a": ' * 50 + "1" + "}" * 50])
+ODD = ["", "no json", "[1]", "[" * 100_000, '{"a": ' * 50 + "1" + "}" * 50]
+# Half of a pair of surrogates, as a value and as a name.
+HALF = ['{"note": "\\ud800"}', '{"\\udfff": "x", "patient": {"\\ud800": 1}}']
+
+
+@pytest.mark.parametrize("raw", [*ODD, *HALF])
 def test_raw_data_of_any_shape_breaks_no_page(raw: str, stage: Stage) -> None:
     stage.submission.raw_data = raw
     stage.submission.save()
@@ -203,3 +208,4 @@ def test_a_clinician_is_offered_nothing_of_a_reviewers_work(stage: Stage) -> Non
     for words in ("Claim", "Check again", "Add a report", "Secret draft"):
         assert words not in html
     assert "Echo report" in html
+    assert reverse("my") in html.split("<h1>")[0].split('class="walk"')[1]

@@ -95,6 +95,7 @@ def test_the_page_says_what_the_cloud_listed_and_when(stage: Stage) -> None:
     assert "1 of 1 listed by the Cloud at" in text
     assert "2 of 2" in text
     assert "never notified" in text
+    assert "notified" not in text_of(page(stage, role="clinician"))
 
 
 def test_the_page_follows_when_the_cloud_was_asked_again(stage: Stage) -> None:

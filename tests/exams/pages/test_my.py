@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from exams.models import Report
+from exams.models import Report, Submission
 from exams.services import own
 from integrations.models import Link
 from tests.exams.cast import Stage, add_report, add_submission
@@ -62,3 +62,33 @@ def test_older_exams_follow_on_the_next_page(stage: Stage, monkeypatch: pytest.M
     older = browser.get(MY, {"after": first.uuid}).content.decode()
     assert "Zebrowska" in older
     assert "Newest</bdi>" not in older
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("ready", "no report yet"), ("failed", "incomplete"), ("fetching", "fetching")],
+)
+def test_an_exam_without_a_report_says_what_the_clinician_waits_for(
+    state: str, words: str, stage: Stage
+) -> None:
+    Submission.objects.filter(pk=stage.submission.pk).update(state=state)
+    assert _state_shown(stage) == words
+
+
+def test_an_exam_of_which_nothing_arrived_failed(stage: Stage) -> None:
+    Submission.objects.filter(pk=stage.submission.pk).update(state="failed", stored_count=0)
+    assert _state_shown(stage) == "failed"
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("signed", "report signed"), ("failed", "report signed"), ("delivered", "report delivered")],
+)
+def test_an_exam_with_a_report_says_how_far_it_came(state: str, words: str, stage: Stage) -> None:
+    add_report(stage.submission, state=state)
+    assert _state_shown(stage) == words
+
+
+def _state_shown(stage: Stage) -> str:
+    cell = my(stage).split('class="own-state">')[1].split("</span>")[0]
+    return cell.rpartition(">")[2]

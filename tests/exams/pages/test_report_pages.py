@@ -3,6 +3,7 @@
 import io
 import os
 import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from django.urls import reverse
 from PIL import Image
 
+from audit.models import Entry
 from background.jobs import schedule
 from background.leases import Holding, Lease
 from exams import storage
@@ -17,9 +19,12 @@ from exams.models import Report
 from exams.services import delivery
 from exams.services.cleaning import collect_files
 from exams.services.delivery import deliver_report
+from exams.services.report_pages import ATTEMPTS, NO_PAGES
 from exams.services.reports import discard_draft, sign_report
 from exams.services.states import move_report
 from tests.exams.cast import Stage, add_report
+from tests.exams.rows import ago, from_now
+from tests.exams.test_killed_workers import wait_until, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,6 +91,79 @@ def test_a_document_that_cannot_be_read_can_still_be_downloaded_and_signed(
     browser.post(reverse("report_sign", args=[report.uuid]))
     report.refresh_from_db()
     assert report.state == "signed"
+
+
+def page_bomb() -> bytes:
+    """A document of 3 KB whose only page wants 1.5 GB."""
+    squeeze, blank = zlib.compressobj(9), b" " * (1 << 20)
+    once = b"".join(squeeze.compress(blank) for _ in range(1500)) + squeeze.flush()
+    stream = zlib.compress(once, 9)
+    about = b"<</Length %d/Filter[/FlateDecode/FlateDecode]>>" % len(stream)
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 420]/Contents 4 0 R>>",
+        about + b"\nstream\n" + stream + b"\nendstream",
+    ]
+    body = b"".join(b"%d 0 obj\n%b\nendobj\n" % (number, each) for number, each in enumerate(objects, 1))
+    return b"%PDF-1.7\n" + body + b"trailer<</Size 5/Root 1 0 R>>\n%%EOF"
+
+
+def test_a_document_that_ends_its_decoder_is_given_up_until_a_person_asks_again(stage: Stage) -> None:
+    report = prepared(stage, page_bomb())
+    assert (report.page_failure, report.not_before) == (NO_PAGES, None)
+    browser, address = stage.browser("reviewer"), reverse("report", args=[report.uuid])
+    again = reverse("report_pages", args=[report.uuid])
+    assert again in browser.get(address).content.decode()
+    assert browser.post(again).status_code == 302
+    page = browser.get(address).content.decode()
+    assert "being prepared" in page and again not in page
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    assert (report.page_failure, report.not_before) == (NO_PAGES, None)
+    assert Entry.objects.filter(action="report.pages_again").count() == 1
+
+
+def test_a_document_that_ends_its_worker_every_time_is_given_up(stage: Stage, settings: Any) -> None:
+    report = drafted(stage, document(20, size=(1200, 1600)))
+    for attempt in range(1, ATTEMPTS + 1):
+        with worker("deliver", report.pk, settings.MEDIA_ROOT) as process:
+            wait_until(lambda: Report.objects.filter(lease_until__isnull=False).exists(), process)
+        report.refresh_from_db()
+        assert (report.attempt_count, report.page_count) == (attempt, None)
+        Report.objects.update(lease_until=None)
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    assert (report.page_failure, report.not_before) == (NO_PAGES, None)
+    assert (report.state, report.attempt_count) == ("draft", 0)
+
+
+def test_pages_that_find_no_room_wait_ever_longer_and_are_made_later(stage: Stage, settings: Any) -> None:
+    report = drafted(stage, document(1))
+    settings.MIN_FREE_MB = 10**9
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    assert (report.page_failure, report.page_count, report.attempt_count) == ("", None, 0)
+    Report.objects.update(not_before=ago(seconds=1), first_tried_at=ago(hours=2))
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    assert report.not_before > from_now(minutes=14)
+    settings.MIN_FREE_MB = 0
+    Report.objects.update(not_before=ago(seconds=1))
+    deliver_report(pk=report.pk)
+    report.refresh_from_db()
+    assert (report.page_failure, report.page_count) == ("", 1)
+
+
+def test_asking_for_pages_again_sends_nothing_sooner(stage: Stage) -> None:
+    report = drafted(stage, b"%PDF-1.7\nnothing more")
+    deliver_report(pk=report.pk)
+    sign_report(report=report, user=stage.people["reviewer"], address=None)
+    Report.objects.update(not_before=from_now(hours=1), attempt_count=5)
+    stage.browser("reviewer").post(reverse("report_pages", args=[report.uuid]))
+    report.refresh_from_db()
+    assert (report.state, report.page_failure, report.attempt_count) == ("signed", "", 5)
+    assert report.not_before > from_now(minutes=59)
 
 
 def test_until_the_pages_are_there_the_page_asks_again(stage: Stage) -> None:

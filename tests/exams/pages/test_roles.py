@@ -18,6 +18,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "exam_status": ("get", "l-o-o--o"),
     "exam_claim": ("post", "l---r---"),
     "exam_release": ("post", "l---r---"),
+    "exam_take_over": ("post", "l---r---"),
     "exam_check": ("post", "l---r---"),
     "exam_split": ("post", "l---r---"),
     "report_new": ("get", "l---o---"),
@@ -25,6 +26,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "report_sign": ("post", "l---r---"),
     "report_discard": ("post", "l---r---"),
     "report_retry": ("post", "l---r---"),
+    "report_pages": ("post", "l---r---"),
     "report_resolve": ("post", "l---r---"),
     "report_file": ("get", "l-o-o--o"),
     "report_page": ("get", "l-o-o--o"),
@@ -54,7 +56,7 @@ def test_each_role_gets_what_the_table_says(name: str, stage: Stage) -> None:
     address = address_of(name, stage, add_report(stage.submission))
     given = {}
     for role in ROLES:
-        response = getattr(stage.browser(role), method)(address, {"arrived": "yes"})
+        response = getattr(stage.browser(role), method)(address, {"arrived": "yes", "holder": "1"})
         given[role] = response.status_code
         is_to_log_in = "/accounts/login/" in response.headers.get("Location", "")
         assert is_to_log_in == (role == "anonymous")

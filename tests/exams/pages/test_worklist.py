@@ -209,3 +209,10 @@ def test_the_first_and_the_last_day_there_is_are_days_like_others(stage: Stage, 
 def test_a_search_leaves_out_signs_that_no_database_takes(reviewer: Client) -> None:
     found = reviewer.post(reverse("worklist_search"), {"words": "zebr\x00owska"}, follow=True)
     assert len(names(found)) == 1
+
+
+def test_days_the_wrong_way_round_are_named_as_the_reason(reviewer: Client) -> None:
+    reversed_days = reviewer.get(URL, {"since": "2026-03-05", "until": "2026-03-04"}).content.decode()
+    assert "no day lies between them" in reversed_days
+    empty_day = reviewer.get(URL, {"since": "2026-03-04", "until": "2026-03-04"}).content.decode()
+    assert "No submission fits all of these filters" in empty_day

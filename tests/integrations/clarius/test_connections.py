@@ -50,8 +50,8 @@ def address_of(host: str, port: int) -> list[str]:
 
 
 def fetch(url: str, **options: Any) -> None:
-    with MediaClient(max_bytes=99, total_seconds=5, **{"allowed_networks": LOOPBACK, **options}) as client:
-        client.download(url, sink=lambda piece: None)
+    with MediaClient(max_bytes=99, **{"allowed_networks": LOOPBACK, **options}) as client:
+        client.download(url, total_seconds=5, sink=lambda piece: None)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
@@ -109,8 +109,8 @@ def _call(url: str) -> None:
     "call",
     [
         _call,
-        lambda url: MediaClient(max_bytes=9, total_seconds=0.4, allowed_networks=LOOPBACK).download(
-            url, sink=lambda piece: None
+        lambda url: MediaClient(max_bytes=9, allowed_networks=LOOPBACK).download(
+            url, total_seconds=0.4, sink=lambda piece: None
         ),
         lambda url: probe_url(url, allowed_networks=LOOPBACK, total_seconds=0.4),
     ],

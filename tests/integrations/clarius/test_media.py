@@ -16,10 +16,8 @@ BODY = bytes(range(256)) * 20_000
 
 def fetch(url: str, *, max_bytes: int = 1 << 30, total_seconds: float = 30, **options: object) -> bytes:
     parts: list[bytes] = []
-    with MediaClient(
-        max_bytes=max_bytes, total_seconds=total_seconds, allowed_networks=LOOPBACK, **options
-    ) as client:
-        client.download(url, sink=parts.append)
+    with MediaClient(max_bytes=max_bytes, allowed_networks=LOOPBACK, **options) as client:
+        client.download(url, total_seconds=total_seconds, sink=parts.append)
     return b"".join(parts)
 
 
@@ -33,8 +31,10 @@ def test_a_file_arrives_whole_in_steps_and_its_length_is_verified() -> None:
 
     steps: list[None] = []
     with serving(lambda handler, call: handler.reply(body=BODY, Content_Type="image/png")) as storage:
-        with MediaClient(max_bytes=1 << 30, total_seconds=30, allowed_networks=LOOPBACK) as client:
-            got = client.download(f"{storage.url}/a", sink=sink, on_progress=lambda: steps.append(None))
+        with MediaClient(max_bytes=1 << 30, allowed_networks=LOOPBACK) as client:
+            got = client.download(
+                f"{storage.url}/a", total_seconds=9, sink=sink, on_progress=lambda: steps.append(None)
+            )
     assert (got.size, got.content_type, got.is_length_verified) == (len(BODY), "image/png", True)
     assert digest.digest() == hashlib.sha256(BODY).digest()
     assert max(sizes) <= 1 << 20
@@ -49,12 +49,30 @@ def test_media_servers_see_no_key_no_cookie_and_no_netrc(
         file.write("machine 127.0.0.1 login someone password else\n")
     monkeypatch.setenv("NETRC", netrc)
     with serving(lambda handler, call: handler.reply(body=b"x", Set_Cookie="a=b; Path=/")) as storage:
-        with MediaClient(max_bytes=9, total_seconds=9, allowed_networks=LOOPBACK) as client:
+        with MediaClient(max_bytes=9, allowed_networks=LOOPBACK) as client:
             for _ in range(2):
-                client.download(f"{storage.url}/a", sink=lambda piece: None)
+                client.download(f"{storage.url}/a", total_seconds=9, sink=lambda piece: None)
     for call in storage.calls:
         assert not {"authorization", "cookie"} & {name.lower() for name in call.headers}
         assert call.headers["Accept-Encoding"] == "identity"
+
+
+def test_no_proxy_is_asked_and_no_cookie_is_taken_from_hop_to_hop(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(handler: Handler, call: Call) -> None:
+        if call.path == "/b":
+            handler.reply(body=b"x")
+        else:
+            handler.reply(302, Location="/b", Set_Cookie="a=b; Path=/")
+
+    with serving(answer) as storage, serving(answer) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        assert fetch(f"{storage.url}/a") == b"x"
+    assert [call.path for call in storage.calls] == ["/a", "/b"]
+    assert proxy.calls == []
+    for call in storage.calls:
+        assert call.headers["Host"] == storage.url.removeprefix("http://")
+        assert "cookie" not in {name.lower() for name in call.headers}
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
@@ -91,8 +109,8 @@ def test_a_cut_body_is_never_a_file(name: str) -> None:
 
 def test_a_body_without_any_length_is_marked_as_unverified() -> None:
     with serving(lambda h, call: h.raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf")) as storage:
-        with MediaClient(max_bytes=99, total_seconds=9, allowed_networks=LOOPBACK) as client:
-            got = client.download(f"{storage.url}/a", sink=lambda piece: None)
+        with MediaClient(max_bytes=99, allowed_networks=LOOPBACK) as client:
+            got = client.download(f"{storage.url}/a", total_seconds=9, sink=lambda piece: None)
     assert not got.is_length_verified
 
 
@@ -135,9 +153,11 @@ def test_whoever_watches_can_stop_a_download() -> None:
         raise Stop
 
     with serving(lambda handler, call: handler.reply(body=BODY)) as storage:
-        with MediaClient(max_bytes=1 << 30, total_seconds=9, allowed_networks=LOOPBACK) as client:
+        with MediaClient(max_bytes=1 << 30, allowed_networks=LOOPBACK) as client:
             with pytest.raises(Stop):
-                client.download(f"{storage.url}/a", sink=lambda piece: None, on_progress=stop)
+                client.download(
+                    f"{storage.url}/a", total_seconds=9, sink=lambda piece: None, on_progress=stop
+                )
 
 
 def test_up_to_three_redirects_are_followed_and_no_more() -> None:
@@ -197,8 +217,8 @@ def test_the_next_address_is_tried_when_one_takes_no_connections() -> None:
     with serving(lambda handler, call: handler.reply(body=b"x")) as storage:
         parts: list[bytes] = []
         networks = ["127.0.0.0/8"]
-        with MediaClient(max_bytes=9, total_seconds=9, allowed_networks=networks, resolver=two) as client:
-            client.download(f"http://storage.example:{storage.port}/a", sink=parts.append)
+        with MediaClient(max_bytes=9, allowed_networks=networks, resolver=two) as client:
+            client.download(f"http://storage.example:{storage.port}/a", total_seconds=9, sink=parts.append)
     assert parts == [b"x"]
 
 
@@ -214,3 +234,44 @@ def test_parallel_downloads_have_clients_of_their_own() -> None:
         for thread in threads:
             thread.join()
     assert sorted(results) == sorted(f"/{n}".encode() * 1000 for n in range(8))
+
+
+def test_a_kept_connection_serves_the_next_file_and_a_dead_one_costs_nothing() -> None:
+    """Storage servers close connections that were idle without a word."""
+    peers: list[int] = []
+
+    def answer(handler: Handler, call: Call) -> None:
+        peers.append(handler.client_address[1])
+        handler.reply(body=call.path.encode())
+        if call.path == "/2":
+            # No "Connection: close": the client cannot know.
+            handler.hang_up()
+
+    with serving(answer) as storage:
+        with MediaClient(max_bytes=99, allowed_networks=LOOPBACK) as client:
+            parts: list[bytes] = []
+            for number in (1, 2, 3, 4):
+                client.download(f"{storage.url}/{number}", total_seconds=9, sink=parts.append)
+    assert parts == [b"/1", b"/2", b"/3", b"/4"]
+    assert peers[0] == peers[1] != peers[2] == peers[3]
+
+
+def test_a_kept_connection_that_dies_while_it_is_asked_is_replaced_once() -> None:
+    peers: list[int] = []
+
+    def answer(handler: Handler, call: Call) -> None:
+        peers.append(handler.client_address[1])
+        if call.path == "/never" or peers.count(peers[-1]) == 2:
+            handler.hang_up()
+            return
+        handler.reply(body=b"x")
+
+    with serving(answer) as storage:
+        with MediaClient(max_bytes=99, allowed_networks=LOOPBACK) as client:
+            parts: list[bytes] = []
+            for _ in range(2):
+                client.download(f"{storage.url}/a", total_seconds=9, sink=parts.append)
+            assert (parts, len(peers)) == ([b"x", b"x"], 3)
+            with pytest.raises(errors.Unreachable):
+                client.download(f"{storage.url}/never", total_seconds=9, sink=parts.append)
+    assert len(peers) == 5

@@ -77,12 +77,14 @@ def test_a_trusted_certificate_is_accepted_for_its_own_name_only(trusted: object
 def test_a_connection_is_not_shared_between_names_at_one_address(trusted: object) -> None:
     """The second name has no certificate of its own, though a connection to its address is open."""
     with serving(settings_answer, tls=trusted) as storage:
-        with MediaClient(
-            max_bytes=99, total_seconds=9, allowed_networks=LOOPBACK, resolver=loopback
-        ) as client:
-            client.download(f"https://cloud.example:{storage.port}/a", sink=lambda piece: None)
+        with MediaClient(max_bytes=99, allowed_networks=LOOPBACK, resolver=loopback) as client:
+            client.download(
+                f"https://cloud.example:{storage.port}/a", total_seconds=9, sink=lambda piece: None
+            )
             with pytest.raises(errors.Unreachable):
-                client.download(f"https://other.example:{storage.port}/a", sink=lambda piece: None)
+                client.download(
+                    f"https://other.example:{storage.port}/a", total_seconds=9, sink=lambda piece: None
+                )
     assert len(storage.calls) == 1
 
 
@@ -93,10 +95,10 @@ def test_a_redirect_never_leads_from_https_to_http(trusted: object) -> None:
             handler.reply(302, Location=f"{plain.url}/a")
 
         with serving(lead, tls=trusted) as storage:
-            with MediaClient(
-                max_bytes=99, total_seconds=9, allowed_networks=LOOPBACK, resolver=loopback
-            ) as client:
+            with MediaClient(max_bytes=99, allowed_networks=LOOPBACK, resolver=loopback) as client:
                 with pytest.raises(errors.BlockedByPolicy):
-                    client.download(f"https://cloud.example:{storage.port}/a", sink=lambda piece: None)
+                    client.download(
+                        f"https://cloud.example:{storage.port}/a", total_seconds=9, sink=lambda piece: None
+                    )
     assert len(storage.calls) == 1
     assert plain.calls == []

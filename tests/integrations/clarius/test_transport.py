@@ -239,6 +239,16 @@ def test_a_long_error_page_is_kept_in_part() -> None:
     assert 0 < len(caught.value.detail) <= 2048
 
 
+def test_an_answer_that_cannot_be_read_is_not_quoted() -> None:
+    """It may have been a patient's data."""
+    body = b'{"patient": {"last_name": "Zebrowska"}, "height": NaN}'
+    with serving(lambda handler, call: handler.reply(body=body)) as cloud, client_of(cloud) as client:
+        with pytest.raises(errors.ProtocolError) as caught:
+            client.download_data(download_url=f"{cloud.url}/api/public/v0/exams/x/data/")
+    assert "Zebrowska" not in f"{caught.value} {caught.value.detail} {vars(caught.value)}"
+    assert f"{len(body)} bytes" in caught.value.detail
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -92,10 +92,10 @@ def health(stage: Stage) -> str:
     [
         ({"polled_at": None}, "Not polled yet"),
         ({}, "Working."),
-        ({"is_registered": False}, "Not registered"),
+        ({"is_registered": False}, "does not know our addresses"),
         ({"is_registered": False, "is_poll_only": True}, "Working."),
-        ({"is_active": False}, "Switched off"),
-        ({"circuit_opened_at": timezone.now()}, "refuses its API key"),
+        ({"is_active": False}, "Paused"),
+        ({"circuit_opened_at": timezone.now()}, "refuses every stored API key"),
         ({"polled_at": timezone.now() - timedelta(days=1)}, "The poll is overdue"),
         ({"last_error": "Away.", "last_error_at": timezone.now() + timedelta(hours=1)}, "Away."),
     ],
@@ -103,6 +103,10 @@ def health(stage: Stage) -> str:
 def test_an_administrator_sees_how_each_service_is_doing(
     fields: dict[str, Any], words: str, stage: Stage
 ) -> None:
+    assert "No API key is in use" in health(stage)
+    stage.service.api_keys.create(prefix="aaaaaaaa", secret="aaaaaaaa." + "b" * 32, is_in_use=True)
+    for name in ("worker", "beat"):
+        Heartbeat.objects.create(name=name, host="h", pid=1, seen_at=timezone.now())
     Service.objects.update(**({"polled_at": timezone.now(), "is_registered": True} | fields))
     assert words in health(stage)
 

@@ -1,0 +1,30 @@
+"""How days and moments are written on every page, in the reader's zone; no page has to load this."""
+
+from datetime import UTC, date, datetime
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """Write a moment in the reader's zone, with UTC on hover."""
+    if value is None:
+        return "—"
+    local, utc = timezone.localtime(value), value.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        utc.isoformat(timespec="seconds"),
+        utc.strftime("%d %b %Y, %H:%M:%S UTC"),
+        local.strftime("%d %b %Y, %H:%M"),
+    )
+
+
+@register.filter
+def day(value: date | None) -> str:
+    """Write a day with a named month, which no reader takes for another."""
+    return value.strftime("%d %b %Y") if value else "—"

@@ -1,0 +1,41 @@
+"""Connect a service: what is typed once goes to the Cloud to be proven, and is stored only then."""
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+
+from audit.address import client_address
+from integrations.admin.bases import acting_user
+from integrations.admin.desk_forms import ConnectServiceForm
+from integrations.services.setup import CannotConnect, Wishes, connect
+
+# In the session: the service whose page tests its connection by itself when it is opened next.
+JUST_CONNECTED = "just_connected_service"
+
+
+def connect_page(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
+    """Show the form, or connect the service that it describes."""
+    form = ConnectServiceForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        wishes = Wishes(**form.cleaned_data, is_new=True)
+        try:
+            setup = connect(wishes=wishes, user=acting_user(request), address=client_address(request))
+        except CannotConnect as error:
+            form.add_error(error.about if error.about in form.fields else None, str(error))
+        else:
+            request.session[JUST_CONNECTED] = setup.service.pk
+            messages.success(request, f"{setup.service.name} is connected: its API key works and is sealed.")
+            return HttpResponseRedirect(reverse("admin:integrations_service_change", args=[setup.service.pk]))
+    context = site.each_context(request) | {"title": "Connect a service", "form": form, "opts": None}
+    status = 400 if form.errors else 200
+    return render(request, "integrations/admin/connect_service.html", context, status=status)
+
+
+def was_just_connected(request: HttpRequest, *, pk: int) -> bool:
+    """Tell once whether this browser has connected the service a moment ago."""
+    if request.session.get(JUST_CONNECTED) != pk:
+        return False
+    del request.session[JUST_CONNECTED]
+    return True

@@ -1,0 +1,108 @@
+"""The service's keys as the Cloud and the portal know them together; no secret leaves this layer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
+
+from integrations.models import ApiKey, KeyRotation, RemoteState, Service
+
+IN_USE, RETIRING, STANDBY, ELSEWHERE, REVOKED, UNKNOWN_THERE = (
+    "in use",
+    "being replaced",
+    "standby",
+    "only at the Cloud",
+    "revoked",
+    "not at the Cloud",
+)
+
+
+@dataclass(frozen=True)
+class KeyRow:
+    """One key as the Cloud and the portal know it together."""
+
+    prefix: str
+    name: str
+    state: str
+    created_at: datetime | None
+    last_used_at: datetime | None
+    in_use_since: datetime | None = None
+    is_refused: bool = False
+
+    @property
+    def said(self) -> str:
+        """The state in words."""
+        return f"{self.state}, refused" if self.is_refused else self.state
+
+    @property
+    def can_be_revoked(self) -> bool:
+        """Whether it exists at the Cloud and nothing here depends on it."""
+        return self.state in (STANDBY, ELSEWHERE)
+
+    @property
+    def can_be_used(self) -> bool:
+        """Whether its secret is stored here; that the Cloud did not list it may have changed since."""
+        return self.state in (STANDBY, UNKNOWN_THERE)
+
+
+def list_keys(*, service: Service) -> list[KeyRow]:
+    """Join what the Cloud listed last with what is stored here; makes no call."""
+    state = RemoteState.objects.filter(service=service).first()
+    listed = {each["prefix"]: each for each in (state.keys if state else [])}
+    read_at = state.read_at if state is not None else None
+    retiring = set(open_rotations(service=service).values_list("old_prefix", flat=True))
+    # A circuit opens when the Cloud has refused all of them.
+    is_refused = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists()
+    rows = [
+        _joined(
+            key,
+            listed.pop(key.prefix, None),
+            read_at=read_at,
+            is_retiring=key.prefix in retiring,
+            is_refused=is_refused,
+        )
+        for key in ApiKey.objects.filter(service=service)
+        .defer("secret")
+        .order_by("-is_in_use", "-created_at")
+    ]
+    rows += [
+        KeyRow(prefix, each["name"], ELSEWHERE, parse_datetime(each["created"]), None)
+        for prefix, each in listed.items()
+    ]
+    order = [IN_USE, RETIRING, STANDBY, ELSEWHERE, UNKNOWN_THERE, REVOKED]
+    return sorted(rows, key=lambda row: order.index(row.state))
+
+
+def open_rotations(*, service: Service) -> QuerySet[KeyRotation]:
+    """Return the replacement that is under way, if any."""
+    return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
+
+
+def _joined(
+    key: ApiKey,
+    there: dict[str, Any] | None,
+    *,
+    read_at: datetime | None,
+    is_retiring: bool,
+    is_refused: bool,
+) -> KeyRow:
+    created = parse_datetime(there["created"]) if there else key.created_at
+    name = key.name or (there["name"] if there else "")
+    state = _state(key, is_there=there is not None, read_at=read_at, is_retiring=is_retiring)
+    is_refused = is_refused and key.revoked_at is None
+    return KeyRow(key.prefix, name, state, created, key.last_used_at, key.in_use_since, is_refused)
+
+
+def _state(key: ApiKey, *, is_there: bool, read_at: datetime | None, is_retiring: bool) -> str:
+    if key.revoked_at:
+        # Whoever revoked it did not come to the end.
+        return ELSEWHERE if is_there else REVOKED
+    if key.is_in_use:
+        return IN_USE
+    if is_retiring:
+        return RETIRING
+    # A key that was stored later cannot be missed in a list that was read before.
+    is_missed = read_at is not None and key.created_at <= read_at and not is_there
+    return UNKNOWN_THERE if is_missed else STANDBY

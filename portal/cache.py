@@ -1,0 +1,108 @@
+"""A cache in the portal's own database, so that every web process counts the same limits.
+
+Django's own keeps pickles, which whoever can write a row turns into code, loses parallel counts, and throws
+live rows out once there are many. This one keeps JSON, counts exactly, and forgets only what has run out.
+"""
+
+import hashlib
+import random
+from typing import Any
+
+from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.db.models.expressions import Combinable
+
+from background.due import from_now
+from portal.models import CacheRow
+
+# One write in so many also removes what has run out.
+PURGE_EVERY = 100
+
+
+class RowCache(BaseCache):
+    """Django's cache interface on rows; values are what JSON can say."""
+
+    def __init__(self, location: str, params: dict[str, Any]) -> None:
+        super().__init__(params)
+
+    def add(
+        self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> bool:
+        """Keep a value unless there is one; of several at the same moment one is told that it did."""
+        name = self._name(key, version)
+        until = self._until(timeout)
+        rows = CacheRow.objects.filter(pk=name)
+        if rows.exclude(_is_live()).update(value=value, expires_at=until):
+            return True
+        if rows.exists():
+            return False
+        try:
+            with transaction.atomic():
+                CacheRow(key=name, value=value, expires_at=until).save(force_insert=True)
+        except IntegrityError:
+            return False
+        _purge_at_times()
+        return True
+
+    def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
+        """Return the value, or `default`."""
+        rows = CacheRow.objects.filter(_is_live(), pk=self._name(key, version))
+        found = list(rows.values_list("value", flat=True))
+        return found[0] if found else default
+
+    def set(
+        self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
+    ) -> None:
+        """Keep a value, whatever there was."""
+        name = self._name(key, version)
+        CacheRow.objects.bulk_create(
+            [CacheRow(key=name, value=value, expires_at=self._until(timeout))],
+            update_conflicts=True,
+            unique_fields=["key"],
+            update_fields=["value", "expires_at"],
+        )
+        _purge_at_times()
+
+    def touch(self, key: str, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
+        """Keep a value from now on for `timeout` seconds; False when there is none."""
+        rows = CacheRow.objects.filter(_is_live(), pk=self._name(key, version))
+        return bool(rows.update(expires_at=self._until(timeout)))
+
+    def delete(self, key: str, version: int | None = None) -> bool:
+        """Forget a value; False when there was none."""
+        count, _ = CacheRow.objects.filter(pk=self._name(key, version)).delete()
+        return bool(count)
+
+    def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
+        """Add to a number and return it, losing no parallel use; raises ValueError when there is none."""
+        name = self._name(key, version)
+        with transaction.atomic():
+            row = CacheRow.objects.select_for_update().filter(_is_live(), pk=name).first()
+            if row is None:
+                raise ValueError("There is no such number.")
+            number = int(row.value or 0) + delta
+            CacheRow.objects.filter(pk=name).update(value=number)
+        return number
+
+    def clear(self) -> None:
+        """Forget everything."""
+        CacheRow.objects.all().delete()
+
+    def _until(self, timeout: float | None) -> Combinable | None:
+        seconds = self.default_timeout if timeout is DEFAULT_TIMEOUT else timeout
+        # By the database's clock: the clocks of several web servers differ.
+        return None if seconds is None else from_now(seconds=seconds)
+
+    def _name(self, key: str, version: int | None) -> str:
+        # Keys name addresses of people, which need not be kept as they are.
+        return hashlib.sha256(self.make_key(key, version=version).encode()).hexdigest()
+
+
+def _is_live() -> Q:
+    return Q(expires_at=None) | Q(expires_at__gt=from_now())
+
+
+def _purge_at_times() -> None:
+    if random.randrange(PURGE_EVERY) == 0:  # noqa: S311
+        CacheRow.objects.filter(expires_at__lte=from_now()).delete()

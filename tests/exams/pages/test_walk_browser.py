@@ -1,0 +1,153 @@
+"""A reviewer's way through the worklist in a real browser: on, back, the same capture again, loops by key."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from exams.models import Submission
+from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
+from tests.exams import pictures
+from tests.exams.cast import Stage, add_file, add_image, add_submission
+from tests.exams.rows import make_capture
+from tests.people import logged_in
+
+SHOWN = "/worklist/?state=ready"
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.browser,
+    NEEDS_CHROMIUM,
+]
+
+
+@pytest.fixture
+def page(transactional_stage: Stage, live_server: LiveServer) -> Iterator[Page]:
+    """A page of a reviewer who is logged in."""
+    session = logged_in(transactional_stage.people["reviewer"]).cookies["portal_session"].value
+    with page_of(session, url=live_server.url) as page:
+        yield page
+
+
+def _add_older(stage: Stage, *names: str) -> None:
+    for hours, name in enumerate(names, start=1):
+        at = timezone.now() - timedelta(hours=hours)
+        add_image(add_submission(stage.customer, last_name=name, submitted_at=at))
+
+
+def _press(page: Page, key: str) -> None:
+    with page.expect_navigation():
+        page.keyboard.press(key)
+
+
+def test_keys_and_links_lead_from_exam_to_exam_and_back_to_the_same_list(
+    transactional_stage: Stage, page: Page
+) -> None:
+    _add_older(transactional_stage, "Second", "Third")
+    page.goto(SHOWN)
+    page.locator(".row-link").first.click()
+    first = page.get_by_role("link", name="Previous exam")
+    expect(first).to_be_hidden()
+    _press(page, "n")
+    expect(page.locator("h1")).to_contain_text("Second")
+    page.get_by_role("link", name="Next exam").click()
+    expect(page.locator("h1")).to_contain_text("Third")
+    expect(page.get_by_role("link", name="Next exam")).to_be_hidden()
+    _press(page, "p")
+    expect(page.locator("h1")).to_contain_text("Second")
+    _press(page, "w")
+    assert page.url.endswith(SHOWN)
+
+
+def test_the_way_on_stands_on_the_pages_of_a_report_too(transactional_stage: Stage, page: Page) -> None:
+    _add_older(transactional_stage, "Second")
+    page.goto(SHOWN)
+    page.locator(".row-link").first.click()
+    page.get_by_role("link", name="Add a report").click()
+    page.locator("input[name=name]").press("n")
+    page.get_by_role("link", name="Next exam").click()
+    expect(page.locator("h1")).to_contain_text("Second")
+
+
+def test_an_exam_that_was_not_in_the_list_leads_back_to_it_alone(
+    transactional_stage: Stage, page: Page
+) -> None:
+    page.goto("/worklist/?state=failed")
+    page.goto(f"/exams/{transactional_stage.submission.uuid}/")
+    expect(page.get_by_role("link", name="Next exam")).to_be_hidden()
+    page.get_by_role("link", name="‹ Worklist").click()
+    assert page.url.endswith("/worklist/?state=failed")
+
+
+def test_claiming_leaves_the_capture_that_is_looked_at(transactional_stage: Stage, page: Page) -> None:
+    page.goto(f"/exams/{transactional_stage.submission.uuid}/")
+    page.keyboard.press("j")
+    expect(page.locator("[data-counter]")).to_have_text("2 / 2")
+    page.get_by_role("button", name="Claim").click()
+    expect(page.get_by_text("Claimed by you")).to_be_visible()
+    expect(page.locator("[data-counter]")).to_have_text("2 / 2")
+
+
+def test_a_loop_is_played_and_stepped_by_buttons_and_keys(transactional_stage: Stage, page: Page) -> None:
+    submission = add_submission(transactional_stage.customer, last_name="Loop")
+    film = pictures.video(pictures.circle(320, 240), frames=40)
+    add_file(submission, film, kind="video", frame_count=40, duration_ms=2000)
+    page.goto(f"/exams/{submission.uuid}/")
+    button = page.locator("[data-play]")
+    expect(button).to_have_text("Play")
+    page.keyboard.press("Space")
+    expect(button).to_have_text("Pause")
+    button.click()
+    expect(button).to_have_text("Play")
+    before = page.evaluate("document.querySelector('video').currentTime")
+    page.get_by_role("button", name="One frame back").click()
+    assert page.evaluate("document.querySelector('video').currentTime") < before
+    page.goto(f"/exams/{transactional_stage.submission.uuid}/")
+    expect(button).to_be_hidden()
+
+
+def _await(stage: Stage, **fields: Any) -> Submission:
+    submission = add_submission(stage.customer, last_name="Moving", state="fetching", **fields)
+    for position in (1, 2, 3):
+        make_capture(submission, state="pending", position=position)
+    return submission
+
+
+def _arrive(submission: Submission, position: int) -> None:
+    submission.captures.filter(position=position).delete()
+    add_image(submission, position=position)
+
+
+def test_the_page_begins_once_there_is_something_to_look_at(transactional_stage: Stage, page: Page) -> None:
+    submission = _await(transactional_stage)
+    address = f"/exams/{submission.uuid}/"
+    page.goto(address)
+    expect(page.locator("[data-counter]")).to_have_text("1 / 3")
+    submission.captures.filter(position=1).update(state="failed", failure_reason="gone")
+    _arrive(submission, 2)
+    expect(page.locator("[data-counter]")).to_have_text("2 / 3", timeout=15_000)
+    # What the reader picks is shown again, whatever it is.
+    page.locator('[data-pick="1"]').click()
+    page.goto("/worklist/")
+    page.goto(address)
+    expect(page.locator("[data-counter]")).to_have_text("1 / 3")
+
+
+def test_an_open_question_stays_open_while_captures_arrive(transactional_stage: Stage, page: Page) -> None:
+    holder = transactional_stage.people["administrator"]
+    submission = _await(transactional_stage, claimed_by=holder, claimed_at=timezone.now())
+    page.goto(f"/exams/{submission.uuid}/")
+    page.locator("summary", has_text="Take over").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    button = page.get_by_role("button", name="Take it over")
+    expect(button).to_be_focused()
+    _arrive(submission, 1)
+    expect(page.locator("#capture-1 img")).to_have_count(1, timeout=15_000)
+    expect(button).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Claimed by you")).to_be_visible()

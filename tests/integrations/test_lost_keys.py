@@ -1,0 +1,244 @@
+"""Calls about keys whose answer was lost or that meet each other: what is not known is not claimed."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.utils import timezone
+
+from audit.models import Entry
+from background.models import OutgoingMail
+from exams.services.polling import poll_service
+from integrations.clarius import errors
+from integrations.clarius.client import ClariusClient
+from integrations.models import ApiKey, RemoteState, Service
+from integrations.services import circuit
+from integrations.services.clients import NoKey, client_for
+from integrations.services.key_list import list_keys
+from integrations.services.keys import (
+    KeyProblem,
+    OutcomeUnknown,
+    add_typed_key,
+    create_key,
+    revoke_key,
+    use_key,
+)
+from integrations.services.remote_state import read_now
+from tests.people import make_person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    return make_person("administrator", "Administrators", is_staff=True)
+
+
+@pytest.fixture
+def spare(cloud_service: Service, user: Any) -> ApiKey:
+    return create_key(service=cloud_service, name="spare", user=user, address=None)
+
+
+def _revoke(service: Service, key: ApiKey, user: Any) -> None:
+    revoke_key(service=service, prefix=key.prefix, user=user, address=None)
+
+
+def _listed(service: Service) -> set[str]:
+    with client_for(service=service) as client:
+        return {key.prefix for key in client.list_api_keys()}
+
+
+def _outcomes(action: str) -> list[str]:
+    return list(Entry.objects.filter(action=action).order_by("at", "pk").values_list("outcome", flat=True))
+
+
+def _states(service: Service) -> dict[str, str]:
+    return {row.name: row.said for row in list_keys(service=service)}
+
+
+def test_a_revocation_without_an_answer_is_read_back(
+    cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
+) -> None:
+    # Deleting is tried again by itself; each of these answers is lost.
+    cloud.fault(match="keys", kind="cut_after", times=3)
+    _revoke(cloud_service, spare, user)
+    spare.refresh_from_db()
+    assert (spare.revoked_at is not None, spare.secret) == (True, "")
+    assert _outcomes("api_key.revoked") == ["ok"]
+
+
+def test_a_revocation_of_which_nothing_can_be_read_is_not_known(
+    cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
+) -> None:
+    cloud.fault(match="keys", kind="cut_after")
+    cloud.fault(match="keys", kind="status", status=500, times=99)
+    with pytest.raises(OutcomeUnknown, match="not known"):
+        _revoke(cloud_service, spare, user)
+    cloud.clear_faults()
+    assert _outcomes("api_key.revoked") == ["unknown"]
+    assert RemoteState.objects.get().not_before <= timezone.now()
+    assert spare.prefix not in _listed(cloud_service)
+    read_now(service=cloud_service)
+    assert _states(cloud_service)["spare"] == "not at the Cloud"
+
+
+def test_a_revocation_that_did_not_happen_leaves_the_key_in_reserve(
+    cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
+) -> None:
+    cloud.fault(match="keys", kind="status", status=500)
+    with pytest.raises(KeyProblem, match="was not revoked"):
+        _revoke(cloud_service, spare, user)
+    spare.refresh_from_db()
+    assert (spare.revoked_at, bool(spare.secret)) == (None, True)
+    assert _outcomes("api_key.revoked") == ["refused"]
+
+
+def test_a_key_whose_answer_was_lost_in_a_cloud_that_is_away_may_exist(
+    cloud: Any, cloud_service: Service, user: Any
+) -> None:
+    cloud.fault(match="keys", kind="delay", seconds=0)
+    cloud.fault(match="keys", kind="cut_after")
+    cloud.fault(match="keys", kind="status", status=503, times=99)
+    with pytest.raises(OutcomeUnknown, match="not known"):
+        create_key(service=cloud_service, name="spare", user=user, address=None)
+    cloud.clear_faults()
+    assert _outcomes("api_key.created") == ["unknown"]
+    read_now(service=cloud_service)
+    assert _states(cloud_service)["spare"] == "only at the Cloud"
+
+
+def test_of_two_submits_of_one_name_the_failing_one_harms_no_key(
+    cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = ClariusClient.create_api_key
+    told: list[str] = []
+
+    def second_click(client: ClariusClient, **wishes: Any) -> Any:
+        if not told:
+            with pytest.raises(KeyProblem) as refused:
+                create_key(service=cloud_service, name="spare", user=user, address=None)
+            told.append(str(refused.value))
+        return create(client, **wishes)
+
+    monkeypatch.setattr(ClariusClient, "create_api_key", second_click)
+    made = create_key(service=cloud_service, name="spare", user=user, address=None)
+    assert "at this moment" in told[0]
+    assert made.prefix in _listed(cloud_service)
+    assert _outcomes("api_key.created") == ["refused", "ok"]
+
+
+@pytest.mark.parametrize("how", ["button", "circuit"])
+def test_a_key_that_is_being_revoked_is_not_put_into_use(
+    cloud: Any,
+    cloud_service: Service,
+    spare: ApiKey,
+    user: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    revoke = ClariusClient.revoke_api_key
+    old = ApiKey.objects.get(is_in_use=True)
+
+    def use() -> None:
+        with pytest.raises(KeyProblem):
+            use_key(service=cloud_service, prefix=spare.prefix, user=user, address=None)
+
+    def refuse() -> None:
+        cloud.revoke_key(key=old.secret)
+        circuit.key_is_refused(service=cloud_service)
+
+    meanwhile: Callable[[], None] = {"button": use, "circuit": refuse}[how]
+
+    def hooked(client: ClariusClient, **wishes: Any) -> None:
+        meanwhile()
+        if how == "circuit":
+            raise errors.KeyRefused("Clarius Cloud did not accept the API key for this call.")
+        revoke(client, **wishes)
+
+    monkeypatch.setattr(ClariusClient, "revoke_api_key", hooked)
+    if how == "circuit":
+        with pytest.raises(KeyProblem):
+            _revoke(cloud_service, spare, user)
+    else:
+        _revoke(cloud_service, spare, user)
+    assert ApiKey.objects.get(is_in_use=True).pk == old.pk
+    assert not ApiKey.objects.filter(is_in_use=True, revoked_at__isnull=False).exists()
+    # What could not be revoked is in reserve again.
+    assert ApiKey.objects.filter(pk=spare.pk, revoked_at=None).exists() == (how == "circuit")
+
+
+def test_a_revocation_that_died_half_way_can_be_done_again(
+    cloud_service: Service, spare: ApiKey, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(client: ClariusClient, **wishes: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ClariusClient, "revoke_api_key", die)
+        with pytest.raises(Killed):
+            _revoke(cloud_service, spare, user)
+    (row,) = [each for each in list_keys(service=cloud_service) if each.prefix == spare.prefix]
+    assert (row.state, row.can_be_revoked, row.can_be_used) == ("only at the Cloud", True, False)
+    _revoke(cloud_service, spare, user)
+    assert spare.prefix not in _listed(cloud_service)
+    assert _states(cloud_service)["spare"] == "revoked"
+
+
+def test_a_key_just_made_or_typed_stands_in_the_list_as_it_is(
+    cloud: Any, cloud_service: Service, user: Any
+) -> None:
+    read_now(service=cloud_service)
+    create_key(service=cloud_service, name="made", user=user, address=None)
+    typed = cloud.new_key(name="typed")
+    add_typed_key(service=cloud_service, key=typed, is_to_be_used=False, user=user, address=None)
+    assert _states(cloud_service) == {"portal": "in use", "made": "standby", "typed": "standby"}
+    cloud.fault(match="settings", kind="status", status=503, times=99)
+    create_key(service=cloud_service, name="unread", user=user, address=None)
+    assert _states(cloud_service)["unread"] == "standby"
+
+
+def test_every_stored_key_is_shown_as_refused_when_all_are(
+    cloud: Any, cloud_service: Service, spare: ApiKey
+) -> None:
+    for key in ApiKey.objects.all():
+        cloud.revoke_key(key=key.secret)
+    circuit.key_is_refused(service=cloud_service)
+    assert _states(cloud_service) == {"portal": "in use, refused", "spare": "standby, refused"}
+
+
+def _seal_with_another_key(settings: Any, key: ApiKey) -> None:
+    good = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    key.secret = "x.y"
+    key.save()
+    settings.FIELD_ENCRYPTION_KEYS = good
+
+
+@pytest.mark.parametrize("trouble", ["missing", "sealed"])
+def test_reserves_are_used_when_none_is_in_use_that_can_be_opened(
+    cloud: Any, cloud_service: Service, spare: ApiKey, settings: Any, trouble: str
+) -> None:
+    if trouble == "missing":
+        ApiKey.objects.filter(is_in_use=True).delete()
+    else:
+        _seal_with_another_key(settings, ApiKey.objects.get(is_in_use=True))
+    Service.objects.update(not_before=timezone.now())
+    poll_service(pk=cloud_service.pk)
+    service = Service.objects.get()
+    assert (service.polled_at is not None, service.last_error) == (True, "")
+    assert ApiKey.objects.get(is_in_use=True) == spare
+    assert _outcomes("api_key.switched") == ["ok"]
+    assert OutgoingMail.objects.filter(subject__contains="Another API key").count() == 1
+
+
+def test_without_any_key_that_can_be_opened_the_reason_is_said(cloud_service: Service, settings: Any) -> None:
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    with pytest.raises(NoKey, match="can be opened"):
+        client_for(service=cloud_service)
+    ApiKey.objects.all().delete()
+    with pytest.raises(NoKey, match="no API key in use"):
+        client_for(service=cloud_service)

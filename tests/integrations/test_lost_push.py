@@ -1,0 +1,267 @@
+"""A push whose answer was lost: what the Cloud may have opens the webhook, and nothing is guessed."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import Entry
+from exams import webhooks
+from integrations.clarius.client import ClariusClient
+from integrations.models import RemoteState, Service
+from integrations.services.addresses import webhook_url
+from integrations.services.clients import client_for
+from integrations.services.push import NotPushed, OutcomeUnknown, push_settings, rotate_webhook_secret
+from integrations.services.remote_settings import register_service
+from integrations.services.remote_state import judge, read_now
+from tests.people import make_person
+
+pytestmark = pytest.mark.django_db
+V = RemoteState.Verdict
+
+
+@pytest.fixture
+def user(db: None) -> Any:
+    return make_person("administrator", "Administrators", is_staff=True)
+
+
+@pytest.fixture
+def registered(cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch) -> Service:
+    monkeypatch.setattr(webhooks, "DOORS_SECONDS", 0)
+    monkeypatch.setattr(webhooks, "DOORS_SECONDS_FOR_STRANGERS", 0)
+    webhooks.doors.forget()
+    _push(cloud_service, user)
+    return Service.objects.get()
+
+
+def _push(service: Service, user: Any, **wishes: Any) -> None:
+    told = {"is_notified": True, "is_connectable": True} | wishes
+    push_settings(service=service, user=user, address=None, **told)
+
+
+def _rotate(user: Any) -> None:
+    rotate_webhook_secret(service=Service.objects.get(), user=user, address=None)
+
+
+def _there() -> str:
+    with client_for(service=Service.objects.get()) as client:
+        return client.get_settings().notification_url
+
+
+def _is_open() -> bool:
+    """Knock at the address that the Cloud has."""
+    door = "/webhooks/" + _there().partition("/webhooks/")[2]
+    body = {"request_uuid": "6f4f7a2e-0d0c-4a43-9f0b-2d7b6a3c1e55", "customer_id": "c" * 43}
+    return Client().post(door, body, content_type="application/json").status_code == 204
+
+
+def _lose_answers(cloud: Any) -> None:
+    # The first call reads the settings, the second pushes them; then the Cloud is away.
+    cloud.fault(match="settings", kind="delay", seconds=0)
+    cloud.fault(match="settings", kind="cut_after")
+    cloud.fault(match="settings", kind="status", status=503, times=99)
+
+
+def _let_time_pass() -> None:
+    Service.objects.update(previous_webhook_until=timezone.now() - timedelta(seconds=1))
+
+
+def _outcomes(action: str) -> list[str]:
+    return list(Entry.objects.filter(action=action).order_by("at", "pk").values_list("outcome", flat=True))
+
+
+def test_a_secret_whose_push_got_no_answer_opens_the_webhook_until_a_look(
+    cloud: Any, registered: Service, user: Any
+) -> None:
+    old = registered.webhook_secret
+    _lose_answers(cloud)
+    with pytest.raises(OutcomeUnknown, match="not known"):
+        _rotate(user)
+    assert _outcomes("service.webhook_rotated") == ["unknown"]
+    assert Service.objects.get().webhook_secret == old
+    cloud.clear_faults()
+    _let_time_pass()
+    assert old not in _there()
+    assert _is_open()
+    assert RemoteState.objects.get().not_before <= timezone.now()
+    state = read_now(service=Service.objects.get())
+    assert state.notification_verdict == V.SAME
+    service = Service.objects.get()
+    assert service.webhook_secret in _there()
+    # It may still be used by a call that is under way.
+    assert old in service.previous_webhook_secret
+    assert service.unsettled_webhook_secrets == ""
+
+
+def test_a_look_that_finds_the_former_secret_settles_that_too(
+    cloud: Any, registered: Service, user: Any
+) -> None:
+    old = registered.webhook_secret
+    cloud.fault(match="settings", kind="delay", seconds=0)
+    cloud.fault(match="settings", kind="status", status=503, times=99)
+    with pytest.raises(OutcomeUnknown):
+        _rotate(user)
+    cloud.clear_faults()
+    state = read_now(service=Service.objects.get())
+    service = Service.objects.get()
+    assert (state.notification_verdict, service.webhook_secret) == (V.SAME, old)
+    assert service.unsettled_webhook_secrets == ""
+    assert _is_open()
+
+
+def test_many_lost_secrets_are_all_kept(cloud: Any, registered: Service, user: Any) -> None:
+    for _ in range(3):
+        _lose_answers(cloud)
+        with pytest.raises(OutcomeUnknown):
+            _rotate(user)
+        with pytest.raises(NotPushed):
+            _rotate(user)
+        cloud.clear_faults()
+        _let_time_pass()
+        assert _is_open()
+
+
+def test_a_lost_answer_is_looked_after_at_once(cloud: Any, registered: Service, user: Any) -> None:
+    cloud.fault(match="settings", kind="delay", seconds=0)
+    cloud.fault(match="settings", kind="cut_after")
+    _rotate(user)
+    service = Service.objects.get()
+    assert service.webhook_secret != registered.webhook_secret
+    assert _there() == webhook_url(service=service)
+    assert _outcomes("service.webhook_rotated") == ["ok"]
+
+
+def test_two_pushes_never_overtake_each_other(
+    registered: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = ClariusClient.update_settings
+    refused: list[str] = []
+
+    def meanwhile(client: ClariusClient, **changes: Any) -> Any:
+        for other in (lambda: _rotate(user), lambda: _push(registered, user, is_connectable=False)):
+            with pytest.raises(NotPushed) as told:
+                other()
+            refused.append(str(told.value))
+        return update(client, **changes)
+
+    monkeypatch.setattr(ClariusClient, "update_settings", meanwhile)
+    _rotate(user)
+    assert ["at this moment" in each for each in refused] == [True, True]
+    assert _outcomes("service.webhook_rotated") == ["refused", "ok"]
+    service = Service.objects.get()
+    assert (service.is_connectable, service.webhook_secret in _there()) == (True, True)
+    assert _is_open()
+
+
+def test_a_push_that_died_holds_nobody_up_for_long(
+    registered: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(client: ClariusClient, **changes: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ClariusClient, "update_settings", die)
+        # What a killed process would not do: give the turn back.
+        patched.setattr("integrations.services.turns.give_back", lambda **_: None)
+        with pytest.raises(Killed):
+            _rotate(user)
+    with pytest.raises(NotPushed, match="at this moment"):
+        _rotate(user)
+    Service.objects.update(change_until=timezone.now() - timedelta(seconds=1))
+    _rotate(user)
+    assert _is_open()
+
+
+def test_a_look_that_began_before_a_push_tells_nothing_of_the_settings(
+    registered: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = ClariusClient.get_settings
+    is_first = [True]
+
+    def slow(client: ClariusClient) -> Any:
+        answer = read(client)
+        if is_first.pop() if is_first else False:
+            _rotate(user)
+        return answer
+
+    monkeypatch.setattr(ClariusClient, "get_settings", slow)
+    state = read_now(service=Service.objects.get())
+    assert (state.notification_verdict, state.drifted_at) == (V.SAME, None)
+    assert _is_open()
+
+
+@pytest.mark.parametrize("is_read_back", [True, False])
+def test_a_push_without_an_answer_is_read_back_or_not_known(
+    cloud: Any, registered: Service, user: Any, is_read_back: bool
+) -> None:
+    cloud.fault(match="settings", kind="delay", seconds=0)
+    cloud.fault(match="settings", kind="cut_after")
+    if is_read_back:
+        _push(registered, user, is_notified=False)
+    else:
+        cloud.fault(match="settings", kind="status", status=503, times=99)
+        with pytest.raises(OutcomeUnknown, match="not known"):
+            _push(registered, user, is_notified=False)
+    cloud.clear_faults()
+    assert _there() == ""
+    assert Service.objects.get().is_notified is not is_read_back
+    assert _outcomes("service.settings_pushed") == ["ok", "ok" if is_read_back else "unknown"]
+
+
+def test_a_push_that_did_not_arrive_is_said_to_have_changed_nothing(
+    cloud: Any, registered: Service, user: Any
+) -> None:
+    cloud.fault(match="settings", kind="delay", seconds=0)
+    cloud.fault(match="settings", kind="status", status=500)
+    with pytest.raises(NotPushed, match="Nothing was changed"):
+        _push(registered, user, is_notified=False)
+    assert Service.objects.get().is_notified
+    assert _outcomes("service.settings_pushed") == ["ok", "refused"]
+
+
+def test_a_secret_replaced_before_the_cloud_was_known_to_have_it_stays_open(
+    cloud: Any, cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "DOORS_SECONDS", 0)
+    _lose_answers(cloud)
+    with pytest.raises(OutcomeUnknown):
+        _push(cloud_service, user)
+    cloud.clear_faults()
+    assert not Service.objects.get().is_registered
+    _rotate(user)
+    _let_time_pass()
+    assert _is_open()
+    there = _there()
+    read_now(service=Service.objects.get())
+    assert judge(service=Service.objects.get(), name="notification_url", url=there) == V.SAME
+
+
+def test_registering_reads_back_what_got_no_answer(cloud: Any, cloud_service: Service) -> None:
+    cloud.fault(match="settings", kind="delay", seconds=0)
+    cloud.fault(match="settings", kind="cut_after")
+    assert register_service(service=cloud_service).is_registered
+    assert _outcomes("service.registered") == ["ok"]
+
+
+def test_what_is_not_known_is_no_reason_to_forget_that_the_service_is_registered(
+    cloud: Any, registered: Service
+) -> None:
+    with client_for(service=registered) as client:
+        client.update_settings(token_transfer_url="")
+    _lose_answers(cloud)
+    registration = register_service(service=registered)
+    assert "not known" in registration.problem
+    assert Service.objects.get().is_registered
+    assert _outcomes("service.registered") == ["unknown"]
+
+
+def test_without_a_public_https_address_the_refusal_is_audited(cloud_service: Service, user: Any) -> None:
+    cloud_service.is_sandbox = False
+    with pytest.raises(NotPushed, match="https://"):
+        _push(cloud_service, user)
+    assert _outcomes("service.settings_pushed") == ["refused"]

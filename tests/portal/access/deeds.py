@@ -1,0 +1,70 @@
+"""Who may do what in the administration, by role, in the order of ROLES.
+
+l  is sent to the log-in page          n  is not offered it: nothing is written, the list is shown again
+x  403, may not                        d  does it: something is written
+"""
+
+# What can be done to the rows that are chosen in a list.
+ACTIONS = {
+    "account_emailaddress.delete_selected": "llll xxxxn",
+    "accounts_invitation.delete_selected": "llll xnddd",
+    "accounts_invitation.send_again": "llll xnddd",
+    "accounts_user.delete_selected": "llll xnnnn",
+    "auth_group.delete_selected": "llll xnnnd",
+    "background_heartbeat.delete_selected": "llll xnnnn",
+    "background_outgoingmail.delete_selected": "llll xnnnn",
+    "background_outgoingmail.send_again": "llll xnddd",
+    "exams_capture.delete_selected": "llll xnnnn",
+    "exams_chore.delete_selected": "llll xnnnn",
+    "exams_exam.delete_selected": "llll xnnnn",
+    "exams_fieldmap.delete_selected": "llll xnnnn",
+    "exams_junknotification.delete_selected": "llll xnnnn",
+    "exams_patient.delete_selected": "llll xxxnn",
+    "exams_report.delete_selected": "llll xnnnn",
+    "exams_report.give_up": "llll xnddd",
+    "exams_report.mark_arrived": "llll xnddd",
+    "exams_report.send_again": "llll xnddd",
+    "exams_submission.delete_selected": "llll xnnnn",
+    "exams_submission.give_up": "llll xnddd",
+    "exams_submission.release": "llll xnddd",
+    "exams_submission.retry": "llll xnddd",
+    "exams_submission.stop": "llll xnddd",
+    "exams_walk.delete_selected": "llll xnnnn",
+    "integrations_annotationsnapshot.delete_selected": "llll xnnnn",
+    "integrations_apikey.delete_selected": "llll xnnnn",
+    "integrations_application.delete_selected": "llll xnnnn",
+    "integrations_customer.ask_again": "llll xnddd",
+    "integrations_customer.delete_selected": "llll xnnnn",
+    "integrations_link.ask_again": "llll xnddd",
+    "integrations_link.delete_selected": "llll xnnnn",
+    "integrations_link.suspend": "llll xnddd",
+    "integrations_notificationrecord.delete_selected": "llll xnnnn",
+    "integrations_notificationrecord.release": "llll xnddd",
+    "integrations_revieweraccess.delete_selected": "llll xnddd",
+    "integrations_service.delete_selected": "llll xnnnn",
+    "integrations_service.pause": "llll xnddd",
+    "integrations_service.poll_everything": "llll xnddd",
+    "integrations_service.poll_now": "llll xnddd",
+    "integrations_service.probe_keys": "llll xnddd",
+    "integrations_service.resume": "llll xnddd",
+    "integrations_service.reveal_webhook": "llll xnddd",
+}
+
+# What the buttons of a page do.
+DEEDS = {
+    "integrations_customer_do.confirm": "llll xxddd",
+    "integrations_customer_do.gone": "llll xxddd",
+    "integrations_customer_do.invite": "llll xxddd",
+    "integrations_customer_do.transfer": "llll xxddd",
+    "integrations_service_keys.cancel": "llll xxddd",
+    "integrations_service_keys.create": "llll xxddd",
+    "integrations_service_keys.read": "llll xxddd",
+    "integrations_service_keys.resume": "llll xxddd",
+    "integrations_service_keys.revoke": "llll xxddd",
+    "integrations_service_keys.rotate": "llll xxddd",
+    "integrations_service_keys.type": "llll xxddd",
+    "integrations_service_keys.use": "llll xxddd",
+    "integrations_service_settings.push": "llll xxddd",
+    "integrations_service_settings.read": "llll xxddd",
+    "integrations_service_settings.rotate_secret": "llll xxddd",
+}

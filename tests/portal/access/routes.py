@@ -1,0 +1,96 @@
+"""Every address and every deed of the administration, found where Django keeps them."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+from django.contrib import admin
+from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
+
+from integrations.admin import key_pages, setting_pages
+from integrations.admin.deeds import DEEDS as CUSTOMER_DEEDS
+from tests.portal.access.stage import Desk
+
+CATCH_ALL = "(?P<url>.*)$"
+
+
+@cache
+def find_pages() -> dict[str, URLPattern]:
+    """Return each address by its name; the old short address of a row is called `…_bare`."""
+    found = {}
+    for prefix, pattern in _walk(admin.site.get_urls()):
+        route = str(pattern.pattern)
+        bare = prefix.strip("/").replace("/", "_") + "_bare"
+        name = pattern.name or ("catch_all" if route == CATCH_ALL else bare)
+        assert name not in found, f"Two addresses are called {name}."
+        found[name] = pattern
+    return found
+
+
+def find_actions() -> set[str]:
+    """Return `app_model.action` for whatever can be done to the rows that are chosen in a list."""
+    return {
+        f"{model._meta.app_label}_{model._meta.model_name}.{name}"
+        for model, model_admin in admin.site._registry.items()
+        for name in _actions_of(model_admin)
+    }
+
+
+def find_deeds() -> set[str]:
+    """Return `page.deed` for the pages on which a form says which of several things is done."""
+    pages = {
+        "integrations_service_keys": key_pages.DEEDS,
+        "integrations_service_settings": setting_pages.DEEDS,
+        "integrations_customer_do": CUSTOMER_DEEDS,
+    }
+    return {f"{page}.{deed}" for page, deeds in pages.items() for deed in deeds}
+
+
+def address_of(desk: Desk, name: str, *, deed: str = "confirm") -> str:
+    """Return the address of a page, about the stage's row of its model."""
+    if name == "catch_all":
+        return "/admin/nowhere/"
+    if name == "app_list":
+        return reverse("admin:app_list", args=["exams"])
+    if name.endswith("_bare"):
+        return address_of(desk, name.removesuffix("_bare") + "_change").removesuffix("change/")
+    model = ".".join(name.split("_")[:2])
+    row = desk.rows[model].pk if model in desk.rows else desk.stage.people["outsider"].pk
+    row = desk.unheld.pk if deed == "invite" else row
+    known = {
+        "object_id": row,
+        "id": row,
+        "pk": desk.release.pk if name == "exams_submission_day_one_stop" else row,
+        "service_pk": desk.service.pk,
+        "name": deed,
+        "content_type_id": 1,
+    }
+    wanted = find_pages()[name].pattern.converters
+    return reverse(f"admin:{name}", kwargs={each: known[each] for each in wanted})
+
+
+def addresses_of_nobody() -> Iterator[str]:
+    """Return the address of each page of a row, with keys that no row has and some that no row can have."""
+    for name, pattern in find_pages().items():
+        wanted = set(pattern.pattern.converters) - {"name", "content_type_id"}
+        for key in ("999999", "abc", "-1", "٩" * 7, "9" * 30, "9" * 5000) if wanted and pattern.name else ():
+            with suppress(NoReverseMatch):
+                known = dict.fromkeys(wanted, key) | {"name": "gone", "content_type_id": 1}
+                yield reverse(
+                    f"admin:{name}", kwargs={each: known[each] for each in pattern.pattern.converters}
+                )
+
+
+def _actions_of(model_admin: Any) -> list[str]:
+    chosen = [] if model_admin.actions is None else [name for _, name, _ in model_admin._get_base_actions()]
+    # The theme's other buttons have addresses of their own.
+    return [*chosen, *model_admin.actions_submit_line]
+
+
+def _walk(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for each in patterns:
+        if isinstance(each, URLResolver):
+            yield from _walk(each.url_patterns, prefix + str(each.pattern))
+        else:
+            yield prefix, each

@@ -1,0 +1,105 @@
+"""Every address and every deed of the administration stands in one table of role and status."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import pytest
+
+from tests.cloud import Cloud
+from tests.portal.access.deeds import ACTIONS, DEEDS
+from tests.portal.access.forms import form_of, form_of_action, form_of_deed, prepared
+from tests.portal.access.pages import PAGES
+from tests.portal.access.routes import address_of, addresses_of_nobody, find_actions, find_deeds, find_pages
+from tests.portal.access.stage import ROLES, Answer, Desk, undrawn
+
+STATUSES = {200: "o", 302: "r", 400: "b", 403: "x", 404: "-", 405: "m"}
+LOOKED = {"audit_entry"}
+
+
+def letter_of(answer: Answer) -> str:
+    """Return the table's letter; a word where something was written that should not have been."""
+    status = answer.response.status_code
+    letter = "l" if answer.is_to_log_in else STATUSES.get(status, str(status))
+    if not answer.written:
+        return letter
+    if letter in "or":
+        return "o" if letter == "o" and answer.written == LOOKED else "d"
+    return f"{letter}, but wrote {sorted(answer.written)}"
+
+
+def compare(table: dict[str, str], ask: Callable[[str, str], str]) -> None:
+    """Ask everything as every role, and fail with each answer that is not what the table says."""
+    expected = {name: dict(zip(ROLES, row.replace(" ", ""), strict=True)) for name, row in table.items()}
+    wrong = [
+        f"{name} as {role}: {given} instead of {wanted}"
+        for name, row in expected.items()
+        for role, wanted in row.items()
+        if (given := ask(name, role)) != wanted
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_address_and_deed_stands_in_the_table() -> None:
+    assert set(find_pages()) == set(PAGES)
+    assert find_actions() == set(ACTIONS)
+    assert find_deeds() == set(DEEDS)
+
+
+def test_the_stage_has_a_row_of_every_model(desk: Desk) -> None:
+    assert [label for label, row in desk.rows.items() if row is None] == []
+
+
+def test_each_role_opens_what_the_table_says(desk: Desk) -> None:
+    def ask(name: str, role: str) -> str:
+        # One role is shown every page as it is.
+        with nullcontext() if role == "administrator with content" else undrawn():
+            return letter_of(desk.send(role, "get", address_of(desk, name)))
+
+    compare({name: get for name, (get, _) in PAGES.items()}, ask)
+
+
+def test_each_role_sends_what_the_table_says_and_a_refusal_changes_nothing(desk: Desk, cloud: Cloud) -> None:
+    def ask(name: str, role: str) -> str:
+        with prepared(desk, cloud, name), undrawn():
+            return letter_of(desk.send(role, "post", address_of(desk, name), form_of(desk, cloud, name)))
+
+    compare({name: post for name, (_, post) in PAGES.items()}, ask)
+
+
+def test_each_role_does_to_rows_what_the_table_says(desk: Desk, cloud: Cloud) -> None:
+    def ask(name: str, role: str) -> str:
+        page = address_of(desk, name.partition(".")[0] + "_changelist")
+        with prepared(desk, cloud, name), undrawn():
+            return letter_of_deed(desk.send(role, "post", page, form_of_action(desk, name)))
+
+    compare(ACTIONS, ask)
+
+
+def test_each_role_presses_the_buttons_that_the_table_says(desk: Desk, cloud: Cloud) -> None:
+    def ask(name: str, role: str) -> str:
+        page, _, deed = name.partition(".")
+        with prepared(desk, cloud, name), undrawn():
+            form = form_of_deed(desk, cloud, name)
+            return letter_of_deed(desk.send(role, "post", address_of(desk, page, deed=deed), form))
+
+    compare(DEEDS, ask)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_row_that_does_not_exist_is_not_found(desk: Desk, method: str) -> None:
+    found = {}
+    desk.browsers["superuser"].raise_request_exception = False
+    with undrawn():
+        for address in addresses_of_nobody():
+            answer = desk.send("superuser", method, address)
+            if answer.response.status_code not in (302, 400, 403, 404, 405) or answer.written:
+                found[address[:200]] = letter_of(answer)
+    assert not found
+
+
+def letter_of_deed(answer: Answer) -> str:
+    """Return the table's letter: what is done is written, in the audit log if nowhere else."""
+    status = answer.response.status_code
+    if status in (200, 302) and not answer.is_to_log_in:
+        return "d" if answer.written else "n"
+    return letter_of(answer)

@@ -1,0 +1,65 @@
+"""From a row the way leads to what the log holds about it; headings and empty lists speak to people."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.record import record
+from exams.models import Submission
+from tests.exams.cast import Stage, make_stage
+from tests.people import logged_in, make_person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def stage(db: None, settings: Any, tmp_path: Any) -> Stage:
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return make_stage()
+
+
+@pytest.fixture
+def administrator(stage: Stage) -> Client:
+    return stage.browser("administrator")
+
+
+def address(row: Any) -> str:
+    return f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/"
+
+
+def test_history_leads_to_the_entries_about_this_row_alone(stage: Stage, administrator: Client) -> None:
+    for row in (stage.service, stage.submission):
+        assert administrator.get(address(row)).context["history_url"] == ""
+        record(action="thing.done", target=row)
+        record(action="other.done", target=stage.customer)
+        answer = administrator.get(address(row))
+        url = answer.context["history_url"]
+        assert url.replace("&", "&amp;") in answer.content.decode()
+        listed = administrator.get(url).context["cl"].result_list
+        assert {each.action for each in listed} == {"thing.done"}
+
+
+def test_nothing_leads_where_the_reader_may_not_go(stage: Stage) -> None:
+    record(action="thing.done", target=stage.submission)
+    onlooker = make_person("onlooker", is_staff=True)
+    permissions = Submission._meta.apps.get_model("auth", "Permission").objects
+    onlooker.user_permissions.set(permissions.filter(codename="view_submission"))
+    page = logged_in(onlooker).get(address(stage.submission))
+    assert page.context["history_url"] == "" and "/history/" not in page.content.decode()
+
+
+def test_columns_are_called_by_words(stage: Stage, administrator: Client) -> None:
+    for row in (stage.submission, stage.image):
+        page = administrator.get(address(row)).content.decode()
+        for name in ("Request uuid", "Lease token", "Nudged until", "Not before", "Attempt count", "Uuid"):
+            assert name not in page
+        assert "Times taken up by a worker" in page
+
+
+def test_an_empty_list_offers_nothing_that_cannot_be_done(stage: Stage, administrator: Client) -> None:
+    page = administrator.get("/admin/exams/report/").content.decode()
+    assert "Nothing is here yet" in page and "Create a new item" not in page
+    assert "Reset filters" not in page
+    page = administrator.get("/admin/exams/submission/?state__exact=failed").content.decode()
+    assert "Nothing matches" in page and "Reset filters" in page
