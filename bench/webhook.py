@@ -1,4 +1,7 @@
-"""Notifications a second: ours, a bare Django view on the same server, and pgbench with the same INSERT."""
+"""Notifications a second: ours, a bare Django view on the same server, and pgbench with the same INSERT.
+
+The bare view stands in a project as Django makes a new one, with its seven middlewares, and once without any.
+"""
 
 import argparse
 import re
@@ -25,10 +28,11 @@ Service.objects.create(slug="echo", name="Echo", base_url=address, webhook_secre
 """
 STATEMENT = """
 import uuid
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from exams.services.intake import record_hint
-with CaptureQueriesContext(connection) as found:
+from exams.services.hint_rows import record_hint
+# Inside a transaction it is not executed as prepared.
+with transaction.atomic(), CaptureQueriesContext(connection) as found:
     record_hint(service_id=1, request_uuid=uuid.UUID(int=7), customer_id="{customer}")
 print(found.captured_queries[0]["sql"])
 """
@@ -41,6 +45,7 @@ class Bench:
 
     ours: str
     bare: str
+    naked: str
     postgres: Postgres
     statement: str
     folder: Path
@@ -92,7 +97,8 @@ def rounds(bench: Bench, *, count: int) -> None:
     before, taken = bench.count(), 0
     for _ in range(count):
         for connections in CONNECTIONS:
-            found["bare", connections].append(bench.post(bench.bare, connections=connections))
+            for name, url in (("bare", bench.bare), ("naked", bench.naked)):
+                found[name, connections].append(bench.post(url, connections=connections))
             ours = bench.post(bench.ours, connections=connections)
             found["ours", connections].append(ours)
             taken += ours.taken
@@ -114,7 +120,9 @@ def _middle(loads: list[Load]) -> Load:
 def _print(found: Mapping[tuple[str, int], list[Load]]) -> None:
     rows = []
     for connections in CONNECTIONS:
-        ours, bare, limit = (_middle(found[name, connections]) for name in ("ours", "bare", "pgbench"))
+        ours, bare, naked, limit = (
+            _middle(found[name, connections]) for name in ("ours", "bare", "naked", "pgbench")
+        )
         to_limit, to_bare = ours.rate / limit.rate, ours.rate / bare.rate
         rows.append(
             [
@@ -122,9 +130,11 @@ def _print(found: Mapping[tuple[str, int], list[Load]]) -> None:
                 f"{ours.rate:.0f}",
                 f"{ours.p50:.1f} / {ours.p99:.1f}",
                 f"{bare.rate:.0f}",
+                f"{naked.rate:.0f}",
                 f"{limit.rate:.0f}",
                 verdict(to_limit, at_least=0.25) if connections == 16 else f"{to_limit:.2f}",
                 verdict(to_bare, at_least=0.3) if connections == 1 else f"{to_bare:.2f}",
+                f"{ours.rate / naked.rate:.2f}",
             ]
         )
     head = (
@@ -132,9 +142,11 @@ def _print(found: Mapping[tuple[str, int], list[Load]]) -> None:
         "ours /s",
         "p50 / p99 ms",
         "bare view /s",
+        "without middleware /s",
         "pgbench /s",
         "of pgbench",
         "of bare view",
+        "of it without middleware",
     )
     print_table("Webhook", head, rows)
 
@@ -187,10 +199,11 @@ def main() -> None:
                 granian(
                     "portal.wsgi:application", environment=site.environment, log=log, path="/health/live/"
                 ) as ours,
-                granian("bench.bare:application", environment={}, log=log) as bare,
+                granian("bench.bare:application", environment={"BARE_PROJECT": "1"}, log=log) as bare,
+                granian("bench.bare:application", environment={}, log=log) as naked,
             ):
                 url = f"{ours}/webhooks/clarius/echo/{SECRET}/"
-                bench = Bench(url, f"{bare}/", postgres, statement, site.folder, chosen.seconds)
+                bench = Bench(url, f"{bare}/", f"{naked}/", postgres, statement, site.folder, chosen.seconds)
                 statements(bench)
                 rounds(bench, count=chosen.rounds)
                 broker(bench, node=node, count=chosen.rounds)
