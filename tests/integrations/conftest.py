@@ -1,6 +1,7 @@
 """A service at a double of Clarius Cloud that a test scripts answer by answer, and people."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -42,6 +43,12 @@ def clinician(db: None) -> Any:
 @pytest.fixture
 def other_clinician(db: None) -> Any:
     return make_person("other")
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the minute that limits count in not end while a test counts too."""
+    monkeypatch.setattr("integrations.limits.time", SimpleNamespace(time=lambda: 1.8e9))
 
 
 @pytest.fixture

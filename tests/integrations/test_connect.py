@@ -251,6 +251,7 @@ def test_after_unlinking_another_account_may_connect_and_sees_no_former_label(
     assert Customer.objects.get().label == ""
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_arrivals_and_claims_are_limited(service: Service, clinician: Any, token: str) -> None:
     client = logged_in(clinician)
     answers = [_arrive(client, token).status_code for _ in range(ARRIVALS_PER_MINUTE + 1)]

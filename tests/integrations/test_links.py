@@ -110,6 +110,7 @@ def test_a_disputed_link_is_suspended_and_administrators_are_told(
     assert Entry.objects.filter(action="link.disputed", actor_id=str(clinician.pk)).count() == 1
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_asking_again_makes_the_link_due_within_limits(client: Client, link: Link) -> None:
     Link.objects.update(not_before=None, attempt_count=3)
     client.post(f"/links/{link.uuid}/check/")
