@@ -1,43 +1,56 @@
 """Everything runs: a sandbox, and a portal as processes beside it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cloud import Cloud
+from tests.e2e.databases import Copies, copies
 from tests.e2e.paper import write_pdf
-from tests.e2e.site import Site, fresh_database
+from tests.e2e.site import Site
 
 SLUG = "echo"
 
 
+@pytest.fixture(scope="session")
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
+    """Databases whose tables are there."""
+    folder = tmp_path_factory.mktemp("databases")
+
+    def migrate(url: str) -> None:
+        Site(folder=folder, database_url=url).run("migrate", "-v", "0")
+
+    with copies(folder=folder, migrate=migrate) as databases:
+        yield databases
+
+
+@contextmanager
+def _stopped_afterwards(databases: Copies, folder: Path) -> Iterator[Site]:
+    with databases(folder) as database_url:
+        site = Site(folder=folder, database_url=database_url)
+        try:
+            yield site
+        finally:
+            site.stop()
+
+
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(databases: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An empty portal with its web server; the worker runs as well."""
-    folder = tmp_path_factory.mktemp("portal")
-    with fresh_database(folder=folder) as database_url:
-        site = Site(folder=folder, database_url=database_url)
-        try:
-            site.start()
-            yield site
-        finally:
-            site.stop()
+    with _stopped_afterwards(databases, tmp_path_factory.mktemp("portal")) as site:
+        site.start()
+        yield site
 
 
 @pytest.fixture(scope="module")
-def pages_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def pages_only(databases: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An empty portal whose web server runs alone."""
-    folder = tmp_path_factory.mktemp("portal")
-    with fresh_database(folder=folder) as database_url:
-        site = Site(folder=folder, database_url=database_url)
-        try:
-            site.run("migrate", "-v", "0")
-            site.start_web()
-            yield site
-        finally:
-            site.stop()
+    with _stopped_afterwards(databases, tmp_path_factory.mktemp("portal")) as site:
+        site.start_web()
+        yield site
 
 
 def connect(site: Site, *, cloud: Cloud, key: str) -> dict[str, Any]:

@@ -5,16 +5,12 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import requests
 from cryptography.fernet import Fernet
-from psycopg import sql
 
 from portal.demo.serving import web_arguments
 from tests.e2e.person import PASSWORD, Person
@@ -62,8 +58,7 @@ class Site:
 
     # --- Processes ---
     def start(self) -> None:
-        """Migrate, then start web server and worker and wait until the pages answer."""
-        self.run("migrate", "-v", "0")
+        """Start web server and worker and wait until the pages answer."""
         self.start_web()
         self.start_worker()
 
@@ -146,27 +141,6 @@ class Site:
         """Return everything that any process of the portal has printed."""
         logs = sorted(self.folder.glob("*.log"))
         return "\n".join(log.read_text(errors="replace") for log in logs if log.name != "sandbox.log")
-
-
-@contextmanager
-def fresh_database(*, folder: Path) -> Iterator[str]:
-    """Yield the URL of an empty database: SQLite, or one on the server that `DATABASE_URL` names."""
-    given = os.environ.get("DATABASE_URL", "")
-    if not given.startswith("postgres"):
-        yield f"sqlite:///{folder / 'portal.sqlite3'}"
-        return
-    parts = urlsplit(given)
-    name = f"portal_e2e_{secrets.token_hex(6)}"
-    _on_server(given, "CREATE DATABASE {}", name)
-    try:
-        yield urlunsplit(parts._replace(path=f"/{name}"))
-    finally:
-        _on_server(given, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
-
-def _on_server(url: str, statement: str, name: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 def hidden(variables: Mapping[str, str]) -> list[str]:
