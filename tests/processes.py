@@ -27,14 +27,16 @@ def free_ports(count: int) -> list[int]:
             one.close()
 
 
-def wait_for(condition: Callable[[], Found], *, what: str = "It", seconds: float = 60) -> Found:
+def wait_for(
+    condition: Callable[[], Found], *, what: str = "It", seconds: float = 60, every: float = 0.1
+) -> Found:
     """Return the first true answer of `condition`; raises AssertionError when there is none in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = condition()
         if found:
             return found
-        time.sleep(0.1)
+        time.sleep(every)
     raise AssertionError(f"{what} did not happen in {seconds:.0f} s.")
 
 

@@ -68,7 +68,8 @@ class Person:
             return page if words.casefold() in page.text.casefold() else None
 
         try:
-            found = wait_for(says, what=f"{words!r} on {address}", seconds=seconds)
+            # A page is much to make: looked at all the time it would slow down what it waits for.
+            found = wait_for(says, what=f"{words!r} on {address}", seconds=seconds, every=0.5)
         except AssertionError as error:
             raise AssertionError(f"{error} The page says: {self.page.text[:1500]}") from None
         assert found is not None
