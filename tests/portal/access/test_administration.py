@@ -1,9 +1,10 @@
 """Every address and every deed of the administration stands in one table of role and status."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 import pytest
+from django.db import connection
 
 from tests.cloud import Cloud
 from tests.portal.access.deeds import ACTIONS, DEEDS
@@ -27,14 +28,19 @@ def letter_of(answer: Answer) -> str:
     return f"{letter}, but wrote {sorted(answer.written)}"
 
 
+def asking() -> Sequence[str]:
+    """Return who asks: everybody; on another database those who get the most, as no role depends on it."""
+    return ROLES if connection.vendor == "sqlite" else ("onlooker", "administrator with content")
+
+
 def compare(table: dict[str, str], ask: Callable[[str, str], str]) -> None:
-    """Ask everything as every role, and fail with each answer that is not what the table says."""
+    """Ask everything, and fail with each answer that is not what the table says."""
     expected = {name: dict(zip(ROLES, row.replace(" ", ""), strict=True)) for name, row in table.items()}
     wrong = [
         f"{name} as {role}: {given} instead of {wanted}"
         for name, row in expected.items()
         for role, wanted in row.items()
-        if (given := ask(name, role)) != wanted
+        if role in asking() and (given := ask(name, role)) != wanted
     ]
     assert not wrong, "\n".join(wrong)
 
