@@ -2,6 +2,8 @@
 
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
+# Set where files are not to be written, it would have every process compile everything anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:
 	@echo "make demo          start the portal with a sandbox Clarius Cloud (PORT, SANDBOX_PORT, SANDBOX_MEDIA_PORT)"
@@ -18,8 +20,8 @@ demo:
 	@scripts/make_venv.sh demo
 	@exec $(PY) manage.py demo
 
-# Three files at a time: many wait for processes that they started. In their order: the longest have few tests.
-SIDE_BY_SIDE := -n 3 --dist loadfile --no-loadscope-reorder
+# Four files at a time: many wait for processes that they started. In their order: the longest have few tests.
+SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
 test:
 	@scripts/make_venv.sh dev
 	$(PY) -m pytest $(SIDE_BY_SIDE)
