@@ -1,10 +1,15 @@
 """The home of each role, and the error pages."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
 from portal.home import home_context
+
+RETRY_AFTER_SECONDS = 30
 
 
 def home(request: HttpRequest) -> HttpResponse:
@@ -33,5 +38,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer when the portal itself failed; needs neither session nor database."""
-    return HttpResponse(loader.get_template("500.html").render(), status=500)
+    """Answer when the portal itself failed; needs neither session nor database.
+
+    A database that is away or gives no more connections is a 503: it passes, and programs know to come again.
+    """
+    # Called while the error is being handled, which is the only way that Django tells it.
+    is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    page = loader.get_template("500.html").render({"is_database_away": is_away})
+    response = HttpResponse(page, status=503 if is_away else 500)
+    # An error before the middleware that sees to it leaves this to be said here.
+    response["Cache-Control"] = "no-store, private"
+    if is_away:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response

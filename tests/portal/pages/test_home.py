@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -171,3 +172,17 @@ def test_the_page_for_a_failure_needs_no_database() -> None:
     # This test asks for no database, so that looking for the session fails as it does when it is away.
     assert response.status_code == 500
     assert b"Something failed on our side" in response.content
+
+
+def test_a_database_that_gives_no_connection_is_told_and_passes(stage: Stage) -> None:
+    def refuse(*args: Any) -> None:
+        raise OperationalError("FATAL: sorry, too many clients already")
+
+    browser = stage.browser("reviewer")
+    browser.raise_request_exception = False
+    with connection.execute_wrapper(refuse):
+        response = browser.get(HOME)
+    assert (response.status_code, response["Retry-After"]) == (503, "30")
+    assert b"cannot reach its database" in response.content
+    assert b"too many clients" not in response.content
+    assert browser.get(HOME).status_code == 200
