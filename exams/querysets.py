@@ -4,28 +4,23 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q, Value
-from django.db.models.functions import Concat
+from django.db.models import Func, Q
 from django.utils import timezone
 
 # What the Cloud has not ready yet is asked for during a day, and has failed then.
 WAITING_LONG = timedelta(hours=30)
 
+
+class Joined(Func):
+    """Texts that are never null, joined by spaces."""
+
+    template = "(%(expressions)s)"
+    arg_joiner = " || ' ' || "
+    output_field = models.TextField()
+
+
 # One text for one index: a condition on each field would look through each of them.
-SEARCH_TEXT = Concat(
-    "last_name",
-    Value(" "),
-    "first_name",
-    Value(" "),
-    "middle_name",
-    Value(" "),
-    "animal_name",
-    Value(" "),
-    "owner_name",
-    Value(" "),
-    "identifier",
-    output_field=models.TextField(),
-)
+SEARCH_TEXT = Joined("last_name", "first_name", "middle_name", "animal_name", "owner_name", "identifier")
 
 
 def _long(since: str) -> Q:
@@ -75,8 +70,11 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         return self.filter(Q(submitted_at__gte=row.submitted_at) & above)
 
     def matching(self, text: str) -> Self:
-        """Those whose names or identifier contain every word of `text`."""
-        rows = self.alias(search_text=SEARCH_TEXT)
+        """Those whose names or identifier contain every word of `text`.
+
+        Nobody is named before the data was read, which its index takes for granted.
+        """
+        rows = self.alias(search_text=SEARCH_TEXT).filter(data_read_at__isnull=False)
         for word in text.split():
             rows = rows.filter(search_text__icontains=word)
         return rows

@@ -71,6 +71,8 @@ def add_submission(customer: Customer, **fields: Any) -> Submission:
     if "patient" not in fields:
         subject = {name: value for name, value in fields.items() if name in ANN}
         fields["patient"] = Patient.objects.create(customer=customer, **subject)
+        # Names come with the data, and are searched for among what was read.
+        fields.setdefault("data_read_at", timezone.now())
     return make_submission(customer, **fields)
 
 
