@@ -114,6 +114,11 @@ def _poll(*, service: Service, lease: Lease, held: Holding) -> Walk | None:
         _record(service=service, started_at=started_at, is_full=is_full, result=result, error=error)
         _put_off(service=service, lease=lease, error=error, is_broken_off=bool(result.new))
         return None
+    except LeaseLost:
+        # A process that stops counts no attempt, so that nothing else would tell of the pages below.
+        if result.new:
+            _want_full_poll(service)
+        raise
     _record(service=service, started_at=started_at, is_full=is_full, result=result, error=None)
     if result.is_whole and _is_believable(service=service, result=result):
         count_missed_pass(service=service, started_at=started_at)
@@ -163,7 +168,7 @@ def _finish(*, service: Service, lease: Lease, is_whole: bool, result: Walk) -> 
 def _put_off(*, service: Service, lease: Lease, error: Exception, is_broken_off: bool) -> None:
     now = timezone.now()
     if is_broken_off:
-        Service.objects.filter(pk=service.pk).update(full_poll_due_at=now)
+        _want_full_poll(service)
     if isinstance(error, errors.KeyRefused) and circuit.key_is_refused(service=service):
         release(lease=lease, not_before=now + circuit.PROBE_EVERY, count_attempt=False)
         return
@@ -175,6 +180,10 @@ def _put_off(*, service: Service, lease: Lease, error: Exception, is_broken_off:
         last_error=_sentence(error),
         last_error_at=now,
     )
+
+
+def _want_full_poll(service: Service) -> None:
+    Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
 
 
 def _sentence(error: Exception) -> str:

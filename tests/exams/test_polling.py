@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from background.leases import release_held
 from exams.models import Submission, Walk
 from exams.services import polling
 from exams.services.polling import poll_service
@@ -212,3 +213,26 @@ def test_a_walk_whose_worker_died_is_followed_by_a_whole_one(portal: Portal, sub
     # A worker that was killed leaves its lease, and its attempt counted.
     Service.objects.update(not_before=ago(seconds=5), attempt_count=1)
     assert poll_service(pk=portal.service.pk).is_whole
+
+
+@pytest.mark.usefixtures("pages_of_two")
+def test_a_walk_whose_process_was_told_to_stop_is_followed_by_a_whole_one(
+    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    portal.poll()
+    for _ in range(8):
+        submit(capture_count=1)
+    real, taken = polling.take_page, []
+
+    def stop_in_the_middle(**options: Any) -> Any:
+        taken.append(options)
+        if len(taken) == 3:
+            assert release_held() == 1
+        return real(**options)
+
+    monkeypatch.setattr(polling, "take_page", stop_in_the_middle)
+    assert portal.poll() is None
+    assert Service.objects.get().attempt_count == 0
+    assert len(known_requests()) == 6
+    assert poll_service(pk=portal.service.pk).is_whole
+    assert len(known_requests()) == 8
