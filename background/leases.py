@@ -191,6 +191,12 @@ def holding(*, lease: Lease, deadline_seconds: float) -> Iterator[Holding]:
         keeper.join()
 
 
+def holds_any() -> bool:
+    """Tell whether this process works on any row now, or has lost one and not noticed yet."""
+    with _holdings_lock:
+        return bool(_holdings)
+
+
 def release_held() -> int:
     """Give back every row this process still works on, without counting the attempt; return how many."""
     with _holdings_lock:

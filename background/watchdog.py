@@ -1,10 +1,11 @@
-"""A worker that runs but does nothing is restarted: rows due, a thread free, nothing acquired."""
+"""A worker that runs but does nothing is restarted: rows due, nothing held and nothing acquired."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from background.dispatcher import NUDGE_SECONDS, has_due_rows
+from background.leases import holds_any
 from background.progress import last_acquired
 
 CHECK_SECONDS = 5.0
@@ -27,7 +28,8 @@ class Watchdog:
         """Look once; True when every look of the last `stall_seconds` found work and no progress."""
         acquired = last_acquired()
         moved, self._acquired = acquired != self._acquired, acquired
-        if moved or not self.has_free_slot() or not self._sees_work():
+        # What is held ends at its deadline; a restart before that would spoil a report that is being sent.
+        if moved or holds_any() or not self.has_free_slot() or not self._sees_work():
             self._idle_since = None
             return False
         if self._idle_since is None:

@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from background.heartbeat import EVERY_SECONDS, Pulse, latest_heartbeat
 from background.jobs import Job
-from background.leases import acquire
+from background.leases import acquire, holding
 from background.models import Heartbeat
 from background.scheduler import DispatchScheduler
 from background.watchdog import STALL_SECONDS, Watchdog
@@ -69,6 +69,21 @@ def test_a_worker_that_acquires_rows_is_left_alone(watchdog: Watchdog, clock: Cl
         assert acquire(model=Work, pk=due().pk) is not None
         assert not watchdog.is_stalled()
         clock.now += STALL_SECONDS
+
+
+def test_a_worker_that_holds_a_row_for_long_is_left_alone_until_it_ends(
+    watchdog: Watchdog, clock: Clock
+) -> None:
+    lease = acquire(model=Work, pk=due().pk)
+    assert lease is not None
+    due()
+    with holding(lease=lease, deadline_seconds=3600):
+        for _ in range(4):
+            assert not watchdog.is_stalled()
+            clock.now += STALL_SECONDS
+    assert not watchdog.is_stalled()
+    clock.now += STALL_SECONDS
+    assert watchdog.is_stalled()
 
 
 def test_time_without_a_database_does_not_count(watchdog: Watchdog, clock: Clock) -> None:
