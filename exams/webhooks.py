@@ -63,10 +63,15 @@ class _Doors:
         self._lock = threading.Lock()
         self._doors: dict[str, _Door] = {}
         self._read_at: float | None = None
+        self._failed_at: float | None = None
 
     def find(self, slug: str, secret: str) -> _Door | None:
         """Return the service's door if the secret opens it; a door whose secret is sealed is out of order."""
+        came_at = time.monotonic()
         with self._lock:
+            # Those who waited for a database that did not answer do not each wait for it once more.
+            if self._failed_at is not None and self._failed_at >= came_at:
+                raise _Refused(503)
             for seconds in (DOORS_SECONDS, DOORS_SECONDS_FOR_STRANGERS):
                 self._read(older_than=seconds)
                 door = self._doors.get(slug)
@@ -79,7 +84,11 @@ class _Doors:
     def _read(self, *, older_than: float) -> None:
         if self._read_at is not None and time.monotonic() - self._read_at < older_than:
             return
-        rows = Service.objects.filter(is_active=True).only("slug", *SECRET_COLUMNS)
+        try:
+            rows = list(Service.objects.filter(is_active=True).only("slug", *SECRET_COLUMNS))
+        except (DatabaseError, InterfaceError):
+            self._failed_at = time.monotonic()
+            raise
         self._doors = {row.slug: _Door(row.pk, _secrets(row)) for row in rows}
         self._read_at = time.monotonic()
 

@@ -3,6 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+# A server that vanished without a word would be waited for by every thread, for as long as the kernel likes.
+PATIENCE_WITH_A_SERVER = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 
 def database_from_url(config: dict[str, Any]) -> dict[str, Any]:
     """Return Django's database entry for the parsed `DATABASE_URL`, tuned for its engine."""
@@ -17,4 +26,5 @@ def database_from_url(config: dict[str, Any]) -> dict[str, Any]:
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             }
         }
-    return config | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    options = PATIENCE_WITH_A_SERVER | config.get("OPTIONS", {})
+    return config | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}

@@ -1,8 +1,12 @@
 """The webhook's database connection is kept; that it may have died meanwhile costs no notification."""
 
+import socket
+import time
 import uuid
 from typing import Any
 
+import environ
+import psycopg
 import pytest
 from django.db import OperationalError, connection, connections
 from django.test import Client
@@ -12,7 +16,8 @@ from exams.models import Submission
 from exams.services import hint_rows
 from exams.webhooks import doors
 from integrations.models import Service
-from tests.exams.rows import make_service
+from portal.databases import PATIENCE_WITH_A_SERVER, database_from_url
+from tests.exams.rows import in_parallel, make_service
 
 TOKEN = "customer-of-the-connection-0123"
 
@@ -167,3 +172,30 @@ def test_only_on_a_dead_connection_is_the_insert_tried_again(
     monkeypatch.setattr(connections["default"], "is_usable", lambda: is_usable)
     assert _notify(service) == 503
     assert len(seen) == tries
+
+
+def test_a_database_that_answers_late_and_badly_is_waited_for_once_by_all(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def fail_late(**options: Any) -> None:
+        asked.append(options)
+        time.sleep(0.5)
+        raise OperationalError("timeout expired")
+
+    monkeypatch.setattr(Service.objects, "filter", fail_late)
+    assert in_parallel(6, lambda: _notify(service)) == [503] * 6
+    assert len(asked) < 6
+
+
+def test_a_server_that_takes_a_connection_and_says_nothing_is_left_in_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert PATIENCE_WITH_A_SERVER["connect_timeout"] <= 10
+    monkeypatch.setitem(PATIENCE_WITH_A_SERVER, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        config = database_from_url(environ.Env.db_url_config(f"postgres://u@127.0.0.1:{port}/x"))
+        with pytest.raises(psycopg.OperationalError):
+            psycopg.connect(host="127.0.0.1", port=port, user="u", dbname="x", **config["OPTIONS"])
