@@ -9,6 +9,7 @@ from exams.admin.base import ReadOnlyAdmin
 from exams.admin.deeds import offers
 from exams.admin.subjects import subject_of
 from exams.models import Call
+from exams.permissions import sees_all_content
 
 SHOWN = 50
 
@@ -29,6 +30,8 @@ class AttemptsAdmin(ReadOnlyAdmin):
         if obj is not None:
             about = {str(self.opts.model_name): obj}
             context["subject"] = subject_of(obj)
+            # The beginning of an answer may name a patient.
+            context["detail"] = getattr(obj, "failure_detail", "") if sees_all_content(request.user) else ""
             context["calls"] = Call.objects.filter(**about).order_by("-id")[:SHOWN]
             context["kept"] = self.kept
             context["list_url"] = reverse(f"admin:exams_{self.opts.model_name}_changelist")

@@ -30,7 +30,6 @@ class CaptureAdmin(OfSubmission, ReadOnlyAdmin):
         "position",
         "state",
         "failure_reason",
-        "failure_detail",
         "kind",
         "media_type",
         "size",
@@ -48,3 +47,5 @@ class CaptureAdmin(OfSubmission, ReadOnlyAdmin):
         "preview_failure",
         *LEASE_FIELDS,
     )
+    # The beginning of what a server sent in a file's stead.
+    content_fields = ("failure_detail",)

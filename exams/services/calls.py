@@ -1,6 +1,7 @@
 """A log of the calls about each submission, report and walk, for administrators: bounded, without content."""
 
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from exams.models import Call, Submission, Walk
 from integrations.clarius import ClariusClient
-from integrations.clarius.errors import ClariusError
+from integrations.clarius.errors import ClariusError, Rejected
 
 Page = TypeVar("Page")
 logger = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ KEPT_FOR_EACH = 50
 KEPT_FOR = timedelta(days=30)
 # Looking for old rows after every call would cost more than the rows do.
 CLEAN_EVERY = 100
+# The Cloud's answer may have anything where it should have a field's name.
+FIELD_NAME = re.compile(r"[a-z_]{1,30}")
+MOST_FIELDS = 5
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def files_noted(*, submission: Submission, count: int) -> Iterator[list[Exceptio
         raise
     finally:
         first = failures[0] if failures else None
-        said = getattr(first, "message", "")
+        said = told(first)
         arrived = max(0, count - len(failures))
         note_call(
             kind=Call.Kind.FILES,
@@ -107,11 +111,21 @@ class PageCalls:
 
     def _add(self, number: int, client: ClariusClient, seconds: float, error: Exception | None) -> None:
         status = client.last_status if error is None else None
-        said = getattr(error, "message", "")
+        said = told(error)
         row = _call(
             Call.Kind.LIST, seconds, status, error, f"Page {number}. {said}".strip(), client.key_prefix
         )
         (self._newest if self._first else self._first).append(row)
+
+
+def told(error: Exception | None) -> str:
+    """Say what went wrong without the Cloud's own words, which may name a patient."""
+    if not isinstance(error, Rejected):
+        return str(getattr(error, "message", ""))
+    fields = [name for name in error.fields if FIELD_NAME.fullmatch(name)]
+    parts = [str(error.status or ""), ", ".join(fields[:MOST_FIELDS])]
+    said = ": ".join(filter(None, parts))
+    return f"Clarius Cloud refused the request ({said})." if said else "Clarius Cloud refused the request."
 
 
 def note_call(
@@ -144,7 +158,7 @@ def _call(
 ) -> Call:
     if isinstance(error, ClariusError):
         status = error.status if error.status is not None else status
-        message = message or error.message
+        message = message or told(error)
     return Call(
         kind=kind,
         at=timezone.now(),

@@ -25,7 +25,7 @@ from background.leases import (
 )
 from background.mail import queue_mail
 from exams.models import Call, Report
-from exams.services.calls import noted
+from exams.services.calls import noted, told
 from exams.services.report_pages import lacks_pages, prepare_pages
 from exams.services.states import NotAllowed, move_report
 from exams.services.verdicts import may_call, next_turn, pause
@@ -126,7 +126,7 @@ def _judge(*, report: Report, lease: Lease, error: Exception) -> None:
             # A redirect: definite, since nobody follows it.
             | errors.ProtocolError()
         ):
-            reason = f"{REFUSED} {error.message}"[:300]
+            reason = f"{REFUSED} {told(error)}"
             _end(report=report, lease=lease, to=R.FAILED, reason=reason, detail=detail)
         case OSError() | ValueError():
             reason = "The report's file could not be read."

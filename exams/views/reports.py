@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from audit.address import client_address
 from exams.forms import ReportForm
 from exams.models import Report
-from exams.permissions import can_review, visible_reports
+from exams.permissions import can_review, sees_all_content, visible_reports
 from exams.services.delivery import resolve_uncertain, retry_delivery
 from exams.services.report_pages import prepare_pages_again
 from exams.services.reports import InvalidReport, NotADraft, create_draft, discard_draft, sign_report
@@ -84,9 +84,11 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show a draft to be confirmed, else what became of the report."""
     found = _get_report(request, uuid)
     record_exam_view(request, found.submission)
+    is_review = can_review(request.user, found.submission)
     context = {
         "report": found,
-        "is_review": can_review(request.user, found.submission),
+        "is_review": is_review,
+        "sees_detail": is_review or sees_all_content(request.user),
         "is_moving": found.state in REPORT_MOVING,
     }
     if request.htmx and "pages" in request.GET:  # type: ignore[attr-defined]

@@ -25,10 +25,11 @@ def submission(db: None) -> Submission:
     """A submission full of patient content, with a capture, a report and a walk beside it."""
     customer = make_customer(make_service())
     patient = Patient.objects.create(customer=customer, last_name=CANARY)
+    told: dict[str, Any] = {"state": "failed", "failure_detail": f"Rejected {CANARY}"}
     made = make_submission(
-        customer, patient=patient, last_name=CANARY, raw_data=f'{{"last_name": "{CANARY}"}}', state="failed"
+        customer, patient=patient, last_name=CANARY, raw_data=f'{{"last_name": "{CANARY}"}}', **told
     )
-    make_capture(made, state="failed", failure_reason="The file arrived incomplete.")
+    make_capture(made, failure_reason="The file arrived incomplete.", **told)
     Report.objects.create(
         submission=made,
         name=CANARY,
@@ -37,7 +38,7 @@ def submission(db: None) -> Submission:
         sha256="0" * 64,
         size=1,
         media_type="application/pdf",
-        state="failed",
+        **told,
     )
     Walk.objects.create(
         service=made.service,
@@ -96,6 +97,9 @@ def test_patient_content_is_shown_by_permission_and_recorded(
     answer = confidant.get(f"/admin/exams/submission/{submission.pk}/change/")
     assert CANARY in answer.content.decode()
     assert CANARY in confidant.get(f"/admin/exams/patient/{submission.patient_id}/change/").content.decode()
+    for model in (Submission, Capture, Report):
+        address = pages(model, model._default_manager.get())[1]
+        assert f"Rejected {CANARY}" in confidant.get(address).content.decode()
     seen = set(Entry.objects.values_list("action", "target_id"))
     assert ("patient.viewed", str(submission.patient.uuid)) in seen
     assert ("submission.viewed", str(submission.uuid)) in seen

@@ -12,10 +12,11 @@ from audit.models import Entry
 from background.jobs import schedule
 from background.models import OutgoingMail
 from exams import storage
-from exams.models import Report
+from exams.models import Call, Report
 from exams.services import delivery
 from exams.services.delivery import deliver_report, resolve_uncertain, retry_delivery
 from exams.services.states import NotAllowed, move_reports
+from integrations.clarius.errors import from_status
 from integrations.models import Link, Service
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
@@ -175,6 +176,28 @@ def test_a_report_that_is_refused_fails_with_the_reason_and_can_be_retried(
     retry_delivery(report=report, user=None, address=None)
     assert deliver(report).state == "delivered"
     assert Entry.objects.filter(action="report.retried").count() == 1
+
+
+def test_what_the_cloud_says_of_the_patient_stays_out_of_the_reason_and_the_calls(
+    signed: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = '{"name": ["A report for Canary, Zorica (MRN-7781) exists."], "Zorica Canary": ["No."]}'
+
+    def client_for(**options: Any) -> Any:
+        def refuse(**details: Any) -> None:
+            raise from_status(400, detail=said)
+
+        client = delivery_client(**options)
+        client.upload_report = refuse
+        return client
+
+    delivery_client = delivery.client_for
+    monkeypatch.setattr(delivery, "client_for", client_for)
+    report = deliver(signed)
+    refused = "Clarius Cloud refused the request (400: name)."
+    assert report.failure_reason == f"Clarius Cloud did not accept the report. {refused}"
+    assert Call.objects.get(report=report).message == refused
+    assert report.failure_detail == f"Rejected {said}"
 
 
 def test_a_refused_key_waits_for_another(signed: Report, cloud: Cloud) -> None:

@@ -88,11 +88,11 @@ def test_the_page_of_problems_asks_in_the_same_words(row: Submission, administra
 
 @pytest.mark.parametrize("model", MODELS[:2], ids=lambda model: model.__name__)
 def test_a_page_begins_with_the_whole_request_and_folds_what_is_technical(
-    row: Submission, administrator: Client, model: Any
+    row: Submission, confidant: Client, model: Any
 ) -> None:
     add_report(row)
     model.objects.update(failure_reason="It could not be read.", failure_detail="ProtocolError at byte 7")
-    page = administrator.get(f"/admin/exams/{model._meta.model_name}/{model.objects.get().pk}/change/")
+    page = confidant.get(f"/admin/exams/{model._meta.model_name}/{model.objects.get().pk}/change/")
     text = page.content.decode()
     assert f'Request <span class="mono">{row.request_uuid}</span>' in text and "Dr. Osei" in text
     assert str(row.uuid) not in text.partition('id="content"')[0]

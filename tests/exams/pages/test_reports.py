@@ -275,6 +275,17 @@ def test_a_failed_report_shows_its_reason_and_is_sent_again_by_a_person(
     assert post(reviewer, "report_retry", report).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("role", "is_told"),
+    [("reviewer", True), ("administrator with content", True), ("clinician", False)],
+)
+def test_what_the_cloud_said_is_for_reviewers(stage: Stage, role: str, is_told: bool) -> None:
+    report = add_report(stage.submission, state=S.FAILED, failure_detail='Rejected {"name": ["Too long."]}')
+    page = stage.browser(role).get(reverse("report", args=[report.uuid])).content.decode()
+    assert ("Too long." in page) is is_told
+    assert ("What Clarius Cloud said" in page) is is_told
+
+
 def test_an_uncertain_delivery_is_settled_by_a_person(stage: Stage, reviewer: Client) -> None:
     arrived, lost = (add_report(stage.submission, state=S.UNCERTAIN) for _ in range(2))
     page = reviewer.get(reverse("report", args=[arrived.uuid])).content
