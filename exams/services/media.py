@@ -44,19 +44,32 @@ class _Abandoned(Exception):
     """Another capture met something that ends the whole attempt."""
 
 
+class _Crowded(Exception):
+    """Other downloads use up the room at the moment; whether they will be kept is not known yet."""
+
+
 @dataclass
 class _Budget:
     """The bytes that a submission may still store, shared by its downloads."""
 
     left: int
+    # What durable files leave; downloads under way may still give back what they took.
+    sure: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, count: int) -> None:
-        """Use up bytes; raises TooLarge when there are none left."""
+    def take(self, count: int, *, own: int) -> None:
+        """Use up bytes for a file that has `own` already; raises TooLarge and _Crowded."""
         with self._lock:
-            if count > self.left:
+            if own + count > self.sure:
                 raise errors.TooLarge("The submission is larger than the limit.")
+            if count > self.left:
+                raise _Crowded
             self.left -= count
+
+    def keep(self, count: int) -> None:
+        """Note the bytes of a file that is durable."""
+        with self._lock:
+            self.sure -= count
 
     def give_back(self, count: int) -> None:
         """Return the bytes of a file that is not kept."""
@@ -87,12 +100,12 @@ def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Holding
 
     Raises LeaseLost and DeadlineExceeded; then what is still under way is abandoned.
     """
-    budget = _Budget(left=settings.SUBMISSION_MAX_MB * MB - stored_bytes)
-    arrivals = _Arrivals(held)
+    room = settings.SUBMISSION_MAX_MB * MB - stored_bytes
+    budget = _Budget(left=room, sure=room)
     with ExitStack() as stack:
         clients = _Clients(stack)
 
-        def fetch(capture: int) -> _Arrival:
+        def fetch(capture: int, arrivals: _Arrivals) -> _Arrival:
             try:
                 with clients.borrow() as client:
                     file = _fetch(client=client, url=links[capture], budget=budget, arrivals=arrivals)
@@ -101,8 +114,14 @@ def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Holding
                 # Whatever a server or a disk does to one file stays with that file.
                 return _Arrival(capture, error=error)
 
-        for batch in arrivals.of(fetch, links):
-            yield from _made_durable(batch)
+        crowded: list[int] = []
+        for batch in _Arrivals(held).of(fetch, links):
+            crowded += [each.capture for each in batch if isinstance(each.error, _Crowded)]
+            yield from _made_durable(batch, budget)
+        # One at a time: with no other under way, a file that finds no room is too large for good.
+        for capture in crowded:
+            for batch in _Arrivals(held).of(fetch, [capture]):
+                yield from _made_durable(batch, budget)
 
 
 class _Arrivals:
@@ -121,12 +140,14 @@ class _Arrivals:
             raise _Abandoned
         self.held.check()
 
-    def of(self, fetch: Callable[[int], _Arrival], captures: Collection[int]) -> Iterator[list[_Arrival]]:
+    def of(
+        self, fetch: "Callable[[int, _Arrivals], _Arrival]", captures: Collection[int]
+    ) -> Iterator[list[_Arrival]]:
         """Fetch everything and yield what has arrived since the last time; raises as `check` does."""
 
         def fetch_when_there_is_room(capture: int) -> None:
             self._room.acquire()
-            self._ready.put(fetch(capture))
+            self._ready.put(fetch(capture, self))
 
         left = len(captures)
         with ThreadPoolExecutor(max_workers=PARALLEL, thread_name_prefix="capture") as pool:
@@ -167,16 +188,19 @@ def _discard(arrivals: Sequence[_Arrival]) -> None:
             each.file.discard()
 
 
-def _made_durable(batch: Sequence[_Arrival]) -> Iterator[Fetched]:
+def _made_durable(batch: Sequence[_Arrival], budget: _Budget) -> Iterator[Fetched]:
+    """Yield what became of each; one that was crowded out has no outcome yet."""
     files = {each.capture: each.file for each in batch if each.file is not None}
     outcomes = commit_files(list(files.values()))
-    for capture, outcome in zip(files, outcomes, strict=True):
+    for (capture, file), outcome in zip(files.items(), outcomes, strict=True):
         if isinstance(outcome, StoredFile):
+            budget.keep(file.size)
             yield Fetched(capture, file=outcome)
         else:
+            budget.give_back(file.size)
             yield Fetched(capture, error=outcome)
     for each in batch:
-        if each.file is None:
+        if each.file is None and not isinstance(each.error, _Crowded):
             yield Fetched(each.capture, error=each.error)
 
 
@@ -186,7 +210,7 @@ def _fetch(*, client: MediaClient, url: str, budget: _Budget, arrivals: _Arrival
     file = NewFile()
 
     def sink(chunk: bytes) -> None:
-        budget.take(len(chunk))
+        budget.take(len(chunk), own=file.size)
         file.write(chunk)
 
     try:

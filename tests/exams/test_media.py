@@ -259,6 +259,39 @@ def test_bytes_that_are_not_kept_use_up_nothing(settings: Any) -> None:
     assert [type(each.error) for each in found] == [errors.Truncated, type(None)]
 
 
+def test_bytes_of_a_file_that_breaks_later_fail_no_other(settings: Any) -> None:
+    settings.SUBMISSION_MAX_MB = settings.CAPTURE_MAX_MB = 1
+    stalled = threading.Event()
+
+    def answer(handler: Handler, call: Call) -> None:
+        if call.path == "/0":
+            handler.connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\nConnection: close\r\n\r\n" + bytes(800_000)
+            )
+            stalled.set()
+            # It holds its bytes until the others have met them.
+            time.sleep(2)
+            handler.close_connection = True
+        else:
+            stalled.wait(10)
+            time.sleep(0.2)
+            handler.reply(body=call.path.encode() * 150_000)
+
+    with serving(answer) as storage:
+        found = fetch(storage.url, count=3)
+    errors_of = {each.capture: type(each.error) for each in found}
+    assert errors_of == {0: errors.Truncated, 1: type(None), 2: type(None)}
+
+
+def test_a_submission_that_is_too_large_says_so_for_what_does_not_fit(settings: Any) -> None:
+    settings.SUBMISSION_MAX_MB = settings.CAPTURE_MAX_MB = 1
+    with serving(lambda handler, call: handler.reply(body=bytes(400_000))) as storage:
+        found = fetch(storage.url, count=5)
+    told = sorted(type(each.error).__name__ for each in found)
+    assert told == ["NoneType", "NoneType", "TooLarge", "TooLarge", "TooLarge"]
+    assert sorted(each.capture for each in found) == list(range(5))
+
+
 def _until(is_so: Callable[[], bool]) -> None:
     for _ in range(1000):
         if is_so():
