@@ -38,6 +38,10 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         """Confirmed by the Cloud and not held: the only ones a page outside the admin shows."""
         return self.filter(customer__isnull=False, exam__isnull=False).exclude(state="held")
 
+    def without_data(self) -> Self:
+        """Leave what the Cloud answered where it is: megabytes for each row, and no list shows them."""
+        return self.defer("raw_data", "mapped")
+
     def named(self, uuid: Any) -> Self:
         """The one that is known by this UUID, here or at the Cloud."""
         return self.filter(Q(uuid=uuid) | Q(request_uuid=uuid))
@@ -86,12 +90,20 @@ class CaptureQuerySet(models.QuerySet[Any]):
     def stored(self) -> Self:
         return self.filter(state="stored")
 
+    def without_data(self) -> Self:
+        """Leave what the Cloud answered out of the submissions that are read along."""
+        return self.defer("submission__raw_data", "submission__mapped")
+
 
 class ReportQuerySet(models.QuerySet[Any]):
     """Reports, drafts apart from signed ones."""
 
     def signed(self) -> Self:
         return self.filter(~Q(state="draft"))
+
+    def without_data(self) -> Self:
+        """Leave what the Cloud answered out of the submissions that are read along."""
+        return self.defer("submission__raw_data", "submission__mapped")
 
     def waiting_for_a_person(self) -> Self:
         """Not delivered, or perhaps delivered, and not given up."""

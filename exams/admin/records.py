@@ -110,7 +110,7 @@ class NotificationRecordAdmin(MirrorAdmin):
     @admin.display(description="submission")
     def submission(self, record: Any) -> str:
         """Link the submission it names."""
-        found = Submission.objects.filter(uuid=record.submission_uuid).first()
+        found = Submission.objects.without_data().filter(uuid=record.submission_uuid).first()
         if found is None:
             return str(record.request_uuid or "—")
         url = reverse("admin:exams_submission_change", args=[found.pk])

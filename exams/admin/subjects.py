@@ -1,9 +1,10 @@
 """By what a person recognises a row: its request, whose it is and when it was submitted."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin
-from django.db.models import Model
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
@@ -36,6 +37,10 @@ class OfSubmission(ModelAdmin):
         "submission__uuid",
         "submission__request_uuid",
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: Any = super().get_queryset(request)
+        return cast("QuerySet[Any]", rows.without_data())
 
     @admin.display(description="request", ordering="submission__request_uuid")
     def of_request(self, row: Any) -> SafeString:

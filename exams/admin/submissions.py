@@ -1,5 +1,7 @@
 """Submissions: states and identifiers; what is done to them goes through the services, after a question."""
 
+from typing import Any, cast
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -63,6 +65,11 @@ class SubmissionAdmin(AttemptsAdmin):
         *LEASE_FIELDS,
     )
     content_fields = ("patient", "looks_like", *ALL_FIELDS, "examined_at", "mapped", "raw_data")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
+        rows: Any = super().get_queryset(request)
+        # On the page of one row they are read where they are shown.
+        return cast("QuerySet[Submission]", rows.without_data())
 
     def get_urls(self) -> list[URLPattern]:
         pages = {

@@ -52,7 +52,7 @@ def _read_anew(patient: Patient) -> None:
     """Take back what the other person's data had completed."""
     empty = Patient()
     values = {name: getattr(empty, name) for name in ALL_FIELDS}
-    for row in patient.submissions.order_by(F("data_read_at").asc(nulls_last=True), "pk"):
+    for row in patient.submissions.without_data().order_by(F("data_read_at").asc(nulls_last=True), "pk"):
         for name in ALL_FIELDS:
             values[name] = values[name] or getattr(row, name)
     Patient.objects.filter(pk=patient.pk).update(**values)

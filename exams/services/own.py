@@ -23,7 +23,7 @@ class OwnExams:
 
 def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int = PAGE_SIZE) -> OwnExams:
     """Return the exams of the customers that `user` holds now."""
-    own = visible_submissions(user).filter(customer__in=_held(user))
+    own = visible_submissions(user).filter(customer__in=_held(user)).without_data()
     cursor = own.filter(uuid=after).first() if after else None
     rows = own.older_than(cursor) if cursor else own
     found: list[Submission] = list(
@@ -39,8 +39,8 @@ def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int = PA
 def list_own_reports(*, user: User) -> list[Report]:
     """Return the newest signed reports on those exams."""
     own = visible_submissions(user).filter(customer__in=_held(user))
-    reports = Report.objects.signed().filter(submission__in=own).select_related("submission__customer")
-    return list(reports.order_by("-signed_at", "-pk")[:REPORT_LIMIT])
+    reports = Report.objects.signed().filter(submission__in=own).without_data()
+    return list(reports.select_related("submission__customer").order_by("-signed_at", "-pk")[:REPORT_LIMIT])
 
 
 def _held(user: User) -> list[int]:

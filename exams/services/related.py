@@ -53,7 +53,7 @@ def number_submissions(*, user: User, exam_ids: Iterable[int | None]) -> dict[in
 
 def find_siblings(*, submission: Submission, user: User) -> list[Submission]:
     """Return every visible submission of the same exam, oldest first, this one among them."""
-    rows = visible_submissions(user).filter(exam=submission.exam_id)
+    rows = visible_submissions(user).without_data().filter(exam=submission.exam_id)
     return list(rows.order_by("submitted_at", "id"))
 
 
@@ -61,7 +61,8 @@ def find_priors(*, submission: Submission, user: User) -> list[Submission]:
     """Return the patient's submissions of other exams, newest first; none without a matched patient."""
     if submission.patient_id is None:
         return []
-    rows = visible_submissions(user).filter(patient=submission.patient_id).exclude(exam=submission.exam_id)
+    rows = visible_submissions(user).without_data().filter(patient=submission.patient_id)
+    rows = rows.exclude(exam=submission.exam_id)
     return list(rows.order_by("-submitted_at", "-id")[:PRIOR_LIMIT])
 
 

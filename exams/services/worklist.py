@@ -99,7 +99,7 @@ def filter_submissions(*, user: User, filters: Filters) -> SubmissionQuerySet:
 
 def count_newer(*, user: User, filters: Filters, than: uuid.UUID) -> int:
     """Return how many submissions of the filters came after that row, counted up to 100."""
-    row = visible_submissions(user).filter(uuid=than).first()
+    row = visible_submissions(user).without_data().filter(uuid=than).first()
     if row is None:
         return 0
     return filter_submissions(user=user, filters=filters).newer_than(row).order_by()[:100].count()
@@ -127,8 +127,9 @@ def describe_rows(*, user: User, submissions: list[Submission]) -> list[Row]:
 def _slice(
     *, user: User, found: SubmissionQuerySet, after: uuid.UUID | None, before: uuid.UUID | None
 ) -> tuple[list[Submission], bool, bool]:
-    rows = found.select_related("customer", "service", "claimed_by")
-    cursor = visible_submissions(user).filter(uuid=after or before).first() if after or before else None
+    rows = found.without_data().select_related("customer", "service", "claimed_by")
+    places = visible_submissions(user).without_data()
+    cursor = places.filter(uuid=after or before).first() if after or before else None
     if cursor is not None and before and not after:
         above = list(rows.newer_than(cursor).order_by("submitted_at", "id")[: PAGE_SIZE + 1])
         return above[:PAGE_SIZE][::-1], len(above) > PAGE_SIZE, True

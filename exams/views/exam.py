@@ -107,7 +107,8 @@ def get_submission(request: HttpRequest, uuid: UUID) -> Submission:
     """Return a submission that the reader may see; raises Http404."""
     rows: QuerySet[Submission] = visible_submissions(request.user)
     related = ("customer", "service", "exam", "patient", "looks_like", "claimed_by")
-    return get_object_or_404(rows.select_related(*related), uuid=uuid)
+    # Only the page itself shows the answer as it came, which may have megabytes.
+    return get_object_or_404(rows.select_related(*related).defer("raw_data"), uuid=uuid)
 
 
 def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
@@ -191,7 +192,7 @@ def _is_moving(submission: Submission) -> bool:
 def _lookalike(request: HttpRequest, submission: Submission) -> Any:
     if submission.looks_like is None:
         return None
-    rows = visible_submissions(request.user).filter(patient=submission.looks_like)
+    rows = visible_submissions(request.user).without_data().filter(patient=submission.looks_like)
     return rows.order_by("-submitted_at", "-id").first()
 
 

@@ -177,7 +177,7 @@ def _act(request: HttpRequest, uuid: UUID, act: Callable[[Report], None]) -> Htt
 
 def _get_report(request: HttpRequest, uuid: UUID) -> Report:
     related = ("submission__customer", "submission__service", "submission__claimed_by", "author", "replaces")
-    return get_object_or_404(visible_reports(request.user).select_related(*related), uuid=uuid)
+    return get_object_or_404(visible_reports(request.user).without_data().select_related(*related), uuid=uuid)
 
 
 def _get_report_to_review(request: HttpRequest, uuid: UUID) -> Report:

@@ -110,7 +110,7 @@ def _customer_of(request: HttpRequest, *, filters: Filters) -> Any:
     if filters.customer is None:
         return None
     rows = visible_submissions(request.user).filter(customer__uuid=filters.customer)
-    row = rows.select_related("customer").first()
+    row = rows.without_data().select_related("customer").first()
     return row.customer if row else None
 
 
