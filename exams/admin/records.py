@@ -11,7 +11,9 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from audit.address import client_address
+from exams.admin import deeds
 from exams.admin.charts import overlay, stack
+from exams.admin.confirmation import ask_or_do
 from exams.admin.subjects import request_mark
 from exams.models import Submission
 from exams.services.arrivals import (
@@ -25,7 +27,6 @@ from exams.services.arrivals import (
     take_in_missed,
     with_arrival,
 )
-from exams.services.holds import release_submissions
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import Mirror, NotificationRecord
 
@@ -141,12 +142,15 @@ class NotificationRecordAdmin(MirrorAdmin):
         }
 
     @admin.action(description="Release their held submissions", permissions=["release"])
-    def release(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+    def release(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
         """Let the submissions of the chosen records through that are held and can be fetched."""
-        count = release_submissions(
-            queryset=submissions_of(queryset), user=request.user, address=client_address(request)
-        )
-        messages.success(request, f"{count} submissions were released.")
+        # What is released drops out of the choice, so that a repeated step reaches the rest.
+        named: Any = submissions_of(queryset).filter(state=Submission.State.HELD)
+        held = named.without_data().select_related("customer", "service").newest_first()
+        if not held.exists():
+            messages.info(request, "The chosen records name no submission that is held.")
+            return None
+        return ask_or_do(admin=self, request=request, queryset=held, deed=deeds.RELEASE)
 
     def take_in_view(self, request: HttpRequest) -> HttpResponse:
         """Have the list walked wherever something was missed."""

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
+from exams.admin import confirmation
 from exams.models import Submission
 from exams.services.arrivals import count_arrivals, days_of
 from exams.services.polling import poll_service
@@ -16,6 +17,7 @@ from integrations.models import Link, Mirror, NotificationRecord, Service
 from integrations.services.clients import client_for
 from integrations.services.linking import link_customer
 from integrations.services.mirrors import read_now
+from tests.exams.rows import make_customer
 from tests.people import logged_in, make_person
 from tests.processes import wait_for
 
@@ -151,10 +153,33 @@ def test_held_submissions_of_chosen_records_are_released(
     ).link.customer  # type: ignore[union-attr]
     held = Submission.objects.get(request_uuid=records["polled"].request_uuid)
     Submission.objects.filter(pk=held.pk).update(state="held", hold_reason="before_start", customer=customer)
-    data = {"action": "release", "_selected_action": [records["polled"].pk]}
-    client.post(LIST, data)
+    data = {"action": "release", "_selected_action": [each.pk for each in records.values()]}
+    asked = client.post(LIST, data).content.decode()
     held.refresh_from_db()
+    assert "Let held submissions through?" in asked and "1 chosen" in asked
+    assert held.state == "held"
+    told = client.post(LIST, data | {"confirmed": "yes"}, follow=True).content.decode()
+    held.refresh_from_db()
+    assert "1 of 1 submissions were released" in told
     assert held.state == "received"
+    assert Entry.objects.get(action="submission.release").identifiers["done"] == "1"
+    assert "name no submission that is held" in client.post(LIST, data, follow=True).content.decode()
+
+
+def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
+    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(confirmation, "LARGEST_BULK", 2)
+    customer = make_customer(service)
+    made = [_record(service) for _ in range(3)]
+    for each in made:
+        _submission(service, each, state="held", hold_reason="before_start", customer=customer)
+    data = {"action": "release", "_selected_action": [each.pk for each in made], "confirmed": "yes"}
+    told = client.post(LIST, data, follow=True).content.decode()
+    assert "More are chosen than the 2 that one step takes" in told
+    assert Submission.objects.filter(state="held").count() == 1
+    client.post(LIST, data)
+    assert not Submission.objects.filter(state="held").exists()
 
 
 def test_who_may_see_records_and_take_in(records: dict[str, NotificationRecord]) -> None:
