@@ -24,6 +24,7 @@ from integrations.clarius import errors
 from integrations.models import Customer, Link, Service
 from integrations.services import circuit
 from integrations.services.clients import NoKey, client_for
+from integrations.services.reconciliation import tell_gone
 from integrations.services.states import NotAllowed, move_link
 
 DEADLINE_SECONDS = 60
@@ -51,7 +52,8 @@ def _confirm(*, lease: Lease) -> None:
     if link.state not in Link.ACTIVE:
         finish(lease=lease)
     elif lease.attempt > MAX_ATTEMPTS:
-        _end(link=link, lease=lease, reason=NOT_ACCEPTED)
+        # No worker lived to write down an answer, so a confirmed link has nothing to say about it.
+        _stop(link=link, lease=lease, reason="")
     elif not service.is_active:
         _put_off(lease=lease, until=timezone.now() + PAUSED, count_attempt=False)
     elif circuit.is_open(service=service):
@@ -75,10 +77,11 @@ def _ask(*, link: Link, lease: Lease) -> None:
     except NoKey:
         _wait(lease=lease, until=timezone.now() + circuit.PROBE_EVERY, detail="no usable key")
     except errors.ClariusError as error:
-        if error.retryable:
-            _wait(lease=lease, until=_next_try(link=link, error=error), detail=_describe(error))
-        else:
+        # Of these only a plain refusal is about the customer; a redirect or a forbidden address is not.
+        if isinstance(error, errors.Rejected) and not error.retryable:
             _count(link=link, lease=lease, error=error)
+        else:
+            _wait(lease=lease, until=_next_try(link=link, error=error), detail=_describe(error))
     else:
         _succeed(link=link, lease=lease)
 
@@ -120,8 +123,20 @@ def _end(*, link: Link, lease: Lease, reason: str) -> None:
         with transaction.atomic():
             move_link(pk=link.pk, to=to, lease=lease, reason=reason, detail="")
             record(action=f"link.{to}", outcome="not_found", target=link)
+            if to == Link.State.GONE:
+                tell_gone(link=link)
     except NotAllowed:
         finish(lease=lease)
+
+
+def _stop(*, link: Link, lease: Lease, reason: str, detail: str = "") -> None:
+    """Ask no more: a pending link is rejected, a confirmed one stands until its customer is unknown."""
+    if link.state == Link.State.PENDING:
+        _end(link=link, lease=lease, reason=NOT_ACCEPTED)
+        return
+    with transaction.atomic():
+        told = {"reason": reason, "detail": detail} if _is_active(lease=lease) else {}
+        finish(lease=lease, **told)
 
 
 def _wait(*, lease: Lease, until: datetime, detail: str) -> None:
@@ -131,7 +146,7 @@ def _wait(*, lease: Lease, until: datetime, detail: str) -> None:
 
 def _count(*, link: Link, lease: Lease, error: errors.ClariusError) -> None:
     if lease.attempt >= MAX_ATTEMPTS:
-        _end(link=link, lease=lease, reason=NOT_ACCEPTED)
+        _stop(link=link, lease=lease, reason=NOT_ACCEPTED, detail=_describe(error))
         return
     until = next_attempt(now=timezone.now(), attempt=lease.attempt, retry_after=error.retry_after)
     _put_off(lease=lease, until=until, reason=NOT_ACCEPTED, detail=_describe(error))

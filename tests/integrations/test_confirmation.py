@@ -11,6 +11,7 @@ from audit.models import Entry
 from background.leases import MAX_ATTEMPTS
 from integrations.models import ApiKey, Link, Service
 from integrations.services.circuit import is_open, key_is_refused
+from integrations.services.confirmation import AWAY
 from integrations.services.linking import Ending, check_again, customers_of, link_customer, unlink
 from integrations.tasks import confirm_link
 from tests.integrations.scripted import ScriptedCloud
@@ -81,6 +82,79 @@ def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
     scripted.scripts.clear()
     scripted.tokens.add(token)
     assert _work(link).state == Link.State.CONFIRMED
+
+
+@pytest.mark.parametrize("trouble", ["redirect", "blocked"])
+def test_what_is_no_word_of_the_cloud_about_the_customer_ends_no_pending_link(
+    link: Link, scripted: ScriptedCloud, token: str, settings: Any, trouble: str
+) -> None:
+    allowed = settings.EGRESS_ALLOWED_NETWORKS
+    _disturb(scripted, settings, trouble)
+    for _ in range(MAX_ATTEMPTS + 2):
+        waiting = _work(link)
+        assert waiting.state == Link.State.PENDING
+    assert (waiting.attempt_count, waiting.reason) == (0, AWAY)
+    assert waiting.detail
+    assert waiting.not_before is not None
+    scripted.scripts.clear()
+    settings.EGRESS_ALLOWED_NETWORKS = allowed
+    scripted.tokens.add(token)
+    assert _work(link).state == Link.State.CONFIRMED
+
+
+@pytest.mark.parametrize("trouble", ["redirect", "blocked", "refusal", "refused with a working key"])
+def test_a_confirmed_link_ends_on_nothing_but_an_unknown_customer(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any, settings: Any, trouble: str
+) -> None:
+    scripted.tokens.add(token)
+    _work(link)
+    check_again(link=link, user=clinician, address=None)
+    _disturb(scripted, settings, trouble)
+    for _ in range(MAX_ATTEMPTS + 2):
+        assert _work(link).state == Link.State.CONFIRMED
+    assert customers_of(clinician).exists()
+    assert not Entry.objects.filter(action="link.gone").exists()
+
+
+def test_a_confirmed_link_that_is_refused_is_asked_about_no_more_and_says_so(
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+) -> None:
+    scripted.tokens.add(token)
+    _work(link)
+    check_again(link=link, user=clinician, address=None)
+    scripted.script("POST", CONFIRM, lambda: (400, {"token": ["Invalid."]}))
+    for _ in range(MAX_ATTEMPTS):
+        done = _work(link)
+    assert (done.state, done.not_before, done.attempt_count) == (Link.State.CONFIRMED, None, 0)
+    assert done.reason == "Clarius Cloud did not accept this customer."
+    assert "Rejected 400" in done.detail
+    # A person may ask once more.
+    scripted.scripts.clear()
+    check_again(link=link, user=clinician, address=None)
+    assert _work(link).reason == ""
+
+
+def test_a_worker_that_dies_each_time_ends_no_confirmed_link(
+    link: Link, scripted: ScriptedCloud, token: str
+) -> None:
+    scripted.tokens.add(token)
+    _work(link)
+    Link.objects.filter(pk=link.pk).update(attempt_count=MAX_ATTEMPTS)
+    done = _work(link)
+    assert (done.state, done.not_before, done.reason) == (Link.State.CONFIRMED, None, "")
+    assert scripted.count("POST", CONFIRM) == 1
+
+
+def _disturb(scripted: ScriptedCloud, settings: Any, trouble: str) -> None:
+    answers: dict[str, tuple[int, Any]] = {
+        "redirect": (302, {}),
+        "refusal": (400, {"token": ["Invalid."]}),
+        "refused with a working key": (403, {"detail": "no"}),
+    }
+    if trouble == "blocked":
+        settings.EGRESS_ALLOWED_NETWORKS = ()
+    else:
+        scripted.script("POST", CONFIRM, lambda: answers[trouble])
 
 
 def test_the_longer_the_cloud_is_away_the_rarer_it_is_asked(link: Link, scripted: ScriptedCloud) -> None:
@@ -160,7 +234,7 @@ def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
 
 
 def test_asking_again_about_a_confirmed_link_finds_out_that_it_is_gone(
-    link: Link, scripted: ScriptedCloud, token: str, clinician: Any
+    link: Link, scripted: ScriptedCloud, token: str, clinician: Any, mails: Any
 ) -> None:
     scripted.tokens.add(token)
     _work(link)
@@ -170,6 +244,8 @@ def test_asking_again_about_a_confirmed_link_finds_out_that_it_is_gone(
     done = _work(link)
     assert (done.state, done.confirmed_at is not None) == (Link.State.GONE, True)
     assert not customers_of(clinician).exists()
+    assert mails(clinician.email)[-1] == "Your connection to Echo reading has ended"
+    assert Entry.objects.get(action="link.gone").outcome == "not_found"
     assert not check_again(link=link, user=clinician, address=None)
 
 
