@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -64,16 +64,23 @@ class Attempt:
 
     def run(self) -> None:
         """Fetch what is missing and settle the state; raises Stop, NotAllowed and LeaseLost."""
+        # Before anything can end the attempt: a damaged capture may be lost for good.
+        self._note_missing()
         if self._must_not_start():
             return
         if self.submission.state == S.RECEIVED:
             move_submission(pk=self.submission.pk, to=S.FETCHING)
         links = self._read_links()
+        self._note_missing()
+        self._fetch_all(links)
+        self._settle()
+
+    def _note_missing(self) -> None:
+        """Have an exam not be READY while one of its captures is missing; raises NotAllowed."""
         missing = Capture.objects.filter(submission=self.submission).exclude(state=C.STORED)
         if self.submission.state == S.READY and missing.exists():
             move_submission(pk=self.submission.pk, to=S.FETCHING)
-        self._fetch_all(links)
-        self._settle()
+            self.submission.state = S.FETCHING
 
     def _must_not_start(self) -> bool:
         submission = self.submission
@@ -96,6 +103,9 @@ class Attempt:
             # It was only to be checked again: what is here stays as good as it was.
             finish(lease=self.lease, failure_reason=f"Not checked again: {H(reason).label}.")
             return
+        if self.submission.ready_at and reason == H.FOREIGN_URL:
+            # Nothing ends that hold, and what is stored of an exam that was whole is to stay in sight.
+            raise Stop(Verdict(Retry.NEVER, f"Not fetched again: {H(reason).label}.", ""))
         with transaction.atomic():
             move_submission(pk=self.submission.pk, to=S.HELD, hold_reason=reason)
             finish(lease=self.lease)
@@ -209,24 +219,28 @@ class Attempt:
     def _settle(self) -> None:
         """Write what the attempt came to; raises Stop when some captures are still to come."""
         rows = Capture.objects.filter(submission=self.submission)
-        if rows.filter(state=C.PENDING).exists() and not self._troubles:
-            # Listed once, and not any more.
-            gone = Verdict(Retry.NEVER, "Clarius Cloud no longer lists this capture.", "not listed")
-            for pk in list(rows.filter(state=C.PENDING).values_list("pk", flat=True)):
-                self._fail_capture(pk, gone)
+        if not self._troubles:
+            self._settle_pending(rows.filter(state=C.PENDING))
         if self._troubles:
             raise Stop(min(self._troubles, key=lambda verdict: verdict.retry.value))
         total, stored = rows.count(), rows.filter(state=C.STORED).count()
         with transaction.atomic():
             if stored < total:
                 self._fail(f"{stored} of {total} captures arrived.", "See the captures that failed.")
-            elif self.submission.state != S.READY or self._is_fetching():
+            elif self.submission.state != S.READY:
                 self._finish(to=S.READY, ready_at=timezone.now())
             else:
                 finish(lease=self.lease, failure_reason="", failure_detail="")
 
-    def _is_fetching(self) -> bool:
-        return Submission.objects.filter(pk=self.submission.pk, state=S.FETCHING).exists()
+    def _settle_pending(self, rows: QuerySet[Capture]) -> None:
+        # Listed once, and not any more.
+        gone = Verdict(Retry.NEVER, "Clarius Cloud no longer lists this capture.", "not listed")
+        for pk in list(rows.filter(is_listed=False).values_list("pk", flat=True)):
+            self._fail_capture(pk, gone)
+        if rows.exists():
+            # Found damaged, or listed, since this attempt asked for its links: the next one has theirs.
+            more = "A capture is still to be fetched; the portal goes on by itself."
+            self._troubles.append(Verdict(Retry.LATER, more, ""))
 
     def end(self, verdict: Verdict) -> None:
         """Put the submission off or fail it, as the verdict says."""
@@ -261,13 +275,15 @@ class Attempt:
                 failure_detail=verdict.detail,
             )
             total, stored = rows.count(), rows.filter(state=C.STORED).count()
-            if self.submission.state == S.READY and stored == total and not self._is_fetching():
+            if self.submission.state == S.READY and stored == total:
                 finish(lease=self.lease, failure_reason=verdict.reason, failure_detail=verdict.detail)
                 return
             counted = f" {stored} of {total} captures arrived." if total else ""
             self._fail(f"{verdict.reason}{counted}", verdict.detail)
 
     def _fail(self, reason: str, detail: str) -> None:
+        # Another of its files may have been found damaged since the attempt began.
+        self._note_missing()
         self._finish(to=S.FAILED, failure_reason=reason, failure_detail=detail)
 
     def _finish(self, *, to: str, **changes: Any) -> None:

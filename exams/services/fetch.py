@@ -53,9 +53,10 @@ def _dispatch(*, pk: int, lease: Lease, held: Holding) -> bool:
         return False
     attempt = Attempt(submission=submission, lease=lease, held=held)
     try:
-        attempt.run()
-    except Stop as stop:
-        attempt.end(stop.verdict)
+        try:
+            attempt.run()
+        except Stop as stop:
+            attempt.end(stop.verdict)
     except NotAllowed:
         # An administrator stopped it meanwhile: the state is theirs, only the row is given up.
         finish(lease=lease)
