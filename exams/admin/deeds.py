@@ -26,7 +26,8 @@ RELEASE = Deed(
 STOP = Deed(
     name="stop",
     title="Stop submissions?",
-    explanation="They are held, and nobody outside the administration sees them until they are released.",
+    explanation="They are held, and nobody outside the administration sees them until they are released. "
+    "Signed reports that are not sent yet wait as well.",
     button="Stop",
     told="were stopped",
     service=holds.stop_submissions,

@@ -24,7 +24,7 @@ from background.leases import (
     renew,
 )
 from background.mail import queue_mail
-from exams.models import Call, Report
+from exams.models import Call, Report, Submission
 from exams.services.calls import noted, told
 from exams.services.report_pages import lacks_pages, prepare_pages
 from exams.services.states import NotAllowed, move_report
@@ -44,6 +44,7 @@ UNCERTAIN = (
     "Look in Clarius Cloud before it is sent again."
 )
 REFUSED = "Clarius Cloud did not accept the report."
+HELD = "The exam is held; its report is sent once the exam is released."
 
 
 def deliver_report(*, pk: int) -> None:
@@ -74,6 +75,9 @@ def _may_send(*, report: Report, lease: Lease) -> bool:
         finish(lease=lease)
     elif lease.attempt > MAX_ATTEMPTS:
         _end(report=report, lease=lease, to=R.FAILED, reason=REFUSED, detail="Too many attempts ended badly.")
+    elif report.submission.state == Submission.State.HELD:
+        turn = next_turn(now=timezone.now())
+        release(lease=lease, not_before=turn, count_attempt=False, failure_reason=HELD, failure_detail="")
     elif not may_call(service=report.submission.service):
         release(lease=lease, not_before=next_turn(now=timezone.now()), count_attempt=False)
     else:

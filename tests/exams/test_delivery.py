@@ -12,9 +12,10 @@ from audit.models import Entry
 from background.jobs import schedule
 from background.models import OutgoingMail
 from exams import storage
-from exams.models import Call, Report
+from exams.models import Call, Report, Submission
 from exams.services import delivery
 from exams.services.delivery import deliver_report, resolve_uncertain, retry_delivery
+from exams.services.holds import release_submissions, stop_submissions
 from exams.services.states import NotAllowed, move_reports
 from integrations.clarius.errors import from_status
 from integrations.models import Link, Service
@@ -163,6 +164,25 @@ def test_a_cloud_that_cannot_be_reached_gets_the_report_later(signed: Report, cl
     assert (report.state, report.attempt_count) == ("signed", 0)
     assert report.failure_reason.endswith("the portal tries again by itself.")
     assert report.not_before > timezone.now()
+
+
+def test_the_report_of_an_exam_that_was_stopped_waits_until_it_is_released(
+    signed: Report, cloud: Cloud, portal: Portal
+) -> None:
+    rows = Submission.objects.all()
+    stop_submissions(queryset=rows, user=None, address=None)
+    for _ in range(2):
+        portal.make_due()
+        report = deliver(signed)
+        assert (report.state, report.attempt_count) == ("signed", 0)
+        assert report.not_before > timezone.now()
+        assert report.failure_reason == "The exam is held; its report is sent once the exam is released."
+    assert cloud.reports() == []
+    release_submissions(queryset=rows, user=None, address=None)
+    portal.make_due()
+    report = deliver(signed)
+    assert (report.state, report.failure_reason) == ("delivered", "")
+    assert len(cloud.reports()) == 1
 
 
 @pytest.mark.parametrize("status", [400, 404, 413])
