@@ -3,7 +3,8 @@
 import hashlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from audit.record import record
 from background.jobs import schedule
 from exams.models import Capture, Report, Submission
 from exams.services.states import move_captures
-from exams.storage import open_file
+from exams.storage import open_file, root
 
 SAMPLE_FILES = 200
 SAMPLE_BYTES = 4 << 30
@@ -23,52 +24,136 @@ RENDITIONS = ("thumbnail", "preview")
 DAMAGED = "The stored file is damaged; it is fetched again."
 
 
+class FilesAway(OSError):
+    """The files as a whole are not there: a disk that is not mounted says nothing about any of them."""
+
+
+class _Look(Enum):
+    WHOLE = auto()
+    DAMAGED = auto()
+    ABSENT = auto()
+    # The disk or the system failed, which says nothing about the bytes.
+    UNREAD = auto()
+
+
 @dataclass
 class Verified:
-    """How many files were hashed, and how many of them are not what they were."""
+    """How many files were hashed, how many are not what they were, and how many could not be read."""
 
     checked: int = 0
     damaged: int = 0
+    unread: int = 0
 
     def __str__(self) -> str:
-        return f"{self.checked} files checked, {self.damaged} damaged"
+        unread = f", {self.unread} could not be read" if self.unread else ""
+        return f"{self.checked} files checked, {self.damaged} damaged{unread}"
+
+
+@dataclass
+class _Check:
+    """A walk over rows; an absent file is damaged only when others show that the disk is there."""
+
+    is_everything: bool
+    result: Verified = field(default_factory=Verified)
+    _present: int = 0
+    _absent: list[tuple[Any, int]] = field(default_factory=list)
+
+    def look_at(self, row: Any) -> None:
+        """Look at a row's files; raises FilesAway."""
+        look = _look(row.file)
+        if look is _Look.ABSENT:
+            self._absent.append((type(row), row.pk))
+        else:
+            self._present += look is not _Look.UNREAD
+            self._settle(row, look)
+        # After a restore a person has all of them looked at, and may have far more absent than present.
+        if self.is_everything and self._present:
+            self._settle_absent()
+
+    def end(self) -> None:
+        """Settle what is absent; raises FilesAway when that is the most of what was looked for."""
+        if len(self._absent) + self.result.unread > 1 and len(self._absent) > self._present:
+            raise FilesAway("Most of the files that were looked for are missing: is their disk mounted?")
+        self._settle_absent()
+
+    def _settle_absent(self) -> None:
+        absent, self._absent = self._absent, []
+        for model, pk in absent:
+            row = model._default_manager.filter(pk=pk).first()
+            # What was replaced or removed since then is not missing.
+            if row is not None and row.file:
+                self._settle(row, _look(row.file))
+
+    def _settle(self, row: Any, look: _Look) -> None:
+        if look is _Look.UNREAD:
+            self.result.unread += 1
+            return
+        self.result.checked += 1
+        if isinstance(row, Capture):
+            self.result.unread += _verify_renditions(row)
+        if look is not _Look.WHOLE:
+            self.result.damaged += 1
+            _note_damaged(row)
 
 
 def verify_files(*, is_everything: bool = False, check: Callable[[], None] = lambda: None) -> Verified:
     """Hash a sample of the stored files, or all of them; damaged captures are fetched again.
 
-    `check` is called between files and may raise.
+    `check` is called between files and may raise. Raises FilesAway when the files as a whole are not there.
     """
-    result = Verified()
+    walk = _Check(is_everything=is_everything)
     rows: tuple[QuerySet[Any], ...] = (Capture.objects.stored(), Report.objects.all())
-    for queryset in rows:
-        size = 0
-        for row in queryset.iterator() if is_everything else _sample(queryset):
-            check()
-            result.checked += 1
-            result.damaged += _verify(row)
-            size += row.size
-            if not is_everything and size > SAMPLE_BYTES:
-                break
+    try:
+        for queryset in rows:
+            size = 0
+            for row in queryset.iterator() if is_everything else _sample(queryset):
+                check()
+                walk.look_at(row)
+                size += row.size
+                if not is_everything and size > SAMPLE_BYTES:
+                    break
+        walk.end()
+    except FilesAway as error:
+        alert_administrators(
+            subject="Stored files are not there", body=f"{error} Nothing was changed for their sake."
+        )
+        raise
+    finally:
+        # What was found before the walk broke off is not found a second time.
+        _tell(walk.result)
+    return walk.result
+
+
+def _tell(result: Verified) -> None:
     if result.damaged:
         alert_administrators(
             subject="Stored files are damaged",
             body=f"{result}. The audit log names them (file.damaged). Captures are fetched again from "
             "Clarius Cloud; a damaged report has to come from a backup. Check the disk.",
         )
-    return result
+    elif result.unread:
+        alert_administrators(
+            subject="Stored files could not be read",
+            body=f"{result}. They were left as they are, and are looked at another time. Check the disk.",
+        )
 
 
-def is_whole(path: str) -> bool:
-    """Tell whether a stored file is there and still has the hash that names it."""
+def _look(path: str) -> _Look:
+    """Tell whether a stored file still has the hash that names it; raises FilesAway."""
     digest = hashlib.sha256()
     try:
         with open_file(path) as file:
             while piece := file.read(STEP):
                 digest.update(piece)
-    except (OSError, ValueError):
-        return False
-    return digest.hexdigest() == path.rpartition("/")[2]
+    except FileNotFoundError:
+        if not (root() / "files").is_dir():
+            raise FilesAway("The folder of files is not there.") from None
+        return _Look.ABSENT
+    except OSError:
+        return _Look.UNREAD
+    except ValueError:
+        return _Look.DAMAGED
+    return _Look.WHOLE if digest.hexdigest() == path.rpartition("/")[2] else _Look.DAMAGED
 
 
 def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
@@ -85,23 +170,20 @@ def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
             yield row
 
 
-def _verify(row: Any) -> bool:
-    """Check one row's files and return whether its own is damaged."""
-    if isinstance(row, Capture):
-        _verify_renditions(row)
-    if is_whole(row.file):
-        return False
+def _note_damaged(row: Any) -> None:
     with transaction.atomic():
         record(action="file.damaged", outcome="failed", target=row)
         if isinstance(row, Capture):
             _fetch_again(row.file)
-    return True
 
 
-def _verify_renditions(capture: Capture) -> None:
-    if any(not is_whole(path) for name in RENDITIONS if (path := getattr(capture, name))):
+def _verify_renditions(capture: Capture) -> int:
+    """Have damaged pictures made anew and return how many could not be read."""
+    looks = [_look(path) for name in RENDITIONS if (path := getattr(capture, name))]
+    if _Look.DAMAGED in looks or _Look.ABSENT in looks:
         Capture.objects.filter(pk=capture.pk).update(thumbnail="", preview="")
         schedule(model=Capture, pk=capture.pk)
+    return looks.count(_Look.UNREAD)
 
 
 def _fetch_again(path: str) -> None:

@@ -1,0 +1,124 @@
+"""A disk that fails or is not mounted says nothing about a file: only read bytes, or one gap, are damage."""
+
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from accounts.roles import ADMINISTRATORS
+from background.models import OutgoingMail
+from exams import storage
+from exams.models import Capture, Chore, Submission
+from exams.services import verifying
+from exams.services.chores import do_chore
+from exams.services.verifying import FilesAway, verify_files
+from tests.cloud import CloudSubmission
+from tests.exams.conftest import Portal
+from tests.exams.rows import ago
+from tests.people import make_person
+
+Submit = Callable[..., CloudSubmission]
+
+
+@pytest.fixture
+def exam(portal: Portal, submit: Submit) -> Submission:
+    make_person("administrator", ADMINISTRATORS, is_staff=True)
+    return portal.receive(submit())
+
+
+def is_as_it_was(exam: Submission) -> bool:
+    exam.refresh_from_db()
+    rows = exam.captures.all()
+    return (exam.state, exam.not_before) == ("ready", None) and all(
+        (row.state, row.file) == ("stored", f"files/{row.sha256[:2]}/{row.sha256}") for row in rows
+    )
+
+
+def told() -> list[str]:
+    return list(OutgoingMail.objects.values_list("subject", flat=True))
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.EACCES])
+@pytest.mark.parametrize("is_everything", [False, True])
+def test_a_file_that_cannot_be_read_is_left_and_told(
+    number: int, is_everything: bool, exam: Submission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurt = exam.captures.get(position=1)
+
+    def open_file(path: str) -> Any:
+        if path == hurt.file:
+            raise OSError(number, "not now")
+        return storage.open_file(path)
+
+    monkeypatch.setattr(verifying, "open_file", open_file)
+    monkeypatch.setattr(verifying, "SAMPLE_FILES", 500)
+    found = verify_files(is_everything=is_everything)
+    assert (found.checked, found.damaged, found.unread) == (exam.captures.count() - 1, 0, 1)
+    assert str(found).endswith(" 0 damaged, 1 could not be read")
+    assert is_as_it_was(exam)
+    assert told() == ["Stored files could not be read"]
+    monkeypatch.undo()
+    assert verify_files(is_everything=True) == verifying.Verified(checked=exam.captures.count())
+
+
+def test_a_picture_that_cannot_be_read_is_kept(exam: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = storage.store_upload([b"a small picture"])
+    Capture.objects.update(thumbnail=small.path, not_before=None)
+
+    def open_file(path: str) -> Any:
+        if path == small.path:
+            raise OSError(errno.EIO, "not now")
+        return storage.open_file(path)
+
+    monkeypatch.setattr(verifying, "open_file", open_file)
+    assert verify_files(is_everything=True).unread == exam.captures.count()
+    assert set(Capture.objects.values_list("thumbnail", "not_before")) == {(small.path, None)}
+
+
+@pytest.mark.parametrize("is_everything", [False, True])
+@pytest.mark.parametrize("is_folder_left", [False, True])
+def test_files_that_are_all_missing_are_damaged_in_no_way(
+    is_folder_left: bool, is_everything: bool, exam: Submission, media_root: Path
+) -> None:
+    shutil.move(media_root / "files", media_root.parent / "elsewhere")
+    if is_folder_left:
+        (media_root / "files").mkdir()
+    with pytest.raises(FilesAway):
+        verify_files(is_everything=is_everything)
+    assert is_as_it_was(exam)
+    assert told() == ["Stored files are not there"]
+
+
+def test_a_new_file_beside_the_place_of_the_disk_condemns_none_of_the_others(
+    exam: Submission, portal: Portal, submit: Submit, media_root: Path
+) -> None:
+    shutil.move(media_root / "files", media_root.parent / "elsewhere")
+    other = portal.cloud.call("GET", "exams/")[1]["slug"]
+    portal.receive(submit(exam=other, capture_count=1))
+    with pytest.raises(FilesAway):
+        verify_files()
+    assert is_as_it_was(exam)
+
+
+def test_the_chore_is_broken_off_and_tried_again_when_the_disk_is_back(
+    exam: Submission, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "SAMPLE_FILES", 500)
+    chore = Chore.objects.get(name="verify_files")
+    shutil.move(media_root / "files", media_root.parent / "elsewhere")
+    for result in ("broken off: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):
+        Chore.objects.filter(pk=chore.pk).update(not_before=ago(seconds=5))
+        do_chore(pk=chore.pk)
+        chore.refresh_from_db()
+        assert (chore.result, chore.not_before is not None) == (result, True)
+        if not (media_root / "files").exists():
+            shutil.move(media_root.parent / "elsewhere", media_root / "files")
+    assert is_as_it_was(exam)
+
+
+@pytest.mark.django_db
+def test_a_portal_without_files_has_nothing_to_miss(media_root: Path) -> None:
+    assert str(verify_files(is_everything=True)) == "0 files checked, 0 damaged"
