@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit.record import record
 from background.due import is_free
 from background.jobs import jobs
-from background.leases import Lease, LeaseLost
+from background.leases import Lease, LeaseLost, renew
 from background.models import LeasedRow
 from integrations.clarius import ClariusClient, errors
 from integrations.encryption import CannotDecrypt
@@ -49,7 +49,8 @@ def make_key(*, rotation: KeyRotation, lease: Lease) -> None:
     if rotation.cause == SCHEDULE and not rotation.service.is_active:
         raise CannotGoOn("The service is paused.")
     with client_for(service=rotation.service) as client:
-        _revoke_strangers(client, rotation)
+        _revoke_strangers(client, rotation, lease=lease)
+        _keep(lease)
         created = client.create_api_key(name=rotation.name)
     old = ApiKey.objects.filter(service=rotation.service, is_in_use=True).values_list("prefix", flat=True)
     with transaction.atomic():
@@ -113,8 +114,9 @@ def revoke_old_key(*, rotation: KeyRotation, lease: Lease) -> None:
     _wait_for_calls(rotation)
     with _client_with_new_key(rotation) as client:
         if rotation.old_prefix:
+            _keep(lease)
             _revoke(client, rotation.old_prefix)
-        _revoke_strangers(client, rotation)
+        _revoke_strangers(client, rotation, lease=lease)
     with transaction.atomic():
         ApiKey.objects.filter(service=rotation.service, prefix=rotation.old_prefix).update(
             revoked_at=Now(), is_in_use=False, secret=""
@@ -150,19 +152,30 @@ def clean_up(*, rotation: KeyRotation) -> None:
         made.update(revoked_at=Now())
     try:
         with client_for(service=rotation.service) as client:
-            _revoke_strangers(client, rotation, keep=False)
+            _revoke_strangers(client, rotation, lease=None)
     except (errors.ClariusError, NoKey):
         made.update(revoked_at=None)
         return
     made.update(secret="")
 
 
-def _revoke_strangers(client: ClariusClient, rotation: KeyRotation, *, keep: bool = True) -> None:
-    """Revoke keys of our unique name except the one that is stored."""
-    kept = rotation.new_prefix if keep else None
+def _revoke_strangers(client: ClariusClient, rotation: KeyRotation, *, lease: Lease | None) -> None:
+    """Revoke keys of our unique name except the one that is stored; without a lease that one as well."""
+    kept = rotation.new_prefix if lease else None
     for key in client.list_api_keys():
         if key.name == rotation.name and key.prefix != kept:
+            if lease:
+                _keep(lease)
             client.revoke_api_key(prefix=key.prefix)
+
+
+def _keep(lease: Lease) -> None:
+    """Hold the row for longer than the call that follows takes; raises LeaseLost.
+
+    Whoever was stopped for long enough has lost the row to another worker, whose new key would look like
+    one of ours that is left over.
+    """
+    renew(lease=lease, seconds=lease.seconds)
 
 
 def _revoke(client: ClariusClient, prefix: str) -> None:
