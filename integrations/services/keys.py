@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -21,6 +22,8 @@ from integrations.services.credentials import KeyNotProven, prove_key, store_key
 from integrations.services.key_list import open_rotations
 from integrations.services.remote_state import CannotRead, read_now
 from integrations.services.turns import NotNow, cloud_turn, look_again
+
+BEING_REPLACED = "The key in use is being replaced. Wait until that is over."
 
 
 class KeyProblem(Exception):
@@ -58,19 +61,27 @@ def add_typed_key(
             prove_key(base_url=service.base_url, key=key)
         except KeyNotProven as error:
             raise KeyProblem(str(error)) from None
-    has_one = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).exists()
-    with transaction.atomic():
-        if is_to_be_used or not has_one:
-            row = store_key(service=service, key=key)
-            circuit.close(service=service)
-            _poll_everything(service)
-        else:
-            prefix = key.partition(".")[0]
-            row, _ = ApiKey.objects.update_or_create(
-                service=service, prefix=prefix, defaults={"secret": key, "revoked_at": None}
-            )
-        audit(prefix=row.prefix)
+        with transaction.atomic():
+            row = _store_typed(service=service, key=key, is_to_be_used=is_to_be_used)
+            audit(prefix=row.prefix)
     _read_again(service)
+    return row
+
+
+def _store_typed(*, service: Service, key: str, is_to_be_used: bool) -> ApiKey:
+    """Store a proven key; raises KeyProblem for one that is part of a replacement under way."""
+    Service.objects.select_for_update().get(pk=service.pk)
+    prefix = key.partition(".")[0]
+    if open_rotations(service=service).filter(Q(old_prefix=prefix) | Q(new_prefix=prefix)).exists():
+        raise KeyProblem(BEING_REPLACED)
+    if is_to_be_used or not ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).exists():
+        row = store_key(service=service, key=key)
+        circuit.close(service=service)
+        _poll_everything(service)
+        return row
+    row, _ = ApiKey.objects.update_or_create(
+        service=service, prefix=prefix, defaults={"secret": key, "revoked_at": None}
+    )
     return row
 
 
@@ -222,7 +233,7 @@ def _switch(*, service: Service, prefix: str) -> str:
 def _reserve(*, service: Service, prefix: str) -> ApiKey:
     """Return the stored key that may be put into use; raises KeyProblem."""
     if open_rotations(service=service).exists():
-        raise KeyProblem("The key in use is being replaced. Wait until that is over.")
+        raise KeyProblem(BEING_REPLACED)
     key = ApiKey.objects.filter(service=service, prefix=prefix, revoked_at=None).first()
     if key is None:
         raise KeyProblem("This key is not stored here any more. Type it in, or choose another.")

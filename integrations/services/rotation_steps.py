@@ -109,13 +109,12 @@ def note_held_rows(*, rotation: KeyRotation, lease: Lease) -> None:
 
 def revoke_old_key(*, rotation: KeyRotation, lease: Lease) -> None:
     """Revoke the old key with the new one when nothing uses it any more, then look that none is left over."""
-    if ApiKey.objects.filter(service=rotation.service, prefix=rotation.old_prefix, is_in_use=True).exists():
-        raise CannotGoOn("The old key is in use again, so it was not revoked.")
+    _refuse_in_use(rotation)
     _wait_for_calls(rotation)
     with _client_with_new_key(rotation) as client:
         if rotation.old_prefix:
             _keep(lease)
-            _revoke(client, rotation.old_prefix)
+            _revoke_set_aside(client, rotation)
         _revoke_strangers(client, rotation, lease=lease)
     with transaction.atomic():
         ApiKey.objects.filter(service=rotation.service, prefix=rotation.old_prefix).update(
@@ -176,6 +175,29 @@ def _keep(lease: Lease) -> None:
     one of ours that is left over.
     """
     renew(lease=lease, seconds=lease.seconds)
+
+
+def _revoke_set_aside(client: ClariusClient, rotation: KeyRotation) -> None:
+    """Withdraw the old key here, so that nothing begins to use it meanwhile, then revoke it at the Cloud."""
+    old = ApiKey.objects.filter(service=rotation.service_id, prefix=rotation.old_prefix)
+    with transaction.atomic():
+        Service.objects.select_for_update().get(pk=rotation.service_id)
+        # It may have come into use since the first look, which was before the wait.
+        _refuse_in_use(rotation)
+        old.filter(revoked_at=None).update(revoked_at=Now())
+    try:
+        _revoke(client, rotation.old_prefix)
+    except (errors.ClariusError, CannotGoOn):
+        # It may work: a key that is refused does no harm in reserve.
+        old.exclude(secret="").update(revoked_at=None)
+        raise
+
+
+def _refuse_in_use(rotation: KeyRotation) -> None:
+    if ApiKey.objects.filter(
+        service=rotation.service_id, prefix=rotation.old_prefix, is_in_use=True
+    ).exists():
+        raise CannotGoOn("The old key is in use again, so it was not revoked.")
 
 
 def _revoke(client: ClariusClient, prefix: str) -> None:

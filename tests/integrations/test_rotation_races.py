@@ -7,10 +7,14 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from audit.models import Entry
 from integrations.models import ApiKey, KeyRotation, Service
+from integrations.services.keys import KeyProblem, add_typed_key
 from integrations.services.rotation import start_rotation
 from integrations.tasks import rotate_key
 from tests.integrations.scripted import ScriptedCloud
+from tests.integrations.test_rotation import _finish, _run, _works
+from tests.people import make_person
 
 Step = KeyRotation.Step
 KEYS = "services/api-keys/"
@@ -44,3 +48,69 @@ def test_a_worker_that_slept_until_another_one_switched_neither_revokes_nor_make
     assert scripted.calls == [("GET", KEYS)]
     assert ApiKey.objects.get(is_in_use=True).prefix == prefix
     assert KeyRotation.objects.get().step == Step.SWITCHED
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("is_to_be_used", [True, False])
+def test_a_key_that_is_being_replaced_is_not_typed_in_again(
+    cloud: Any, cloud_service: Service, is_to_be_used: bool
+) -> None:
+    old = ApiKey.objects.get().secret
+    rotation = _run(start_rotation(service=cloud_service, cause="person"))
+    user = make_person("administrator", is_staff=True)
+    new = ApiKey.objects.get(is_in_use=True).secret
+    for key in (old, new):
+        with pytest.raises(KeyProblem, match="Wait until that is over"):
+            add_typed_key(
+                service=cloud_service, key=key, is_to_be_used=is_to_be_used, user=user, address=None
+            )
+    assert Entry.objects.filter(action="api_key.typed", outcome="refused").count() == 2
+    # Any other key may come in between.
+    other = add_typed_key(
+        service=cloud_service, key=cloud.new_key(), is_to_be_used=False, user=user, address=None
+    )
+    ended = _finish(rotation)
+    assert ended.step == Step.DONE
+    assert ApiKey.objects.get(is_in_use=True).prefix == ended.new_prefix != other.prefix
+    add_typed_key(service=cloud_service, key=new, is_to_be_used=is_to_be_used, user=user, address=None)
+
+
+@pytest.mark.django_db
+def test_an_old_key_that_comes_into_use_just_before_it_is_revoked_is_kept(
+    cloud: Any, cloud_service: Service
+) -> None:
+    rotation = start_rotation(service=cloud_service, cause="person")
+    while rotation.step != Step.DRAINING:
+        rotate_key(rotation.pk)
+        rotation.refresh_from_db()
+
+    def used_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        # The new key's secret is read after the look for what still uses the old key.
+        if sql.startswith("SELECT") and "integrations_apikey" in sql and '"secret"' in sql:
+            ApiKey.objects.filter(prefix=rotation.new_prefix).update(is_in_use=False)
+            ApiKey.objects.filter(prefix=rotation.old_prefix).update(is_in_use=True)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(used_meanwhile):
+        ended = _run(rotation)
+    assert (ended.step, ended.problem) == (
+        Step.FAILED,
+        "The old key is in use again, so it was not revoked.",
+    )
+    assert ApiKey.objects.get(is_in_use=True).prefix == ended.old_prefix
+    assert _works(cloud_service)
+
+
+@pytest.mark.django_db
+def test_an_old_key_whose_revocation_got_no_answer_stays_in_reserve_until_the_next_try(
+    cloud: Any, cloud_service: Service
+) -> None:
+    rotation = start_rotation(service=cloud_service, cause="person")
+    while rotation.step != Step.DRAINING:
+        rotate_key(rotation.pk)
+        rotation.refresh_from_db()
+    cloud.fault(match="keys", kind="status", status=503, times=99)
+    assert _run(rotation).step == Step.DRAINING
+    assert ApiKey.objects.get(prefix=rotation.old_prefix).revoked_at is None
+    cloud.clear_faults()
+    assert _finish(rotation).step == Step.DONE
