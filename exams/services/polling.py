@@ -14,7 +14,7 @@ from background.jobs import schedule
 from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Submission
 from exams.models import Walk as WalkRecord
-from exams.services.calls import PageCalls
+from exams.services.calls import PageCalls, told
 from exams.services.hints import cap_hints, count_missed_pass
 from exams.services.holds import release_linked
 from exams.services.intake import take_page
@@ -188,7 +188,7 @@ def _want_full_poll(service: Service) -> None:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, errors.ClariusError):
-        return error.message
+        return told(error)
     if isinstance(error, NoKey):
         return "The service has no API key in use."
     return "The walk through the list took too long."

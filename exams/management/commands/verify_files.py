@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from exams.services.verifying import verify_files
+from exams.services.verifying import FilesAway, verify_files
 
 
 class Command(BaseCommand):
@@ -16,7 +16,10 @@ class Command(BaseCommand):
         parser.add_argument("--all", action="store_true", help="every file instead of a sample")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        result = verify_files(is_everything=options["all"])
+        try:
+            result = verify_files(is_everything=options["all"])
+        except FilesAway as error:
+            raise CommandError(str(error)) from None
         print(result)
         if result.damaged:
             raise CommandError("Damaged files were found; the audit log names them (file.damaged).")
