@@ -70,6 +70,7 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
             if link is None and former is not None:
                 link = Link.objects.create(customer=customer, user=former.user)
                 record(action="link.created", actor=user, target=link, address=address)
+                _tell_anew(link=link)
             if link is not None and link.state == State.PENDING:
                 accept_link(link=link)
     except (NotAllowed, IntegrityError):
@@ -196,6 +197,19 @@ def _tell_marked(*, link: Link) -> None:
             f"An administrator of this portal ended the connection of your portal account to {name}, so it\n"
             "shows nothing of it any more. Nothing was deleted. If you still use the service, open it in\n"
             f"Clarius Cloud and press Connect again. {_where_to_ask()}\n"
+        ),
+    )
+
+
+def _tell_anew(*, link: Link) -> None:
+    name = link.customer.service.name
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your account is connected to {name} again",
+        body=(
+            f"An administrator of this portal connected your portal account to {name} again, as it was\n"
+            "before. Its exams are shown to you. If this is not yours, open\n"
+            f"{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
         ),
     )
 

@@ -163,7 +163,7 @@ def test_a_refused_key_says_so_and_opens_the_circuit(
 
 
 def test_a_link_that_is_gone_is_made_anew_for_its_account(
-    client: Client, customer: Customer, scripted: Any, token: str, clinician: Any
+    client: Client, customer: Customer, scripted: Any, token: str, clinician: Any, mails: Any
 ) -> None:
     _do(client, customer, "gone")
     assert Link.objects.get().reason == "An administrator of this portal ended this link."
@@ -172,6 +172,8 @@ def test_a_link_that_is_gone_is_made_anew_for_its_account(
     _do(client, customer, "confirm")
     assert list(customers_of(clinician)) == [customer]
     assert Link.objects.count() == 2
+    # Else the last word would be that the connection has ended.
+    assert mails(clinician.email)[-1] == "Your account is connected to Echo reading again"
 
 
 def test_a_link_that_its_owner_ended_is_not_made_anew(
