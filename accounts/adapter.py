@@ -57,8 +57,14 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().post_login(request, user, **kwargs)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Note a wrong password by the address it came from; the name that was typed may be a password."""
-        record(action="account.log_in_failed", outcome="refused", address=client_address(request))
+        """Note a wrong password by the address it came from; the name that was typed may be a password.
+
+        Whoever is logged in already was asked for the password again.
+        """
+        actor = request.user if request.user.is_authenticated else None
+        record(
+            action="account.log_in_failed", outcome="refused", actor=actor, address=client_address(request)
+        )
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queue the mail, so that no page waits for a mail server; only its plain text is sent."""

@@ -16,6 +16,8 @@ from audit.models import Entry
 from audit.words import find_targets, name_target, type_words
 
 NOBODY = "the portal itself"
+# Whoever typed a wrong password is not known; the address is.
+UNKNOWN = {"account.log_in_failed": "somebody who is not logged in"}
 # So many accounts may share what is searched for.
 MOST_ACCOUNTS = 200
 
@@ -121,7 +123,8 @@ def word(entries: list[Any], *, request: HttpRequest, site: admin.AdminSite) -> 
     accounts = _accounts(entries) if _reads_accounts(request) else {}
     targets = find_targets(entries)
     for entry in entries:
-        entry.actor_words = accounts.get(entry.actor_id) or entry.actor_label or entry.actor_id or NOBODY
+        nobody = UNKNOWN.get(entry.action, NOBODY)
+        entry.actor_words = accounts.get(entry.actor_id) or entry.actor_label or entry.actor_id or nobody
         row = targets.get((entry.target_type, entry.target_id))
         entry.target_url = _page_of(row, request=request, site=site) if row is not None else ""
         if row is not None and entry.target_url:

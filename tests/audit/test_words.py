@@ -40,6 +40,7 @@ def test_an_entry_names_the_account_and_leads_to_the_object(stage: Stage, reader
     for target in (stage.service, stage.customer, stage.submission, report, link):
         record(action="thing.done", actor=rita, target=target)
     record(action="thing.happened")
+    record(action="account.log_in_failed", outcome="refused")
     text = page(reader)
     short = str(stage.submission.request_uuid)[:8]
     for row, words in (
@@ -53,6 +54,7 @@ def test_an_entry_names_the_account_and_leads_to_the_object(stage: Stage, reader
         assert f'href="{address}">{words}</a>' in text
     assert "Rita Moreau (reviewer@example.test)" in text
     assert "the portal itself" in text
+    assert "somebody who is not logged in" in text
     assert "integrations.service<" not in text
 
 
