@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from exams.models import FieldMap, Submission
+from exams.names import short_id
 from exams.services.field_map import check_path
 from exams.services.paths import InvalidPath
 
@@ -78,7 +79,7 @@ class SampleForm(forms.Form):
     @staticmethod
     def _label(row: Submission) -> str:
         sent = row.submitted_at.strftime("%d %b %Y, %H:%M UTC") if row.submitted_at else "unknown"
-        return f"Submitted {sent} ({str(row.uuid)[:8]})"
+        return f"Submitted {sent} ({short_id(row.request_uuid)})"
 
     def chosen(self) -> Submission | None:
         """Return the chosen answer, else the newest one."""

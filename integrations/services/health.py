@@ -124,7 +124,10 @@ def _key_facts(service: Service) -> list[Fact]:
 
 def _reserve(service: Service) -> Fact:
     """Count reserves; a key that Clarius Cloud lists no more helps nobody."""
+    rotation = open_rotation(service=service)
     reserves = ApiKey.objects.filter(service=service, revoked_at=None, is_in_use=False)
+    # What is being replaced goes away.
+    reserves = reserves.exclude(prefix=rotation.old_prefix) if rotation is not None else reserves
     state = RemoteState.objects.filter(service=service, read_at__isnull=False).first()
     dead = 0
     if state is not None:

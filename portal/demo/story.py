@@ -12,7 +12,7 @@ from accounts.models import User
 from background.jobs import schedule
 from exams.models import Report, Submission
 from exams.services.reports import create_draft, sign_report
-from integrations.models import Service
+from integrations.models import Mirror, Service
 from portal.demo.paper import draw_report
 from portal.demo.sandbox import Sandbox
 from portal.demo.state import DemoFile
@@ -100,6 +100,8 @@ class Story:
         )
         self._once("failed", self._fail)
         self._once("report", partial(self._report, reviewer))
+        # The lists that administrators look at were read when none of this had happened.
+        self._once("lists", self._read_lists)
 
     def _once(self, step: str, work: Callable[[], None]) -> None:
         if not self._demo.was_told(step):
@@ -138,6 +140,9 @@ class Story:
             )
         finally:
             self._sandbox.clear_faults()
+
+    def _read_lists(self) -> None:
+        schedule(queryset=Mirror.objects.filter(service__is_sandbox=True))
 
     def _report(self, reviewer: User) -> None:
         submission = Submission.objects.get(request_uuid=self._demo.data["requests"]["prior"])
