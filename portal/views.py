@@ -1,5 +1,6 @@
 """The home of each role, and the error pages."""
 
+import sqlite3
 import sys
 
 from django.db import InterfaceError, OperationalError
@@ -43,7 +44,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     A database that is away or gives no more connections is a 503: it passes, and programs know to come again.
     """
     # Called while the error is being handled, which is the only way that Django tells it.
-    is_away = isinstance(sys.exc_info()[1], (OperationalError, InterfaceError))
+    is_away = _is_database_away(sys.exc_info()[1])
     page = loader.get_template("500.html").render({"is_database_away": is_away})
     response = HttpResponse(page, status=503 if is_away else 500)
     # An error before the middleware that sees to it leaves this to be said here.
@@ -51,3 +52,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if is_away:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def _is_database_away(error: BaseException | None) -> bool:
+    # SQLite gives the same kind of error to a wrong statement, which is a fault of ours and does not pass.
+    code = getattr(getattr(error, "__cause__", None), "sqlite_errorcode", None)
+    return isinstance(error, (OperationalError, InterfaceError)) and code != sqlite3.SQLITE_ERROR
