@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from accounts.arrivals import arrival_path, forget_invitation, invitation_code, opens_signup
 from accounts.models import Invitation
 from accounts.services.invitations import accept_invitation, open_invitation
-from audit.address import client_address
 from audit.record import record
 from background.mail import queue_mail
+from foundation.address import client_address
 
 
 class AccountAdapter(DefaultAccountAdapter):

@@ -20,7 +20,7 @@ from accounts.forms import InvitationForm
 from accounts.models import Invitation, User
 from accounts.services.invitations import send_invitation
 from accounts.services.rights import grantable_groups, note_account_change
-from audit.address import client_address
+from foundation.address import client_address
 
 
 def _enter(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -12,7 +12,7 @@ from accounts.arrivals import note_invitation
 from accounts.forms import PreferencesForm
 from accounts.models import Invitation, User
 from accounts.services.invitations import accept_invitation, open_invitation
-from audit.address import client_address
+from foundation.address import client_address
 
 
 @login_required

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 
-from audit.address import client_address
 from background.mail import resend_mail
 from background.models import Heartbeat, OutgoingMail
+from foundation.address import client_address
 
 
 class _ReadOnlyAdmin(ModelAdmin):

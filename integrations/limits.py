@@ -5,7 +5,7 @@ import time
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from audit.address import client_address
+from foundation.address import client_address
 
 WINDOW_SECONDS = 60
 

@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
-from accounts.templatetags.moments import day, moment
 from audit.models import Entry
+from foundation.moments import day, moment
 from portal.lookups import KnownRows, ShownColumns
 
 # What a column is called to people, where its name says it to programmers.

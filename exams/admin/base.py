@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 
-from audit.address import client_address
 from audit.record import record_view
 from exams.permissions import sees_all_content
+from foundation.address import client_address
 
 # Counting millions of rows for a headline takes longer than the page itself.
 MOST_COUNTED = 10_000

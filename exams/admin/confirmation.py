@@ -13,10 +13,10 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from audit.address import client_address
 from audit.record import record
 from exams.admin.standing import Standing, standings_of, tell
 from exams.admin.subjects import subject_of
+from foundation.address import client_address
 from integrations.models import Service
 
 # One request does so many; the rest stays chosen by the same filter.

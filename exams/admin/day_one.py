@@ -10,11 +10,11 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.address import client_address
 from exams.admin.day_one_form import RangeForm
 from exams.models import Release
 from exams.services.releases import find_early, list_waiting, start_release, stop_release, sum_waiting
 from exams.services.states import NotAllowed
+from foundation.address import client_address
 
 SHOWN_RELEASES = 10
 MOST_SHOWN = 100

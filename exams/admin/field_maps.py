@@ -10,7 +10,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.address import client_address
 from audit.record import record_view
 from exams.admin.base import ReadOnlyAdmin
 from exams.admin.field_map_form import FieldMapForm, SampleForm
@@ -18,6 +17,7 @@ from exams.models import FieldMap
 from exams.permissions import sees_all_content
 from exams.services.rereading import MapChanged, change_map
 from exams.services.shape import list_shape, preview_map
+from foundation.address import client_address
 from integrations.models import Service
 
 CHANGED = (

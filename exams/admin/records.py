@@ -10,7 +10,6 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from audit.address import client_address
 from exams.admin import deeds
 from exams.admin.charts import overlay, stack
 from exams.admin.confirmation import ask_or_do
@@ -27,6 +26,7 @@ from exams.services.arrivals import (
     take_in_missed,
     with_arrival,
 )
+from foundation.address import client_address
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import Mirror, NotificationRecord
 

@@ -9,9 +9,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
-from accounts.templatetags.moments import moment
 from exams.models import Submission
 from exams.names import short_id
+from foundation.moments import moment
 
 HELP = "The label of a customer, or the UUID of a request, a submission, an exam or a customer."
 

@@ -7,10 +7,10 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.templatetags.moments import day
 from exams import media_types
 from exams.models import Capture, Demographics, Report, Submission
 from exams.names import short_id
+from foundation.moments import day
 from integrations.models import Link
 
 register = template.Library()

@@ -15,7 +15,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.address import client_address
 from audit.record import record_view
 from exams.models import Report, Submission
 from exams.permissions import (
@@ -35,6 +34,7 @@ from exams.services.related import find_priors, find_siblings, list_changes
 from exams.services.reviews import ClaimRefused, claim_submission, release_claim, take_over_claim
 from exams.services.states import NotAllowed
 from exams.views.slots import list_slots
+from foundation.address import client_address
 
 MOVING = {Submission.State.RECEIVED, Submission.State.FETCHING}
 SOON = timedelta(minutes=1)

@@ -12,11 +12,11 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from audit.address import client_address
 from audit.record import record_view
 from exams import media_types, storage
 from exams.permissions import visible_captures, visible_reports
 from exams.views.ranges import Unsatisfiable, parse_range
+from foundation.address import client_address
 
 CHUNK_BYTES = 256 * 1024
 ENDINGS = {

@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from audit.address import client_address
 from exams.services.identity import split_patient
 from exams.services.states import NotAllowed
 from exams.views.exam import get_submission_to_review
+from foundation.address import client_address
 
 
 @login_required

@@ -5,11 +5,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit.address import client_address
 from audit.record import record_view
 from exams.models import Report
 from exams.services.own import list_own_exams, list_own_reports
 from exams.views.worklist import parse_uuid
+from foundation.address import client_address
 from integrations.models import Link
 
 

@@ -12,7 +12,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.address import client_address
 from exams.forms import ReportForm
 from exams.models import Report
 from exams.permissions import can_review, sees_all_content, visible_reports
@@ -27,6 +26,7 @@ from exams.views.exam import (
     identity_context,
     record_exam_view,
 )
+from foundation.address import client_address
 
 # What a form adds to its file.
 FORM_BYTES = 64 * 1024

@@ -12,11 +12,11 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.address import client_address
 from audit.record import record, record_view
 from exams.forms import WorklistForm
 from exams.permissions import is_reviewer, sees_all_content, visible_submissions
 from exams.services.worklist import Filters, count_newer, list_submissions
+from foundation.address import client_address
 
 # Search texts by a short id: they hold names, and an address ends up in histories and logs.
 SEARCHES = "worklist_searches"

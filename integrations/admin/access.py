@@ -11,7 +11,7 @@ from unfold.admin import ModelAdmin
 
 from accounts.models import User
 from accounts.roles import REVIEWERS
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.admin.bases import acting_user
 from integrations.models import ReviewerAccess
 from integrations.services.access import note_grant, note_removal

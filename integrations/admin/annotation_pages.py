@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
 
-from audit.address import client_address
 from audit.record import record
+from foundation.address import client_address
 from integrations.admin.annotation_form import Draft, can_carry, drafts_of, groups_of, read_drafts
 from integrations.admin.bases import acting_user
 from integrations.models import AnnotationSnapshot, Application

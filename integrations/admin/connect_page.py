@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.admin.bases import acting_user
 from integrations.admin.desk_forms import ConnectServiceForm
 from integrations.services.setup import CannotConnect, Wishes, connect

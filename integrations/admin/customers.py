@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.admin.bases import acting_user
 from integrations.admin.bulk import chosen_pks
 from integrations.admin.deeds import DEEDS

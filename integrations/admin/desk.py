@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.admin.bases import acting_user, find_row
 from integrations.models import Service
 

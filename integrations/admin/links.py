@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from audit.address import client_address
 from audit.words import register_words
+from foundation.address import client_address
 from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user
 from integrations.admin.bulk import chosen_pks
 from integrations.models import Link

@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.admin.bases import ReadOnlyAdmin, acting_user, find_row
 from integrations.models import Mirror, Service
 from integrations.services.mirrors import read_again

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.admin import key_pages, setting_pages
 from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user, find_row
 from integrations.admin.connect_page import connect_page, was_just_connected

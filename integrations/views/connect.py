@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.arrivals import forget_arrival
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.forms import ConnectForm
 from integrations.limits import is_allowed
 from integrations.models import Service

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.address import client_address
+from foundation.address import client_address
 from integrations.limits import is_allowed
 from integrations.models import Link
 from integrations.services import linking

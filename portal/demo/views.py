@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from audit.address import client_address
 from audit.record import record
 from background.jobs import schedule
 from exams.models import Submission
+from foundation.address import client_address
 from integrations.models import Service
 from portal.demo.gate import is_open
 from portal.demo.state import ROLES, DemoFile

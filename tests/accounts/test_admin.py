@@ -8,8 +8,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Invitation
-from accounts.templatetags.moments import day
 from audit.models import Entry
+from foundation.moments import day
 from tests.people import PASSWORD, logged_in, make_person
 
 pytestmark = pytest.mark.django_db

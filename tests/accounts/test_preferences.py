@@ -8,7 +8,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.middleware import ReaderTimezone
-from audit.address import client_address
+from foundation.address import client_address
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

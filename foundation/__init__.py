@@ -1,0 +1,1 @@
+"""The lowest layer: what every other package may use; imports none of them."""

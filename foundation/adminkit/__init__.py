@@ -1,0 +1,1 @@
+"""The parts of every page of the administration."""
