@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
+from django.conf import settings
 from django.db import connection, transaction
 
 from background.due import from_now, is_announced, is_due, is_free, is_unannounced
@@ -12,7 +13,6 @@ from background.jobs import Job, jobs
 
 logger = logging.getLogger(__name__)
 
-NUDGE_SECONDS = 60
 NUDGE_LIMIT = 50
 
 
@@ -64,7 +64,8 @@ def _mark(*, job: Job, now: datetime | None, limit: int) -> list[Any]:
     room = limit - rows.filter(is_announced(now=now)).count()
     if room <= 0:
         return []
-    until = from_now(seconds=NUDGE_SECONDS) if now is None else now + timedelta(seconds=NUDGE_SECONDS)
+    seconds = settings.NUDGE_SECONDS
+    until = from_now(seconds=seconds) if now is None else now + timedelta(seconds=seconds)
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
         locked = silent.order_by("not_before").select_for_update(skip_locked=skip)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Case, F, QuerySet, Value, When
 from django.db.models.expressions import Combinable
@@ -20,7 +21,6 @@ from background.progress import note_acquired
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 12
 
 
@@ -41,14 +41,15 @@ class Lease:
     token: int
     attempt: int
     deadline: datetime
-    seconds: float = LEASE_SECONDS
+    seconds: float
 
     def __str__(self) -> str:
         return f"{self.model._meta.label_lower} {self.pk} (token {self.token}, attempt {self.attempt})"
 
 
-def acquire(*, model: type[LeasedRow], pk: Any, seconds: float = LEASE_SECONDS) -> Lease | None:
+def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) -> Lease | None:
     """Take the row for `seconds` if it is due and free, else return None; not inside a transaction."""
+    seconds = settings.LEASE_SECONDS if seconds is None else seconds
     rows = model._base_manager.filter(pk=pk)
     # Durable: a lease that an outer transaction could roll back would be worth nothing.
     with transaction.atomic(durable=True):
@@ -73,9 +74,9 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float = LEASE_SECONDS) 
     )
 
 
-def renew(*, lease: Lease, seconds: float = LEASE_SECONDS) -> None:
-    """Hold the row for `seconds` from now; raises LeaseLost."""
-    if not _held(lease).update(lease_until=from_now(seconds=seconds)):
+def renew(*, lease: Lease) -> None:
+    """Hold the row for another length of the lease from now; raises LeaseLost."""
+    if not _held(lease).update(lease_until=from_now(seconds=lease.seconds)):
         raise LeaseLost(str(lease))
 
 
@@ -161,7 +162,7 @@ class Holding:
     def _renew(self) -> bool:
         started = time.monotonic()
         try:
-            renew(lease=self.lease, seconds=self.lease.seconds)
+            renew(lease=self.lease)
         except LeaseLost:
             self._lost.set()
             return False

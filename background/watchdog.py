@@ -2,15 +2,17 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from background.dispatcher import NUDGE_SECONDS, has_due_rows
+from django.conf import settings
+
+from background.dispatcher import has_due_rows
 from background.leases import holds_any
 from background.progress import last_acquired
 
 CHECK_SECONDS = 5.0
 # A lost message is sent again after NUDGE_SECONDS; a restart before that could not be quicker.
-STALL_SECONDS = NUDGE_SECONDS + 15.0
+BEYOND_NUDGE_SECONDS = 15.0
 EXIT_STALLED = 75
 
 
@@ -20,7 +22,7 @@ class Watchdog:
 
     has_free_slot: Callable[[], bool]
     clock: Callable[[], float] = time.monotonic
-    stall_seconds: float = STALL_SECONDS
+    stall_seconds: float = field(default_factory=lambda: settings.NUDGE_SECONDS + BEYOND_NUDGE_SECONDS)
     _idle_since: float | None = None
     _acquired: float | None = None
 

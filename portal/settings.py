@@ -239,6 +239,17 @@ RECORDS_RETENTION_DAYS = env.int("RECORDS_RETENTION_DAYS", default=400)
 API_KEY_ROTATION_DAYS = env.int("API_KEY_ROTATION_DAYS", default=0)
 EGRESS_ALLOWED_NETWORKS = tuple(env.list("EGRESS_ALLOWED_NETWORKS", default=[]))
 
+# --- The clock of the background ------------------------------------------------------------------------
+# Read at each use and not from the environment: they belong together, and only tests run on other values.
+# A worker that dies frees its rows after this long; a living one renews its lease three times in it.
+LEASE_SECONDS = 60.0
+# A message that is lost is sent again after this long.
+NUDGE_SECONDS = 60
+# The ceiling of the first wait before something is tried again; it doubles from there.
+RETRY_BASE_SECONDS = 10.0
+# Clarius Cloud is asked at most this often which of one customer's exams it lists.
+CONFIRM_EVERY_SECONDS = 15.0
+
 # --- What the pages say ---------------------------------------------------------------------------------
 INTENDED_USE_NOTICE = env.str(
     "INTENDED_USE_NOTICE", default="For review of images as received. Not for primary diagnosis."

@@ -189,7 +189,7 @@ class Attempt:
     def _store(self, capture: int, file: StoredFile) -> None:
         now = timezone.now()
         with transaction.atomic():
-            renew(lease=self.lease, seconds=self.lease.seconds)
+            renew(lease=self.lease)
             moved = move_captures(
                 Capture.objects.filter(pk=capture),
                 to=C.STORED,
@@ -208,7 +208,7 @@ class Attempt:
 
     def _fail_capture(self, capture: int, verdict: Verdict) -> None:
         with transaction.atomic():
-            renew(lease=self.lease, seconds=self.lease.seconds)
+            renew(lease=self.lease)
             move_captures(
                 Capture.objects.filter(pk=capture),
                 to=C.FAILED,

@@ -91,7 +91,7 @@ def _send(*, report: Report, lease: Lease, held: Holding) -> None:
         with open_file(report.file) as file, client_for(service=service) as client:
             # Written down before the first byte: from here on only an answer tells what happened.
             with transaction.atomic():
-                renew(lease=lease, seconds=lease.seconds)
+                renew(lease=lease)
                 move_report(pk=report.pk, to=R.SENDING)
             with noted(kind=Call.Kind.REPORT, client=client, report=report):
                 client.upload_report(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -20,7 +21,6 @@ from integrations.models import Customer, Link, Service
 from integrations.services import circuit
 from integrations.services.clients import NoKey, client_for
 
-ASK_EVERY = timedelta(seconds=15)
 PARALLEL = 4
 CROWDED = timedelta(seconds=2)
 MISSED_PASSES = 3
@@ -73,8 +73,9 @@ def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
     if asking.filter(pk__lt=submission.pk).count() >= PARALLEL:
         return CROWDED
     now = timezone.now()
-    turn = Customer.objects.filter(Q(asked_at=None) | Q(asked_at__lte=now - ASK_EVERY), pk=customer.pk)
-    return None if turn.update(asked_at=now) else ASK_EVERY
+    every = timedelta(seconds=settings.CONFIRM_EVERY_SECONDS)
+    turn = Customer.objects.filter(Q(asked_at=None) | Q(asked_at__lte=now - every), pk=customer.pk)
+    return None if turn.update(asked_at=now) else every
 
 
 def _ask(*, submission: Submission, customer: Customer, held: Holding) -> None:

@@ -24,7 +24,7 @@ def read_data(*, submission: Submission, data: DownloadData, lease: Lease) -> di
 
     Captures are added, never removed. Raises LeaseLost.
     """
-    renew(lease=lease, seconds=lease.seconds)
+    renew(lease=lease)
     values = read_patient(data.patient)
     changes: dict[str, Any] = dict(values)
     has_changed = any(getattr(submission, name) != values[name] for name in ALL_FIELDS)

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from background.backoff import BASE, CAP, LONGEST_RETRY_AFTER
+from django.conf import settings
+
+from background.backoff import CAP, LONGEST_RETRY_AFTER
 from exams.models import Submission
 from exams.storage import DiskFull, NotWritable
 from integrations.clarius import errors
@@ -93,8 +95,9 @@ def judge_media(error: Exception) -> Verdict:
 
 def pause(*, now: datetime, since: datetime | None, retry_after: timedelta | None = None) -> datetime:
     """Return when to ask again: 10 s after the first time, then as long as it has been, up to 30 min."""
-    waited = now - since if since is not None else BASE
-    ceiling = min(max(waited, BASE), CAP)
+    base = timedelta(seconds=settings.RETRY_BASE_SECONDS)
+    waited = now - since if since is not None else base
+    ceiling = min(max(waited, base), CAP)
     delay = ceiling * random.uniform(0.5, 1)  # noqa: S311
     if retry_after is not None:
         delay = max(delay, min(retry_after, LONGEST_RETRY_AFTER))

@@ -4,11 +4,12 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from audit.record import record
-from background.backoff import BASE, next_attempt
+from background.backoff import next_attempt
 from background.jobs import schedule
 from background.leases import (
     MAX_ATTEMPTS,
@@ -169,7 +170,7 @@ def _is_active(*, lease: Lease) -> bool:
 def _next_try(*, link: Link, error: errors.ClariusError) -> datetime:
     """Back off by the link's age, since attempts that do not count cannot be counted."""
     now = timezone.now()
-    age = max((now - link.created_at) / BASE, 1.0)
+    age = max((now - link.created_at).total_seconds() / settings.RETRY_BASE_SECONDS, 1.0)
     return next_attempt(now=now, attempt=1 + int(math.log2(age)), retry_after=error.retry_after)
 
 

@@ -174,7 +174,7 @@ def _keep(lease: Lease) -> None:
     Whoever was stopped for long enough has lost the row to another worker, whose new key would look like
     one of ours that is left over.
     """
-    renew(lease=lease, seconds=lease.seconds)
+    renew(lease=lease)
 
 
 def _revoke_set_aside(client: ClariusClient, rotation: KeyRotation) -> None:

@@ -10,6 +10,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("TEST_BROKER_URL", "memory://")
 WORKER_THREADS = 4
+LEASE_SECONDS, NUDGE_SECONDS, RETRY_BASE_SECONDS = 60.0, 60, 10.0
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = os.environ["TEST_MAIL"]
 LOGGING = {

@@ -12,7 +12,7 @@ from background.jobs import Job
 from background.leases import acquire, holding
 from background.models import Heartbeat
 from background.scheduler import DispatchScheduler
-from background.watchdog import STALL_SECONDS, Watchdog
+from background.watchdog import Watchdog
 from tests.background.rows import Work
 from tests.background.service import due, work_on
 
@@ -42,7 +42,7 @@ def test_due_rows_and_a_free_slot_without_progress_mean_a_restart(watchdog: Watc
     due()
     watchdog.is_stalled()
     assert not watchdog.is_stalled()
-    clock.now += STALL_SECONDS - 1
+    clock.now += watchdog.stall_seconds - 1
     assert not watchdog.is_stalled()
     clock.now += 1
     assert watchdog.is_stalled()
@@ -52,7 +52,7 @@ def test_a_worker_without_work_is_left_alone(watchdog: Watchdog, clock: Clock) -
     work_on(due().pk)
     for _ in range(3):
         assert not watchdog.is_stalled()
-        clock.now += STALL_SECONDS
+        clock.now += watchdog.stall_seconds
 
 
 def test_a_worker_whose_threads_are_all_busy_is_left_alone(clock: Clock) -> None:
@@ -60,7 +60,7 @@ def test_a_worker_whose_threads_are_all_busy_is_left_alone(clock: Clock) -> None
     watchdog = Watchdog(has_free_slot=lambda: False, clock=clock)
     for _ in range(3):
         assert not watchdog.is_stalled()
-        clock.now += STALL_SECONDS
+        clock.now += watchdog.stall_seconds
 
 
 def test_a_worker_that_acquires_rows_is_left_alone(watchdog: Watchdog, clock: Clock) -> None:
@@ -68,7 +68,7 @@ def test_a_worker_that_acquires_rows_is_left_alone(watchdog: Watchdog, clock: Cl
     for _ in range(4):
         assert acquire(model=Work, pk=due().pk) is not None
         assert not watchdog.is_stalled()
-        clock.now += STALL_SECONDS
+        clock.now += watchdog.stall_seconds
 
 
 def test_a_worker_that_holds_a_row_for_long_is_left_alone_until_it_ends(
@@ -80,9 +80,9 @@ def test_a_worker_that_holds_a_row_for_long_is_left_alone_until_it_ends(
     with holding(lease=lease, deadline_seconds=3600):
         for _ in range(4):
             assert not watchdog.is_stalled()
-            clock.now += STALL_SECONDS
+            clock.now += watchdog.stall_seconds
     assert not watchdog.is_stalled()
-    clock.now += STALL_SECONDS
+    clock.now += watchdog.stall_seconds
     assert watchdog.is_stalled()
 
 
@@ -90,7 +90,7 @@ def test_time_without_a_database_does_not_count(watchdog: Watchdog, clock: Clock
     due()
     watchdog.is_stalled()
     watchdog.is_stalled()
-    clock.now += STALL_SECONDS
+    clock.now += watchdog.stall_seconds
     gone = mock.patch("background.watchdog.has_due_rows", side_effect=DatabaseError)
     with gone, pytest.raises(DatabaseError):
         watchdog.is_stalled()

@@ -9,8 +9,7 @@ from tests.chaos.servers import Postgres, RabbitMQ
 from tests.e2e.site import Site
 from tests.processes import Process
 
-QUICK = ("-m", "tests.chaos.quick")
-CELERY = (*QUICK, "celery", "-A", "portal")
+CELERY = ("-m", "celery", "-A", "portal")
 WORKER = (*CELERY, "worker", "-P", "threads", "-c", "4", "-n")
 
 
@@ -25,6 +24,7 @@ class ChaosSite(Site):
         self.postgres, self.broker = postgres, broker
         self.environment["CELERY_BROKER_URL"] = broker.url if broker else "memory://"
         self.environment["POLL_MINUTES"] = "1"
+        self.environment["DJANGO_SETTINGS_MODULE"] = "tests.chaos.settings"
         self._parts: dict[str, Process] = {}
         self._thaw_at: dict[str, float] = {}
         # The web server as the product starts it: with other threads it would break in other ways.
@@ -33,7 +33,7 @@ class ChaosSite(Site):
 
     def _background_commands(self) -> dict[str, tuple[str, ...]]:
         if self.broker is None:
-            return {"worker": (*QUICK, "manage.py", "worker")}
+            return {"worker": ("manage.py", "worker")}
         workers = {f"worker-{number}": (*WORKER, f"worker-{number}@%h") for number in (1, 2)}
         return workers | {"beat": (*CELERY, "beat")}
 
