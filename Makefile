@@ -2,19 +2,19 @@
 
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
-# Set where files are not to be written, it would have every process compile everything anew.
+# If it were set, every process would compile everything again.
 export PYTHONDONTWRITEBYTECODE :=
 
 help:
 	@echo "make demo          start the portal with a sandbox Clarius Cloud (PORT, SANDBOX_PORT, SANDBOX_MEDIA_PORT)"
-	@echo "make test          the whole suite on embedded defaults"
-	@echo "make chaos         kill every process at random and compare what is left (SEED, N, KILLS, CHAOS=--embedded)"
-	@echo "make bench-ingest  measure webhook, downloads, reconciling and the whole way, each beside its limit"
-	@echo "make lint          style, types, directions, migrations, templates, sizes"
-	@echo "make requirements  pin the dependencies anew"
-	@echo "make screenshots   take the README's pictures from a running demo"
-	@echo "make clean         forget the demo's data"
-	@echo "make distclean     the same, and what was installed"
+	@echo "make test          run the whole suite on the embedded defaults"
+	@echo "make chaos         kill processes at random and check that nothing is lost (SEED, N, KILLS, CHAOS=--embedded)"
+	@echo "make bench-ingest  measure webhook, downloads, polling and the time to READY, each beside its limit"
+	@echo "make lint          check style, types, import directions, migrations, templates, sizes"
+	@echo "make requirements  pin the dependencies again"
+	@echo "make screenshots   take the README's screenshots from a running demo"
+	@echo "make clean         delete the demo's data"
+	@echo "make distclean     delete the demo's data and what was installed"
 
 demo:
 	@scripts/make_venv.sh demo
@@ -30,7 +30,7 @@ test:
 test-sandbox:
 	@if [ -e tests/sandbox/pytest.ini ]; then $(PY) -m pytest -c tests/sandbox/pytest.ini --rootdir . tests/sandbox; fi
 
-# N submissions while KILLS processes and servers are killed; the seed is printed.
+# N submissions, while KILLS processes and servers are killed. The run prints its seed.
 N ?= 200
 KILLS ?= 100
 chaos:

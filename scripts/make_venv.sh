@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Make .venv from a hashed requirements file: scripts/make_venv.sh demo|dev|portal
-# A stamp of the file's hash makes the second call free.
+# Create .venv from a requirements file with hashes: scripts/make_venv.sh demo|dev|portal
+# A stamp with the file's checksum lets the next call return at once.
 set -eu
 cd "$(dirname "$0")/.."
 want=${1:-demo}
@@ -10,7 +10,7 @@ stamp=.venv/.installed
 installed=$(cat "$stamp" 2>/dev/null || true)
 sum=$(cksum < "$file")
 [ "$installed" = "$want $sum" ] && exit 0
-# The development set holds everything that the demo needs.
+# The development set includes everything that the demo needs.
 [ "$want" = demo ] && [ "$installed" = "dev $(cksum < requirements/dev.txt)" ] && exit 0
 
 find_python() {
@@ -23,19 +23,19 @@ find_python() {
   return 1
 }
 
-# Certificates of the machine, so that a company's proxy is trusted as by every other program.
+# Use the machine's certificates, so that uv trusts a company's proxy as other programs do.
 export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NATIVE_TLS=1
 if ! .tool/bin/python -c '' 2>/dev/null; then
   python=$(find_python)
   echo "Preparing the installer with $($python --version) …"
   "$python" -m venv --clear .tool
 fi
-[ -x .tool/bin/uv ] || .tool/bin/python -m pip install --quiet uv || echo "Without uv it takes longer."
+[ -x .tool/bin/uv ] || .tool/bin/python -m pip install --quiet uv || echo "uv could not be installed. Using pip, which takes longer."
 .venv/bin/python -c '' 2>/dev/null || .tool/bin/python -m venv --without-pip --clear .venv
 
 echo "Installing $(grep -c '==' "$file") packages into .venv …"
 by_uv() { [ -x .tool/bin/uv ] && VIRTUAL_ENV=.venv .tool/bin/uv pip sync --require-hashes "$file"; }
-# pip knows a mirror or a proxy that only pip was told of.
+# A mirror or proxy may be configured for pip only.
 by_pip() { .tool/bin/python -m pip --python .venv/bin/python install --require-hashes -r "$file"; }
-by_uv || { echo "Trying pip …"; by_pip; }
+by_uv || { echo "Installing with pip …"; by_pip; }
 printf '%s %s' "$want" "$sum" > "$stamp"

@@ -1,4 +1,4 @@
-"""Take the README's pictures from a demo that is running: `make screenshots`, with PORT if it is not 8000."""
+"""Take the README's screenshots from a running demo: `make screenshots`, with PORT if it is not 8000."""
 
 import os
 import shutil
@@ -32,7 +32,7 @@ def _take(page: Page, url: str) -> None:
 
 
 def main() -> None:
-    """Take every picture; ends with a sentence when there is no browser."""
+    """Take every screenshot; exit with a sentence if there is no browser."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("Chromium is not installed (Debian: apt-get install chromium).")
