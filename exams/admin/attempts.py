@@ -6,10 +6,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from exams.admin.base import ReadOnlyAdmin
-from exams.admin.deeds import offers
 from exams.admin.subjects import subject_of
 from exams.models import Call
 from exams.permissions import sees_all_content
+from exams.services.deeds import offers
 
 SHOWN = 50
 

@@ -1,7 +1,5 @@
 """Actions that ask once more before they do anything, for one row or many, and say what became of each."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -16,6 +14,7 @@ from django.utils.safestring import SafeString
 from audit.record import record
 from exams.admin.standing import Standing, standings_of, tell
 from exams.admin.subjects import subject_of
+from foundation.actions import Action
 from foundation.address import client_address
 from integrations.models import Service
 
@@ -24,22 +23,8 @@ LARGEST_BULK = 500
 SHOWN = 20
 
 
-@dataclass(frozen=True)
-class Deed:
-    """Something to be done to rows: how the page asks for it, and the service that does it."""
-
-    name: str
-    button: str
-    told: str
-    service: Callable[..., int]
-    title: str = ""
-    explanation: str = ""
-    warning: str = ""
-    is_grave: bool = False
-
-
 def ask_or_do(
-    *, admin: Any, request: HttpRequest, queryset: QuerySet[Any], deed: Deed
+    *, admin: Any, request: HttpRequest, queryset: QuerySet[Any], deed: Action
 ) -> HttpResponse | None:
     """Show the page that asks, or do it when that page was confirmed."""
     if request.POST.get("confirmed") != "yes":
@@ -48,7 +33,7 @@ def ask_or_do(
     return HttpResponseRedirect(request.get_full_path())
 
 
-def carry_out(*, request: HttpRequest, queryset: QuerySet[Any], deed: Deed) -> None:
+def carry_out(*, request: HttpRequest, queryset: QuerySet[Any], deed: Action) -> None:
     """Do it to so many rows as one step takes, write that to the audit log and say what became of them."""
     opts, rows = queryset.model._meta, queryset.model._default_manager
     chosen = list(queryset.order_by("-pk").values_list("pk", flat=True)[: LARGEST_BULK + 1])
@@ -84,7 +69,7 @@ def _left(standings: list[Standing]) -> list[SafeString | str]:
     return [f"Nothing was done to the others: {tell(standings)}.", *links]
 
 
-def _ask(admin: Any, request: HttpRequest, queryset: QuerySet[Any], deed: Deed) -> HttpResponse:
+def _ask(admin: Any, request: HttpRequest, queryset: QuerySet[Any], deed: Action) -> HttpResponse:
     is_across = request.POST.get("select_across") == "1"
     selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
     context = admin.admin_site.each_context(request) | {

@@ -10,11 +10,11 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from exams.admin import deeds
 from exams.admin.charts import overlay, stack
 from exams.admin.confirmation import ask_or_do
 from exams.admin.subjects import request_mark
 from exams.models import Submission
+from exams.services import deeds
 from exams.services.arrivals import (
     MISSED,
     POLLED,

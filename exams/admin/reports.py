@@ -4,13 +4,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from exams.admin import deeds
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
 from exams.admin.confirmation import ask_or_do
 from exams.admin.subjects import OfSubmission
 from exams.admin.waiting import WaitFilter
 from exams.models import Report
+from exams.services import deeds
 
 
 @admin.register(Report)

@@ -8,13 +8,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from exams.admin import day_one, deeds, work
+from exams.admin import day_one, work
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
 from exams.admin.confirmation import ask_or_do
 from exams.admin.subjects import HELP, request_mark
 from exams.admin.waiting import WaitFilter
 from exams.models import Submission
+from exams.services import deeds
 from exams.services.demographics import ALL_FIELDS
 
 

@@ -7,8 +7,8 @@ from django.db.models import QuerySet
 
 from background.mail import resend_mail
 from background.models import OutgoingMail
-from exams.admin.confirmation import Deed
 from exams.services.arrivals import take_in
+from foundation.actions import Action
 from integrations.models import Link, Mirror, Service
 from integrations.services import mirrors, operation
 from integrations.services.linking import check_again
@@ -46,27 +46,29 @@ def _resend(*, queryset: QuerySet[OutgoingMail], user: Any, address: str | None)
     return sum(resend_mail(pk=pk, user=user, address=address) for pk in chosen)
 
 
-POLL = Deed(name="poll", button="Poll now", told=f"are polled {SOON}", service=_each(operation.poll_now))
-POLL_EVERYTHING = Deed(
+POLL = Action(name="poll", button="Poll now", told=f"are polled {SOON}", service=_each(operation.poll_now))
+POLL_EVERYTHING = Action(
     name="poll_everything",
     button="Ask Clarius Cloud again",
     told=f"are asked for everything {SOON}",
     service=_each(operation.poll_everything),
 )
-TAKE_IN = Deed(
+TAKE_IN = Action(
     name="take_in",
     button="Take in what was missed",
     told=f"are walked from end to end {SOON}, which takes in what was missed",
     service=_each(take_in),
 )
-RESUME = Deed(
+RESUME = Action(
     name="resume",
     button="Resume",
     told=f"are in use again and polled {SOON}",
     service=_resume,
 )
-READ_AGAIN = Deed(name="read_again", button="Read again", told=f"are read again {SOON}", service=_read_again)
-CONFIRM = Deed(
+READ_AGAIN = Action(
+    name="read_again", button="Read again", told=f"are read again {SOON}", service=_read_again
+)
+CONFIRM = Action(
     name="confirm", button="Confirm again", told=f"are confirmed at Clarius Cloud {SOON}", service=_confirm
 )
-RESEND = Deed(name="resend", button="Send all again", told="wait to be sent again", service=_resend)
+RESEND = Action(name="resend", button="Send all again", told="wait to be sent again", service=_resend)

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 from django.urls import reverse
 
-from exams.admin.confirmation import Deed
+from foundation.actions import Action
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Mend:
 
     rows: QuerySet[Any]
     permission: str
-    deeds: tuple[Deed, ...]
+    deeds: tuple[Action, ...]
     button: str = ""
     asks: bool = False
     # A decision about each row by itself: the page lets a person choose rows, and chooses none.

@@ -8,9 +8,9 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils import timezone
 
-from exams.admin.confirmation import Deed
 from exams.models import Submission
 from exams.services.arrivals import DAYS_SHOWN, MISSED, missed_of
+from foundation.actions import Action
 from integrations.models import ApiKey, KeyRotation, Mirror, NotificationRecord, RemoteState, Service
 from integrations.services import circuit, operation
 from integrations.services.overdue import full_overdue_after, overdue_after
@@ -223,5 +223,5 @@ def _mirrors(service: Service) -> Iterator[Problem]:
         )
 
 
-def _operate(service: Service, deed: Deed) -> Mend:
+def _operate(service: Service, deed: Action) -> Mend:
     return Mend(rows=Service.objects.filter(pk=service.pk), permission=OPERATE, deeds=(deed,))

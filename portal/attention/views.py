@@ -12,8 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from background.heartbeat import latest_heartbeat
-from exams.admin.confirmation import Deed, carry_out
+from exams.admin.confirmation import carry_out
 from exams.admin.subjects import subject_of
+from foundation.actions import Action
 from integrations.models import Service
 from portal.attention.finding import forget_count, problems_for
 from portal.attention.problem import Mend, Problem
@@ -78,7 +79,7 @@ def _may_mend(request: HttpRequest, problem: Problem) -> bool:
     return problem.mend is not None and request.user.has_perm(problem.mend.permission)
 
 
-def _chosen_deed(request: HttpRequest, mend: Mend) -> Deed | None:
+def _chosen_deed(request: HttpRequest, mend: Mend) -> Action | None:
     if not mend.asks:
         return mend.deeds[0]
     return next((each for each in mend.deeds if each.name == request.POST.get("deed")), None)

@@ -8,8 +8,8 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils import timezone
 
-from exams.admin.deeds import MARK_ARRIVED, RELEASE, RETRY, SEND_AGAIN
 from exams.models import Report, Submission
+from exams.services.deeds import MARK_ARRIVED, RELEASE, RETRY, SEND_AGAIN
 from integrations.models import Service
 from portal.attention.deeds import POLL_EVERYTHING
 from portal.attention.problem import Mend, Problem, list_url

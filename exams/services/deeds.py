@@ -1,12 +1,12 @@
 """What can be done to submissions and reports that do not get on by themselves."""
 
-from exams.admin.confirmation import Deed
 from exams.models import Report, Submission
 from exams.services import holds, work
+from foundation.actions import Action
 
 S, R = Submission.State, Report.State
 
-RETRY = Deed(
+RETRY = Action(
     name="retry",
     title="Fetch again?",
     explanation="Failed submissions are fetched again, with fresh attempts. Files that are here stay.",
@@ -14,7 +14,7 @@ RETRY = Deed(
     told="are fetched again",
     service=holds.retry_submissions,
 )
-RELEASE = Deed(
+RELEASE = Action(
     name="release",
     title="Let held submissions through?",
     explanation="They are fetched, newest first, and shown to the reviewers of their service. A submission "
@@ -23,7 +23,7 @@ RELEASE = Deed(
     told="were released",
     service=holds.release_submissions,
 )
-STOP = Deed(
+STOP = Action(
     name="stop",
     title="Stop submissions?",
     explanation="They are held, and nobody outside the administration sees them until they are released. "
@@ -34,7 +34,7 @@ STOP = Deed(
     warning="Reviewers who have one of them open lose it.",
     is_grave=True,
 )
-GIVE_UP = Deed(
+GIVE_UP = Action(
     name="give_up",
     title="Give submissions up?",
     explanation="Failed and held ones stay as they are and leave the work list; fetching is ended. They can "
@@ -44,7 +44,7 @@ GIVE_UP = Deed(
     service=work.give_up_submissions,
     is_grave=True,
 )
-SEND_AGAIN = Deed(
+SEND_AGAIN = Action(
     name="send_again",
     title="Send reports again?",
     explanation="Reports that Clarius Cloud did not take are sent once more.",
@@ -55,7 +55,7 @@ SEND_AGAIN = Deed(
     "patient's record twice: look in Clarius Cloud first, and mark as arrived what is there.",
     is_grave=True,
 )
-MARK_ARRIVED = Deed(
+MARK_ARRIVED = Action(
     name="mark_arrived",
     title="Mark uncertain reports as arrived?",
     explanation="You saw these reports in Clarius Cloud. They count as delivered; their clinicians are told.",
@@ -63,7 +63,7 @@ MARK_ARRIVED = Deed(
     told="count as delivered",
     service=work.mark_arrived,
 )
-GIVE_UP_REPORTS = Deed(
+GIVE_UP_REPORTS = Action(
     name="give_up",
     title="Give reports up?",
     explanation="They are not sent any more and leave the work list. Clinicians still read them here.",
@@ -77,7 +77,7 @@ OF_SUBMISSIONS = {each.name: each for each in (RETRY, RELEASE, STOP, GIVE_UP)}
 OF_REPORTS = {each.name: each for each in (SEND_AGAIN, MARK_ARRIVED, GIVE_UP_REPORTS)}
 
 # By state: what is offered on the page of one row.
-_OFFERS: dict[type, dict[str, tuple[Deed, ...]]] = {
+_OFFERS: dict[type, dict[str, tuple[Action, ...]]] = {
     Submission: {
         S.RECEIVED: (STOP, GIVE_UP),
         S.HELD: (RELEASE, GIVE_UP),
@@ -93,7 +93,7 @@ _OFFERS: dict[type, dict[str, tuple[Deed, ...]]] = {
 }
 
 
-def offers(row: Submission | Report) -> tuple[Deed, ...]:
+def offers(row: Submission | Report) -> tuple[Action, ...]:
     """Return what can be done to this row in its state."""
     found = _OFFERS[type(row)].get(row.state, ())
     return tuple(each for each in found if each.name != GIVE_UP.name or row.given_up_at is None)
