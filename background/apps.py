@@ -1,8 +1,7 @@
 """Rows as the queue of everything that happens behind the pages."""
 
 from django.apps import AppConfig
-
-from background.jobs import register
+from django.utils.module_loading import autodiscover_modules
 
 
 class BackgroundConfig(AppConfig):
@@ -10,4 +9,5 @@ class BackgroundConfig(AppConfig):
     verbose_name = "Background work"
 
     def ready(self) -> None:
-        register(name="send mail", model=self.get_model("OutgoingMail"), task="background.send_mail")
+        # Every process knows every job: its tables of due rows, and in a worker its task.
+        autodiscover_modules("tasks")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from django.conf import settings
@@ -42,6 +42,7 @@ class Lease:
     attempt: int
     deadline: datetime
     seconds: float
+    first_tried_at: datetime
 
     def __str__(self) -> str:
         return f"{self.model._meta.label_lower} {self.pk} (token {self.token}, attempt {self.attempt})"
@@ -62,7 +63,7 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) ->
         )
         if not taken:
             return None
-        row = rows.only("lease_token", "attempt_count", "lease_until").get()
+        row = rows.only("lease_token", "attempt_count", "lease_until", "first_tried_at").get()
     note_acquired()
     return Lease(
         model=model,
@@ -71,6 +72,7 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) ->
         attempt=row.attempt_count,
         deadline=cast(datetime, row.lease_until),
         seconds=seconds,
+        first_tried_at=cast(datetime, row.first_tried_at),
     )
 
 
@@ -122,12 +124,12 @@ def _give_up(lease: Lease, values: dict[str, Any]) -> None:
         raise LeaseLost(str(lease))
 
 
-_holdings: set["Holding"] = set()
-_holdings_lock = threading.Lock()
+_held_now: set["Hold"] = set()
+_held_now_lock = threading.Lock()
 
 
 @dataclass(eq=False)
-class Holding:
+class Hold:
     """A lease that a thread keeps alive; long work calls `check` between its steps."""
 
     lease: Lease
@@ -136,6 +138,27 @@ class Holding:
     _renewed: float = field(default_factory=time.monotonic)
     _lost: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def attempt(self) -> int:
+        """Number of this try, from 1."""
+        return self.lease.attempt
+
+    @property
+    def tried_for(self) -> timedelta:
+        """How long ago the first try began, by the database's clock."""
+        began_at = self.lease.deadline - timedelta(seconds=self.lease.seconds)
+        return began_at - self.lease.first_tried_at + timedelta(seconds=time.monotonic() - self._started)
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Write something before the work is complete: a transaction that renews the lease first.
+
+        Raises LeaseLost.
+        """
+        with transaction.atomic():
+            renew(lease=self.lease)
+            yield
 
     @property
     def seconds_left(self) -> float:
@@ -176,32 +199,32 @@ class Holding:
 
 
 @contextmanager
-def holding(*, lease: Lease, deadline_seconds: float) -> Iterator[Holding]:
+def holding(*, lease: Lease, deadline_seconds: float) -> Iterator[Hold]:
     """Renew the lease at every third of its length until the deadline; use it outside of transactions."""
-    held = Holding(lease=lease, deadline_seconds=deadline_seconds)
+    held = Hold(lease=lease, deadline_seconds=deadline_seconds)
     keeper = threading.Thread(target=held._keep, name=f"lease-{lease.pk}", daemon=True)
-    with _holdings_lock:
-        _holdings.add(held)
+    with _held_now_lock:
+        _held_now.add(held)
     keeper.start()
     try:
         yield held
     finally:
-        with _holdings_lock:
-            _holdings.discard(held)
+        with _held_now_lock:
+            _held_now.discard(held)
         held._stopped.set()
         keeper.join()
 
 
 def holds_any() -> bool:
     """Tell whether this process works on any row now, or has lost one and not noticed yet."""
-    with _holdings_lock:
-        return bool(_holdings)
+    with _held_now_lock:
+        return bool(_held_now)
 
 
 def release_held() -> int:
     """Give back every row this process still works on, without counting the attempt; return how many."""
-    with _holdings_lock:
-        held = list(_holdings)
+    with _held_now_lock:
+        held = list(_held_now)
     count = 0
     for each in held:
         each._lost.set()

@@ -1,5 +1,6 @@
 """Mail is written down as a row with the change it tells of, and sent by a worker."""
 
+from datetime import timedelta
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
 from typing import Any
 
@@ -7,19 +8,20 @@ from django.conf import settings
 from django.core.mail import BadHeaderError, EmailMessage, get_connection
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from audit.record import record
-from background.backoff import next_attempt
+from background.backoff import Backoff
 from background.due import from_now
 from background.jobs import schedule
-from background.leases import MAX_ATTEMPTS, Lease, acquire, finish, holding, release
+from background.leases import Hold
 from background.models import OutgoingMail
+from background.runner import Done, Job, Later, Outcome
 
+State = OutgoingMail.State
 SMTP_SECONDS = 30
-DEADLINE_SECONDS = 120
 _SUBJECT_LENGTH = 200
 _PERMANENT = 500
+NOT_TAKEN = "The mail server did not accept the mail. The portal tries again automatically."
 
 
 def queue_mail(*, recipient: str, subject: str, body: str) -> OutgoingMail:
@@ -29,35 +31,30 @@ def queue_mail(*, recipient: str, subject: str, body: str) -> OutgoingMail:
     return OutgoingMail.objects.create(recipient=recipient, subject=line, body=body, not_before=from_now())
 
 
-def send_queued_mail(*, pk: int) -> None:
-    """Send one waiting mail, once; a refusal or a broken connection is tried again later."""
-    lease = acquire(model=OutgoingMail, pk=pk)
-    if lease is None:
-        return
-    mail = OutgoingMail.objects.get(pk=pk)
-    if mail.state != OutgoingMail.State.QUEUED:
-        finish(lease=lease)
-        return
-    if lease.attempt > MAX_ATTEMPTS:
-        _fail(lease=lease, detail="too many attempts")
-        return
+def _send(mail: OutgoingMail, hold: Hold) -> Outcome:
+    """Send one waiting mail; a refusal or a broken connection is tried again later."""
     try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS):
-            _hand_over(mail)
+        connection = get_connection(timeout=settings.EMAIL_TIMEOUT or SMTP_SECONDS)
+        EmailMessage(mail.subject, mail.body, None, [mail.recipient], connection=connection).send()
     except Exception as error:
         # The texts of mail errors carry addresses: only what kind of error it was may go further.
-        _retry_or_fail(lease=lease, error=error)
-    else:
-        finish(
-            lease=lease, state=OutgoingMail.State.SENT, sent_at=Now(), failure_reason="", failure_detail=""
-        )
+        detail = _describe(error)
+        later = Later(Backoff(), counts=True, changes={"failure_reason": NOT_TAKEN, "failure_detail": detail})
+        return _give_up(mail, hold, later) if _is_permanent(error) else later
+    return Done({"state": State.SENT, "sent_at": Now(), "failure_reason": "", "failure_detail": ""})
+
+
+def _give_up(mail: OutgoingMail, hold: Hold, last: Later | None) -> Done:
+    detail = "too many attempts" if last is None else last.changes["failure_detail"]
+    failure = {"failure_reason": "The mail could not be sent.", "failure_detail": detail}
+    return Done({"state": State.FAILED} | failure)
 
 
 def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
     """Queue a failed mail again because a person wants it; False when it had not failed."""
-    failed = OutgoingMail.objects.filter(pk=pk, state=OutgoingMail.State.FAILED)
+    failed = OutgoingMail.objects.filter(pk=pk, state=State.FAILED)
     with transaction.atomic():
-        is_queued = bool(failed.update(state=OutgoingMail.State.QUEUED))
+        is_queued = bool(failed.update(state=State.QUEUED))
         if is_queued:
             schedule(model=OutgoingMail, pk=pk)
         record(
@@ -68,11 +65,6 @@ def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
             address=address,
         )
     return is_queued
-
-
-def _hand_over(mail: OutgoingMail) -> None:
-    connection = get_connection(timeout=settings.EMAIL_TIMEOUT or SMTP_SECONDS)
-    EmailMessage(mail.subject, mail.body, None, [mail.recipient], connection=connection).send()
 
 
 def _is_permanent(error: Exception) -> bool:
@@ -86,22 +78,12 @@ def _describe(error: Exception) -> str:
     return f"{name} {error.smtp_code}" if isinstance(error, SMTPResponseException) else name
 
 
-def _retry_or_fail(*, lease: Lease, error: Exception) -> None:
-    if _is_permanent(error) or lease.attempt >= MAX_ATTEMPTS:
-        _fail(lease=lease, detail=_describe(error))
-        return
-    release(
-        lease=lease,
-        not_before=next_attempt(now=timezone.now(), attempt=lease.attempt),
-        failure_reason="The mail server did not take the mail; the portal tries again by itself.",
-        failure_detail=_describe(error),
-    )
-
-
-def _fail(*, lease: Lease, detail: str) -> None:
-    finish(
-        lease=lease,
-        state=OutgoingMail.State.FAILED,
-        failure_reason="The mail could not be sent.",
-        failure_detail=detail,
-    )
+SEND = Job(
+    name="background.send_mail",
+    model=OutgoingMail,
+    work=_send,
+    # Twice as long as a mail server may take to answer.
+    deadline=timedelta(minutes=2),
+    applies=lambda mail: mail.state == State.QUEUED,
+    exhausted=_give_up,
+)

@@ -1,11 +1,6 @@
-"""Tasks of this package; each calls one service."""
+"""The jobs of this package."""
 
-from celery import shared_task
+from background.mail import SEND
+from background.runner import register
 
-from background.mail import send_queued_mail
-
-
-@shared_task(name="background.send_mail", ignore_result=True)
-def send_mail(pk: int) -> None:
-    """Send one outgoing mail."""
-    send_queued_mail(pk=pk)
+register(SEND)

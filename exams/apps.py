@@ -25,7 +25,6 @@ class ExamsConfig(AppConfig):
         register(name="poll service", model=service, task="exams.poll_service")
         register(name="release early exams", model=self.get_model("Release"), task="exams.release_early")
         register(name="read answers again", model=self.get_model("FieldMap"), task="exams.read_again")
-        register(name="do chore", model=self.get_model("Chore"), task="exams.do_chore")
         post_migrate.connect(_make_chores, sender=self)
 
 

@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from background.lanes import patiently
+from background.runner import register
 from exams.services import chores, delivery, fetch, polling, previews, releases, rereading
 
 
@@ -43,7 +44,4 @@ def read_again(pk: int) -> None:
     rereading.read_again(pk=pk)
 
 
-@shared_task(name="exams.do_chore", ignore_result=True)
-def do_chore(pk: int) -> None:
-    """Tidy up, or hash files again."""
-    chores.do_chore(pk=pk)
+register(chores.MAINTAIN)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from background.leases import (
     MAX_ATTEMPTS,
     DeadlineExceeded,
-    Holding,
+    Hold,
     Lease,
     LeaseLost,
     finish,
@@ -58,7 +58,7 @@ class Attempt:
 
     submission: Submission
     lease: Lease
-    held: Holding
+    held: Hold
     _asked: int = 0
     _troubles: list[Verdict] = field(default_factory=list)
 

@@ -14,7 +14,7 @@ from background.jobs import schedule
 from background.leases import (
     MAX_ATTEMPTS,
     DeadlineExceeded,
-    Holding,
+    Hold,
     Lease,
     LeaseLost,
     acquire,
@@ -85,7 +85,7 @@ def _may_send(*, report: Report, lease: Lease) -> bool:
     return False
 
 
-def _send(*, report: Report, lease: Lease, held: Holding) -> None:
+def _send(*, report: Report, lease: Lease, held: Hold) -> None:
     service = report.submission.service
     try:
         with open_file(report.file) as file, client_for(service=service) as client:

@@ -8,7 +8,7 @@ from django.db import transaction
 from audit.record import record
 from background.due import from_now
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Submission
 from exams.services.attempt import Attempt, Stop
 from exams.services.hints import confirm_hint
@@ -44,7 +44,7 @@ def _work(pk: int) -> bool:
     return False
 
 
-def _dispatch(*, pk: int, lease: Lease, held: Holding) -> bool:
+def _dispatch(*, pk: int, lease: Lease, held: Hold) -> bool:
     submission = Submission.objects.select_related("service", "customer").get(pk=pk)
     if submission.state == S.HELD and submission.hold_reason == H.UNCONFIRMED:
         return confirm_hint(submission=submission, lease=lease, held=held)

@@ -10,7 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from background.leases import Holding, Lease, finish, release
+from background.leases import Hold, Lease, finish, release
 from exams.models import Call, Submission
 from exams.services.calls import noted
 from exams.services.intake import take_page
@@ -35,7 +35,7 @@ CUSTOMER_REFUSED = "Clarius Cloud refuses to list this customer's exams."
 NOT_YET_LISTED = Verdict(Retry.PATIENTLY, "", "")
 
 
-def confirm_hint(*, submission: Submission, lease: Lease, held: Holding) -> bool:
+def confirm_hint(*, submission: Submission, lease: Lease, held: Hold) -> bool:
     """Ask the Cloud about a hint's customer and give the row up; True when it may be fetched at once.
 
     One call confirms every hint of that customer. Raises LeaseLost.
@@ -78,7 +78,7 @@ def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
     return None if turn.update(asked_at=now) else every
 
 
-def _ask(*, submission: Submission, customer: Customer, held: Holding) -> None:
+def _ask(*, submission: Submission, customer: Customer, held: Hold) -> None:
     waiting = Submission.objects.filter(
         service=submission.service, hint_digest=customer.token_digest, customer=None
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from background.leases import Holding
+from background.leases import Hold
 from exams.media_types import MARKUP
 from exams.storage import NewFile, StoredFile, commit_files, require_room
 from integrations.clarius import MediaClient, errors
@@ -95,7 +95,7 @@ class _Clients:
             self._free.put(client)
 
 
-def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Holding) -> Iterator[Fetched]:
+def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Hold) -> Iterator[Fetched]:
     """Fetch the links, keyed by capture, and yield each outcome as it comes.
 
     Raises LeaseLost and DeadlineExceeded; then what is still under way is abandoned.
@@ -127,7 +127,7 @@ def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Holding
 class _Arrivals:
     """Downloads, a few at a time; what has arrived since the last look is handed over together."""
 
-    def __init__(self, held: Holding) -> None:
+    def __init__(self, held: Hold) -> None:
         self.held = held
         self._abandoned = threading.Event()
         self._room = threading.Semaphore(ARRIVED)

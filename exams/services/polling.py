@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from background.backoff import next_attempt
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Submission
 from exams.models import Walk as WalkRecord
 from exams.services.calls import PageCalls, told
@@ -75,7 +75,7 @@ def poll_now(*, service: Service, is_full: bool) -> Walk | None:
     return poll_service(pk=service.pk)
 
 
-def walk(*, service: Service, is_full: bool, held: Holding, seen: Walk | None = None) -> Walk:
+def walk(*, service: Service, is_full: bool, held: Hold, seen: Walk | None = None) -> Walk:
     """Take in the list page by page; unless `is_full`, stop after two pages of known rows.
 
     Counts go into `seen` as they come. Raises ClariusError, NoKey, LeaseLost and DeadlineExceeded.
@@ -102,7 +102,7 @@ def walk(*, service: Service, is_full: bool, held: Holding, seen: Walk | None = 
     return result
 
 
-def _poll(*, service: Service, lease: Lease, held: Holding) -> Walk | None:
+def _poll(*, service: Service, lease: Lease, held: Hold) -> Walk | None:
     started_at = timezone.now()
     # After an attempt that broke off, known pages at the top say nothing about those below.
     is_full = lease.attempt > 1 or _is_full_due(service=service, now=started_at)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.record import record
 from background.due import from_now
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import Release, Submission
 from exams.querysets import SubmissionQuerySet
 from exams.services.holds import release_submissions
@@ -160,7 +160,7 @@ def release_early(*, pk: int) -> None:
         release(lease=lease, not_before=from_now(), count_attempt=False)
 
 
-def _go_on(*, lease: Lease, held: Holding) -> None:
+def _go_on(*, lease: Lease, held: Hold) -> None:
     row = Release.objects.select_related("service", "customer", "started_by").get(pk=lease.pk)
     if row.ended_at is not None:
         finish(lease=lease)

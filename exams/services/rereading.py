@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.record import record
 from background.due import from_now
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Holding, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
 from exams.models import FieldMap, Submission
 from exams.services.field_map import read_mapped, store_mapped
 from integrations.models import Service
@@ -81,7 +81,7 @@ def read_again(*, pk: int) -> None:
         release(lease=lease, not_before=from_now(), count_attempt=False)
 
 
-def _read_all(*, lease: Lease, held: Holding) -> None:
+def _read_all(*, lease: Lease, held: Hold) -> None:
     field_map = FieldMap.objects.get(pk=lease.pk)
     mine = FieldMap.objects.filter(pk=lease.pk, version=field_map.version)
     cursor = field_map.cursor

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from background.leases import Holding, Lease, LeaseLost
+from background.leases import Hold, Lease, LeaseLost
 from integrations.models import Mirror, Service
 
 DEEPEST = 40
@@ -23,7 +23,7 @@ class Reading:
     service: Service
     mirror: Mirror
     lease: Lease
-    held: Holding
+    held: Hold
     started_at: datetime
 
     def note(self, *, seen: int, expected: int | None = None) -> None:

@@ -20,7 +20,7 @@ def test_a_job_may_be_declared_again_but_not_differently(only_job: Job) -> None:
 
 
 def test_outgoing_mail_is_a_job() -> None:
-    assert Job(name="send mail", model=OutgoingMail, task="background.send_mail") in jobs()
+    assert Job(name="background.send_mail", model=OutgoingMail, task="background.send_mail") in jobs()
 
 
 def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:

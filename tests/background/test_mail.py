@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.leases import MAX_ATTEMPTS
-from background.mail import queue_mail, resend_mail
+from background.mail import SEND, queue_mail, resend_mail
 from background.models import OutgoingMail
-from background.tasks import send_mail
+from background.runner import run
 from tests.background.service import in_parallel
 from tests.people import logged_in, make_person
 
@@ -45,7 +45,7 @@ def _queued() -> OutgoingMail:
 @pytest.mark.django_db(transaction=True)
 def test_a_message_delivered_three_times_at_once_sends_one_mail() -> None:
     queued = _queued()
-    in_parallel(3, lambda: send_mail(queued.pk))
+    in_parallel(3, lambda: run(SEND, pk=queued.pk))
     queued.refresh_from_db()
     assert (queued.state, queued.not_before) == (OutgoingMail.State.SENT, None)
     assert queued.sent_at is not None
@@ -64,7 +64,7 @@ def test_a_mail_of_a_change_that_was_undone_is_not_sent() -> None:
 @pytest.mark.django_db
 def test_a_subject_stays_one_line() -> None:
     queued = queue_mail(recipient=RECIPIENT, subject="Hello\r\nBcc: outsider@example.test", body=BODY)
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     assert mail.outbox[0].subject == "Hello Bcc: outsider@example.test"
     assert mail.outbox[0].recipients() == [RECIPIENT]
 
@@ -72,7 +72,7 @@ def test_a_subject_stays_one_line() -> None:
 @pytest.mark.django_db
 def test_a_mail_server_that_is_away_is_tried_again(refusing: pytest.MonkeyPatch) -> None:
     queued = _queued()
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     queued.refresh_from_db()
     assert (queued.state, queued.attempt_count, queued.lease_until) == (OutgoingMail.State.QUEUED, 1, None)
     assert queued.not_before is not None
@@ -84,7 +84,7 @@ def test_an_address_that_does_not_exist_is_not_tried_again(refusing: pytest.Monk
     refused = smtplib.SMTPRecipientsRefused({RECIPIENT: (550, b"no such user")})
     refusing.setattr(RefusingBackend, "error", refused)
     queued = _queued()
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     queued.refresh_from_db()
     assert (queued.state, queued.not_before) == (OutgoingMail.State.FAILED, None)
 
@@ -96,12 +96,12 @@ def test_a_mail_is_given_up_after_the_last_attempt_and_can_be_sent_again(
 ) -> None:
     queued = _queued()
     OutgoingMail.objects.filter(pk=queued.pk).update(attempt_count=attempts)
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     queued.refresh_from_db()
     assert queued.state == OutgoingMail.State.FAILED
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     assert resend_mail(pk=queued.pk, user=None, address=None)
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     assert len(mail.outbox) == 1
     assert not resend_mail(pk=queued.pk, user=None, address=None)
 
@@ -109,9 +109,9 @@ def test_a_mail_is_given_up_after_the_last_attempt_and_can_be_sent_again(
 @pytest.mark.django_db
 def test_a_sent_mail_is_not_sent_again_whatever_its_row_says() -> None:
     queued = _queued()
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     OutgoingMail.objects.update(not_before=timezone.now() - timedelta(minutes=1))
-    send_mail(queued.pk)
+    run(SEND, pk=queued.pk)
     assert len(mail.outbox) == 1
 
 
@@ -123,7 +123,7 @@ def test_no_log_line_and_no_stored_reason_holds_the_address_or_the_text(
     refusing.setattr(RefusingBackend, "error", smtplib.SMTPSenderRefused(451, text, RECIPIENT))
     with caplog.at_level(logging.DEBUG):
         queued = _queued()
-        send_mail(queued.pk)
+        run(SEND, pk=queued.pk)
     queued.refresh_from_db()
     told = f"{caplog.text} {queued.failure_reason} {queued.failure_detail} {queued}"
     assert RECIPIENT not in told

@@ -14,9 +14,10 @@ from accounts.roles import ADMINISTRATORS
 from audit.models import Entry
 from background.jobs import jobs
 from background.models import OutgoingMail
+from background.runner import run
 from exams import storage
 from exams.models import Capture, Chore, Report
-from exams.services.chores import CHORES, do_chore
+from exams.services.chores import CHORES, MAINTAIN
 from exams.services.verifying import verify_files
 from tests.cloud import CloudSubmission
 from tests.exams.cast import add_report
@@ -52,7 +53,7 @@ def test_orphans_go_once_a_day_whoever_asks(media_root: Path) -> None:
     yesterday = (timezone.now() - timedelta(hours=25)).timestamp()
     os.utime(orphan, (yesterday, yesterday))
     chore = due("collect_files")
-    in_parallel(3, lambda: do_chore(pk=chore.pk))
+    in_parallel(3, lambda: run(MAINTAIN, pk=chore.pk))
     assert not orphan.exists()
     chore.refresh_from_db()
     assert chore.result == "1 files removed"
@@ -68,7 +69,7 @@ def test_a_damaged_file_is_found_told_and_fetched_again(
     row = portal.receive(sent)
     hurt = row.captures.get(position=1)
     flip_a_byte(media_root, hurt.file)
-    do_chore(pk=due("verify_files").pk)
+    run(MAINTAIN, pk=due("verify_files").pk)
     hurt.refresh_from_db()
     assert (hurt.state, hurt.file) == ("pending", "")
     assert portal.row(sent).stored_count == len(sent.captures) - 1

@@ -10,10 +10,11 @@ import pytest
 
 from accounts.roles import ADMINISTRATORS
 from background.models import OutgoingMail
+from background.runner import run
 from exams import storage
 from exams.models import Capture, Chore, Submission
 from exams.services import verifying
-from exams.services.chores import do_chore
+from exams.services.chores import MAINTAIN
 from exams.services.verifying import FilesAway, verify_files
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal
@@ -111,7 +112,7 @@ def test_the_chore_is_broken_off_and_tried_again_when_the_disk_is_back(
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
     for result in ("broken off: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):
         Chore.objects.filter(pk=chore.pk).update(not_before=ago(seconds=5))
-        do_chore(pk=chore.pk)
+        run(MAINTAIN, pk=chore.pk)
         chore.refresh_from_db()
         assert (chore.result, chore.not_before is not None) == (result, True)
         if not (media_root / "files").exists():

@@ -13,7 +13,7 @@ from PIL import Image
 
 from audit.models import Entry
 from background.jobs import schedule
-from background.leases import Holding, Lease
+from background.leases import Hold, Lease
 from exams import storage
 from exams.models import Report
 from exams.services import delivery
@@ -191,7 +191,7 @@ def test_what_was_signed_before_its_pages_were_there_gets_them_after_it_was_sent
     report = drafted(stage, document(2))
     sign_report(report=report, user=stage.people["reviewer"], address=None)
 
-    def send(*, report: Report, lease: Lease, held: Holding) -> None:
+    def send(*, report: Report, lease: Lease, held: Hold) -> None:
         move_report(pk=report.pk, to="sending")
         delivery._end(report=report, lease=lease, to=state)
 

@@ -1,0 +1,210 @@
+"""The one way in which a job or a page calls Clarius Cloud for a service, and what each error means.
+
+    with cloud(service, rules=DATA_RULES) as client:
+        client.download_data(…)
+
+A paused service, an open circuit, the choice of the key, a refused key and throttling are dealt with here.
+What goes wrong inside is raised as CloudProblem, whose `means` says whether trying again can help.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from background.backoff import Backoff
+from background.runner import Later
+from integrations import keyring
+from integrations.clarius import ClariusClient, errors
+from integrations.encryption import CannotDecrypt
+from integrations.keyring import KeyState, NoKey
+from integrations.models import Service
+
+
+class Means(StrEnum):
+    """What an error says about trying again."""
+
+    # The Cloud, our key or the service is away: nothing was tried, and there is no end to trying.
+    WAIT = "wait"
+    # The Cloud has not prepared it yet.
+    NOT_READY = "not_ready"
+    # A definite error that may pass: so many tries, and no more.
+    COUNT = "count"
+    NEVER = "never"
+    # The call may have had its effect although no answer says so.
+    MAYBE_DONE = "maybe_done"
+
+
+class Code(StrEnum):
+    """The reasons that have nothing to do with the object of a call."""
+
+    PAUSED = "paused"
+    KEY_REFUSED = "key_refused"
+    KEY_UNKNOWN = "key_unknown"
+    NO_KEY = "no_key"
+    UNREACHABLE = "unreachable"
+    THROTTLED = "throttled"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Errors of these kinds, where given with one of these statuses, mean this; `code` names the reason."""
+
+    errors: type[Exception] | tuple[type[Exception], ...]
+    means: Means
+    code: str
+    status: frozenset[int] | None = None
+
+    def matches(self, error: Exception) -> bool:
+        """Tell whether the rule speaks of this error."""
+        has_status = self.status is None or getattr(error, "status", None) in self.status
+        return has_status and isinstance(error, self.errors)
+
+
+# The first rule that matches decides; a call's own rules come before these.
+AWAY: tuple[Rule, ...] = (
+    Rule(errors.Unreachable, Means.WAIT, Code.UNREACHABLE),
+    Rule(errors.Throttled, Means.WAIT, Code.THROTTLED),
+)
+DEFAULT: tuple[Rule, ...] = (
+    *AWAY,
+    Rule((errors.ServerError, errors.Timeout, errors.Truncated), Means.NOT_READY, Code.OTHER),
+    Rule(errors.ClariusError, Means.COUNT, Code.OTHER),
+)
+# For a person who waits for the answer.
+PAGE: tuple[Rule, ...] = (
+    Rule(errors.Rejected, Means.MAYBE_DONE, Code.OTHER, status=frozenset({408, 425})),
+    Rule(
+        (errors.KeyRefused, errors.NotFound, errors.Rejected, errors.BlockedByPolicy), Means.NEVER, Code.OTHER
+    ),
+    Rule(errors.ClariusError, Means.MAYBE_DONE, Code.OTHER),
+)
+SENTENCES: Mapping[str, str] = {
+    Code.PAUSED: "The service is paused. Resume it first.",
+    Code.KEY_REFUSED: keyring.ALL_REFUSED,
+    Code.KEY_UNKNOWN: "Clarius Cloud did not accept the API key. Try again in a minute.",
+}
+
+
+class CloudProblem(Exception):
+    """A call that did not go out or gave nothing; the message is one sentence for the reader."""
+
+    def __init__(
+        self, message: str, *, means: Means, code: str, error: Exception | None = None, is_away: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.means = means
+        self.code = code
+        self.error = error
+        # Everything of the service waits, whatever the call was about.
+        self.is_away = is_away
+
+    @property
+    def retry_after(self) -> timedelta | None:
+        """How long the Cloud asks to wait."""
+        return getattr(self.error, "retry_after", None)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the Cloud answered that it does not know the object."""
+        return isinstance(self.error, errors.NotFound)
+
+    @property
+    def may_be_done(self) -> bool:
+        """Whether the call may have had its effect."""
+        return self.means == Means.MAYBE_DONE
+
+    @property
+    def detail(self) -> str:
+        """Kind and status of the error, for administrators; without the Cloud's own words."""
+        if self.error is None:
+            return ""
+        status = getattr(self.error, "status", None)
+        return f"{type(self.error).__name__} {status or ''}".strip()
+
+    def later(self, *, cap: timedelta | None = None, **changes: Any) -> Later:
+        """Return when a job tries again: counted only where the problem says something about its object."""
+        if self.is_away:
+            return Later(wait_for_service(), changes=changes)
+        backoff = Backoff(retry_after=self.retry_after) if cap is None else Backoff(self.retry_after, cap=cap)
+        return Later(backoff, counts=self.means == Means.COUNT, changes=changes)
+
+    def also(self, sentence: str) -> "CloudProblem":
+        """Return the problem with a sentence added to its message."""
+        self.args = (f"{self} {sentence}",)
+        return self
+
+
+def wait_for_service() -> timedelta:
+    """Return how long work waits for a paused or refused service; spread, since many rows wait for it."""
+    return keyring.PROBE_EVERY * random.uniform(1, 3)  # noqa: S311
+
+
+@contextmanager
+def cloud(
+    service: Service,
+    *,
+    rules: Sequence[Rule] = DEFAULT,
+    always: bool = False,
+    secret: str | None = None,
+) -> Iterator[ClariusClient]:
+    """Yield a client of the service; errors inside become CloudProblem. Not inside a transaction.
+
+    `always` is for work on keys and settings, which goes on while the service is paused or its circuit is
+    open. With `secret` that key is used in place of the key in use, and a refusal is about that key.
+    """
+    if not always:
+        require_open(service)
+    try:
+        if secret is None:
+            client = keyring.client_for(service=service)
+        else:
+            client = keyring.client_with(base_url=service.base_url, secret=secret)
+        with client:
+            yield client
+    except (NoKey, CannotDecrypt) as error:
+        raise CloudProblem(
+            str(error), means=Means.WAIT, code=Code.NO_KEY, error=error, is_away=True
+        ) from error
+    except errors.ClariusError as error:
+        raise problem_of(service, error, rules=rules, judges_key=secret is None) from error
+
+
+def require_open(service: Service) -> None:
+    """Raise CloudProblem while the service is paused or no key works."""
+    # It may have been paused since the row was read.
+    if not Service.objects.filter(pk=service.pk, is_active=True).exists():
+        raise _away(Code.PAUSED)
+    if keyring.is_circuit_open(service=service):
+        raise _away(Code.KEY_REFUSED)
+
+
+def problem_of(
+    service: Service, error: errors.ClariusError, *, rules: Sequence[Rule] = DEFAULT, judges_key: bool = True
+) -> CloudProblem:
+    """Return what an error means; after a refusal the stored keys are tried, which may open the circuit."""
+    if isinstance(error, errors.KeyRefused) and judges_key:
+        match keyring.judge_refusal(service=service):
+            case KeyState.REFUSED:
+                return _away(Code.KEY_REFUSED, error)
+            case KeyState.SWITCHED:
+                return _away(Code.KEY_UNKNOWN, error)
+            case KeyState.UNKNOWN:
+                # Not away: without a backoff and an end each row would ask every minute for ever.
+                return _problem(Means.WAIT, Code.KEY_UNKNOWN, error)
+    for rule in (*rules, *DEFAULT):
+        if rule.matches(error):
+            return _problem(rule.means, rule.code, error)
+    raise AssertionError("The last default rule matches every error.")
+
+
+def _away(code: Code, error: Exception | None = None) -> CloudProblem:
+    return CloudProblem(SENTENCES[code], means=Means.WAIT, code=code, error=error, is_away=True)
+
+
+def _problem(means: Means, code: str, error: errors.ClariusError) -> CloudProblem:
+    return CloudProblem(SENTENCES.get(code, error.message), means=means, code=code, error=error)

@@ -1,0 +1,229 @@
+"""The stored API keys of a service: which one calls, how another comes into use, and what if none works."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from accounts.models import User
+from accounts.services.alerts import alert_administrators
+from audit.record import record
+from integrations.clarius import ClariusClient, errors
+from integrations.encryption import CannotDecrypt
+from integrations.models import ApiKey, Service
+
+# Noting every call would write more rows than the calls themselves.
+NOTE_USE_EVERY = timedelta(minutes=1)
+PROBE_EVERY = timedelta(minutes=1)
+# A call that began with the former key may end with its refusal this much later.
+FRESHLY_SWITCHED = timedelta(minutes=2)
+ALL_REFUSED = "Clarius Cloud refuses every stored API key. Calls wait until one works again."
+
+
+class NoKey(Exception):
+    """The service holds no API key that may be used; the message is one sentence for administrators."""
+
+
+class KeyInUse(Exception):
+    """A key in use cannot be withdrawn."""
+
+
+class Cause(StrEnum):
+    """Why another key came into use."""
+
+    PERSON = "person"
+    ROTATION = "rotation"
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
+
+
+_ALERTS = {
+    Cause.REFUSED: "Clarius Cloud refused the key in use; the portal now uses {prefix}….",
+    Cause.UNREADABLE: "The key in use cannot be decrypted or is missing; the portal now uses {prefix}….",
+}
+
+
+class KeyState(StrEnum):
+    """What the Cloud says of the stored keys."""
+
+    WORKS = "works"
+    SWITCHED = "switched"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+def client_with(*, base_url: str, secret: str) -> ClariusClient:
+    """Return a client with a key that may not be stored yet; raises BlockedByPolicy for the address."""
+    return ClariusClient(base_url=base_url, api_key=secret, allowed_networks=settings.EGRESS_ALLOWED_NETWORKS)
+
+
+def client_for(*, service: Service) -> ClariusClient:
+    """Return a client with the key in use, else with a standby key; raises NoKey, or BlockedByPolicy."""
+    key = usable_keys(service=service).filter(is_in_use=True).first()
+    secret = _decrypt(key)
+    if key is None or not secret:
+        key, secret = _fall_back(service)
+    now = timezone.now()
+    unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTE_USE_EVERY)
+    ApiKey.objects.filter(unnoted, pk=key.pk).update(last_used_at=now)
+    return client_with(base_url=service.base_url, secret=secret)
+
+
+def usable_keys(*, service: Service) -> QuerySet[ApiKey]:
+    """Return the stored keys that were not revoked."""
+    return ApiKey.objects.filter(service=service, revoked_at=None)
+
+
+def use_key(
+    *, service: Service, key: ApiKey, cause: Cause, actor: User | None = None, address: str | None = None
+) -> bool:
+    """Use this key from now on; False when it was revoked meanwhile or is in use already.
+
+    Call it in a transaction. Administrators get a mail where no person asked for it. A key that was proven by
+    a call closes the circuit; one that was merely readable still has to prove itself.
+    """
+    # Two workers may come to this at the same moment: the row of the service serialises them.
+    Service.objects.select_for_update().get(pk=service.pk)
+    current = usable_keys(service=service).filter(pk=key.pk).first()
+    if current is None:
+        return False
+    if cause != Cause.UNREADABLE:
+        close_circuit(service=service)
+    if current.is_in_use:
+        return False
+    in_use = ApiKey.objects.filter(service=service, is_in_use=True)
+    former = in_use.values_list("prefix", flat=True).first() or ""
+    in_use.update(is_in_use=False)
+    ApiKey.objects.filter(pk=key.pk).update(is_in_use=True, in_use_since=timezone.now())
+    identifiers = {"prefix": key.prefix, "former": former, "cause": cause.value}
+    record(action="api_key.switched", actor=actor, target=service, address=address, **identifiers)
+    if cause in _ALERTS:
+        alert_administrators(
+            subject=f"{service.name} now uses another API key",
+            body=_ALERTS[cause].format(prefix=key.prefix),
+        )
+    return True
+
+
+@contextmanager
+def withdrawn(*, service: Service, prefix: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Revoke a key at the Cloud inside, while nothing here can begin to use it; its secret is then deleted.
+
+    When the inside fails, the key may still work and becomes a standby key again. `check` runs under the
+    service's lock and may refuse. Raises KeyInUse.
+    """
+    rows = ApiKey.objects.filter(service=service, prefix=prefix)
+    with transaction.atomic():
+        Service.objects.select_for_update().get(pk=service.pk)
+        if rows.filter(is_in_use=True).exists():
+            raise KeyInUse
+        check()
+        rows.filter(revoked_at=None).update(revoked_at=Now())
+    try:
+        yield
+    except BaseException:
+        rows.exclude(secret="").update(revoked_at=None)
+        raise
+    rows.update(revoked_at=Now(), secret="")
+
+
+def probe_keys(*, service: Service) -> KeyState:
+    """Try the key in use, then the others; switch to the first that works and close the circuit."""
+    state = KeyState.REFUSED
+    for key in usable_keys(service=service).order_by("-is_in_use", "-created_at", "-pk"):
+        try:
+            with client_with(base_url=service.base_url, secret=key.secret) as client:
+                client.get_settings()
+        except (errors.KeyRefused, CannotDecrypt):
+            continue
+        except errors.ClariusError:
+            state = KeyState.UNKNOWN
+            continue
+        with transaction.atomic():
+            if use_key(service=service, key=key, cause=Cause.REFUSED):
+                return KeyState.SWITCHED
+        return _state_of(key)
+    return state
+
+
+def judge_refusal(*, service: Service) -> KeyState:
+    """After a 401 or 403 return whose fault it was; the circuit opens when no key works.
+
+    WORKS means that the refusal belongs to the object of the call. With SWITCHED, REFUSED and UNKNOWN the
+    call says nothing about its object.
+    """
+    state = probe_keys(service=service)
+    if state == KeyState.REFUSED:
+        _open_circuit(service=service)
+    return state
+
+
+def is_circuit_open(*, service: Service) -> bool:
+    """Tell whether calls of the service wait; once a minute the caller that asks probes the keys."""
+    row = Service.objects.only("pk", "circuit_opened_at").get(pk=service.pk)
+    if row.circuit_opened_at is None:
+        return False
+    now = timezone.now()
+    claimed = Service.objects.filter(pk=service.pk, circuit_probe_at__lte=now - PROBE_EVERY).update(
+        circuit_probe_at=now
+    )
+    return not (claimed and probe_keys(service=service) in (KeyState.WORKS, KeyState.SWITCHED))
+
+
+def close_circuit(*, service: Service) -> None:
+    """Let calls go out again, since a key works. Call it in a transaction."""
+    is_open = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False)
+    if is_open.update(circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None):
+        record(action="service.circuit_closed", target=service)
+
+
+def _open_circuit(*, service: Service) -> None:
+    now = timezone.now()
+    with transaction.atomic():
+        opened = Service.objects.filter(pk=service.pk, circuit_opened_at=None).update(
+            circuit_opened_at=now, circuit_probe_at=now, last_error=ALL_REFUSED, last_error_at=now
+        )
+        if not opened:
+            return
+        record(action="service.circuit_opened", outcome="refused", target=service)
+        alert_administrators(
+            subject=f"Clarius Cloud refuses the API key of {service.name}",
+            body=f"{ALL_REFUSED}\nNo exam or report is lost in the meantime.",
+        )
+
+
+def _state_of(key: ApiKey) -> KeyState:
+    current = ApiKey.objects.filter(pk=key.pk, revoked_at=None).first()
+    if current is None:
+        # It was revoked here while the Cloud was asked.
+        return KeyState.UNKNOWN
+    since = current.in_use_since
+    is_fresh = since is not None and since > timezone.now() - FRESHLY_SWITCHED
+    others = ApiKey.objects.filter(service_id=key.service_id).exclude(pk=key.pk)
+    return KeyState.SWITCHED if is_fresh and others.exists() else KeyState.WORKS
+
+
+def _fall_back(service: Service) -> tuple[ApiKey, str]:
+    with transaction.atomic():
+        Service.objects.select_for_update().get(pk=service.pk)
+        for key in usable_keys(service=service).order_by("-is_in_use", "-pk"):
+            secret = _decrypt(key)
+            if secret:
+                use_key(service=service, key=key, cause=Cause.UNREADABLE)
+                return key, secret
+    if usable_keys(service=service).exists():
+        raise NoKey(f"No API key of {service.slug} can be decrypted with FIELD_ENCRYPTION_KEYS.")
+    raise NoKey(f"The service {service.slug} has no API key in use.")
+
+
+def _decrypt(key: ApiKey | None) -> str:
+    try:
+        return key.secret if key is not None else ""
+    except CannotDecrypt:
+        return ""

@@ -1,0 +1,216 @@
+"""A job is declared, its work returns what came of it, and the runner writes that or nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.utils import timezone
+
+from background.backoff import Backoff
+from background.due import from_now
+from background.jobs import schedule
+from background.leases import DeadlineExceeded, Hold, acquire
+from background.runner import Done, Job, Later, Outcome, run
+from tests.background.rows import Work
+from tests.background.service import due, let_lease_end
+
+pytestmark = pytest.mark.usefixtures("rows")
+
+MINUTE = timedelta(minutes=1)
+
+
+class Withdrawn(Exception):
+    """Somebody decided otherwise."""
+
+
+def job(work: Callable[[Work, Hold], Outcome], **options: Any) -> Job:
+    return Job(name="tests.work", model=Work, work=work, deadline=MINUTE, **options)
+
+
+def count_effect(row: Work) -> dict[str, Any]:
+    Work.objects.filter(pk=row.pk).update(effect_count=F("effect_count") + 1)
+    return {"state": "effective"}
+
+
+def test_what_the_work_returns_is_written_with_its_effect() -> None:
+    row = due()
+    run(job(lambda row, hold: Done(effect=lambda: count_effect(row))), pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.effect_count, row.not_before, row.lease_until) == ("effective", 1, None, None)
+
+
+def test_a_row_that_is_not_due_or_is_held_is_left_alone() -> None:
+    row, called = Work.objects.create(), []
+    assert run(job(lambda row, hold: called.append(row) or Done()), pk=row.pk) is None
+    held = due()
+    acquire(model=Work, pk=held.pk)
+    assert run(job(lambda row, hold: called.append(row) or Done()), pk=held.pk) is None
+    assert not called
+
+
+def test_a_worker_that_lost_its_row_leaves_neither_effect_nor_change_and_can_say_so() -> None:
+    row, lost = due(), []
+
+    def work(row: Work, hold: Hold) -> Outcome:
+        let_lease_end(row)
+        assert acquire(model=Work, pk=row.pk)
+        return Done({"state": "mine"}, effect=lambda: count_effect(row))
+
+    assert run(job(work, on_lost=lost.append), pk=row.pk) is None
+    row.refresh_from_db()
+    assert (row.state, row.effect_count, lost) == ("waiting", 0, [row])
+
+
+def test_a_bug_writes_nothing_and_its_lease_lapses_as_a_try() -> None:
+    row = due()
+    with pytest.raises(ZeroDivisionError):
+        run(job(lambda row, hold: 1 / 0), pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempt_count, row.lease_until is not None) == ("waiting", 1, True)
+
+
+def test_a_fixed_wait_is_as_if_nothing_was_tried_and_a_backoff_remembers_the_first_try() -> None:
+    fixed, backed_off = due(), due()
+    run(job(lambda row, hold: Later(MINUTE)), pk=fixed.pk)
+    run(job(lambda row, hold: Later(Backoff())), pk=backed_off.pk)
+    for row in (fixed, backed_off):
+        row.refresh_from_db()
+        assert row.attempt_count == 0
+        assert row.not_before > timezone.now()
+    assert fixed.first_tried_at is None
+    assert backed_off.first_tried_at is not None
+
+
+def test_tries_that_count_end_in_what_the_job_says() -> None:
+    row = due()
+    limited = job(
+        lambda row, hold: Later(timedelta(0), counts=True, changes={"state": "again"}),
+        tries=3,
+        exhausted=lambda row, hold, last: Done({"state": f"gave up after {last.changes['state']}"}),
+    )
+    for _ in range(2):
+        run(limited, pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.attempt_count) == ("again", 2)
+    run(limited, pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.not_before, row.attempt_count) == ("gave up after again", None, 0)
+
+
+def test_tries_whose_worker_died_end_the_same_way_and_do_not_work_again() -> None:
+    row, called = due(attempt_count=3), []
+    limited = job(
+        lambda row, hold: called.append(row) or Done(),
+        tries=3,
+        exhausted=lambda row, hold, last: Done({"state": f"gave up: {last}"}),
+    )
+    run(limited, pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, called) == ("gave up: None", [])
+
+
+def test_what_an_earlier_worker_left_is_looked_at_before_the_tries_are_counted() -> None:
+    row = due(attempt_count=99)
+    recovering = job(
+        lambda row, hold: Done({"state": "worked"}), recover=lambda row, hold: Done({"state": "recovered"})
+    )
+    run(recovering, pk=row.pk)
+    row.refresh_from_db()
+    assert row.state == "recovered"
+
+
+def test_a_job_without_end_goes_on_after_any_number_of_tries() -> None:
+    row = due(attempt_count=5000)
+    run(job(lambda row, hold: Later(Backoff(), counts=True), tries=None), pk=row.pk)
+    row.refresh_from_db()
+    assert (row.attempt_count, row.not_before > timezone.now()) == (5001, True)
+
+
+def test_a_row_that_no_longer_wants_the_work_is_given_up_as_it_is() -> None:
+    row = due(state="stopped", attempt_count=99)
+    run(
+        job(lambda row, hold: Done({"state": "worked"}), applies=lambda row: row.state != "stopped"),
+        pk=row.pk,
+    )
+    row.refresh_from_db()
+    assert (row.state, row.not_before) == ("stopped", None)
+
+
+def test_a_passed_deadline_is_a_try_unless_the_job_says_otherwise() -> None:
+    def work(row: Work, hold: Hold) -> Outcome:
+        raise DeadlineExceeded
+
+    usual, own = due(), due()
+    run(job(work), pk=usual.pk)
+    run(job(work, overtime=lambda row, hold: Done({"state": "uncertain"})), pk=own.pk)
+    usual.refresh_from_db()
+    own.refresh_from_db()
+    assert (usual.attempt_count, usual.not_before is not None) == (1, True)
+    assert (own.state, own.not_before) == ("uncertain", None)
+
+
+def test_a_guard_in_the_final_transaction_gives_the_row_up_as_it_is() -> None:
+    row = due()
+    guarded = job(
+        lambda row, hold: Done({"state": "worked"}, effect=lambda: count_effect(row)), guard=lambda row: False
+    )
+    run(guarded, pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.effect_count, row.not_before) == ("waiting", 0, None)
+
+
+def test_somebody_who_decided_otherwise_meanwhile_is_right() -> None:
+    def refuse() -> None:
+        raise Withdrawn
+
+    row = due()
+    run(job(lambda row, hold: Done({"state": "worked"}, effect=refuse), gone=(Withdrawn,)), pk=row.pk)
+    row.refresh_from_db()
+    assert (row.state, row.not_before, row.lease_until) == ("waiting", None, None)
+
+
+def test_done_for_a_while_is_due_again_with_fresh_tries() -> None:
+    row = due(attempt_count=4)
+    run(job(lambda row, hold: Done(again_in=MINUTE)), pk=row.pk)
+    row.refresh_from_db()
+    assert (row.attempt_count, row.first_tried_at, row.not_before > timezone.now()) == (0, None, True)
+
+
+def test_done_at_once_looks_at_the_row_again_in_the_same_call() -> None:
+    row = due()
+
+    def work(row: Work, hold: Hold) -> Outcome:
+        if row.state == "waiting":
+            return Done({"state": "confirmed", "not_before": from_now()}, at_once=True)
+        return Done({"state": "fetched"})
+
+    run(job(work), pk=row.pk)
+    row.refresh_from_db()
+    assert row.state == "fetched"
+
+
+def test_a_row_that_was_scheduled_while_it_was_worked_on_is_due_again() -> None:
+    def work(row: Work, hold: Hold) -> Outcome:
+        schedule(model=Work, pk=row.pk)
+        return Later(timedelta(hours=1))
+
+    row = due()
+    run(job(work), pk=row.pk)
+    assert acquire(model=Work, pk=row.pk) is not None
+
+
+def test_a_step_in_the_middle_is_refused_to_a_worker_that_lost_its_row() -> None:
+    row = due()
+
+    def work(row: Work, hold: Hold) -> Outcome:
+        let_lease_end(row)
+        assert acquire(model=Work, pk=row.pk)
+        with hold.step():
+            count_effect(row)
+        return Done()
+
+    assert run(job(work), pk=row.pk) is None
+    row.refresh_from_db()
+    assert row.effect_count == 0
