@@ -9,13 +9,15 @@ import pytest
 
 from background.due import is_due
 from exams.models import Report, Submission
-from exams.services import polling
 from exams.services.delivery import deliver_report
 from exams.services.fetch import fetch_submission
 from exams.services.polling import Walk, poll_now
 from integrations.models import Customer, Service
+from tests.around import Around, around
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.rows import make_customer
+
+__all__ = ["Portal", "around"]
 
 
 @dataclass
@@ -85,14 +87,6 @@ def submit(cloud: Cloud, clinician: CloudCustomer) -> Callable[..., CloudSubmiss
 
 
 @pytest.fixture
-def pages_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def pages_of_two(around: Around) -> None:
     """Read the list in so short pages that a walk has several."""
-    real = polling.client_for
-
-    def client_for(**options: Any) -> Any:
-        client = real(**options)
-        pages = client.exam_pages
-        client.exam_pages = lambda: pages(limit=2)
-        return client
-
-    monkeypatch.setattr(polling, "client_for", client_for)
+    around.call("exam_pages", lambda real: real(limit=2))

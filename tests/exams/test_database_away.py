@@ -1,5 +1,6 @@
 """The database goes away in the middle of a job: nothing is lost, nothing is done twice."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,9 +8,9 @@ import pytest
 from django.db import Error, connection
 
 from exams.models import Report, Submission
-from exams.services import attempt, delivery
 from exams.services.delivery import deliver_report
 from exams.services.fetch import fetch_submission
+from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.cast import add_report
 from tests.exams.conftest import Portal
@@ -47,21 +48,25 @@ def call_and_lose(job: Callable[[], None]) -> None:
 
 
 def test_between_the_start_and_the_end_of_a_fetch(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch, hang_up: Callable[[], None]
+    portal: Portal, submit: Submit, around: Around, hang_up: Callable[[], None]
 ) -> None:
     sent = submit()
     portal.poll()
-    real = attempt.fetch_captures
+    turn, fetched = threading.Lock(), []
 
-    def fetch_and_lose(**options: Any) -> Any:
-        outcomes = list(real(**options))
-        hang_up()
-        yield from outcomes
+    def fetch_and_lose(real: Any, *args: Any, **options: Any) -> Any:
+        # The first file has arrived, and nothing is written down before the database is away.
+        with turn:
+            answer = real(*args, **options)
+            if not fetched:
+                hang_up()
+            fetched.append(answer)
+        return answer
 
-    monkeypatch.setattr(attempt, "fetch_captures", fetch_and_lose)
+    around.download(fetch_and_lose)
     row = portal.row(sent)
     call_and_lose(lambda: fetch_submission(pk=row.pk))
-    monkeypatch.undo()
+    around.end()
     row = portal.row(sent)
     assert (row.state, row.stored_count, row.attempt_count) == ("fetching", 0, 1)
     Submission.objects.update(lease_until=ago(seconds=1))
@@ -75,28 +80,19 @@ def test_between_the_sending_of_a_report_and_the_note_that_it_arrived(
     portal: Portal,
     submit: Submit,
     cloud: Cloud,
-    monkeypatch: pytest.MonkeyPatch,
+    around: Around,
     hang_up: Callable[[], None],
 ) -> None:
     report = add_report(portal.receive(submit(capture_count=1)))
     Report.objects.update(not_before=ago(seconds=5))
-    real = delivery.client_for
 
-    def send_and_lose(**options: Any) -> Any:
-        client = real(**options)
-        send = client.upload_report
+    def send_and_lose(real: Any, **details: Any) -> None:
+        real(**details)
+        hang_up()
 
-        def sent(**more: Any) -> Any:
-            answer = send(**more)
-            hang_up()
-            return answer
-
-        client.upload_report = sent
-        return client
-
-    monkeypatch.setattr(delivery, "client_for", send_and_lose)
+    around.call("upload_report", send_and_lose)
     call_and_lose(lambda: deliver_report(pk=report.pk))
-    monkeypatch.undo()
+    around.end()
     Report.objects.update(lease_until=ago(seconds=1))
     deliver_report(pk=report.pk)
     report.refresh_from_db()

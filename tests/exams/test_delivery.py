@@ -13,12 +13,12 @@ from background.jobs import schedule
 from background.models import OutgoingMail
 from exams import storage
 from exams.models import Call, Report, Submission
-from exams.services import delivery
 from exams.services.delivery import deliver_report, resolve_uncertain, retry_delivery
 from exams.services.holds import release_submissions, stop_submissions
 from exams.services.states import NotAllowed, move_reports
 from integrations.clarius.errors import from_status
 from integrations.models import Link, Service
+from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago
@@ -116,24 +116,14 @@ def test_a_worker_that_died_while_sending_leaves_an_uncertain_report(signed: Rep
     assert cloud.reports() == []
 
 
-def test_it_is_marked_as_being_sent_before_the_first_byte(
-    signed: Report, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_marked_as_being_sent_before_the_first_byte(signed: Report, around: Around) -> None:
     seen = []
 
-    def client_for(**options: Any) -> Any:
-        client = delivery_client(**options)
-        upload = client.upload_report
+    def watch(real: Any, **details: Any) -> None:
+        seen.append(Report.objects.get().state)
+        real(**details)
 
-        def watched(**details: Any) -> None:
-            seen.append(Report.objects.get().state)
-            upload(**details)
-
-        client.upload_report = watched
-        return client
-
-    delivery_client = delivery.client_for
-    monkeypatch.setattr(delivery, "client_for", client_for)
+    around.call("upload_report", watch)
     assert deliver(signed).state == "delivered"
     assert seen == ["sending"]
 
@@ -199,20 +189,14 @@ def test_a_report_that_is_refused_fails_with_the_reason_and_can_be_retried(
 
 
 def test_what_the_cloud_says_of_the_patient_stays_out_of_the_reason_and_the_calls(
-    signed: Report, monkeypatch: pytest.MonkeyPatch
+    signed: Report, around: Around
 ) -> None:
     said = '{"name": ["A report for Canary, Zorica (MRN-7781) exists."], "Zorica Canary": ["No."]}'
 
-    def client_for(**options: Any) -> Any:
-        def refuse(**details: Any) -> None:
-            raise from_status(400, detail=said)
+    def refuse(real: Any, **details: Any) -> None:
+        raise from_status(400, detail=said)
 
-        client = delivery_client(**options)
-        client.upload_report = refuse
-        return client
-
-    delivery_client = delivery.client_for
-    monkeypatch.setattr(delivery, "client_for", client_for)
+    around.call("upload_report", refuse)
     report = deliver(signed)
     refused = "Clarius Cloud refused the request (400: name)."
     assert report.failure_reason == f"Clarius Cloud did not accept the report. {refused}"

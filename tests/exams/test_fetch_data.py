@@ -3,15 +3,14 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from audit.models import Entry
 from exams.models import Patient
-from exams.services import attempt
 from exams.services.fetch import check_again
 from integrations.clarius import CaptureLink, DownloadData
+from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
 
@@ -20,18 +19,12 @@ Edit = Callable[[Callable[[DownloadData], DownloadData]], None]
 
 
 @pytest.fixture
-def edit(monkeypatch: pytest.MonkeyPatch) -> Edit:
-    """Change what the client hands on of the Cloud's data."""
-    real = attempt.client_for
+def edit(around: Around) -> Edit:
+    """Change what the client hands on of the Cloud's data; each change takes the place of the one before."""
 
     def use(change: Callable[[DownloadData], DownloadData]) -> None:
-        def client_for(**options: Any) -> Any:
-            client = real(**options)
-            download = client.download_data
-            client.download_data = lambda **details: change(download(**details))
-            return client
-
-        monkeypatch.setattr(attempt, "client_for", client_for)
+        around.end()
+        around.call("download_data", lambda real, **details: change(real(**details)))
 
     return use
 

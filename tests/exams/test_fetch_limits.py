@@ -2,18 +2,20 @@
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from background.leases import DeadlineExceeded, LeaseLost
 from exams.models import Capture, Submission
-from exams.services import attempt, media
 from exams.services.fetch import check_again, fetch_submission
 from exams.services.holds import stop_submissions
 from integrations.models import Link, Service
+from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago
@@ -27,6 +29,27 @@ def hashes(row: Submission) -> list[str]:
 
 def sent_hashes(sent: CloudSubmission) -> list[str]:
     return [capture.sha256 for capture in sent.captures]
+
+
+@pytest.fixture
+def before_the_first_file(around: Around) -> Callable[[Callable[[], object]], None]:
+    """Act in the thread that is about to fetch the first file, while every other one waits."""
+    turn, acted = threading.Lock(), []
+
+    def arrange(act: Callable[[], object]) -> None:
+        def download(real: Any, *args: Any, **options: Any) -> Any:
+            with turn:
+                if not acted:
+                    acted.append(True)
+                    try:
+                        act()
+                    finally:
+                        connection.close()
+            return real(*args, **options)
+
+        around.download(download)
+
+    return arrange
 
 
 def temporary_files(media_root: Path) -> list[Path]:
@@ -45,14 +68,9 @@ def test_a_file_above_the_limit_fails_and_leaves_nothing(
     assert temporary_files(media_root) == []
 
 
-def test_a_submission_above_the_limit_keeps_what_fits(
-    portal: Portal, submit: Submit, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_submission_above_the_limit_keeps_what_fits(portal: Portal, submit: Submit, settings: Any) -> None:
     sent = submit()
-    smallest = min(capture.size for capture in sent.captures)
-    settings.SUBMISSION_MAX_MB = 1
-    monkeypatch.setattr(media, "MB", smallest)
-    settings.CAPTURE_MAX_MB = 1 << 30
+    settings.SUBMISSION_MAX_MB = min(capture.size for capture in sent.captures) / (1 << 20)
     row = portal.receive(sent)
     assert row.state == "failed"
     assert row.stored_count < len(sent.captures)
@@ -97,40 +115,33 @@ def test_a_failed_check_leaves_a_ready_exam_as_it_was(portal: Portal, submit: Su
 
 
 def test_an_exam_that_is_stopped_while_it_is_fetched_stays_stopped(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    portal: Portal, submit: Submit, before_the_first_file: Callable[[Callable[[], object]], None]
 ) -> None:
     sent = submit()
     portal.poll()
-    real = attempt.fetch_captures
-
-    def stop_first(**options: Any) -> Any:
-        stop_submissions(queryset=Submission.objects.all(), user=None, address=None)
-        return real(**options)
-
-    monkeypatch.setattr(attempt, "fetch_captures", stop_first)
+    before_the_first_file(
+        lambda: stop_submissions(queryset=Submission.objects.all(), user=None, address=None)
+    )
     portal.work()
     row = portal.row(sent)
     assert (row.state, row.hold_reason, row.not_before) == ("held", "stopped", None)
 
 
 def test_a_worker_that_lost_its_lease_writes_nothing(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    portal: Portal,
+    submit: Submit,
+    around: Around,
+    before_the_first_file: Callable[[Callable[[], object]], None],
 ) -> None:
     sent = submit()
     portal.poll()
-    real = attempt.fetch_captures
-
-    def lose_lease(**options: Any) -> Any:
-        Submission.objects.update(lease_token=99)
-        return real(**options)
-
-    monkeypatch.setattr(attempt, "fetch_captures", lose_lease)
+    before_the_first_file(lambda: Submission.objects.update(lease_token=99))
     portal.work()
     row = portal.row(sent)
     assert (row.state, row.stored_count) == ("fetching", 0)
     assert not Capture.objects.filter(state="stored").exists()
     # The lease ends; the next worker finishes the work.
-    monkeypatch.undo()
+    around.end()
     Submission.objects.update(lease_until=ago(minutes=1))
     portal.make_due()
     fetch_submission(pk=row.pk)
@@ -139,19 +150,19 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
 
 @pytest.mark.parametrize("error", [LeaseLost("slept"), DeadlineExceeded("late")])
 def test_a_file_given_up_with_a_lease_that_came_back_is_not_taken_for_unlisted(
-    error: Exception, portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    portal: Portal,
+    submit: Submit,
+    around: Around,
+    before_the_first_file: Callable[[Callable[[], object]], None],
 ) -> None:
-    fetch = attempt.fetch_captures
-
-    def give_up_the_first(*, links: Any, **options: Any) -> Any:
-        first = min(links)
-        yield media.Fetched(first, error=error)
-        yield from fetch(links={pk: links[pk] for pk in links if pk != first}, **options)
+    def give_up() -> None:
+        raise error
 
     sent = submit()
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "fetch_captures", give_up_the_first)
-        row = portal.receive(sent)
+    before_the_first_file(give_up)
+    row = portal.receive(sent)
+    around.end()
     assert row.state == "fetching"
     assert not row.captures.filter(state="failed").exists()
     Submission.objects.update(lease_until=ago(seconds=1))

@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from background.leases import release_held
 from exams.models import Submission, Walk
-from exams.services import polling
 from exams.services.polling import poll_service
 from integrations.clarius import errors
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Service
+from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago, in_parallel, link
@@ -153,17 +153,14 @@ def test_of_three_pollers_one_walks(portal: Portal, submit: Submit, cloud: Cloud
     assert len(cloud.calls(path="/accessible/")) == 1
 
 
-def test_a_full_pass_that_is_asked_for_meanwhile_is_not_forgotten(
-    portal: Portal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_pass_that_is_asked_for_meanwhile_is_not_forgotten(portal: Portal, around: Around) -> None:
     portal.poll()
-    real = polling.release_linked
 
-    def ask_meanwhile(**options: Any) -> int:
+    def ask_meanwhile(real: Any, **options: Any) -> Any:
         Service.objects.update(full_poll_due_at=timezone.now(), not_before=timezone.now())
         return real(**options)
 
-    monkeypatch.setattr(polling, "release_linked", ask_meanwhile)
+    around.call("exam_pages", ask_meanwhile)
     portal.poll()
     row = service_row(portal)
     assert row.full_poll_due_at <= timezone.now()
@@ -183,20 +180,22 @@ def test_a_customer_that_is_linked_later_gets_what_was_sent_before(
 
 @pytest.mark.usefixtures("pages_of_two")
 def test_a_walk_that_broke_off_is_followed_by_a_whole_one(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    portal: Portal, submit: Submit, around: Around
 ) -> None:
     portal.poll()
     for _ in range(8):
         submit(capture_count=1)
-    real, taken = polling.take_page, []
 
-    def break_off(**options: Any) -> Any:
-        taken.append(options)
-        if len(taken) == 4:
-            raise errors.Unreachable("The connection broke.")
-        return real(**options)
+    broken = []
 
-    monkeypatch.setattr(polling, "take_page", break_off)
+    def break_off(real: Any) -> Any:
+        for number, page in enumerate(real()):
+            if number == 3 and not broken:
+                broken.append(number)
+                raise errors.Unreachable("The connection broke.")
+            yield page
+
+    around.call("exam_pages", break_off)
     assert portal.poll() is None
     assert len(known_requests()) == 6
     # The pages at the top are known by now; only the whole list tells what is missing.
@@ -217,21 +216,23 @@ def test_a_walk_whose_worker_died_is_followed_by_a_whole_one(portal: Portal, sub
 
 @pytest.mark.usefixtures("pages_of_two")
 def test_a_walk_whose_process_was_told_to_stop_is_followed_by_a_whole_one(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    portal: Portal, submit: Submit, around: Around
 ) -> None:
     portal.poll()
     for _ in range(8):
         submit(capture_count=1)
-    real, taken = polling.take_page, []
 
-    def stop_in_the_middle(**options: Any) -> Any:
-        taken.append(options)
-        if len(taken) == 3:
-            assert release_held() == 1
-        return real(**options)
+    stopped = []
 
-    monkeypatch.setattr(polling, "take_page", stop_in_the_middle)
+    def stop_in_the_middle(real: Any) -> Any:
+        for number, page in enumerate(real()):
+            if number == 3 and not stopped:
+                stopped.append(release_held())
+            yield page
+
+    around.call("exam_pages", stop_in_the_middle)
     assert portal.poll() is None
+    assert stopped == [1]
     assert Service.objects.get().attempt_count == 0
     assert len(known_requests()) == 6
     assert poll_service(pk=portal.service.pk).is_whole

@@ -1,0 +1,53 @@
+"""Where tests step between the portal and what it calls: around the methods of a client of the Cloud."""
+
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
+from typing import Any
+
+import pytest
+
+from integrations.clarius import ClariusClient, MediaClient
+
+Act = Callable[..., Any]
+
+
+class Around:
+    """Puts tests' own functions around calls; one that was never called fails its test at the end."""
+
+    def __init__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._unmet: list[str] = []
+
+    def call(self, method: str, act: Act) -> None:
+        """Have `act(real, …)` answer this method of the Cloud's client, whoever calls it."""
+        self._put(ClariusClient, method, act)
+
+    def download(self, act: Act) -> None:
+        """Have `act(real, …)` fetch each media file; it runs in the threads that fetch them."""
+        self._put(MediaClient, "download", act)
+
+    def end(self) -> None:
+        """Let calls pass again as they are; raises AssertionError for a function that was never called."""
+        self._patch.undo()
+        unmet, self._unmet = self._unmet, []
+        assert not unmet, f"Never called: {unmet}"
+
+    def _put(self, owner: type, method: str, act: Act) -> None:
+        real, name = getattr(owner, method), f"{owner.__name__}.{method}"
+        self._unmet.append(name)
+
+        @wraps(real)
+        def around(self_: Any, *args: Any, **options: Any) -> Any:
+            if name in self._unmet:
+                self._unmet.remove(name)
+            return act(partial(real, self_), *args, **options)
+
+        self._patch.setattr(owner, method, around)
+
+
+@pytest.fixture
+def around() -> Iterator[Around]:
+    """Step between the portal and its calls until the test ends."""
+    it = Around()
+    yield it
+    it.end()
