@@ -15,14 +15,14 @@ from foundation.address import client_address
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """Sign-up by token or invitation, mail through the queue, and back to the page that waits."""
+    """Sign-up by token or invitation, mail through the queue, and redirects to a pending connection."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        """Open for whoever arrives with a token, where that is allowed, and for whoever was invited."""
+        """Open sign-up to invited people and, if `SIGNUP_OPEN`, to people with a connection token."""
         return opens_signup(request.session) or self._invitation(request) is not None
 
     def clean_email(self, email: str) -> str:
-        """Refuse another address than the invited one where only the invitation opens sign-up."""
+        """Refuse any address but the invited one when only the invitation opens sign-up."""
         invitation = self._invitation(self.request)
         if (
             invitation is not None
@@ -31,24 +31,24 @@ class AccountAdapter(DefaultAccountAdapter):
             and not opens_signup(self.request.session)
             and invitation.email.lower() != email.lower()
         ):
-            raise ValidationError("Use the address to which the invitation was sent.")
+            raise ValidationError("Sign up with the address that the invitation was sent to.")
         return email
 
     def is_email_verified(self, request: HttpRequest, email: str) -> bool:
-        """Count the invited address as verified: the link in its mail was opened in this browser."""
+        """Treat the invited address as verified: this browser opened the link in its mail."""
         invitation = self._invitation(request)
         return invitation is not None and invitation.email.lower() == email.lower()
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
-        """Go on where a token waits, else to the home."""
+        """Redirect to a pending connection, else to the home page."""
         return arrival_path(request.session) or super().get_login_redirect_url(request)
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
-        """Go on where a token waits, else to the home."""
+        """Redirect to a pending connection, else to the home page."""
         return arrival_path(request.session) or super().get_signup_redirect_url(request)
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
-        """Note the log-in, and accept the invitation that was opened in this browser."""
+        """Audit the log-in and accept the invitation that this browser opened."""
         record(action="account.logged_in", actor=user, address=client_address(request))
         invitation = self._invitation(request)
         if invitation is not None:
@@ -57,9 +57,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().post_login(request, user, **kwargs)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Note a wrong password by the address it came from; the name that was typed may be a password.
+        """Audit a wrong password with the client's address, without the typed name: it may be a password.
 
-        Whoever is logged in already was asked for the password again.
+        The actor is known only when a logged-in person confirms the password.
         """
         actor = request.user if request.user.is_authenticated else None
         record(
@@ -67,7 +67,7 @@ class AccountAdapter(DefaultAccountAdapter):
         )
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Queue the mail, so that no page waits for a mail server; only its plain text is sent."""
+        """Queue the mail, so that no page waits for a mail server; only the plain text is sent."""
         message = self.render_mail(template_prefix, email, {"email": email, **context})
         queue_mail(recipient=email, subject=str(message.subject), body=str(message.body))
 

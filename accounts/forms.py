@@ -1,4 +1,4 @@
-"""What a person may change about their own account, and how administrators invite."""
+"""Forms for a person's own preferences and for inviting people."""
 
 import zoneinfo
 from typing import Any
@@ -23,21 +23,21 @@ class PreferencesForm(forms.ModelForm):
         fields = ("first_name", "last_name", "timezone")
 
     def save(self, commit: bool = True) -> User:
-        """Write these columns only, whatever else changes meanwhile."""
+        """Write only these columns, so that other changes made meanwhile are kept."""
         self.instance.save(update_fields=self.Meta.fields)
         return self.instance
 
 
 class InvitationForm(forms.ModelForm):
-    """Whom to invite, and as what."""
+    """The address to invite, and its role."""
 
     class Meta:
         model = Invitation
         fields = ("email", "is_reviewer")
 
     def clean_email(self) -> str:
-        """Store addresses in small letters; raises ValidationError for one that has an account."""
+        """Lowercase the address; raises ValidationError if it has an account already."""
         email: Any = self.cleaned_data["email"].lower()
         if User.objects.filter(email__iexact=email).exists() and not self.cleaned_data.get("is_reviewer"):
-            raise forms.ValidationError("This address has an account already.")
+            raise forms.ValidationError("This address already has an account.")
         return str(email)

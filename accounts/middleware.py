@@ -1,4 +1,4 @@
-"""Times are shown in the reader's own zone."""
+"""Show times in the reader's own zone."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -10,7 +10,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class ReaderTimezone:
-    """Activate the zone of the account's preferences while a page is made, else UTC."""
+    """Activate the time zone of the account's preferences during a request, else UTC."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -25,5 +25,5 @@ def _zone(name: str) -> zoneinfo.ZoneInfo | None:
     try:
         return zoneinfo.ZoneInfo(name) if name else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        # A zone that a newer system dropped must not take every page away from its reader.
+        # A zone that a newer system no longer knows must not break every page.
         return None

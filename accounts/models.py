@@ -1,4 +1,4 @@
-"""Accounts are known by an e-mail address, unique whatever its case; roles are groups."""
+"""Accounts with a case-insensitive unique e-mail address, and invitations; roles are groups."""
 
 import secrets
 import uuid
@@ -72,7 +72,7 @@ def _invitation_end() -> Any:
 
 
 class Invitation(models.Model):
-    """An address that may sign up although sign-up is closed; it never binds a token."""
+    """An address that may sign up while sign-up is closed; it never connects a customer."""
 
     email = models.EmailField()
     code = models.CharField(max_length=64, unique=True, default=_invitation_code, editable=False)

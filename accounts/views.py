@@ -1,4 +1,4 @@
-"""Preferences, and the page that an invitation leads to."""
+"""Preferences and invitation pages."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -22,7 +22,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     form = PreferencesForm(request.POST or None, instance=request.user)
     if request.method == "POST" and form.is_valid():
         form.save()
-        messages.success(request, "Your preferences were saved.")
+        messages.success(request, "Preferences saved.")
         return redirect("preferences")
     return render(request, "accounts/preferences.html", {"form": form})
 
@@ -30,7 +30,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def invitation(request: HttpRequest, code: str) -> HttpResponse:
-    """Lead an invited person to sign up; somebody who has an account accepts by a POST."""
+    """Redirect an invited person to sign-up or log-in; a logged-in person accepts with a POST."""
     found = open_invitation(code=code)
     if found is None:
         return _private(render(request, "accounts/invitation_void.html", status=410))
@@ -49,11 +49,11 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
 
 def _accept(request: HttpRequest, found: Invitation, user: User) -> HttpResponse:
     if accept_invitation(invitation=found, user=user, address=client_address(request)):
-        messages.success(request, "You accepted the invitation.")
+        messages.success(request, "Invitation accepted.")
     return redirect("home")
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    # The code stands in the address of this page; with "no-referrer" its form would have no origin to check.
+    # The address of this page contains the code; with "no-referrer" its form would have no origin to check.
     response["Referrer-Policy"] = "strict-origin"
     return response

@@ -1,4 +1,4 @@
-"""What a reader gives: the filters of the worklist, and a report."""
+"""Forms of the reviewers' pages: worklist filters and report upload."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ SHOWN_STATES = {
     S.READY: "Ready",
     S.FETCHING: "Fetching",
     S.RECEIVED: "Received",
-    # What has arrived of an exam in this state is shown, and called incomplete.
+    # An exam in this state is called incomplete if some captures arrived.
     S.FAILED: "Failed or incomplete",
 }
 
 
 class WorklistForm(forms.Form):
-    """Filters as they stand in the address; what does not fit is left out rather than refused."""
+    """Filters from the address; invalid ones are ignored, not refused."""
 
     claim = forms.ChoiceField(
         choices=[("", "Everyone’s"), (FREE, "Unclaimed"), (MINE, "Mine")], required=False
@@ -46,7 +46,7 @@ class WorklistForm(forms.Form):
     )
 
     def filters(self, *, words: str = "") -> Filters:
-        """Return the filters that were understood."""
+        """Return the valid filters."""
         self.is_valid()
         given: dict[str, Any] = {name: value for name, value in self.cleaned_data.items() if value}
         return Filters(words=words, **given)
@@ -56,14 +56,14 @@ class ReportForm(forms.Form):
     """A report to upload."""
 
     name = forms.CharField(
-        label="Name of the report",
+        label="Report name",
         max_length=NAME_LIMIT,
-        help_text="The clinician reads it in Clarius Cloud. Leave patient names out.",
+        help_text="Shown to the clinician in Clarius Cloud. Do not include patient names.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     file = forms.FileField(
         label="File",
-        # Emptiness and type are judged by the service, for pages and programs alike.
+        # The service checks emptiness and type, for pages and programs alike.
         allow_empty_file=True,
         widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"}),
     )
@@ -72,8 +72,8 @@ class ReportForm(forms.Form):
         queryset=Report.objects.none(),
         to_field_name="uuid",
         required=False,
-        empty_label="Nothing: a report of its own",
-        help_text="A signed report never changes. A correction is a new one that names it.",
+        empty_label="None (new report)",
+        help_text="A signed report cannot be changed. A correction is a new report that refers to it.",
     )
 
     def __init__(self, *args: Any, submission: Submission, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""How days and moments are written on every page, in the reader's zone; no page has to load this."""
+"""Template filters for dates and times in the reader's zone; loaded in every template."""
 
 from datetime import UTC, date, datetime
 
@@ -26,5 +26,5 @@ def moment(value: datetime | None) -> SafeString | str:
 
 @register.filter
 def day(value: date | None) -> str:
-    """Write a day with a named month, which no reader takes for another."""
+    """Write a date with a named month, so that day and month cannot be confused."""
     return value.strftime("%d %b %Y") if value else "—"

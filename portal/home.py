@@ -1,4 +1,4 @@
-"""What each role begins with. Roles add up, so a page has the parts of all of them."""
+"""The home page of each role. Roles add up, so a page has the parts of all of them."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ WORKER_SILENCE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of the home page and where it leads."""
+    """One number on the home page, with its link."""
 
     label: str
     count: int
@@ -31,13 +31,13 @@ class Figure:
 
     @property
     def shown(self) -> str:
-        """The number as it is written, capped."""
+        """The number as shown, capped."""
         return f"{COUNT_LIMIT}+" if self.count > COUNT_LIMIT else str(self.count)
 
 
 @dataclass(frozen=True)
 class ServiceHealth:
-    """A service, with a tone and a sentence for how it is doing."""
+    """A service with the tone and sentence of its status."""
 
     service: Service
     tone: str
@@ -68,7 +68,7 @@ def home_context(user: Any) -> dict[str, Any]:
 
 
 def list_service_health() -> list[ServiceHealth]:
-    """Return how every service is doing, for administrators."""
+    """Return the status of every service, for administrators."""
     services = Service.objects.order_by("name")
     return [ServiceHealth(each, *headline_of(service=each)) for each in services]
 
@@ -96,7 +96,7 @@ def _count(user: User, filters: Filters) -> int:
 def _worker_health() -> tuple[str, str]:
     beat = latest_heartbeat(name="worker")
     if beat is None:
-        return "bad", "No worker has ever run. Start one: nothing is fetched or sent without it."
+        return "bad", "The worker has never run. Start it to fetch exams and send reports."
     if timezone.now() - beat.seen_at > WORKER_SILENCE:
-        return "bad", "The worker is silent. Nothing is fetched or sent until it runs again."
+        return "bad", "The worker does not respond. Restart it to fetch exams and send reports."
     return "good", "The worker is running."

@@ -1,4 +1,4 @@
-"""What holds for every request: it can be read, its answer stays out of caches, and it fills no disk."""
+"""Rules for every request: readable, not cached, and with a bounded body."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class PrivatePages:
-    """Add `Cache-Control: no-store, private` to every answer that says nothing of caching itself."""
+    """Add `Cache-Control: no-store, private` to every answer without a `Cache-Control` of its own."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -25,7 +25,7 @@ class PrivatePages:
 
 
 class ReadableRequests:
-    """Refuse what no page asks for and PostgreSQL does not take: a NUL in the address, its query or a cookie.
+    """Refuse a NUL in the address, query or a cookie: pages never send one and PostgreSQL refuses it.
 
     Cookies can hold one although headers cannot: in their quoted form it is written out. Text fields of forms
     refuse it themselves, beside the field.
@@ -44,17 +44,17 @@ class ReadableRequests:
 
 
 def _problem_of(request: HttpRequest) -> str:
-    """Return in one sentence why a request cannot be read, or an empty text."""
+    """Return a sentence for a request that cannot be read, or an empty string."""
     query = (text for name, values in request.GET.lists() for text in (name, *values))
     if any(NUL in text for text in (request.path_info, *query)):
-        return "Its address holds a NUL character, which no address of this portal does."
+        return "The address contains a NUL character. Check the link and try again."
     if any(NUL in text for pair in request.COOKIES.items() for text in pair):
-        return "A cookie holds a NUL character. Delete this portal's cookies in your browser and try again."
+        return "A cookie contains a NUL character. Delete the cookies of this portal and try again."
     return ""
 
 
 class SmallForms:
-    """Refuse a body that is too large for a form before the look for its CSRF token would read all of it.
+    """Refuse a body that is too large for a form before the CSRF check reads all of it.
 
     Files do not count for Django's own limit: anybody could fill the disk. Views that are exempt from that
     look judge the length themselves.

@@ -1,4 +1,4 @@
-"""The home of each role, and the error pages."""
+"""The home page and the error pages."""
 
 import sqlite3
 import sys
@@ -14,22 +14,22 @@ RETRY_AFTER_SECONDS = 30
 
 
 def home(request: HttpRequest) -> HttpResponse:
-    """Show what each role begins with."""
+    """Show the home page of the reader's roles."""
     return render(request, "portal/home.html", home_context(request.user))
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer a request that could not be understood."""
+    """Answer a malformed request."""
     return render(request, "400.html", status=400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer a request that this account may not make."""
+    """Answer a request without permission."""
     return render(request, "403.html", status=403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form whose token is missing or old."""
+    """Answer a form without a valid CSRF token."""
     return render(request, "403.html", {"is_csrf": True}, status=403)
 
 
@@ -41,13 +41,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer when the portal itself failed; needs neither session nor database.
 
-    A database that is away or gives no more connections is a 503: it passes, and programs know to come again.
+    An unreachable database or one without free connections is a 503: it is temporary, and programs retry.
     """
-    # Called while the error is being handled, which is the only way that Django tells it.
+    # Django calls this while it handles the error and does not pass the error itself.
     is_away = _is_database_away(sys.exc_info()[1])
     page = loader.get_template("500.html").render({"is_database_away": is_away})
     response = HttpResponse(page, status=503 if is_away else 500)
-    # An error before the middleware that sees to it leaves this to be said here.
+    # The error may have come before the middleware that sets this.
     response["Cache-Control"] = "no-store, private"
     if is_away:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
@@ -55,6 +55,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_database_away(error: BaseException | None) -> bool:
-    # SQLite gives the same kind of error to a wrong statement, which is a fault of ours and does not pass.
+    # SQLite gives the same kind of error to a wrong statement, which is a bug and not temporary.
     code = getattr(getattr(error, "__cause__", None), "sqlite_errorcode", None)
     return isinstance(error, (OperationalError, InterfaceError)) and code != sqlite3.SQLITE_ERROR

@@ -1,4 +1,4 @@
-"""Tell the administrators: what needs a person and is no fault of the reader's."""
+"""Mail the administrators about problems that need a person."""
 
 from django.conf import settings
 from django.db import transaction

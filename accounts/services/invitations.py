@@ -1,4 +1,4 @@
-"""Invitations: who may sign up although sign-up is closed, and which role they get."""
+"""Invitations: send, open and accept them."""
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -12,28 +12,28 @@ from background.mail import queue_mail
 
 
 def send_invitation(*, invitation: Invitation, actor: User | None, address: str | None) -> None:
-    """Mail an invitation that was written down; its link proves that the reader owns the address."""
+    """Mail a saved invitation; opening its link proves that the reader owns the address."""
     with transaction.atomic():
         queue_mail(
             recipient=invitation.email,
-            subject="You are invited to the portal",
+            subject="Invitation to the portal",
             body=(
-                f"{_inviter(actor)} invites you to the portal at {settings.PUBLIC_URL}.\n\n"
-                f"Open this page until {invitation.expires_at:%d %b %Y} to make your account:\n"
+                f"{_inviter(actor)} has invited you to the portal at {settings.PUBLIC_URL}.\n\n"
+                f"To create your account, open this link by {invitation.expires_at:%d %b %Y}:\n"
                 f"{settings.PUBLIC_URL}/invitations/{invitation.code}/\n\n"
-                "If you did not expect this, do nothing.\n"
+                "If you did not expect this invitation, ignore this e-mail.\n"
             ),
         )
         record(action="invitation.sent", actor=actor, target=invitation, address=address)
 
 
 def open_invitation(*, code: str) -> Invitation | None:
-    """Return the invitation of this code if it can still be accepted, else None."""
+    """Return the invitation with this code if it is still valid, else None."""
     return Invitation.objects.filter(code=code, accepted_at=None, expires_at__gt=timezone.now()).first()
 
 
 def accept_invitation(*, invitation: Invitation, user: User, address: str | None) -> bool:
-    """Give the account what the invitation grants, once; False when it is another's, spent or too old."""
+    """Give the account the invited role; False if the invitation is for another address, used or expired."""
     if invitation.email.lower() != user.email.lower():
         return False
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""Which rights somebody may hand on: only their own."""
+"""The rights that a person may grant: only their own."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,7 +12,7 @@ from audit.record import record
 
 
 def grantable_groups(*, user: Any) -> QuerySet[Group]:
-    """Return the groups whose every permission this person has; administrators are made by a superuser."""
+    """Return the groups whose every permission this person has; only a superuser grants Administrators."""
     if user.is_superuser:
         return Group.objects.order_by("name")
     own = Permission.objects.filter(group__user=user).values("pk") | Permission.objects.filter(

@@ -172,10 +172,10 @@ def _tell_clinicians(report: Report) -> None:
     for link in links.select_related("user"):
         queue_mail(
             recipient=link.user.email,
-            subject="A report has arrived for you",
+            subject="New report on one of your exams",
             body=(
-                "A report on one of your exams has been signed and sent to Clarius Cloud.\n"
-                f"Read it here: {settings.PUBLIC_URL}/reports/{report.uuid}/\n"
+                "A reviewer signed a report on one of your exams. It is also in Clarius Cloud.\n"
+                f"Read the report: {settings.PUBLIC_URL}/reports/{report.uuid}/\n"
             ),
         )
 

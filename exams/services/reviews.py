@@ -59,8 +59,12 @@ def take_over_claim(*, submission: Submission, user: User, holder: int, address:
             return
         queue_mail(
             recipient=before.email,
-            subject="An exam that you had claimed was taken over",
-            body=f"{user.display_name} reports on it now:\n{settings.PUBLIC_URL}/exams/{submission.uuid}/\n",
+            subject="A colleague took over an exam that you claimed",
+            body=(
+                f"{user.display_name} has taken over an exam that you had claimed.\n"
+                "You can no longer sign a report on it.\n"
+                f"Open the exam: {settings.PUBLIC_URL}/exams/{submission.uuid}/\n"
+            ),
         )
 
 
@@ -77,10 +81,10 @@ def release_claim(*, submission: Submission, user: User, address: str | None) ->
 
 def _require_reviewer(user: User, submission: Submission) -> None:
     if not can_review(user, submission):
-        raise ClaimRefused("This account does not review exams of this service.")
+        raise ClaimRefused("Your account does not have review access to this service.")
 
 
 def _taken(submission: Submission) -> str:
     holder = User.objects.filter(claims=submission.pk).first()
     name = holder.display_name if holder else "somebody else"
-    return f"{name} has claimed this exam. Talk to them, or take it over on the exam's page."
+    return f"{name} has claimed this exam. Ask them to return it, or take it over on the exam page."

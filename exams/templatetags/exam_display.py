@@ -1,4 +1,4 @@
-"""How people and states are written on a page."""
+"""Template tags for people, states, ages and file types."""
 
 from datetime import datetime
 
@@ -57,7 +57,7 @@ def age(subject: Demographics, at: datetime | None) -> str:
 
 @register.simple_tag
 def subject_name(subject: Demographics) -> SafeString | str:
-    """Write who is examined: the name, else the identifier, else that no name was given."""
+    """Write the patient's name, else the identifier, else “No name given”."""
     if subject.display_name:
         return format_html("<bdi>{}</bdi>", subject.display_name)
     if subject.identifier:
@@ -67,7 +67,7 @@ def subject_name(subject: Demographics) -> SafeString | str:
 
 @register.simple_tag
 def born(subject: Demographics, at: datetime | None = None) -> SafeString | str:
-    """Write the birth date with the age, or what the Cloud sent where that is no date."""
+    """Write the birth date with the age, or the Cloud's text if it is not a date."""
     if subject.date_of_birth:
         years = age(subject, at)
         text = day(subject.date_of_birth)
@@ -77,7 +77,7 @@ def born(subject: Demographics, at: datetime | None = None) -> SafeString | str:
 
 @register.simple_tag
 def pill(row: Submission | Capture | Report | Link) -> SafeString:
-    """Write a state as a coloured mark with its word."""
+    """Write a state as a coloured pill with its label."""
     state = str(row.state)
     return format_html(
         '<span class="pill" data-tone="{}"{}>{}</span>',
@@ -89,7 +89,7 @@ def pill(row: Submission | Capture | Report | Link) -> SafeString:
 
 @register.filter
 def file_kind(media_type: str) -> str:
-    """Write what a reader calls a type of file."""
+    """Write a file type for readers."""
     return KINDS.get(media_type, "File")
 
 

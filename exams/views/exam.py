@@ -1,4 +1,4 @@
-"""The page of one submission: who it is about, what was received, what went back."""
+"""The page of one submission: patient, captures and reports."""
 
 import re
 from collections.abc import Callable
@@ -57,7 +57,7 @@ def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Send what changes by itself on that page, or nothing (204) when it looks as the reader has it."""
+    """Return the live part of that page, or 204 if the reader already has it."""
     submission = get_submission(request, uuid)
     context = live_context(request, submission)
     if request.GET.get("seen") == context["fingerprint"]:
@@ -69,21 +69,21 @@ def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def exam_claim(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Take the submission."""
+    """Claim the submission."""
     return _change_claim(request, uuid, claim_submission)
 
 
 @login_required
 @require_POST
 def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Give the submission back."""
+    """Return the claim."""
     return _change_claim(request, uuid, release_claim)
 
 
 @login_required
 @require_POST
 def exam_take_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Take the submission from the colleague who was named beside the button."""
+    """Take over the claim of the colleague whom the page named."""
     holder = request.POST.get("holder", "")
     if not HOLDER.fullmatch(holder):
         raise Http404
@@ -93,13 +93,13 @@ def exam_take_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def exam_check(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Ask the Cloud once more for what is missing."""
+    """Ask the Cloud again for missing captures."""
     submission = get_submission_to_review(request, uuid)
     try:
         check_again(submission=submission, user=request.user, address=client_address(request))
-        messages.info(request, "The Cloud is asked again. What arrives is added here by itself.")
+        messages.info(request, "Checking Clarius Cloud again. New captures appear here automatically.")
     except NotAllowed:
-        messages.warning(request, "This submission is not fetched at the moment.")
+        messages.warning(request, "This submission cannot be checked in its current state.")
     return redirect("exam", uuid)
 
 
@@ -107,7 +107,7 @@ def get_submission(request: HttpRequest, uuid: UUID) -> Submission:
     """Return a submission that the reader may see; raises Http404."""
     rows: QuerySet[Submission] = visible_submissions(request.user)
     related = ("customer", "service", "exam", "patient", "looks_like", "claimed_by")
-    # Only the page itself shows the answer as it came, which may have megabytes.
+    # Only the full page shows the raw answer, which can be megabytes.
     return get_object_or_404(rows.select_related(*related).defer("raw_data"), uuid=uuid)
 
 
@@ -120,7 +120,7 @@ def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
 
 
 def record_exam_view(request: HttpRequest, submission: Submission) -> None:
-    """Write that the reader saw the patient's data; when that fails, nothing is shown."""
+    """Audit that the reader saw the patient's data; if that fails, nothing is shown."""
     record_view(
         action="exam.viewed",
         session_key=request.session.session_key,
@@ -131,7 +131,7 @@ def record_exam_view(request: HttpRequest, submission: Submission) -> None:
 
 
 def identity_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:
-    """Return who the submission is about and which of how many it is, with what the one before said."""
+    """Return the patient, the submission's number among its siblings, and changes since the one before."""
     siblings = find_siblings(submission=submission, user=request.user)  # type: ignore[arg-type]
     place = next((at for at, each in enumerate(siblings) if each.pk == submission.pk), 0)
     before = siblings[place - 1] if place else None
@@ -150,7 +150,7 @@ def identity_context(request: HttpRequest, submission: Submission) -> dict[str, 
 
 
 def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:
-    """Return what the worker changes while somebody looks: captures, state, reports."""
+    """Return the part of the page that the worker changes: captures, state, reports."""
     slots = list_slots(visible_captures(request.user).filter(submission=submission).order_by("position"))
     reports = list(
         visible_reports(request.user)
@@ -183,7 +183,7 @@ def _change_claim(request: HttpRequest, uuid: UUID, change: Callable[..., None])
 
 
 def _is_moving(submission: Submission) -> bool:
-    # Also while the Cloud is asked again; not while that waits for a better hour.
+    # Also while a check is due soon; not while it is scheduled for later.
     due = submission.not_before
     is_asked = due is not None and due <= timezone.now() + SOON
     return submission.state in MOVING or is_asked

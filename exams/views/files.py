@@ -1,4 +1,4 @@
-"""The one way by which files leave: permission, audit, ranges, and headers that let nothing run."""
+"""The only views that send files: permission, audit, ranges, and headers that prevent scripts."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -47,7 +47,7 @@ def capture_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 @login_required
 @require_safe
 def capture_thumbnail(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
-    """Send the small picture of a capture; it counts with the page that shows it."""
+    """Send the thumbnail of a capture; the page that shows it is audited instead."""
     capture = get_object_or_404(visible_captures(request.user).exclude(thumbnail=""), uuid=uuid)
     return _send(request, path=capture.thumbnail, media_type=media_types.JPEG, name="thumbnail")
 
@@ -55,7 +55,7 @@ def capture_thumbnail(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 @login_required
 @require_safe
 def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
-    """Send the rendition of a capture that the portal made."""
+    """Send the preview of a capture."""
     capture = get_object_or_404(visible_captures(request.user).exclude(preview=""), uuid=uuid)
     _record(request, action="capture.viewed", target=capture)
     return _send(request, path=capture.preview, media_type=media_types.JPEG, name="preview")
@@ -112,7 +112,7 @@ def _send(
         file.close()
         refusal = HttpResponse(status=416)
         refusal["Content-Range"] = f"bytes */{size}"
-        return _sealed(refusal, tag=tag)
+        return _secured(refusal, tag=tag)
     first, last = span or (0, size - 1)
     response = _body(request, file=file, first=first, count=last - first + 1)
     if span:
@@ -124,11 +124,11 @@ def _send(
     response["Content-Disposition"] = str(
         content_disposition_header(not is_inline, name + ENDINGS.get(media_type, ".bin"))
     )
-    return _sealed(response, tag=tag)
+    return _secured(response, tag=tag)
 
 
 def _span(request: HttpRequest, *, size: int, tag: str) -> tuple[int, int] | None:
-    # A range of a file that has changed meanwhile would be glued to bytes of the old one.
+    # A range of a file that has changed would be joined to bytes of the old one.
     if request.headers.get("If-Range", tag) != tag:
         return None
     return parse_range(request.headers.get("Range", ""), size=size)
@@ -152,7 +152,7 @@ def _read(file: BinaryIO, *, first: int, count: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _sealed(response: HttpResponseBase, *, tag: str) -> HttpResponseBase:
+def _secured(response: HttpResponseBase, *, tag: str) -> HttpResponseBase:
     response["Accept-Ranges"] = "bytes"
     response["ETag"] = tag
     response["Cache-Control"] = "private, no-store"

@@ -1,4 +1,4 @@
-"""Keeping two people apart that were taken for one."""
+"""Separate two patients that were matched by mistake."""
 
 from uuid import UUID
 
@@ -17,11 +17,11 @@ from foundation.address import client_address
 @login_required
 @require_POST
 def exam_split(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Give the exam a patient of its own."""
+    """Move the exam to a new patient."""
     submission = get_submission_to_review(request, uuid)
     try:
         split_patient(submission=submission, user=request.user, address=client_address(request))  # type: ignore[arg-type]
-        messages.success(request, "This exam is kept apart from the other patient from now on.")
+        messages.success(request, "This exam now has its own patient.")
     except NotAllowed:
-        messages.warning(request, "This exam shares its patient with no other.")
+        messages.warning(request, "This patient has no other exam, so there is nothing to separate.")
     return redirect("exam", uuid)

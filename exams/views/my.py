@@ -16,7 +16,7 @@ from integrations.models import Link
 @login_required
 @require_safe
 def my(request: HttpRequest) -> HttpResponse:
-    """Show what this account is linked to and what came of it."""
+    """Show the account's links, exams and reports."""
     links = Link.objects.filter(user=request.user).select_related("customer__service")  # type: ignore[misc]
     page = list_own_exams(user=request.user, after=parse_uuid(request.GET.get("after")))  # type: ignore[arg-type]
     reports: list[Report] = list_own_reports(user=request.user)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""A report on its way: upload, look once more, sign; then what became of it."""
+"""Pages of a report: upload, check, sign, and its delivery."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,12 +30,12 @@ from foundation.address import client_address
 
 # What a form adds to its file.
 FORM_BYTES = 64 * 1024
-SETTLED = "Somebody was faster: this report has changed meanwhile. Its state is below."
+SETTLED = "Someone else changed this report. Its current state is shown below."
 
 
 @csrf_exempt
 def report_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Take a report for a submission; a body that is too large is refused before any of it is read."""
+    """Upload a report for a submission; refuse a body that is too large before reading it."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > (settings.REPORT_MAX_MB << 20) + FORM_BYTES:
         # Looking for the token would read the whole body into a temporary file first.
@@ -74,14 +74,14 @@ def _too_large(request: HttpRequest, uuid: UUID) -> HttpResponse:
     submission = get_submission_to_review(request, uuid)
     form = ReportForm({}, {}, submission=submission)
     form.errors.clear()
-    form.add_error("file", f"This file is larger than {settings.REPORT_MAX_MB} MB.")
+    form.add_error("file", f"This file is larger than {settings.REPORT_MAX_MB} MB. Choose a smaller one.")
     return _form_page(request, submission=submission, form=form, status=413)
 
 
 @login_required
 @require_safe
 def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Show a draft to be confirmed, else what became of the report."""
+    """Show a draft to confirm, or a signed report with its delivery state."""
     found = _get_report(request, uuid)
     record_exam_view(request, found.submission)
     is_review = can_review(request.user, found.submission)
@@ -104,7 +104,7 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def report_sign(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Sign a draft; what follows happens in the worker."""
+    """Sign a draft; the worker sends it."""
     return _act(
         request,
         uuid,
@@ -115,21 +115,21 @@ def report_sign(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def report_discard(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Throw a draft away."""
+    """Discard a draft."""
     found = _get_report_to_review(request, uuid)
     try:
         discard_draft(report=found, user=request.user, address=client_address(request))  # type: ignore[arg-type]
     except NotADraft:
-        messages.warning(request, "This report is signed; it can be corrected, not discarded.")
+        messages.warning(request, "This report is already signed. You can correct it, but not discard it.")
         return redirect("report", uuid)
-    messages.info(request, "The draft is discarded.")
+    messages.info(request, "Draft discarded.")
     return redirect("exam", found.submission.uuid)
 
 
 @login_required
 @require_POST
 def report_retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Send a report once more that was not taken."""
+    """Send a failed report again."""
     return _act(
         request,
         uuid,
@@ -140,7 +140,7 @@ def report_retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def report_pages(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Have the pages of a document made once more that could not be shown."""
+    """Prepare the page pictures of a report again."""
     return _act(
         request,
         uuid,
@@ -151,7 +151,7 @@ def report_pages(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def report_resolve(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Settle an uncertain delivery as somebody saw it in Clarius Cloud."""
+    """Resolve an uncertain delivery after a person checked Clarius Cloud."""
     arrived = request.POST.get("arrived")
     if arrived not in {"yes", "no"}:
         raise Http404

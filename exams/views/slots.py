@@ -13,7 +13,7 @@ WAITING = "Waiting to be fetched."
 
 @dataclass(frozen=True)
 class Slot:
-    """What the viewer shows for one capture: `show` is image, video, preview or none."""
+    """One capture in the viewer; `show` is image, video, preview or none."""
 
     capture: Capture
     show: str
@@ -25,12 +25,12 @@ class Slot:
 
     @property
     def is_lossy(self) -> bool:
-        """Whether the Cloud sent it compressed with loss."""
+        """Whether the Cloud sent it with lossy compression."""
         return bool(self.capture.is_lossy)
 
     @property
     def is_listed(self) -> bool:
-        """Whether the Cloud named it when it was last asked."""
+        """Whether the Cloud listed it in its last answer."""
         return self.capture.is_listed
 
 
@@ -68,9 +68,9 @@ def _shown(capture: Capture, *, original: str, preview: str) -> tuple[str, str]:
 
 def _reason(capture: Capture, *, show: str) -> str:
     if capture.state == Capture.State.FAILED:
-        return capture.failure_reason or "It could not be fetched."
+        return capture.failure_reason or "This capture could not be fetched."
     if capture.state == Capture.State.PENDING:
         return WAITING
     if show == "none":
-        return capture.preview_failure or "Stored as received; this kind of file is not shown in a page."
+        return capture.preview_failure or "Stored as received. The portal cannot display this type of file."
     return capture.preview_failure

@@ -18,7 +18,7 @@ from exams.permissions import is_reviewer, sees_all_content, visible_submissions
 from exams.services.worklist import Filters, count_newer, list_submissions
 from foundation.address import client_address
 
-# Search texts by a short id: they hold names, and an address ends up in histories and logs.
+# Search texts by a short id: they can contain names, and addresses end up in histories and logs.
 SEARCHES = "worklist_searches"
 SEARCHES_KEPT = 20
 LONGEST_SEARCH = 100
@@ -27,7 +27,7 @@ LONGEST_SEARCH = 100
 @login_required
 @require_safe
 def worklist(request: HttpRequest) -> HttpResponse:
-    """Show one page of the worklist, or as a fragment how many submissions are newer than its first row."""
+    """Show one page of the worklist, or as a fragment the number of newer submissions."""
     _require_reader(request)
     search, words = _search_of(request)
     form = WorklistForm(request.GET)
@@ -65,11 +65,11 @@ def worklist(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def worklist_search(request: HttpRequest) -> HttpResponse:
-    """Keep the search text in the session and go to the list under its short id."""
+    """Keep the search text in the session and redirect to the list with its short id."""
     _require_reader(request)
     query = QueryDict(request.POST.get("filters", "")[:1000], mutable=True)
     kept = {name: str(query[name]) for name in WorklistForm.base_fields if query.get(name)}
-    # No database takes NUL, and names are stored without control characters.
+    # Databases refuse NUL, and names are stored without control characters.
     typed = "".join(each for each in request.POST.get("words", "") if each.isprintable() or each.isspace())
     words = " ".join(typed.split())[:LONGEST_SEARCH]
     if words:
@@ -142,7 +142,7 @@ def _address(query: dict[str, str]) -> str:
 
 
 def parse_uuid(text: str | None) -> uuid.UUID | None:
-    """Return the UUID, or None for what is none."""
+    """Return the UUID, or None if the text is not one."""
     try:
         return uuid.UUID(text or "")
     except ValueError:

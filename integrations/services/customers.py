@@ -156,15 +156,15 @@ def invite_customer(*, customer: Customer, email: str, user: User, address: str 
 
 def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: bool) -> None:
     name = customer.service.name
-    first = "Log in" if has_account else "Make your account"
+    first = "Log in" if has_account else "Create your account"
     queue_mail(
         recipient=email,
         subject=f"Connect your Clarius Cloud account to {name}",
         body=(
-            f"You are invited to see what comes back from {name} in our portal.\n\n"
+            f"You are invited to see your exams and reports from {name} in our portal.\n\n"
             f"1. {first}: {door}\n"
-            f"2. In Clarius Cloud, open the service {name} and press Connect (again, if you did before).\n\n"
-            "Only the second step connects your account. If you did not expect this, do nothing.\n"
+            f"2. In Clarius Cloud, open the service {name} and press Connect, even if you did before.\n\n"
+            "Your account is connected only after step 2. If you did not expect this, ignore this e-mail.\n"
         ),
     )
 
@@ -194,9 +194,9 @@ def _tell_marked(*, link: Link) -> None:
         recipient=link.user.email,
         subject=f"Your connection to {name} has ended",
         body=(
-            f"An administrator of this portal ended the connection of your portal account to {name}, so it\n"
-            "shows nothing of it any more. Nothing was deleted. If you still use the service, open it in\n"
-            f"Clarius Cloud and press Connect again. {_where_to_ask()}\n"
+            f"An administrator ended the connection of your portal account to {name}. Your account no\n"
+            "longer shows its exams. Nothing was deleted. If you still use the service, open it in Clarius\n"
+            f"Cloud and press Connect again. {_where_to_ask()}\n"
         ),
     )
 
@@ -207,15 +207,15 @@ def _tell_anew(*, link: Link) -> None:
         recipient=link.user.email,
         subject=f"Your account is connected to {name} again",
         body=(
-            f"An administrator of this portal connected your portal account to {name} again, as it was\n"
-            "before. Its exams are shown to you. If this is not yours, open\n"
+            f"An administrator connected your portal account to {name} again. Your account shows its exams\n"
+            "as before. If this Clarius Cloud account is not yours, suspend the connection here:\n"
             f"{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
         ),
     )
 
 
 def _where_to_ask() -> str:
-    return f"If this is a surprise, ask the\nadministrators of this portal, {settings.PUBLIC_URL}"
+    return f"If you did not\nexpect this, ask an administrator of the portal: {settings.PUBLIC_URL}"
 
 
 def _tell_transfer(*, former: Link, new: Link) -> None:
@@ -225,7 +225,7 @@ def _tell_transfer(*, former: Link, new: Link) -> None:
         subject=f"A connection of your account to {name} was transferred",
         body=(
             f"An administrator transferred a Clarius Cloud customer of {name} from your portal account to\n"
-            f"another one. Your account shows nothing of it any more. {_where_to_ask()}\n"
+            f"another one. Your account no longer shows its exams. {_where_to_ask()}\n"
         ),
     )
     queue_mail(
@@ -233,7 +233,8 @@ def _tell_transfer(*, former: Link, new: Link) -> None:
         subject=f"A connection to {name} was transferred to your account",
         body=(
             f"An administrator transferred a Clarius Cloud customer of {name} to your portal account.\n"
-            "Its exams are shown to you once Clarius Cloud has confirmed it. If this is not yours, open\n"
+            "Your account shows its exams after Clarius Cloud confirms the connection.\n"
+            "If this customer is not yours, suspend the connection here:\n"
             f"{settings.PUBLIC_URL}/links/{new.uuid}/not-me/\n"
         ),
     )

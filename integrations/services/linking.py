@@ -122,9 +122,9 @@ def _announce(*, link: Link, service: Service) -> None:
         subject=f"Your account was connected to {service.name}",
         body=(
             f"Your portal account is being connected to a Clarius Cloud account for {service.name}.\n"
-            "Exams that are submitted there will be shown to you here.\n\n"
-            "This was not me: open the page below and confirm. The link is suspended at once\n"
-            f"and the administrators are told.\n\n{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
+            "The portal will show you the exams that this account submits.\n\n"
+            "If this was not you, open the page below and confirm. The portal suspends the link at once\n"
+            f"and notifies the administrators.\n\n{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
         ),
     )
 

@@ -151,9 +151,9 @@ def tell_gone(*, link: Link) -> None:
         recipient=link.user.email,
         subject=f"Your connection to {name} has ended",
         body=(
-            f"Clarius Cloud does not list your account as a user of {name} any more, so your portal\n"
-            "account shows nothing of it. Nothing was deleted. To go on, open the service in Clarius Cloud\n"
-            "and press Connect again.\n"
+            f"Clarius Cloud no longer lists your account as a user of {name}. Your portal account no longer\n"
+            "shows its exams. Nothing was deleted. To connect again, open the service in Clarius Cloud and\n"
+            "press Connect.\n"
         ),
     )
 

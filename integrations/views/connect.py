@@ -1,4 +1,4 @@
-"""The token hand-over: what arrives waits in the session until its owner confirms by a POST."""
+"""The connection pages: a token waits in the session until its owner confirms with a POST."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -50,7 +50,7 @@ def connect_page(view: View) -> View:
 @require_http_methods(["GET", "HEAD", "POST"])
 @connect_page
 def connect(request: HttpRequest, service: Service) -> HttpResponse:
-    """Take a token from the query, show what would be linked, and link it when the person confirms."""
+    """Take a token from the query, show the confirmation page, and create the link on POST."""
     if request.method == "POST":
         return _confirm(request, service)
     if "token" in request.GET:
@@ -77,7 +77,7 @@ def connect_token(request: HttpRequest, service: Service, token: str) -> HttpRes
 @require_POST
 @connect_page
 def switch_account(request: HttpRequest, service: Service) -> HttpResponse:
-    """Log out and in as somebody else, without losing the token."""
+    """Log out and go to the log-in page, keeping the token."""
     carried = carry_tokens(session=request.session)
     if request.user.is_authenticated:
         get_adapter().logout(request)
@@ -92,7 +92,7 @@ def _arrive(request: HttpRequest, service: Service, token: str) -> HttpResponse:
     if is_token(token):
         keep_token(session=request.session, service=service, token=token, path=page)
     else:
-        # The page must not offer an older token in the place of the one that could not be read.
+        # The page must not offer an older token instead of the one that could not be read.
         drop_tokens(session=request.session, service=service)
     answer = HttpResponseRedirect(page)
     answer.status_code = 303

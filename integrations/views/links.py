@@ -1,4 +1,4 @@
-"""The pages of one link: its state, ending it, disputing it, asking the Cloud again."""
+"""The pages of one link: state, unlink, dispute, check again."""
 
 import uuid
 
@@ -25,7 +25,7 @@ def _own_link(request: HttpRequest, link: uuid.UUID) -> Link:
 @login_required
 @require_safe
 def show_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
-    """Tell what became of a link, and what happens next."""
+    """Show a link's state and the next step."""
     context = {"link": _own_link(request, link), "is_already": "already" in request.GET}
     return render(request, "integrations/link.html", context)
 
@@ -40,14 +40,14 @@ def link_status(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlink(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
-    """Ask whether the link should end, and end it."""
+    """Confirm and end the link."""
     return _end(request, link, ending=Ending.BY_OWNER, template="integrations/unlink.html")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def dispute_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
-    """Ask whether the link was made by somebody else, and suspend it; the mail leads here."""
+    """Confirm that somebody else made the link, and suspend it; the mail links here."""
     return _end(request, link, ending=Ending.DISPUTED, template="integrations/not_me.html")
 
 
@@ -62,10 +62,10 @@ def _end(request: HttpRequest, link: uuid.UUID, *, ending: Ending, template: str
 @login_required
 @require_POST
 def check_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
-    """Let the worker ask the Cloud about the link now."""
+    """Schedule a check of the link at the Cloud now."""
     own = _own_link(request, link)
     if not is_allowed(request=request, action="check_link", per_minute=CHECKS_PER_MINUTE):
-        messages.warning(request, "Clarius Cloud was asked a moment ago. Wait a minute before asking again.")
+        messages.warning(request, "You checked this link too often. Wait one minute, then try again.")
     else:
         linking.check_again(link=own, user=own.user, address=client_address(request))
     return redirect("link", own.uuid)

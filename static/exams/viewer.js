@@ -1,4 +1,4 @@
-// One capture at a time, zoom for images, keys as in any viewer. Without this file all captures stand below each other.
+// One capture at a time, zoom for images, keys as in any viewer. Without this file all captures are listed below each other.
 (() => {
   "use strict";
   const STEP = 1.25;
@@ -31,11 +31,11 @@
     try {
       sessionStorage.setItem(PLACE, String(current));
     } catch {
-      // Without storage the page begins anew each time.
+      // Without storage the page starts at the first capture each time.
     }
   }
 
-  // What failed, or is on its way, stands in the strip; the page begins with what can be looked at.
+  // Failed and pending captures are in the strip; the page starts with the first one that can be shown.
   function firstToSee() {
     const all = frames();
     const seen = all.find((each) => !each.querySelector(".frame-none")) ?? all[0];

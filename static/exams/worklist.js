@@ -16,7 +16,7 @@
   }
 
   const links = [...document.querySelectorAll("[data-row] .row-link")];
-  // For the pages of an exam, which lead on to the next one. No name is in it: searches stand under a short id.
+  // For the pages of an exam, which lead on to the next one. It contains no names: a search has a short id.
   try {
     const exams = links.map((link) => link.getAttribute("href"));
     sessionStorage.setItem("worklist", JSON.stringify({ address: location.pathname + location.search, exams }));

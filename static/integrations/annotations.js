@@ -1,4 +1,4 @@
-// Turns the lines of labels into lists that can be dragged, or moved by arrow keys; the form stays the form.
+// Turns the lines of labels into lists that can be dragged or moved by arrow keys. Without it the form has text areas.
 (() => {
   const form = document.querySelector(".annotation-editor");
   const fields = form && form.querySelector(".annotation-fields");
@@ -103,15 +103,15 @@
     }
   });
 
-  // What was taken away can be put back until the form is sent.
+  // A removed group can be restored until the form is sent.
   const removed = make("div", "annotation-removed");
   removed.setAttribute("aria-live", "polite");
   fields.append(removed);
-  const takeAway = (group) => {
+  const removeGroup = (group) => {
     const place = [...box.children].indexOf(group);
     const title = group.querySelector("[name$='-title']").value.trim();
-    const line = make("p", "desk-row", title ? `“${title}” was taken away. ` : "A group was taken away. ");
-    const undo = button("Undo", `Put ${title ? `“${title}”` : "the group"} back`, "", () => {
+    const line = make("p", "desk-row", title ? `“${title}” removed. ` : "Group removed. ");
+    const undo = button("Undo", `Restore ${title ? `“${title}”` : "the group"}`, "", () => {
       box.insertBefore(group, box.children[place] || null);
       line.remove();
       changed();
@@ -139,7 +139,7 @@
         item.nextElementSibling.querySelector("input").focus();
       }
     });
-    const remove = button("×", "Take this label away", "", () => {
+    const remove = button("×", "Remove this label", "", () => {
       const beside = item.nextElementSibling || item.previousElementSibling;
       item.remove();
       changed();
@@ -160,7 +160,7 @@
       list,
       button("Add a label", "Add a label to this group", "", () => addLabel(list, "").querySelector("input").focus()),
     );
-    const remove = button("Take away", "Take this group away", "", () => takeAway(group));
+    const remove = button("Remove", "Remove this group", "", () => removeGroup(group));
     const row = make("div", "desk-row");
     row.append(handle(group, "group"), remove);
     group.querySelector("legend").after(row);

@@ -29,7 +29,7 @@
     for (const button of form.querySelectorAll("button[type=submit]")) button.setAttribute("aria-disabled", "true");
   });
 
-  // A question stays open, and what has the focus keeps it, when their part of the page is made anew.
+  // A question stays open, and what has the focus keeps it, when their part of the page is replaced.
   let open = [];
   let focused = "";
   document.addEventListener("htmx:beforeSwap", () => {

@@ -166,5 +166,5 @@ def test_inviting_somebody_who_has_an_account_already_is_refused(administrator: 
     answer = logged_in(administrator).post(
         "/admin/accounts/invitation/add/", {"email": "Clinician@example.test"}
     )
-    assert b"has an account already" in answer.content
+    assert b"already has an account" in answer.content
     assert not Invitation.objects.exists()

@@ -17,7 +17,7 @@ from tests.people import PASSWORD, logged_in, make_person
 pytestmark = pytest.mark.django_db
 TOKEN = "Kx9_" + "t0" * 19 + "-"
 EMAIL = "new@example.test"
-CLOSED = b"Accounts begin in Clarius Cloud"
+CLOSED = b"Sign up from Clarius Cloud"
 
 
 def _sign_up(client: Client, email: str = EMAIL, **data: str) -> Any:
@@ -66,7 +66,7 @@ def test_an_address_that_has_an_account_gets_the_same_answer_and_a_mail(
     _arrive(client)
     assert _sign_up(client, "NEW@example.test")["Location"] == "/accounts/confirm-email/"
     assert get_user_model().objects.count() == 1
-    assert OutgoingMail.objects.get().subject == "You have a portal account already"
+    assert OutgoingMail.objects.get().subject == "You already have a portal account"
 
 
 def test_a_forgotten_password_is_replaced_by_code_while_the_token_waits(
@@ -163,7 +163,7 @@ class TestInvitations:
         settings.SIGNUP_OPEN = False
         client.get(f"/invitations/{invitation.code}/")
         answer = _sign_up(client, "somebody@example.test")
-        assert b"Use the address to which the invitation was sent." in answer.content
+        assert b"Sign up with the address that the invitation was sent to." in answer.content
         assert not get_user_model().objects.exists()
 
     def test_somebody_who_also_brings_a_token_may_use_another_address_but_gets_no_role(
@@ -189,7 +189,7 @@ class TestInvitations:
         person = make_person("new")
         client = logged_in(person)
         page = f"/invitations/{invitation.code}/"
-        assert b"You are invited" in client.get(page).content
+        assert b"Accept your invitation" in client.get(page).content
         assert not person.groups.exists()
         client.post(page)
         assert person.groups.filter(name="Reviewers").exists()

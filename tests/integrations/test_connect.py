@@ -101,7 +101,7 @@ def test_a_token_can_be_confirmed_once(service: Service, clinician: Any, token: 
     client.post(PAGE, {"slot": slot})
     again = client.post(PAGE, {"slot": slot})
     assert again.status_code == 410
-    assert b"Profile, Services" in again.content
+    assert b"Your connection request has expired" in again.content
     assert Link.objects.count() == 1
 
 
@@ -118,7 +118,7 @@ def test_a_malformed_token_gets_the_answers_of_any_other(
     # The older token is not offered in the place of the one that could not be read.
     gone = client.get(PAGE)
     assert gone.status_code == 410
-    assert b"Press <b>Connect</b> once more in Clarius Cloud: Profile, Services" in gone.content
+    assert b"go to Profile, then Services, and press <b>Connect</b>" in gone.content
 
 
 def test_an_unknown_or_paused_service_is_not_found(service: Service, client: Client, token: str) -> None:
@@ -214,7 +214,7 @@ def test_connecting_what_is_already_yours_says_so(
     confirm_link(Link.objects.get().pk)
     _arrive(client, token)
     answer = client.get(PAGE, follow=True)
-    assert b"already yours" in answer.content
+    assert b"already connected to your portal account" in answer.content
     assert b"You are connected to Echo reading" in answer.content
     assert Link.objects.count() == 1
 

@@ -36,9 +36,9 @@ def client(clinician: Any) -> Client:
     ("state", "words"),
     [
         ("pending", "Confirming with Clarius Cloud"),
-        ("confirmed", "What happens next"),
-        ("rejected", "Unknown at Clarius Cloud"),
-        ("gone", "no longer knows this link"),
+        ("confirmed", "You are connected to"),
+        ("rejected", "Clarius Cloud does not list this account"),
+        ("gone", "Clarius Cloud no longer lists this account"),
         ("unlinked", "This link has ended"),
     ],
 )
@@ -91,7 +91,10 @@ def test_unlinking_hides_the_customer_at_once(
     scripted.tokens.add(token)
     confirm_link(link.pk)
     assert customers_of(clinician).exists()
-    assert b"Clarius Cloud is not told" in client.get(f"/links/{link.uuid}/unlink/").content
+    assert (
+        b"Unlinking does not end your subscription in Clarius Cloud."
+        in client.get(f"/links/{link.uuid}/unlink/").content
+    )
     client.post(f"/links/{link.uuid}/unlink/")
     ended = Link.objects.get()
     assert (ended.state, ended.reason, ended.not_before) == ("unlinked", "Unlinked by its owner.", None)

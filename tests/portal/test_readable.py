@@ -11,8 +11,8 @@ from portal.wsgi import application
 from tests.exams.cast import Stage, make_stage
 
 SUBMISSIONS = "/admin/exams/submission/"
-ADDRESS = "Its address holds a NUL character"
-COOKIE = "A cookie holds a NUL character"
+ADDRESS = "The address contains a NUL character"
+COOKIE = "A cookie contains a NUL character"
 
 
 @pytest.fixture

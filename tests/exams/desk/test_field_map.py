@@ -100,7 +100,7 @@ def test_the_exam_page_shows_what_is_mapped_and_leaves_the_rest_under_other_data
     work()
     answer = stage.browser("reviewer").get(f"/exams/{answered.uuid}/")
     page = answer.content.decode()
-    assert "04 Mar 2026, 08:15" in page and "not given by the Cloud" not in page
+    assert "04 Mar 2026, 08:15" in page and "not given by Clarius Cloud" not in page
     assert SECRET in page and "PLAX" in page
     others = dict(answer.context["other_data"])
     assert others == {

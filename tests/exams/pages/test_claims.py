@@ -65,13 +65,13 @@ def test_a_claim_is_taken_over_after_a_question_and_its_holder_is_told(stage: St
     rita, jonas = stage.people["reviewer"], colleague(stage)
     claim_submission(submission=stage.submission, user=rita, address=None)
     page = logged_in(jonas).get(reverse("exam", args=[stage.submission.uuid])).content.decode()
-    assert "They can no longer sign it then, and are told by e-mail." in page
+    assert "If you take over, they can no longer sign it." in page
     assert f'name="holder" value="{rita.pk}"' in page
     assert "Claimed by you" in _take_over(jonas, stage, rita)
     assert holder(stage) == jonas
     mail = OutgoingMail.objects.get()
-    assert (mail.recipient, mail.subject) == (rita.email, "An exam that you had claimed was taken over")
-    assert mail.body.startswith("Jonas Lindqvist reports on it now:")
+    assert (mail.recipient, mail.subject) == (rita.email, "A colleague took over an exam that you claimed")
+    assert mail.body.startswith("Jonas Lindqvist has taken over an exam")
     assert str(stage.submission.uuid) in mail.body
     assert stage.submission.last_name not in mail.subject + mail.body
     entry = Entry.objects.get(action="submission.taken_over")

@@ -68,7 +68,7 @@ def test_four_times_are_told_apart_in_the_readers_zone_with_utc_on_hover(stage: 
     stage.people["reviewer"].timezone = "Europe/Berlin"
     stage.people["reviewer"].save()
     html = page(stage)
-    assert "Examined not given by the Cloud" in text_of(html)
+    assert "Examined not given by Clarius Cloud" in text_of(html)
     assert 'title="04 Mar 2026, 22:30:05 UTC">04 Mar 2026, 23:30</time>' in html
     for word in ("Submitted", "Received", "Signed"):
         assert f"<dt>{word}</dt>" in html
@@ -83,7 +83,7 @@ def test_every_listed_capture_has_a_numbered_slot_stored_or_not(stage: Stage) ->
     text = text_of(html)
     assert "Waiting to be fetched." in text
     assert "The Cloud sent a page." in text
-    assert "this kind of file is not shown in a page" in text
+    assert "The portal cannot display this type of file." in text
 
 
 def test_badges_say_lossy_and_preview_where_it_is_so(stage: Stage) -> None:
@@ -208,4 +208,4 @@ def test_a_clinician_is_offered_nothing_of_a_reviewers_work(stage: Stage) -> Non
     for words in ("Claim", "Check again", "Add a report", "Secret draft"):
         assert words not in html
     assert "Echo report" in html
-    assert reverse("my") in html.split("<h1>")[0].split('class="walk"')[1]
+    assert reverse("my") in html.split("<h1>")[0].split('class="exam-nav"')[1]

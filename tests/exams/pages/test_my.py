@@ -26,7 +26,7 @@ def test_it_lists_links_exams_and_signed_reports_of_the_account_alone(stage: Sta
     assert reverse("report_file", args=[draft.uuid]) not in html
     other = my(stage, "other clinician")
     assert "Zebrowska" not in other
-    assert "No exam yet" in other
+    assert "No exams yet" in other
 
 
 def test_a_link_can_be_ended_and_one_that_waits_checked(stage: Stage) -> None:

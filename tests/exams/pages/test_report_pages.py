@@ -77,7 +77,7 @@ def test_a_long_document_shows_its_beginning_and_says_so(stage: Stage) -> None:
     report = prepared(stage, document(22, size=(60, 84)))
     assert (report.page_count, report.pages.count()) == (22, 20)
     page = stage.browser("reviewer").get(reverse("report", args=[report.uuid]))
-    assert "20 of 22 pages are shown" in page.content.decode()
+    assert "Showing 20 of 22 pages" in page.content.decode()
 
 
 @pytest.mark.parametrize("content", [b"%PDF-1.7\nnothing more", b"%PDF-1.4\n" + os.urandom(4000)])
@@ -117,7 +117,7 @@ def test_a_document_that_ends_its_decoder_is_given_up_until_a_person_asks_again(
     assert again in browser.get(address).content.decode()
     assert browser.post(again).status_code == 302
     page = browser.get(address).content.decode()
-    assert "being prepared" in page and again not in page
+    assert "Preparing pages" in page and again not in page
     deliver_report(pk=report.pk)
     report.refresh_from_db()
     assert (report.page_failure, report.not_before) == (NO_PAGES, None)
@@ -170,7 +170,7 @@ def test_until_the_pages_are_there_the_page_asks_again(stage: Stage) -> None:
     report = drafted(stage, document(1))
     address = reverse("report", args=[report.uuid])
     browser = stage.browser("reviewer")
-    assert "being prepared" in browser.get(address).content.decode()
+    assert "Preparing pages" in browser.get(address).content.decode()
     deliver_report(pk=report.pk)
     fragment = browser.get(f"{address}?pages", headers={"HX-Request": "true"}).content.decode()
     assert "hx-get" not in fragment
@@ -201,7 +201,7 @@ def test_what_was_signed_before_its_pages_were_there_gets_them_after_it_was_sent
     report.refresh_from_db()
     assert (report.state, report.page_count, report.not_before) == (state, 2, None)
     page = stage.browser("reviewer").get(reverse("report", args=[report.uuid])).content.decode()
-    assert "being prepared" not in page
+    assert "Preparing pages" not in page
 
 
 def test_pages_go_with_their_draft_and_are_kept_with_their_report(stage: Stage, settings: Any) -> None:

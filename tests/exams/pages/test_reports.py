@@ -62,7 +62,7 @@ def test_signing_makes_the_delivery_due_and_claims_the_exam(stage: Stage, review
     assert report.signed_at is not None
     assert report.not_before is not None
     assert Submission.objects.get(pk=stage.submission.pk).claimed_by == stage.people["reviewer"]
-    assert b"goes to Clarius Cloud" in response.content
+    assert b"The portal sends it to Clarius Cloud next." in response.content
     entry = Entry.objects.get(action="report.signed")
     assert entry.identifiers == {"submission": str(stage.submission.uuid), "sha256": report.sha256}
 
@@ -75,7 +75,7 @@ def test_signing_twice_signs_once_and_says_so(stage: Stage, reviewer: Client) ->
     response = post(reviewer, "report_sign", report)
     second = Report.objects.get()
     assert (second.signed_at, second.not_before) == (first.signed_at, None)
-    assert b"this report has changed meanwhile" in response.content
+    assert b"Someone else changed this report." in response.content
     assert Entry.objects.filter(action="report.signed").count() == 1
 
 
@@ -115,7 +115,7 @@ def test_a_draft_can_be_discarded_and_a_signed_report_cannot(stage: Stage, revie
     post(reviewer, "report_discard", draft)
     response = post(reviewer, "report_discard", signed)
     assert list(Report.objects.all()) == [signed]
-    assert b"corrected, not discarded" in response.content
+    assert b"This report is already signed." in response.content
     assert Entry.objects.filter(action="report.discarded").count() == 1
 
 
@@ -283,13 +283,13 @@ def test_what_the_cloud_said_is_for_reviewers(stage: Stage, role: str, is_told: 
     report = add_report(stage.submission, state=S.FAILED, failure_detail='Rejected {"name": ["Too long."]}')
     page = stage.browser(role).get(reverse("report", args=[report.uuid])).content.decode()
     assert ("Too long." in page) is is_told
-    assert ("What Clarius Cloud said" in page) is is_told
+    assert ("Response from Clarius Cloud" in page) is is_told
 
 
 def test_an_uncertain_delivery_is_settled_by_a_person(stage: Stage, reviewer: Client) -> None:
     arrived, lost = (add_report(stage.submission, state=S.UNCERTAIN) for _ in range(2))
     page = reviewer.get(reverse("report", args=[arrived.uuid])).content
-    assert b"Look in Clarius Cloud: open the exam, then Services" in page
+    assert b"Check in Clarius Cloud: open the exam, then Services" in page
     post(reviewer, "report_resolve", arrived, arrived="yes")
     post(reviewer, "report_resolve", lost, arrived="no")
     states = dict(Report.objects.values_list("pk", "state"))
@@ -305,7 +305,7 @@ def test_a_page_about_a_report_on_its_way_follows_until_it_is_there(stage: Stage
     assert reviewer.get(address, {"seen": "signed"}, headers=htmx).status_code == 204
     Report.objects.update(state=S.DELIVERED)
     fragment = reviewer.get(address, {"seen": "signed"}, headers=htmx).content
-    assert b"arrived at Clarius Cloud" in fragment
+    assert b"Delivered to Clarius Cloud" in fragment
     assert b"hx-get" not in fragment
 
 

@@ -147,7 +147,7 @@ def test_an_empty_search_ends_it_and_keeps_the_filters(reviewer: Client) -> None
 def test_a_search_of_another_session_is_over(stage: Stage, reviewer: Client) -> None:
     address = reviewer.post(reverse("worklist_search"), {"words": "Nobody"})["Location"]
     other = stage.browser("reviewer").get(address)
-    assert b"That search is over" in other.content
+    assert b"This search has expired" in other.content
     assert b"Nobody" not in other.content
 
 
@@ -213,6 +213,6 @@ def test_a_search_leaves_out_signs_that_no_database_takes(reviewer: Client) -> N
 
 def test_days_the_wrong_way_round_are_named_as_the_reason(reviewer: Client) -> None:
     reversed_days = reviewer.get(URL, {"since": "2026-03-05", "until": "2026-03-04"}).content.decode()
-    assert "no day lies between them" in reversed_days
+    assert "date is after the" in reversed_days
     empty_day = reviewer.get(URL, {"since": "2026-03-04", "until": "2026-03-04"}).content.decode()
-    assert "No submission fits all of these filters" in empty_day
+    assert "No submission matches all of these filters" in empty_day

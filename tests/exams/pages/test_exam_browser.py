@@ -144,7 +144,7 @@ def test_an_open_question_stays_open_while_captures_arrive(transactional_stage: 
     page.locator("summary", has_text="Take over").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
-    button = page.get_by_role("button", name="Take it over")
+    button = page.get_by_role("button", name="Take over", exact=True)
     expect(button).to_be_focused()
     _arrive(submission, 1)
     expect(page.locator("#capture-1 img")).to_have_count(1, timeout=15_000)
