@@ -1,4 +1,4 @@
-"""One process of the demo: started in a group of its own, named when it dies, ended with all it started."""
+"""One process of the demo, in a group of its own: restarted when it dies, stopped with its children."""
 
 import contextlib
 import os
@@ -11,12 +11,12 @@ from pathlib import Path
 
 TAIL_LINES = 15
 LONGEST_PAUSE = 30.0
-# After so long a life the next death is a new story.
+# A process that lived this long starts again with the shortest pause.
 SETTLED_SECONDS = 60.0
 
 
 class Child:
-    """A process that is started again, after a growing pause, whenever it ends by itself."""
+    """A process that is restarted, after a growing pause, whenever it exits."""
 
     def __init__(
         self, *, name: str, arguments: list[str], environment: Mapping[str, str], folder: Path, log: Path
@@ -35,7 +35,7 @@ class Child:
         """Start the process; its output goes to its log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
-            # A group of its own: Ctrl-C reaches the supervisor alone, which then ends them in order.
+            # In a group of its own: Ctrl-C reaches only the supervisor, which stops the processes in order.
             self._process = subprocess.Popen(  # noqa: S603
                 self._arguments,
                 cwd=self._folder,
@@ -61,7 +61,7 @@ class Child:
         return ""
 
     def watch(self) -> str | None:
-        """Start the process again when its pause is over; return what to say when it has just died."""
+        """Restart the process after its pause; return a message if it has just died."""
         if self.exit_code is None:
             return None
         now = time.monotonic()
@@ -69,25 +69,25 @@ class Child:
             if now - self._started_at > SETTLED_SECONDS:
                 self._pause = 1.0
             self._start_again_at = now + self._pause
-            said = (
-                f"The {self.name} ended with code {self.exit_code}; it is started again in "
+            message = (
+                f"The {self.name} exited with code {self.exit_code} and restarts in "
                 f"{self._pause:.0f} s. The end of {self.log}:\n{self.tail()}"
             )
             self._pause = min(self._pause * 2, LONGEST_PAUSE)
-            # What it had started must not hold the port against its successor.
+            # Its children must not keep the port.
             self._signal(signal.SIGKILL)
-            return said
+            return message
         if now >= self._start_again_at:
             self.start()
         return None
 
     def ask_to_end(self) -> None:
-        """Ask the process to end; its own children are left to it."""
+        """Send SIGTERM; the process stops its own children."""
         if self._process and self.exit_code is None:
             self._process.send_signal(signal.SIGTERM)
 
     def end(self, *, until: float) -> None:
-        """Wait for the end until that moment; then end whatever is left of the group."""
+        """Wait for the exit until that moment, then kill what is left of the group."""
         if self._process is None:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""Connects the portal and the sandbox as an administrator would, and again when an address has changed."""
+"""Connect the portal and the sandbox as an administrator would, and again after an address changed."""
 
 from django.conf import settings
 
@@ -15,7 +15,7 @@ LINKED = {"Dr. Ada Osei": "Harbour Clinic", "Dr. Mei Tanaka": "Northside Veterin
 
 
 def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
-    """Register the portal at the sandbox unless that was done for these addresses; raises DemoProblem."""
+    """Register the portal at the sandbox if it is not registered with these addresses; raises DemoProblem."""
     addresses = [settings.PUBLIC_URL, sandbox.url]
     service = Service.objects.filter(slug=SLUG).first()
     if service is not None and service.is_registered and demo.data.get("connected") == addresses:
@@ -34,7 +34,7 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
     except CannotConnect as error:
         raise DemoProblem(f"The portal could not be connected to the sandbox: {error}") from error
     if setup.registration.problem:
-        raise DemoProblem(f"The sandbox did not take the portal's addresses: {setup.registration.problem}")
+        raise DemoProblem(f"The sandbox did not accept the portal's addresses: {setup.registration.problem}")
     demo.data["connected"] = addresses
     demo.save()
     return setup.service
@@ -46,7 +46,7 @@ def _key(*, service: Service | None) -> str | None:
 
 
 def link_clinician(*, sandbox: Sandbox, service: Service, clinician: User) -> list[Customer]:
-    """Let the clinician hold two of the sandbox's customers, each once; the worker confirms them there."""
+    """Link the clinician to two of the sandbox's customers, each once; a worker confirms the links."""
     tokens = {customer["name"]: customer["token"] for customer in sandbox.customers()}
     links = []
     for name, institution in LINKED.items():
@@ -59,7 +59,7 @@ def link_clinician(*, sandbox: Sandbox, service: Service, clinician: User) -> li
             address=None,
         )
         if linking.link is None:
-            raise DemoProblem(f"Another account holds the customer {name}.")
+            raise DemoProblem(f"The customer {name} is linked to another account.")
         links.append(linking.link)
     return [link.customer for link in links]
 

@@ -1,4 +1,4 @@
-"""What pages need to show the demo's shortcuts, and the password where it is asked for once more."""
+"""Template context of the demo: its shortcuts, and the password on the page that asks for it."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from portal.demo.state import ROLES, DemoFile
 def demo(request: HttpRequest) -> dict[str, Any]:
     """Return `demo`: the sandbox's address and the roles to continue as, or None outside of the demo.
 
-    Where the password is asked for once more it is `password`, which who pressed a shortcut never saw.
+    On the page that asks for the password it contains `password`, since a shortcut never showed it.
     """
     if not settings.DEMO_FILE:
         return {"demo": None}
@@ -33,7 +33,7 @@ def demo(request: HttpRequest) -> dict[str, Any]:
 
 
 def _password(request: HttpRequest) -> str:
-    """Return the password that was made for this account, "" when it is another one by now."""
+    """Return the password that the demo created for this account, or "" if it has changed."""
     passwords = DemoFile.open(Path(settings.DEMO_FILE)).data["passwords"]
     email = getattr(request.user, "email", "")
     made = next((passwords[role] for role in ROLES if DemoFile.address(role) == email), "")

@@ -1,4 +1,4 @@
-"""The environment of the demo, made before the settings are read."""
+"""Environment variables of the demo, set before the settings are read."""
 
 import os
 import sys
@@ -11,16 +11,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def demo_directory() -> Path:
-    """Return where everything of the demo lives: `var/`, or the folder that `DEMO_DIR` names."""
+    """Return the folder of the demo: `var/`, or the one that `DEMO_DIR` names."""
     return Path(os.environ.get("DEMO_DIR") or ROOT / "var").resolve()
 
 
 def prepare_environment(*, is_started: bool) -> None:
-    """Fill the environment for `manage.py demo`, or for another command on a demo that was started.
+    """Set the environment for `manage.py demo`, or for another command on the data of a demo.
 
-    Ends the process with a sentence where it cannot.
+    Exits with a sentence if that fails.
     """
-    # Whatever the demo writes is its owner's alone.
+    # Only the owner can read what the demo writes.
     os.umask(0o077)
     try:
         demo = DemoFile.open(demo_directory() / "demo.json")
@@ -44,7 +44,7 @@ def _variables(*, ports: Ports, demo: DemoFile) -> dict[str, str]:
         "STATIC_ROOT": str(static),
         "EMAIL_URL": f"filemail:///{str(home / 'mail').lstrip('/')}",
         "CELERY_BROKER_URL": "memory://",
-        # The sandbox and its media are on this machine, which is otherwise never called.
+        # The sandbox and its media are on this machine, which the portal otherwise never calls.
         "EGRESS_ALLOWED_NETWORKS": "127.0.0.1/32",
         "ALERT_EMAILS": demo.address("administrator"),
         "TRUSTED_PROXY_COUNT": "0",

@@ -1,4 +1,4 @@
-"""Where the demo's shortcuts are open: under `manage.py demo`, on loopback, with sandboxes alone."""
+"""When the demo's shortcuts work: under `manage.py demo`, on loopback, with sandboxes only."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -13,10 +13,10 @@ PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"
 
 
 def is_open(request: HttpRequest) -> bool:
-    """Tell whether this reader may use the demo's shortcuts; outside of the demo nobody may."""
+    """Tell whether this request may use the demo's shortcuts; never outside the demo."""
     if not settings.DEMO_FILE or not settings.DEMO_SANDBOX_URL:
         return False
-    # The demo has no proxy of its own: whoever comes through one may be anywhere.
+    # The demo has no proxy, so a request through one may come from anywhere.
     if any(name in request.headers for name in PROXY_HEADERS):
         return False
     if not (_is_loopback(_asked_host(request)) and _is_loopback(request.META.get("REMOTE_ADDR"))):
@@ -29,7 +29,7 @@ def _asked_host(request: HttpRequest) -> str | None:
     try:
         return urlsplit(f"//{request.get_host()}").hostname
     except DisallowedHost:
-        # The page that refuses such a request asks here as well.
+        # The page that refuses such a request calls this too.
         return None
 
 

@@ -1,4 +1,4 @@
-"""A one-page report as a PDF, drawn here so that the demo needs no file of anybody's."""
+"""A one-page report as a PDF, drawn in code so that the demo needs no file."""
 
 import io
 

@@ -1,22 +1,22 @@
-"""Is `make`, which started the demo, gone or on its way out."""
+"""Watch the `make` that started the demo: the demo stops with it."""
 
 import os
 import signal
 from pathlib import Path
 
-# Make blocks signals for moments in its own work; only a state that stays says that it is ending.
+# Make also blocks signals for moments during its work. Only a lasting state means that it is exiting.
 LOOKS = 5
 
 
 class Parent:
-    """The `make` that waits for this process, or nobody."""
+    """The `make` that waits for this process, if there is one."""
 
     def __init__(self) -> None:
         self._pid = os.getppid() if os.environ.get("MAKELEVEL") else None
         self._seen_count = 0
 
     def has_left(self) -> bool:
-        """Tell whether make died, or was interrupted alone: it passes no interrupt on, it waits for us."""
+        """Tell whether make died or was interrupted; it passes no interrupt on but waits for this process."""
         if self._pid is None:
             return False
         if os.getppid() != self._pid:
@@ -26,7 +26,7 @@ class Parent:
 
 
 def _is_interrupted(pid: int) -> bool:
-    """While a process is inside its handler of SIGINT, the kernel lists that signal as blocked."""
+    """Tell whether the process is in its SIGINT handler, during which the kernel lists SIGINT as blocked."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

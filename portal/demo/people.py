@@ -1,4 +1,4 @@
-"""The demo's three accounts, with verified addresses and the passwords of `demo.json`."""
+"""The demo's three accounts, with verified e-mail addresses and the passwords of `demo.json`."""
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
@@ -17,7 +17,7 @@ GROUPS = {"reviewer": "Reviewers", "administrator": "Administrators"}
 
 
 def make_accounts(*, demo: DemoFile) -> dict[str, User]:
-    """Return the three accounts, made where they are missing."""
+    """Return the three accounts; create the missing ones."""
     return {role: _make(role=role, demo=demo) for role in ROLES}
 
 

@@ -1,4 +1,4 @@
-"""Which ports the demo uses, and whether they are free."""
+"""The ports of the demo, and whether they are free."""
 
 import os
 import socket
@@ -8,12 +8,12 @@ from typing import Self
 
 
 class PortProblem(Exception):
-    """A port cannot be used; the message says what to set."""
+    """A port cannot be used; the message names the variable to set."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Of the portal, of the sandbox and of the sandbox's media."""
+    """Ports of the portal, the sandbox and the sandbox's media."""
 
     portal: int
     sandbox: int
@@ -23,7 +23,7 @@ class Ports:
     def from_environment(cls, *, kept: Mapping[str, int] | None = None) -> Self:
         """Return the ports that `PORT`, `SANDBOX_PORT` and `SANDBOX_MEDIA_PORT` name; raises PortProblem.
 
-        Where the environment names none, that of `kept` is taken, else the usual one.
+        Where the environment names none, the port in `kept` is used, else the default.
         """
         usual = kept or {}
         sandbox = _number("SANDBOX_PORT", usual.get("SANDBOX_PORT", 8001))
@@ -39,14 +39,14 @@ class Ports:
         return {"PORT": self.portal, "SANDBOX_PORT": self.sandbox, "SANDBOX_MEDIA_PORT": self.media}
 
     def check(self) -> None:
-        """Raise PortProblem for a port that is named twice or that somebody listens on."""
+        """Raise PortProblem if a port is used twice or is taken."""
         named = self.named
         if len(set(named.values())) < len(named):
             raise PortProblem(f"PORT, SANDBOX_PORT and SANDBOX_MEDIA_PORT must differ: {named}.")
         for name, port in named.items():
             if not _is_free(port):
                 raise PortProblem(
-                    f"Port {port} is taken by another process. Choose another one, "
+                    f"Port {port} is taken by another process. Choose another port, "
                     f"for example: {name}={port + 10} make demo"
                 )
 
@@ -60,7 +60,7 @@ def _number(name: str, default: int) -> int:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        # As servers do: a connection that lingers from the last run is no reason to refuse.
+        # As servers do: a connection left from the last run does not matter.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))

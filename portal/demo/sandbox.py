@@ -1,4 +1,4 @@
-"""The control plane of the demo's own sandbox on this machine; nothing of a real Cloud passes here."""
+"""Client of the control plane of the demo's own sandbox; never used with a real Cloud."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ SECONDS = 30
 
 
 class SandboxProblem(Exception):
-    """The sandbox did not do what it was asked."""
+    """The sandbox did not answer, or answered with an error."""
 
 
 class Sandbox:
@@ -29,7 +29,7 @@ class Sandbox:
         return list(self._call("GET", "customers/"))
 
     def add_customer(self, *, name: str, institution: str) -> dict[str, Any]:
-        """Add a customer that counts as confirmed, as if another portal had done so."""
+        """Add a customer that is already confirmed, as if by another portal."""
         body = {"name": name, "institution": institution, "confirmed": True}
         return dict(self._call("POST", "customers/", body))
 
@@ -42,11 +42,11 @@ class Sandbox:
         return dict(self._call("POST", "submissions/", fields))
 
     def fault(self, **fields: object) -> None:
-        """Make the next calls of one kind go wrong."""
+        """Make the next calls of one kind fail."""
         self._call("POST", "faults/", fields)
 
     def clear_faults(self) -> None:
-        """Behave again."""
+        """Remove every fault."""
         self._call("DELETE", "faults/")
 
     def _call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Any:

@@ -1,7 +1,7 @@
-"""How the pages are served."""
+"""Arguments of the demo's web server."""
 
-# A thread is held for as long as somebody takes to read a file or to send a body, and costs little while it
-# waits. Half a hundred clients on bad lines must leave some for everybody else.
+# A thread is busy for as long as a client takes to read a file or send a body, and costs little meanwhile.
+# Fifty clients on slow lines must leave threads for everybody else.
 THREADS = 64
 
 

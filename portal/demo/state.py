@@ -1,4 +1,4 @@
-"""The demo's memory, `demo.json`: secrets, passwords and which steps of the story were told."""
+"""The demo's state, `demo.json`: secrets, passwords and the completed steps of the story."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any, Self
 from cryptography.fernet import Fernet
 
 ROLES = ("clinician", "reviewer", "administrator")
-# No letters that read alike, since people copy these from a terminal.
+# Without letters that look alike, since people copy passwords from a terminal.
 ALPHABET = "abcdefghjkmnpqrstuvwxyzABCDEFGHJKMNPQRSTUVWXYZ23456789"
 
 
@@ -18,7 +18,7 @@ def _password() -> str:
 
 
 class DemoFile:
-    """Secrets that are made once and kept where only their owner can read them."""
+    """Secrets and state, created once and readable by their owner only."""
 
     def __init__(self, path: Path, data: dict[str, Any]) -> None:
         self.path = path
@@ -26,7 +26,7 @@ class DemoFile:
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Read the file and add whatever it lacks; raises OSError and ValueError where it is unreadable."""
+        """Read the file and add what it lacks; raises OSError and ValueError if it is unreadable."""
         data = json.loads(path.read_text()) if path.exists() else {}
         made = {
             "secret_key": secrets.token_urlsafe(48),
@@ -41,7 +41,7 @@ class DemoFile:
         return demo
 
     def save(self) -> None:
-        """Write the file anew, whole or not at all."""
+        """Replace the file, completely or not at all."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(".new")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -49,7 +49,7 @@ class DemoFile:
         draft.replace(self.path)
 
     def was_told(self, step: str) -> bool:
-        """Tell whether a step of the story is behind us."""
+        """Tell whether a step of the story is done."""
         return step in self.data["told"]
 
     def tell(self, step: str) -> None:

@@ -1,4 +1,4 @@
-"""What the demo shows at first sight: exams of every kind, sent by the sandbox and fetched by the worker."""
+"""The demo's first exams, one of each kind, sent by the sandbox and fetched by the worker."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ FAILED = Scene("failed", "Dr. Ada Osei", "obstetric", {"identifier": "HC-50880"}
 
 
 class Story:
-    """Tells the scenes that were not told yet."""
+    """Play the scenes that were not played yet."""
 
     def __init__(self, *, sandbox: Sandbox, demo: DemoFile, wait_for: Callable[..., None]) -> None:
         self._sandbox = sandbox
@@ -87,12 +87,12 @@ class Story:
         self._wait_for = wait_for
 
     def tell(self, *, reviewer: User) -> None:
-        """Submit every exam and wait until the worker is through; raises DemoProblem and SandboxProblem."""
+        """Submit every exam and wait for the worker; raises DemoProblem and SandboxProblem."""
         self._once("stranger", self._add_stranger)
         requests = self._demo.data.setdefault("requests", {})
         for scene in SCENES:
             self._once(scene.name, partial(self._submit, scene))
-        # Found by the notification or by this look at the list, whichever comes first.
+        # The notification or this poll finds them, whichever is first.
         schedule(queryset=Service.objects.filter(is_sandbox=True))
         expected = [requests[scene.name] for scene in SCENES if scene.name != "held"]
         self._wait_for(
@@ -100,7 +100,7 @@ class Story:
         )
         self._once("failed", self._fail)
         self._once("report", partial(self._report, reviewer))
-        # The lists that administrators look at were read when none of this had happened.
+        # The lists of administrators were read before any of this happened.
         self._once("lists", self._read_lists)
 
     def _once(self, step: str, work: Callable[[], None]) -> None:
@@ -130,7 +130,7 @@ class Story:
             exams[scene.group] = answer["exam_uuid"]
 
     def _fail(self) -> None:
-        # An HTML page where an image was promised, as a proxy or an expired session would give it.
+        # A web page instead of an image, as from a proxy or an expired session.
         self._sandbox.fault(match="media", kind="html", times=1)
         try:
             self._submit(FAILED)

@@ -1,4 +1,4 @@
-"""Starts the demo's processes, waits until they answer, keeps them running, and ends every one of them."""
+"""Start the demo's processes, wait until they answer, keep them running, and stop them all."""
 
 import fcntl
 import os
@@ -20,27 +20,27 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoProblem(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue; the message gives the reason."""
 
 
 class TooSlow(DemoProblem):
-    """Something did not happen in time; everything still runs."""
+    """Something took too long; everything still runs."""
 
 
 class Stopped(Exception):
-    """Somebody asked the demo to end."""
+    """Somebody stopped the demo."""
 
 
 @contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Hold the demo's folder; raises DemoProblem while another demo holds it."""
+    """Lock the demo's folder; raises DemoProblem while another demo uses it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise DemoProblem(
-                f"A demo is already running on {path.parent}; end it with Ctrl-C first."
+                f"A demo is already running in {path.parent}. Stop it with Ctrl-C first."
             ) from error
         yield
 
@@ -56,7 +56,7 @@ class Supervisor:
         self._parent = Parent()
 
     def start(self, *, name: str, arguments: list[str], environment: Mapping[str, str]) -> Child:
-        """Start one more process."""
+        """Start another process."""
         child = Child(
             name=name,
             arguments=arguments,
@@ -75,20 +75,20 @@ class Supervisor:
             for child in self._children:
                 if child.exit_code is not None:
                     raise DemoProblem(
-                        f"The {child.name} ended with code {child.exit_code}. "
+                        f"The {child.name} exited with code {child.exit_code}. "
                         f"The end of {child.log}:\n{child.tail()}"
                     )
             if time.monotonic() > until:
-                raise TooSlow(f"{what} took longer than {seconds:.0f} s; see {self._logs}.")
+                raise TooSlow(f"{what} took longer than {seconds:.0f} s. See the logs in {self._logs}.")
             self._look_around()
 
     def watch(self) -> None:
         """Keep the processes running until Stopped is raised."""
         while True:
             for child in self._children:
-                said = child.watch()
-                if said:
-                    self._say(said)
+                message = child.watch()
+                if message:
+                    self._say(message)
             self._look_around()
 
     def _look_around(self) -> None:
@@ -97,7 +97,7 @@ class Supervisor:
         time.sleep(LOOK_EVERY)
 
     def stop(self) -> None:
-        """End every process, the youngest first, and leave none."""
+        """Stop every process, the newest first."""
         with _deaf():
             for child in reversed(self._children):
                 child.ask_to_end()
@@ -108,7 +108,7 @@ class Supervisor:
 
 @contextmanager
 def _deaf() -> Iterator[None]:
-    """Ignore signals for a while: impatience must not leave a process behind."""
+    """Ignore signals meanwhile, so that a second Ctrl-C leaves no process behind."""
     before = {name: signal.signal(name, signal.SIG_IGN) for name in SIGNALS}
     try:
         yield
@@ -118,7 +118,7 @@ def _deaf() -> Iterator[None]:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a web server answers at this address of the own machine."""
+    """Tell whether a web server answers at this local address."""
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(url, timeout=2):
@@ -130,7 +130,7 @@ def answers(url: str) -> bool:
 
 
 def stop_on_signals() -> None:
-    """Turn Ctrl-C, SIGTERM and a closed terminal into Stopped."""
+    """Raise Stopped on Ctrl-C, SIGTERM and a closed terminal."""
 
     def stop(number: int, frame: object) -> None:
         for name in SIGNALS:
@@ -142,7 +142,7 @@ def stop_on_signals() -> None:
 
 
 def child_environment(*, is_sandbox: bool = False, **extra: str) -> dict[str, str]:
-    """Return the environment of a child; the sandbox is given none of the portal's secrets."""
+    """Return the environment of a child; the sandbox gets none of the portal's secrets."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH")
     inherited = {name: value for name, value in os.environ.items() if not is_sandbox or name in kept}
     return {**inherited, "PYTHONUNBUFFERED": "1", **extra}

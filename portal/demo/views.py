@@ -1,4 +1,4 @@
-"""Continue as one of the demo's accounts, watch what arrives, and look at the Cloud's list now."""
+"""The demo's shortcuts: continue as an account, watch arriving exams, poll now."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -25,7 +25,7 @@ View = Callable[..., HttpResponse]
 
 
 def only_in_demo(view: View) -> View:
-    """Answer 404 wherever the demo's shortcuts are closed."""
+    """Answer 404 where the demo's shortcuts are closed."""
 
     @wraps(view)
     def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
@@ -52,7 +52,7 @@ def continue_as(request: HttpRequest, role: str) -> HttpResponse:
 @require_safe
 @only_in_demo
 def live(request: HttpRequest) -> HttpResponse:
-    """Show the newest submissions: their states and how they were seen, nothing of a patient."""
+    """Show the newest submissions with their state and how they were found, without patient data."""
     newest = Submission.objects.select_related("customer").order_by("-received_at", "-pk")[:NEWEST]
     return render(request, "portal/partials/_demo_live.html", {"submissions": newest})
 
@@ -60,6 +60,6 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_POST
 @only_in_demo
 def poll(request: HttpRequest) -> HttpResponse:
-    """Make the poll of every service due now instead of in a quarter of an hour."""
+    """Make the poll of every service due now."""
     schedule(queryset=Service.objects.filter(is_active=True, is_sandbox=True))
     return HttpResponse(status=204) if request.headers.get("HX-Request") else redirect("home")

@@ -176,7 +176,7 @@ def test_a_process_that_dies_is_named_and_comes_back(demo: Demo, running: Proces
         if b"\0manage.py\0worker\0" in b"\0" + Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     os.kill(pid, signal.SIGKILL)
-    running.wait_for_line("The worker ended with code -9", seconds=30)
+    running.wait_for_line("The worker exited with code -9", seconds=30)
     assert "worker.log" in running.output
     demo.send_exam("LIVE-2")
     _reviewer(demo, running).wait_until("/worklist/", "LIVE-2", seconds=90)

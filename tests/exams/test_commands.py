@@ -110,6 +110,6 @@ def test_only_somebody_who_may_review_signs_by_name(received: Submission, run: R
     (tmp_path / "echo.pdf").write_bytes(b"%PDF-1.7 report\n%%EOF\n")
     User.objects.create_user("outsider@example.test", "a long password")
     for email in ("outsider@example.test", "nobody@example.test"):
-        with pytest.raises(CommandError, match="may not review"):
+        with pytest.raises(CommandError, match="No account with this e-mail address may review"):
             run("add_report", received.uuid, tmp_path / "echo.pdf", "--name", "Echo", "--as", email)
     assert not Report.objects.exists()

@@ -68,7 +68,7 @@ def test_the_command_replaces_the_key_and_leaves_the_rest_to_the_worker(cloud_se
     old = ApiKey.objects.get()
     call_command("rotate_api_key", "echo", "--no-wait", stdout=out)
     assert ApiKey.objects.get(is_in_use=True) != old
-    assert "The worker goes on with it." in out.getvalue()
+    assert "A worker continues." in out.getvalue()
     assert not [key.secret for key in ApiKey.objects.all() if key.secret in out.getvalue()]
 
 

@@ -123,11 +123,11 @@ def test_a_process_that_dies_is_named_with_the_end_of_its_log_and_started_again(
     child = _child(tmp_path, "print('the last words'); raise SystemExit(3)")
     child.start()
     said = wait_for(child.watch, what="The death", seconds=20)
-    assert "The worker ended with code 3" in said
+    assert "The worker exited with code 3" in said
     assert "| the last words" in said
-    assert "started again in 1 s" in said
+    assert "restarts in 1 s" in said
     again = wait_for(child.watch, what="The second death", seconds=20)
-    assert "started again in 2 s" in again
+    assert "restarts in 2 s" in again
     assert child.log.read_text().count("the last words") == 2
 
 
@@ -148,7 +148,7 @@ def test_a_process_that_dies_while_starting_ends_the_wait_with_its_log(tmp_path:
         name="portal", arguments=["-c", "raise SystemExit('no such table')"], environment=child_environment()
     )
     try:
-        with pytest.raises(DemoProblem, match=r"The portal ended with code 1[\s\S]*no such table"):
+        with pytest.raises(DemoProblem, match=r"The portal exited with code 1[\s\S]*no such table"):
             supervisor.wait_for(lambda: False, what="Starting", seconds=20)
     finally:
         supervisor.stop()

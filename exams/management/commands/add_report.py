@@ -16,21 +16,25 @@ from exams.services.reviews import ClaimRefused
 
 
 class Command(BaseCommand):
-    """Sign a file as a report; the worker then sends it to the Cloud."""
+    """Sign a file as a report; a worker then sends it to the Cloud."""
 
-    help = "Add a signed report to a submission; the worker sends it to Clarius Cloud."
+    help = "Add a signed report to a submission. A worker sends it to Clarius Cloud."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("uuid", type=uuid.UUID, help="the submission's UUID, ours or the Cloud's")
+        parser.add_argument(
+            "uuid", type=uuid.UUID, help="UUID of the submission: the portal's, or the Cloud's request_uuid"
+        )
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--name", required=True, help="the report's name, as the Cloud shows it")
-        parser.add_argument("--as", dest="email", metavar="EMAIL", help="the reviewer who signs it")
+        parser.add_argument("--name", required=True, help="name of the report in Clarius Cloud")
+        parser.add_argument(
+            "--as", dest="email", metavar="EMAIL", help="e-mail address of the reviewer who signs it"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         submission = Submission.objects.visible().named(options["uuid"]).first()
         if submission is None:
-            raise CommandError("There is no such submission, or it is held.")
+            raise CommandError("This submission does not exist, or it is held.")
         author = _author(options["email"], submission)
         try:
             report = _add(submission, author, options["name"], options["file"])
@@ -42,7 +46,7 @@ class Command(BaseCommand):
             facts = {"report": str(report.uuid), "state": report.state, "sha256": report.sha256}
             print(json.dumps(facts | {"submission": str(submission.uuid)}))
         else:
-            print(f"Report {report.uuid} is signed and waits to be sent.")
+            print(f"Report {report.uuid} is signed. A worker sends it.")
 
 
 def _author(email: str | None, submission: Submission) -> User | None:
@@ -50,7 +54,7 @@ def _author(email: str | None, submission: Submission) -> User | None:
         return None
     user = User.objects.filter(email__iexact=email).first()
     if user is None or not can_review(user, submission):
-        raise CommandError("This account may not review that submission.")
+        raise CommandError("No account with this e-mail address may review the submission.")
     return user
 
 

@@ -1,4 +1,4 @@
-"""Remove files that no row names and that are older than a day."""
+"""Delete files that no row names and that are older than a day."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from exams.services.cleaning import collect_files
 
 
 class Command(BaseCommand):
-    """The worker does this once a day."""
+    """Delete orphaned files now; a worker does it once a day."""
 
-    help = "Remove temporary and orphaned files that are older than a day."
+    help = "Delete temporary and orphaned files that are older than a day."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        print(f"{collect_files()} files removed")
+        print(f"{collect_files()} files deleted")

@@ -1,4 +1,4 @@
-"""Write a submission's originals and a manifest to a folder."""
+"""Write a submission's original files and a manifest to a folder."""
 
 import json
 import uuid
@@ -12,20 +12,22 @@ from exams.services.export import CannotExport, export_submission
 
 
 class Command(BaseCommand):
-    """Give a program the exam as it was received."""
+    """Export an exam as it was received."""
 
-    help = "Write the captures of a submission as received, and manifest.json with order, types and SHA-256."
+    help = "Export the captures of a submission as received, and manifest.json with order, types and SHA-256."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("uuid", type=uuid.UUID, help="the submission's UUID, ours or the Cloud's")
+        parser.add_argument(
+            "uuid", type=uuid.UUID, help="UUID of the submission: the portal's, or the Cloud's request_uuid"
+        )
         parser.add_argument("--to", required=True, type=Path, metavar="DIR", help="folder to write to")
-        parser.add_argument("--demographics", action="store_true", help="put the patient into the manifest")
+        parser.add_argument("--demographics", action="store_true", help="include the patient in the manifest")
         parser.add_argument("--json", action="store_true", help="print the manifest")
 
     def handle(self, *args: Any, **options: Any) -> None:
         submission = Submission.objects.named(options["uuid"]).select_related("exam").first()
         if submission is None:
-            raise CommandError("There is no such submission.")
+            raise CommandError("This submission does not exist.")
         try:
             manifest = export_submission(
                 submission=submission, folder=options["to"], with_demographics=options["demographics"]

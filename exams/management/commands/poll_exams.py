@@ -1,4 +1,4 @@
-"""Ask the Cloud for its list now, in this process."""
+"""Poll the Cloud's list now, in this process."""
 
 import json
 from dataclasses import asdict
@@ -11,13 +11,15 @@ from integrations.models import Service
 
 
 class Command(BaseCommand):
-    """Walk the list of one service, or of all active ones."""
+    """Poll one service, or all active ones."""
 
-    help = "Ask Clarius Cloud for its list of submissions now; what is new is then fetched by the worker."
+    help = "Poll the list of submissions at Clarius Cloud now. A worker then fetches what is new."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--service", metavar="SLUG", help="this service only")
-        parser.add_argument("--full", action="store_true", help="walk to the end of the list")
+        parser.add_argument(
+            "--service", metavar="SLUG", help="short name of one service; all active ones by default"
+        )
+        parser.add_argument("--full", action="store_true", help="read the list to its end")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +34,7 @@ class Command(BaseCommand):
             walk = poll_now(service=service, is_full=options["full"])
             if walk is None:
                 service.refresh_from_db()
-                reason = service.last_error or "another worker is asking at this moment."
+                reason = service.last_error or "another worker is polling it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
             results[service.slug] = {name: value for name, value in asdict(walk).items() if name != "calls"}

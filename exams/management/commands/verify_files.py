@@ -8,12 +8,12 @@ from exams.services.verifying import FilesAway, verify_files
 
 
 class Command(BaseCommand):
-    """The worker does this for a sample once a week."""
+    """Hash stored files now; a worker does it for a sample once a week."""
 
-    help = "Hash a sample of the stored files again; damaged captures are fetched again from the Cloud."
+    help = "Hash a sample of the stored files again. Damaged captures are fetched again from the Cloud."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--all", action="store_true", help="every file instead of a sample")
+        parser.add_argument("--all", action="store_true", help="hash every file instead of a sample")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -22,4 +22,4 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         print(result)
         if result.damaged:
-            raise CommandError("Damaged files were found; the audit log names them (file.damaged).")
+            raise CommandError("Damaged files were found. The audit log lists them (file.damaged).")

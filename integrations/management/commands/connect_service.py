@@ -18,33 +18,33 @@ CLARIUS_CLOUD = "https://cloud.clarius.com"
 
 
 class Command(BaseCommand):
-    """Prove key and host, store them, and tell the Cloud where to send what."""
+    """Test key and host, store them, and send our two addresses to the Cloud."""
 
     help = (
         "Connect a service. The API key is read from CLARIUS_API_KEY or from standard input. "
-        "Run it again to resume, to register later or to give another key."
+        "Run the command again to continue, to register later or to enter another key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument("slug", help="short name of the service, part of its addresses")
-        parser.add_argument("--name", default="", help="name that people read")
+        parser.add_argument("slug", help="short name of the service, used in its addresses")
+        parser.add_argument("--name", default="", help="display name of the service")
         parser.add_argument(
-            "--base-url", help=f"{CLARIUS_CLOUD} by default, or where a service of this slug is connected to"
+            "--base-url", help=f"address of the Cloud; by default that of this service, else {CLARIUS_CLOUD}"
         )
         group = parser.add_mutually_exclusive_group()
-        group.add_argument("--register", action="store_true", help="tell the Cloud our two addresses")
-        group.add_argument("--poll-only", action="store_true", help="no public https address: only ask")
+        group.add_argument("--register", action="store_true", help="send our two addresses to the Cloud")
+        group.add_argument("--poll-only", action="store_true", help="only poll: no public https address")
         parser.add_argument(
             "--take",
             nargs="+",
             metavar=("all|new|since", "DATE"),
-            help="exams from before: all, since DATE (2026-01-31), or new ones only (the default)",
+            help="backlog to fetch: all, since DATE (2026-01-31), or none (new, the default)",
         )
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Connect; a problem is one sentence on standard error and exit code 1."""
+        """Connect; raises CommandError with one sentence."""
         take, since = _take(options["take"])
         wishes = Wishes(
             slug=options["slug"],
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
     def _print(self, setup: ServiceSetup, *, as_json: bool) -> None:
         service = setup.service
-        told = {
+        facts = {
             "service": service.slug,
             "name": service.name,
             "base_url": service.base_url,
@@ -78,11 +78,11 @@ class Command(BaseCommand):
             "connect_url": setup.connect_url,
         }
         if as_json:
-            self.stdout.write(json.dumps(told))
+            self.stdout.write(json.dumps(facts))
             return
         self.stdout.write(f"{service.name} is connected to {service.base_url}.")
         if setup.registration.has_replaced:
-            self.stdout.write("Other addresses stood at Clarius Cloud before; they were replaced.")
+            self.stdout.write("Clarius Cloud had other addresses for this service. They were replaced.")
         self.stdout.write(f"Notification URL (secret): {setup.webhook_url}")
         self.stdout.write(f"Token transfer URL:        {setup.connect_url}")
         self.stdout.write(f"Registered at the Cloud:   {'yes' if service.is_registered else 'no'}")
@@ -99,16 +99,16 @@ def _mode(options: dict[str, Any]) -> Mode:
     return Mode.POLL_ONLY if options["poll_only"] else Mode.STORE
 
 
-def _take(words: list[str] | None) -> tuple[str | None, datetime | None]:
+def _take(parts: list[str] | None) -> tuple[str | None, datetime | None]:
     """Read `all`, `new`, `since DATE`, `since=DATE` or `since:DATE`; raises CommandError."""
-    if not words:
+    if not parts:
         return None, None
-    given = " ".join(words)
+    given = " ".join(parts)
     if given in ("all", "new"):
         return given, None
     since = re.fullmatch(r"since[ =:](\S+)", given)
     if since is None:
-        raise CommandError("--take is all, new, or since and a date such as 2026-01-31.")
+        raise CommandError("--take needs all, new, or since and a date such as 2026-01-31.")
     moment = _moment(since[1])
     if moment is None:
         raise CommandError("--take since needs a date such as 2026-01-31.")
@@ -129,7 +129,7 @@ def _moment(text: str) -> datetime | None:
 
 
 def _read_key() -> str:
-    """Return the API key; it is never read from the command line, which every process can see."""
+    """Return the API key; never from the command line, which every process can see."""
     given = os.environ.get("CLARIUS_API_KEY", "")
     if given:
         return given.strip()

@@ -1,4 +1,4 @@
-"""Compare links, confirmed tokens and portal accounts now, in this process."""
+"""Compare confirmed tokens, links and portal accounts now, in this process."""
 
 import json
 from typing import Any
@@ -11,12 +11,14 @@ from integrations.services.reconciliation import count_standings
 
 
 class Command(BaseCommand):
-    """Walk the confirmed tokens of one service, or of all active ones."""
+    """Read the confirmed tokens of one service, or of all active ones."""
 
-    help = "Ask Clarius Cloud which customers are confirmed and compare them with the links held here."
+    help = "Read which customers Clarius Cloud has confirmed and compare them with the links in the portal."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--service", metavar="SLUG", help="this service only")
+        parser.add_argument(
+            "--service", metavar="SLUG", help="short name of one service; all active ones by default"
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -30,18 +32,18 @@ class Command(BaseCommand):
         for service in services:
             mirror = read_now(service=service, kind=Mirror.Kind.CUSTOMERS)
             if mirror is None or mirror.problem:
-                reason = mirror.problem if mirror else "another worker is at it at this moment."
+                reason = mirror.problem if mirror else "another worker is reading it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
             counts = count_standings(service=service)
             results[service.slug] = {"listed": mirror.seen_count, **counts}
             if not options["json"]:
-                self.stdout.write(f"{service.slug}: {mirror.result}; {_told(counts)}")
+                self.stdout.write(f"{service.slug}: {mirror.result}; {_summary(counts)}")
         if options["json"]:
             self.stdout.write(json.dumps(results))
         if failures:
             raise CommandError("\n".join(failures))
 
 
-def _told(counts: dict[str, int]) -> str:
+def _summary(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)

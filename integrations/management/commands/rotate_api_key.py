@@ -1,4 +1,4 @@
-"""Replace the API key in use of a service."""
+"""Rotate the API key of a service."""
 
 import time
 from typing import Any
@@ -18,11 +18,11 @@ LOOK_EVERY_SECONDS = 2.0
 
 
 class Command(BaseCommand):
-    """Begin a replacement or go on with one, and wait for its end unless told otherwise."""
+    """Start or continue a rotation, and wait for its end unless `--no-wait` is given."""
 
     help = (
-        "Replace the API key in use: a new one is made, proven and used, then the old one is revoked. "
-        "Stopping the command is harmless: the worker goes on."
+        "Rotate the API key of a service: create a new key, test it, use it, then revoke the old key. "
+        "You can stop the command at any time: a worker continues."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -31,14 +31,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--no-wait",
             action="store_true",
-            help="return when the new key is in use; the worker does the rest",
+            help="start the rotation and return; a worker does the rest",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Rotate; raises CommandError with one sentence."""
         service = Service.objects.filter(slug=options["slug"]).first()
         if service is None:
-            raise CommandError("There is no service of this slug.")
+            raise CommandError("There is no service with this slug.")
         rotation = open_rotation(service=service)
         if rotation is None:
             rotation = _start(service)
@@ -47,20 +47,20 @@ class Command(BaseCommand):
         self._follow(rotation, has_to_wait=not options["no_wait"])
 
     def _follow(self, rotation: KeyRotation, *, has_to_wait: bool) -> None:
-        told = ""
+        printed = ""
         while True:
             rotate_key(pk=rotation.pk)
             rotation.refresh_from_db()
-            words = f"{rotation.get_step_display()}. {rotation.problem}".strip()
-            if words != told:
-                told = words
-                self.stdout.write(f"{rotation.old_prefix or '…'} → {rotation.new_prefix or '…'}: {words}")
+            line = f"{rotation.get_step_display()}. {rotation.problem}".strip()
+            if line != printed:
+                printed = line
+                self.stdout.write(f"{rotation.old_prefix or '…'} → {rotation.new_prefix or '…'}: {line}")
             if rotation.step == KeyRotation.Step.DONE:
                 return
             if rotation.step == KeyRotation.Step.FAILED:
                 raise CommandError(rotation.problem)
             if not has_to_wait:
-                self.stdout.write("The worker goes on with it.")
+                self.stdout.write("A worker continues.")
                 return
             time.sleep(LOOK_EVERY_SECONDS)
 

@@ -1,4 +1,4 @@
-"""Everything at once: a sandbox Clarius Cloud, the portal and its worker, connected and filled."""
+"""Start the portal, a worker and a sandbox Clarius Cloud, connected and filled with exams."""
 
 import sys
 from pathlib import Path
@@ -29,13 +29,13 @@ from portal.demo.supervisor import (
 
 
 class Command(BaseCommand):
-    """Start the demo and stay until Ctrl-C; `demo run COMMAND …` runs another command on its data."""
+    """Run the demo until Ctrl-C; `demo run COMMAND …` runs another command on its data."""
 
-    help = "Start the portal with a sandbox Clarius Cloud and its worker, connected and filled."
+    help = "Start the portal, a worker and a sandbox Clarius Cloud, connected and filled with exams."
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Start everything; raises CommandError with a sentence when it cannot go on."""
+        """Start everything; raises CommandError with a sentence if that fails."""
         if not settings.DEMO_FILE:
             raise CommandError("Start the demo with `make demo` or `python manage.py demo`.")
         demo = DemoFile.open(Path(settings.DEMO_FILE))
@@ -49,14 +49,14 @@ class Command(BaseCommand):
                 finally:
                     supervisor.stop()
         except Stopped:
-            _say("The demo has ended; its data stays for the next time.")
+            _say("The demo has stopped. Its data is kept for the next start.")
         except (DemoProblem, PortProblem, SandboxProblem) as problem:
             raise CommandError(str(problem)) from problem
 
     def _run(self, *, supervisor: Supervisor, demo: DemoFile) -> None:
         ports = Ports.from_environment()
         ports.check()
-        # `demo run` speaks of the same addresses.
+        # `demo run` uses the same addresses.
         demo.data["ports"] = ports.named
         demo.save()
         _say("Preparing the database …")
@@ -81,8 +81,8 @@ class Command(BaseCommand):
         try:
             story.tell(reviewer=people["reviewer"])
         except TooSlow as problem:
-            # The next start tells the rest.
-            _say(f"Not everything is there yet: {problem}")
+            # The next start continues.
+            _say(f"The demo is not complete yet: {problem}")
         connection.close()
         _announce(demo=demo)
         supervisor.watch()
@@ -111,7 +111,7 @@ def _announce(*, demo: DemoFile) -> None:
     _say(f"Sandbox ready at {settings.DEMO_SANDBOX_URL}")
     for role in ROLES:
         _say(f"{role} {demo.address(role)} {demo.data['passwords'][role]}")
-    _say("Ctrl-C ends it; `make clean` forgets everything.")
+    _say("Press Ctrl-C to stop. `make clean` deletes the data.")
 
 
 def _say(text: str) -> None:

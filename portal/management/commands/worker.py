@@ -1,4 +1,4 @@
-"""One process that does all background work: a Celery worker with threads, and its beat."""
+"""One process for all background work: a Celery worker with threads, and beat."""
 
 import sys
 from typing import Any
@@ -13,14 +13,14 @@ from portal.celery import app
 
 
 class Command(BaseCommand):
-    """Run worker and beat until SIGTERM or SIGINT; the exit code is not 0 when it should be restarted."""
+    """Run worker and beat until SIGTERM or SIGINT; an exit code other than 0 asks for a restart."""
 
-    help = "Run the background work of the portal in one process."
+    help = "Run all background work of the portal in one process."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Start both; work under way is finished or given back when the process is told to stop."""
+        """Start both. When the process stops, it finishes current work or gives it back."""
         if settings.CELERY_BROKER_URL.startswith("memory"):
-            # Messages in memory died with the last process; waiting for them would only cost a minute.
+            # Messages in memory were lost with the last process. Waiting for them would cost a minute.
             forget_nudges()
         connection.close()
         worker = app.Worker(pool="threads", concurrency=settings.WORKER_THREADS, loglevel=None, quiet=True)
