@@ -1,4 +1,4 @@
-"""The door for the Cloud's notifications: unsigned, so whatever comes in is a hint and nothing more."""
+"""The endpoint for the Cloud's notifications: they are unsigned, so nothing they say is believed."""
 
 import hmac
 import json
@@ -7,7 +7,6 @@ import re
 import threading
 import time
 import uuid
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -23,10 +22,8 @@ from integrations.services.webhook_secrets import webhook_secrets
 
 logger = logging.getLogger(__name__)
 
+# The Cloud sends a few hundred bytes; more is read from nobody who is unsigned.
 MAX_BODY_BYTES = 64 * 1024
-DOORS_SECONDS = 5.0
-# A secret that nobody knows may be a new one: the services are read anew for it, but not for each guess.
-DOORS_SECONDS_FOR_STRANGERS = 0.5
 SECRET_COLUMNS = (
     "webhook_secret",
     "previous_webhook_secret",
@@ -38,48 +35,43 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}")
 
 
 class _Refused(Exception):
-    """The request gets this status and makes no hint; `junk` is what came to an open door."""
+    """The request gets this status and stores no notification; `junk` is the body that is kept of it."""
 
-    def __init__(self, status: int, *, junk: bytes | None = None) -> None:
+    def __init__(self, status: int, *, junk: bytes = b"") -> None:
         super().__init__(status)
         self.status = status
         self.junk = junk
 
 
-@dataclass(frozen=True)
-class _Door:
-    service_id: int
-    secrets: tuple[bytes, ...]
-
-    def opens(self, secret: str) -> bool:
-        """Compare with each valid secret, in constant time."""
-        return any([hmac.compare_digest(each, secret.encode()) for each in self.secrets])
-
-
-class _Doors:
-    """The active services with their secrets, read anew every few seconds: opening a seal costs time."""
+class _Endpoints:
+    """The secrets of each active service, kept for seconds: a notification costs one statement."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._doors: dict[str, _Door] = {}
+        # By slug: the service's key and its secrets.
+        self._services: dict[str, tuple[int, tuple[bytes, ...]]] = {}
         self._read_at: float | None = None
         self._failed_at: float | None = None
 
-    def find(self, slug: str, secret: str) -> _Door | None:
-        """Return the service's door if the secret opens it; a door whose secret is sealed is out of order."""
+    def find(self, slug: str, secret: str) -> int:
+        """Return the key of the service that has this secret; raises _Refused."""
         came_at = time.monotonic()
         with self._lock:
-            # Those who waited for a database that did not answer do not each wait for it once more.
+            # Whoever waited for a database that did not answer does not wait for it again.
             if self._failed_at is not None and self._failed_at >= came_at:
                 raise _Refused(503)
-            for seconds in (DOORS_SECONDS, DOORS_SECONDS_FOR_STRANGERS):
+            # An unknown secret may be a new one, but not every guess may cost a statement.
+            for seconds in (settings.WEBHOOK_SECRETS_SECONDS, settings.WEBHOOK_UNKNOWN_SECRET_SECONDS):
                 self._read(older_than=seconds)
-                door = self._doors.get(slug)
-                if door is not None and not door.secrets:
+                if slug not in self._services:
+                    continue
+                pk, secrets = self._services[slug]
+                if not secrets:
                     raise _Refused(503)
-                if door is not None and door.opens(secret):
-                    return door
-            return None
+                # In constant time, and with each of them.
+                if any([hmac.compare_digest(each, secret.encode()) for each in secrets]):
+                    return pk
+            raise _Refused(404)
 
     def _read(self, *, older_than: float) -> None:
         if self._read_at is not None and time.monotonic() - self._read_at < older_than:
@@ -89,25 +81,25 @@ class _Doors:
         except (DatabaseError, InterfaceError):
             self._failed_at = time.monotonic()
             raise
-        self._doors = {row.slug: _Door(row.pk, _secrets(row)) for row in rows}
+        self._services = {row.slug: (row.pk, _secrets(row)) for row in rows}
         self._read_at = time.monotonic()
 
     def forget(self) -> None:
-        """Read the services anew at the next request."""
+        """Read the services again at the next request."""
         with self._lock:
             self._read_at = None
 
 
 def _secrets(service: Service) -> tuple[bytes, ...]:
+    """Return every valid secret; none when they cannot be decrypted, so that only this service is away."""
     try:
         return tuple(each.encode() for each in webhook_secrets(service=service))
     except CannotDecrypt:
-        # The doors of the other services must not close with this one.
-        logger.error("The webhook secret of %s cannot be opened.", service.slug)
+        logger.error("The webhook secret of %s cannot be decrypted.", service.slug)
         return ()
 
 
-doors = _Doors()
+endpoints = _Endpoints()
 
 
 @csrf_exempt
@@ -116,13 +108,14 @@ def receive(request: HttpRequest, service: str, secret: str) -> HttpResponse:
     """Write one row and answer 204, for repeats too; never a 2xx for what is not stored."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
+    if settings.IS_HTTPS and not request.is_secure():
+        return HttpResponse(status=403)
     try:
-        door = _open(request, service, secret)
-        return _take(request, door, secret)
+        return _receive(request, endpoints.find(service, secret), secret)
     except _Refused as refused:
         return HttpResponse(status=refused.status)
     except (OperationalError, InterfaceError) as error:
-        # The texts of database errors quote values, so only the kind of error is told.
+        # The texts of database errors quote values, so only the kind of error is logged.
         logger.error("A notification could not be stored: %s", type(error).__name__)
         return HttpResponse(status=503)
     except DatabaseError as error:
@@ -130,37 +123,28 @@ def receive(request: HttpRequest, service: str, secret: str) -> HttpResponse:
         return HttpResponse(status=500)
 
 
-def _take(request: HttpRequest, door: _Door, secret: str) -> HttpResponse:
+def _receive(request: HttpRequest, service_id: int, secret: str) -> HttpResponse:
     try:
         request_uuid, customer_id = _read(_body(request))
     except _Refused as refused:
-        _keep_junk(request, door, secret, refused)
-        return HttpResponse(status=refused.status)
-    record_hint(service_id=door.service_id, request_uuid=request_uuid, customer_id=customer_id)
+        _keep_rejected(request, service_id, secret, refused)
+        raise
+    record_hint(service_id=service_id, request_uuid=request_uuid, customer_id=customer_id)
     return HttpResponse(status=204)
 
 
-def _keep_junk(request: HttpRequest, door: _Door, secret: str, refused: _Refused) -> None:
+def _keep_rejected(request: HttpRequest, service_id: int, secret: str, refused: _Refused) -> None:
     try:
         keep_junk(
-            service_id=door.service_id,
+            service_id=service_id,
             status=refused.status,
             content_type=request.META.get("CONTENT_TYPE") or "",
-            body=refused.junk or b"",
+            body=refused.junk,
             secret=secret,
         )
     except DatabaseError as error:
-        # Junk is no reason to call the portal broken.
-        logger.warning("A refused notification could not be kept: %s", type(error).__name__)
-
-
-def _open(request: HttpRequest, slug: str, secret: str) -> _Door:
-    if settings.IS_HTTPS and not request.is_secure():
-        raise _Refused(403)
-    door = doors.find(slug, secret)
-    if door is None:
-        raise _Refused(404)
-    return door
+        # The sender learns that the body is wrong even if nobody can be shown it.
+        logger.warning("A rejected notification could not be kept: %s", type(error).__name__)
 
 
 def _read(body: bytes) -> tuple[uuid.UUID, str]:

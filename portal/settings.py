@@ -250,6 +250,13 @@ RETRY_BASE_SECONDS = 10.0
 # Clarius Cloud is asked at most this often which of one customer's exams it lists.
 CONFIRM_EVERY_SECONDS = 15.0
 
+# --- The webhook ----------------------------------------------------------------------------------------
+# A notification is checked against secrets that were read at most this long ago. Read from no environment:
+# longer, and a replaced secret would be accepted after its hour; only tests shorten it.
+WEBHOOK_SECRETS_SECONDS = 5.0
+# For an unknown secret they are read again after this: it may be new, but guessing must stay cheap.
+WEBHOOK_UNKNOWN_SECRET_SECONDS = 0.5
+
 # --- What the pages say ---------------------------------------------------------------------------------
 INTENDED_USE_NOTICE = env.str(
     "INTENDED_USE_NOTICE", default="For review of images as received. Not for primary diagnosis."

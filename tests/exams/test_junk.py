@@ -12,6 +12,7 @@ from exams import webhooks
 from exams.models import JunkNotification, Submission
 from exams.services import junk
 from integrations.models import Service
+from tests.databases import inserts_fail
 from tests.exams.rows import make_service, new_token
 from tests.exams.test_webhook import address, claim, send
 from tests.people import logged_in, make_person
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def service(db: None) -> Service:
-    webhooks.doors.forget()
+    webhooks.endpoints.forget()
     return make_service()
 
 
@@ -87,14 +88,9 @@ def test_neither_a_guess_nor_a_good_notification_leaves_junk(
     assert not JunkNotification.objects.exists()
 
 
-def test_junk_that_cannot_be_kept_is_still_only_junk(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(**kwargs: Any) -> None:
-        raise DatabaseError
-
-    monkeypatch.setattr(webhooks, "keep_junk", fail)
-    assert send(service, b"junk") == 400
+def test_junk_that_cannot_be_kept_is_still_only_junk(service: Service) -> None:
+    with inserts_fail(JunkNotification, DatabaseError()):
+        assert send(service, b"junk") == 400
 
 
 def test_an_administrator_reads_it_and_changes_nothing(service: Service) -> None:

@@ -14,14 +14,15 @@ from exams import webhooks
 from exams.models import Submission
 from integrations.encryption import lookup_digest
 from integrations.models import Service
+from tests.databases import inserts_fail
 from tests.exams.rows import in_parallel, make_service, new_token
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def fresh_doors() -> None:
-    webhooks.doors.forget()
+def fresh_endpoints() -> None:
+    webhooks.endpoints.forget()
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ def test_only_post_is_allowed(service: Service, method: str) -> None:
 def test_a_wrong_secret_finds_nothing_and_writes_nothing(service: Service) -> None:
     wrong = Client().post(address(service, secret="x" * 43), json.dumps(claim()), "application/json")
     other = make_service(slug="other")
-    webhooks.doors.forget()
+    webhooks.endpoints.forget()
     swapped = Client().post(
         address(other, secret=service.webhook_secret), json.dumps(claim()), "application/json"
     )
@@ -211,13 +212,11 @@ def test_a_service_that_was_switched_off_takes_nothing(service: Service) -> None
     assert send(service, claim()) == 404
 
 
-def test_a_new_secret_counts_soon_and_the_old_one_no_longer(
-    service: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_new_secret_counts_soon_and_the_old_one_no_longer(service: Service, settings: Any) -> None:
     assert send(service, claim()) == 204
     old, service.webhook_secret = service.webhook_secret, "n" * 43
     service.save()
-    monkeypatch.setattr(webhooks, "DOORS_SECONDS", 0)
+    settings.WEBHOOK_SECRETS_SECONDS = 0
     assert send(service, claim()) == 204
     gone = Client().post(address(service, secret=old), json.dumps(claim()), "application/json")
     assert gone.status_code == 404
@@ -249,18 +248,12 @@ def test_it_works_with_and_without_a_transaction_for_each_request(
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
 def test_a_database_that_is_away_is_a_503_that_tells_nothing(
-    service: Service,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    error: type[Exception],
+    service: Service, caplog: pytest.LogCaptureFixture, error: type[Exception]
 ) -> None:
     body = claim()
-
-    def fail(**kwargs: Any) -> None:
-        raise error(f"server closed the connection near {body['customer_id']}")
-
-    monkeypatch.setattr(webhooks, "record_hint", fail)
-    answer = Client().post(address(service), json.dumps(body), "application/json")
+    away = error(f"server closed the connection near {body['customer_id']}")
+    with inserts_fail(Submission, away):
+        answer = Client().post(address(service), json.dumps(body), "application/json")
     assert answer.status_code == 503
     assert answer.content == b""
     assert body["customer_id"] not in caplog.text
@@ -284,16 +277,13 @@ def test_a_row_that_violates_a_constraint_is_never_a_silent_success() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_twenty_threads_with_one_uuid_make_one_row() -> None:
     service = make_service()
-    webhooks.doors.forget()
+    webhooks.endpoints.forget()
     body = claim()
     answers = in_parallel(20, lambda: send(service, body))
     assert answers == [204] * 20
     assert Submission.objects.count() == 1
 
 
-def test_a_database_error_of_another_kind_is_a_500(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**kwargs: Any) -> None:
-        raise DatabaseError
-
-    monkeypatch.setattr(webhooks, "record_hint", fail)
-    assert send(service, claim()) == 500
+def test_a_database_error_of_another_kind_is_a_500(service: Service) -> None:
+    with inserts_fail(Submission, DatabaseError()):
+        assert send(service, claim()) == 500

@@ -28,10 +28,10 @@ def user(db: None) -> Any:
 
 
 @pytest.fixture
-def registered(cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch) -> Service:
-    monkeypatch.setattr(webhooks, "DOORS_SECONDS", 0)
-    monkeypatch.setattr(webhooks, "DOORS_SECONDS_FOR_STRANGERS", 0)
-    webhooks.doors.forget()
+def registered(cloud_service: Service, user: Any, settings: Any) -> Service:
+    settings.WEBHOOK_SECRETS_SECONDS = 0
+    settings.WEBHOOK_UNKNOWN_SECRET_SECONDS = 0
+    webhooks.endpoints.forget()
     _push(cloud_service, user)
     return Service.objects.get()
 
@@ -225,9 +225,9 @@ def test_a_push_that_did_not_arrive_is_said_to_have_changed_nothing(
 
 
 def test_a_secret_replaced_before_the_cloud_was_known_to_have_it_stays_open(
-    cloud: Any, cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+    cloud: Any, cloud_service: Service, user: Any, settings: Any
 ) -> None:
-    monkeypatch.setattr(webhooks, "DOORS_SECONDS", 0)
+    settings.WEBHOOK_SECRETS_SECONDS = 0
     _lose_answers(cloud)
     with pytest.raises(OutcomeUnknown):
         _push(cloud_service, user)

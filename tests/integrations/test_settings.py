@@ -186,10 +186,10 @@ def _knock(secret: str) -> int:
 
 
 def test_a_new_secret_is_pushed_and_the_old_one_works_for_an_hour(
-    cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch
+    cloud_service: Service, user: Any, settings: Any
 ) -> None:
-    monkeypatch.setattr(webhooks, "DOORS_SECONDS_FOR_STRANGERS", 0)
-    webhooks.doors.forget()
+    settings.WEBHOOK_UNKNOWN_SECRET_SECONDS = 0
+    webhooks.endpoints.forget()
     _push(cloud_service, user)
     old = cloud_service.webhook_secret
     assert _knock(old) == 204
@@ -198,12 +198,12 @@ def test_a_new_secret_is_pushed_and_the_old_one_works_for_an_hour(
     new = service.webhook_secret
     assert new != old
     assert _there(service).notification_url == webhook_url(service=service)
-    # The new one is known at once although the doors were read a moment ago.
+    # The new one is known at once although the secrets were read a moment ago.
     assert [_knock(new), _knock(old), _knock("x" * 43)] == [204, 204, 404]
     later = timezone.now() + timedelta(minutes=61)
     assert webhook_secrets(service=service, now=later) == (new,)
     Service.objects.update(previous_webhook_until=timezone.now() - timedelta(seconds=1))
-    webhooks.doors.forget()
+    webhooks.endpoints.forget()
     assert [_knock(new), _knock(old)] == [204, 404]
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from exams.models import JunkNotification, Submission
-from exams.webhooks import doors
+from exams.webhooks import endpoints
 from portal.wsgi import application
 from tests.exams.cast import Stage, make_stage
 
@@ -18,7 +18,7 @@ COOKIE = "A cookie contains a NUL character"
 @pytest.fixture
 def stage(db: None, settings: Any, tmp_path: Any) -> Stage:
     settings.MEDIA_ROOT, settings.MIN_FREE_MB = tmp_path / "media", 0
-    doors.forget()
+    endpoints.forget()
     return make_stage()
 
 
