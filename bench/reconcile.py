@@ -103,7 +103,7 @@ def main() -> None:
                 walked = json.loads(result.read_text())
                 table += [
                     _line(rows, kind, counted, limit, bar)
-                    for kind, counted, bar in (("new", walked["new"], 6.0), ("known", walked["known"], 2.5))
+                    for kind, counted, bar in (("new", walked["new"], 20.0), ("known", walked["known"], 2.5))
                 ]
     head = ("rows", "", "ours s", "rows /s", "in the database s", "COPY s", "database to COPY", "all to COPY")
     print_table("Reconcile", (*head, "statements a page", "memory grown MB"), table)

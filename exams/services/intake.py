@@ -1,12 +1,12 @@
-"""Rows that the Cloud itself lists become submissions, or confirm the hints that came before them."""
+"""Rows that the Cloud itself lists become submissions, or confirm the notifications that came before them."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from audit.models import Entry
@@ -14,14 +14,15 @@ from audit.record import record
 from background.jobs import schedule
 from exams.models import Exam, Submission
 from exams.services.holds import hold_for
-from exams.services.listing import Difference, Listed, NewRow, add_rows, compare_page, read_listed
 from exams.services.states import move_submissions
 from integrations.clarius import Notification
-from integrations.models import Customer, Service
+from integrations.encryption import lookup_digest
+from integrations.models import Customer, Link, Service
 
-UNCONFIRMED_HOLDS = ("unconfirmed", "not_listed", "unlinked")
-# What comes in at the same moment is found in the second round, a customer that did in the third.
-ROUNDS = 4
+H = Submission.Hold
+UNCONFIRMED_HOLDS = (H.UNCONFIRMED, H.NOT_LISTED, H.UNLINKED)
+# No real address is as long; a list must not fill the database.
+LONGEST_URL = 8192
 
 
 @dataclass(frozen=True)
@@ -33,157 +34,198 @@ class Taken:
     changed: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One row of the list, with the keyed hash of its token and its cleaned address."""
+
+    notification: Notification
+    digest: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What is stored of a listed row; without an `owner`, its customer's digest, it is unconfirmed."""
+
+    pk: int
+    uuid: uuid.UUID
+    owner: str | None
+    hint_digest: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """A customer of the service, and whether a portal account holds it now."""
+
+    pk: int
+    is_linked: bool
+
+
+_Page = dict[uuid.UUID, _Listed]
+
+
 def take_page(*, service: Service, notifications: Sequence[Notification]) -> Taken:
-    """Take in rows that the Cloud lists: one statement when all are known, a second one for new rows."""
-    page = read_listed(notifications)
-    first, waiting = compare_page(service=service, page=page) if page else [], page
-    differences = first
-    writer = _Writer(service)
-    for _ in range(ROUNDS):
-        fresh = [each for each in differences if not each.pk]
-        writer.settle([each for each in differences if each.pk])
-        if not fresh or writer.add(fresh) == len(fresh):
-            break
-        # Somebody else added one of them, or its customer, meanwhile.
-        waiting = {each.listed.notification.request_uuid: each.listed for each in fresh}
-        differences = compare_page(service=service, page=waiting)
-    new = sum(1 for each in first if each.owner is None)
-    return Taken(new=new, known=len(page) - new, changed=len(first) - new)
+    """Take in rows that the Cloud lists: one statement when all are known, about ten for new ones."""
+    page = _read_page(notifications)
+    stored = _find_stored(service, page)
+    new = {key: row for key, row in page.items() if key not in stored or stored[key].owner is None}
+    changed = {key: row for key, row in page.items() if key not in new and _differs(stored[key], row)}
+    if new or changed:
+        with transaction.atomic():
+            _Writer(service, new=new, changed=changed).write(stored)
+    return Taken(new=len(new), known=len(page) - len(new), changed=len(changed))
+
+
+def tell_growth() -> None:
+    """Let PostgreSQL count its rows again, which no other database needs; not inside a transaction.
+
+    A VACUUM that saw a table empty makes it check foreign keys by reading the whole table until then.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE integrations_customer, exams_exam, exams_submission")
+
+
+def _read_page(notifications: Sequence[Notification]) -> _Page:
+    # Each token is hashed once.
+    digests = {token: lookup_digest(token) for token in {each.customer_id for each in notifications}}
+    rows = {}
+    for each in notifications:
+        # No database takes NUL.
+        url = each.download_url.replace("\x00", "")[:LONGEST_URL]
+        rows[each.request_uuid] = _Listed(each, digests[each.customer_id], url)
+    return dict(sorted(rows.items()))
+
+
+def _find_stored(service: Service, keys: Collection[uuid.UUID]) -> dict[uuid.UUID, _Stored]:
+    rows = Submission.objects.filter(service=service, request_uuid__in=keys)
+    columns = ("request_uuid", "pk", "uuid", "customer__token_digest", "hint_digest", "download_url")
+    return {key: _Stored(*values) for key, *values in rows.values_list(*columns)}
+
+
+def _differs(stored: _Stored, row: _Listed) -> bool:
+    return stored.owner != row.digest or stored.url != row.url
 
 
 class _Writer:
-    """Writes what a page of the list adds or changes."""
+    """Writes what a page of the list adds or changes, inside the caller's transaction.
 
-    def __init__(self, service: Service) -> None:
+    Rows of each table are written in one order everywhere, so that two pages never wait for each other.
+    """
+
+    def __init__(self, service: Service, *, new: _Page, changed: _Page) -> None:
         self._service = service
+        self._new = new
+        self._rows = new | changed
         self._now = timezone.now()
+        self._customers: dict[str, _Owner] = {}
+        self._exams: dict[tuple[int, uuid.UUID], int] = {}
 
-    def add(self, fresh: list[Difference]) -> int:
-        """Add new rows and return how many were added."""
-        rows = [self._new_row(each) for each in fresh]
-        if connection.vendor == "postgresql":
-            return add_rows(service=self._service, rows=rows, now=self._now)
-        with transaction.atomic():
-            return _add_rows_in_turn(service=self._service, rows=rows, now=self._now)
+    def write(self, stored: Mapping[uuid.UUID, _Stored]) -> None:
+        """Add what is not stored, confirm what only a notification named, and take over what changed."""
+        self._find_or_add_customers()
+        self._find_or_add_exams()
+        added = [key for key in self._new if key not in stored]
+        Submission.objects.bulk_create([self._new_row(key) for key in added], ignore_conflicts=True)
+        # A notification or another worker may have been faster. SQLite ignores every violation, not conflicts
+        # alone: a row that it left out is missing here, which raises KeyError below.
+        stored = {**stored, **_find_stored(self._service, added)}
+        for key, row in sorted(self._rows.items()):
+            if stored[key].owner is None:
+                self._confirm(stored[key], row)
+            elif _differs(stored[key], row):
+                self._change(stored[key], row)
 
-    def settle(self, stored: list[Difference]) -> None:
-        """Confirm hints and take over what changed."""
-        if not stored:
-            return
-        with transaction.atomic():
-            for each in stored:
-                if each.owner is None:
-                    self._confirm(each)
-                else:
-                    self._change(each)
+    def _find_or_add_customers(self) -> None:
+        self._customers = self._find_customers()
+        missing = {
+            row.digest: row.notification.customer_id
+            for row in self._new.values()
+            if row.digest not in self._customers
+        }
+        if missing:
+            made = [
+                Customer(service=self._service, token=token, token_digest=digest)
+                for digest, token in sorted(missing.items())
+            ]
+            Customer.objects.bulk_create(made, ignore_conflicts=True)
+            self._customers = self._find_customers()
 
-    def _new_row(self, row: Difference) -> NewRow:
+    def _find_customers(self) -> dict[str, _Owner]:
+        links = Link.objects.filter(customer=OuterRef("pk"), state=Link.State.CONFIRMED)
+        rows = Customer.objects.filter(
+            service=self._service, token_digest__in={row.digest for row in self._rows.values()}
+        )
+        found = rows.annotate(has_link=Exists(links)).values_list("token_digest", "pk", "has_link")
+        return {digest: _Owner(pk, has_link) for digest, pk, has_link in found}
+
+    def _find_or_add_exams(self) -> None:
+        pairs = {self._exam_key(row) for row in self._new.values()}
+        made = [Exam(customer_id=customer, exam_uuid=key) for customer, key in sorted(pairs)]
+        Exam.objects.bulk_create(made, ignore_conflicts=True)
+        rows = Exam.objects.filter(
+            customer__in={customer for customer, _ in pairs}, exam_uuid__in={key for _, key in pairs}
+        )
+        found = rows.values_list("customer", "exam_uuid", "pk")
+        self._exams = {(customer, key): pk for customer, key, pk in found}
+
+    def _exam_key(self, row: _Listed) -> tuple[int, uuid.UUID]:
+        return self._customers[row.digest].pk, row.notification.exam_uuid
+
+    def _new_row(self, key: uuid.UUID) -> Submission:
+        row = self._rows[key]
         hold = self._hold(row)
-        state = Submission.State.HELD if hold else Submission.State.RECEIVED
-        return NewRow(listed=row.listed, customer=row.customer, state=state.value, hold_reason=hold)
-
-    def _hold(self, row: Difference) -> str:
-        return str(
-            hold_for(
-                service=self._service,
-                is_linked=row.is_linked,
-                download_url=row.listed.url,
-                submitted_at=row.listed.notification.submitted_at,
-            )
+        return Submission(
+            service=self._service,
+            request_uuid=key,
+            received_at=self._now,
+            state=Submission.State.HELD if hold else Submission.State.RECEIVED,
+            hold_reason=hold,
+            not_before=None if hold else self._now,
+            **self._listed_values(row),
         )
 
-    def _confirm(self, row: Difference) -> None:
-        if row.hint_digest and row.hint_digest != row.listed.digest:
-            self._record_conflict(row)
-        rows = Submission.objects.filter(pk=row.pk)
-        values = _listed_values(self._service, row.listed, row.customer)
-        rows.update(missed_pass_count=0, not_ready_since=None, polled_at=self._now, **values)
-        self._move(row, self._hold(row), reasons=UNCONFIRMED_HOLDS)
+    def _listed_values(self, row: _Listed) -> dict[str, Any]:
+        return {
+            "customer_id": self._customers[row.digest].pk,
+            "exam_id": self._exams[self._exam_key(row)],
+            "download_url": row.url,
+            "submitted_at": row.notification.submitted_at,
+            "polled_at": self._now,
+        }
 
-    def _change(self, row: Difference) -> None:
-        if row.owner != row.listed.digest:
+    def _hold(self, row: _Listed) -> str:
+        return hold_for(
+            service=self._service,
+            is_linked=self._customers[row.digest].is_linked,
+            download_url=row.url,
+            submitted_at=row.notification.submitted_at,
+        )
+
+    def _confirm(self, stored: _Stored, row: _Listed) -> None:
+        if stored.hint_digest and stored.hint_digest != row.digest:
+            self._record_conflict(stored)
+        values = self._listed_values(row) | {"missed_pass_count": 0, "not_ready_since": None}
+        Submission.objects.filter(pk=stored.pk).update(**values)
+        self._move(stored, row, held_for=UNCONFIRMED_HOLDS)
+
+    def _change(self, stored: _Stored, row: _Listed) -> None:
+        if stored.owner != row.digest:
             # What was confirmed first stands; the rest of this row is not to be trusted either.
-            self._record_conflict(row)
+            self._record_conflict(stored)
             return
-        Submission.objects.filter(pk=row.pk).update(download_url=row.listed.url)
-        self._move(row, self._hold(row), reasons=(Submission.Hold.FOREIGN_URL,))
+        Submission.objects.filter(pk=stored.pk).update(download_url=row.url)
+        self._move(stored, row, held_for=(H.FOREIGN_URL,))
 
-    def _move(self, row: Difference, hold: str, *, reasons: Sequence[str]) -> None:
-        rows = Submission.objects.filter(pk=row.pk, hold_reason__in=reasons)
-        if hold:
+    def _move(self, stored: _Stored, row: _Listed, *, held_for: Sequence[str]) -> None:
+        rows = Submission.objects.filter(pk=stored.pk, hold_reason__in=held_for)
+        if hold := self._hold(row):
             move_submissions(rows, to=Submission.State.HELD, hold_reason=hold, not_before=None)
         elif move_submissions(rows, to=Submission.State.RECEIVED):
-            schedule(model=Submission, pk=row.pk)
+            schedule(model=Submission, pk=stored.pk)
 
-    def _record_conflict(self, row: Difference) -> None:
-        earlier = Entry.objects.filter(action="submission.conflict", target_id=str(row.uuid))
+    def _record_conflict(self, stored: _Stored) -> None:
+        earlier = Entry.objects.filter(action="submission.conflict", target_id=str(stored.uuid))
         if not earlier.exists():
-            record(action="submission.conflict", outcome="refused", target=Submission(uuid=row.uuid))
-
-
-def _listed_values(service: Service, listed: Listed, customer: int | None) -> dict[str, Any]:
-    notification = listed.notification
-    if customer is None:
-        made, _ = Customer.objects.get_or_create(
-            service=service, token_digest=listed.digest, defaults={"token": notification.customer_id}
-        )
-        customer = made.pk
-    exam, _ = Exam.objects.get_or_create(customer_id=customer, exam_uuid=notification.exam_uuid)
-    return {
-        "customer_id": customer,
-        "exam_id": exam.pk,
-        "download_url": listed.url,
-        "submitted_at": notification.submitted_at,
-    }
-
-
-def _add_rows_in_turn(*, service: Service, rows: Sequence[NewRow], now: datetime) -> int:
-    """Add rows on a database that cannot add to three tables by one statement, in its only transaction."""
-    keys = [each.listed.notification.request_uuid for each in rows]
-    stored = Submission.objects.filter(service=service, request_uuid__in=keys)
-    known = set(stored.values_list("request_uuid", flat=True))
-    fresh = [each for each in rows if each.listed.notification.request_uuid not in known]
-    customers = _find_or_add_customers(service, fresh)
-    exams = _find_or_add_exams(
-        {(customers[each.listed.digest], each.listed.notification.exam_uuid) for each in fresh}
-    )
-    made = []
-    for each in fresh:
-        customer, notification = customers[each.listed.digest], each.listed.notification
-        submission = Submission(
-            service=service,
-            request_uuid=notification.request_uuid,
-            customer_id=customer,
-            exam_id=exams[customer, notification.exam_uuid],
-            download_url=each.listed.url,
-            submitted_at=notification.submitted_at,
-            received_at=now,
-            polled_at=now,
-            state=each.state,
-            hold_reason=each.hold_reason,
-            not_before=None if each.hold_reason else now,
-        )
-        made.append(submission)
-    return len(Submission.objects.bulk_create(made))
-
-
-def _find_or_add_customers(service: Service, rows: Sequence[NewRow]) -> dict[str, int]:
-    tokens = {each.listed.digest: each.listed.notification.customer_id for each in rows}
-    stored = Customer.objects.filter(service=service, token_digest__in=list(tokens))
-    found = dict(stored.values_list("token_digest", "pk"))
-    made = Customer.objects.bulk_create(
-        Customer(service=service, token=tokens[digest], token_digest=digest)
-        for digest in sorted(tokens.keys() - found.keys())
-    )
-    return found | {each.token_digest: each.pk for each in made}
-
-
-def _find_or_add_exams(pairs: set[tuple[int, uuid.UUID]]) -> dict[tuple[int, uuid.UUID], int]:
-    stored = Exam.objects.filter(
-        customer__in={customer for customer, _ in pairs}, exam_uuid__in={key for _, key in pairs}
-    )
-    found = {(customer, key): pk for customer, key, pk in stored.values_list("customer", "exam_uuid", "pk")}
-    made = Exam.objects.bulk_create(
-        Exam(customer_id=customer, exam_uuid=key) for customer, key in sorted(pairs - found.keys())
-    )
-    return found | {(each.customer_id, each.exam_uuid): each.pk for each in made}
+            record(action="submission.conflict", outcome="refused", target=Submission(uuid=stored.uuid))

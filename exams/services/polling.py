@@ -17,8 +17,7 @@ from exams.models import Walk as WalkRecord
 from exams.services.calls import PageCalls, told
 from exams.services.hints import cap_hints, count_missed_pass
 from exams.services.holds import release_linked
-from exams.services.intake import take_page
-from exams.services.listing import tell_growth
+from exams.services.intake import take_page, tell_growth
 from integrations.clarius import errors
 from integrations.models import Service
 from integrations.services import circuit
