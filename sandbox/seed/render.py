@@ -13,7 +13,7 @@ import numpy as np
 import pydicom
 from PIL import Image
 from pydicom.data import get_testdata_file
-from pydicom.pixels import apply_color_lut, pixel_array
+from pydicom.pixels import apply_color_lut, iter_pixels
 
 Box = tuple[int, int, int, int]
 
@@ -21,24 +21,28 @@ JPEG_QUALITY = 90
 THUMBNAIL = (480, 360)
 
 
-def read_frames(source: str, *, index: int | None = None) -> tuple[list[Image.Image], float]:
-    """Return all frames of a packaged file, or one, and the frames per second; raises FileNotFoundError."""
+def read_frames(source: str, *, chosen: slice = slice(None)) -> tuple[list[Image.Image], float]:
+    """Return the chosen frames of a packaged file, and its frames per second; raises FileNotFoundError."""
     path = get_testdata_file(source, download=False)
     if not path:
         raise FileNotFoundError(f"{source} is in no installed package")
     data = pydicom.dcmread(str(path), stop_before_pixels=True)
-    pixels = pixel_array(str(path), index=index)
+    indices = range(int(data.get("NumberOfFrames") or 1))[chosen]
+    # One frame at a time: the colours of a whole loop take a gigabyte to convert.
+    frames = [_in_colour(pixels, data) for pixels in iter_pixels(str(path), indices=indices)]
+    return frames, 1000 / float(data.get("FrameTime") or 40)
+
+
+def _in_colour(pixels: np.ndarray, data: pydicom.Dataset) -> Image.Image:
     if data.PhotometricInterpretation == "PALETTE COLOR":
         pixels = apply_color_lut(pixels, data)
         pixels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
-    stack = pixels if pixels.ndim == 4 else pixels[np.newaxis]
-    rate = 1000 / float(data.get("FrameTime") or 40)
-    return [Image.fromarray(frame) for frame in stack], rate
+    return Image.fromarray(pixels)
 
 
 def render_still(*, source: str, frame: int, box: Box | None, scale: float, target: Path) -> None:
     """Write one frame as JPEG or PNG, by the target's suffix."""
-    frames, _ = read_frames(source, index=frame)
+    frames, _ = read_frames(source, chosen=slice(frame, frame + 1))
     picture = _shaped(frames[0], box, scale)
     partial = target.with_name(f".{target.name}")
     if target.suffix == ".png":
@@ -50,8 +54,8 @@ def render_still(*, source: str, frame: int, box: Box | None, scale: float, targ
 
 def render_loop(*, source: str, frames: slice, box: Box | None, scale: float, target: Path) -> None:
     """Write frames as an MP4 that can be played while it loads, with the rate of the original."""
-    pictures, rate = read_frames(source)
-    shaped = [_shaped(each, box, scale) for each in pictures[frames]]
+    pictures, rate = read_frames(source, chosen=frames)
+    shaped = [_shaped(each, box, scale) for each in pictures]
     partial = target.with_name(f".{target.name}")
     with av.open(str(partial), "w", format="mp4", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=Fraction(rate).limit_denominator(1001))
