@@ -1,6 +1,25 @@
 """What every test may ask for; kept free of models, since the sandbox's own run passes here as well."""
 
+import pytest
+
 from tests.cloud import cloud, cloud_process, cloud_service
 from tests.flush import tables_are_emptied_quickly
+from tests.migrated import begin_run, django_db_modify_db_settings, end_run
 
-__all__ = ["cloud", "cloud_process", "cloud_service", "tables_are_emptied_quickly"]
+__all__ = [
+    "cloud",
+    "cloud_process",
+    "cloud_service",
+    "django_db_modify_db_settings",
+    "tables_are_emptied_quickly",
+]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        begin_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        end_run()

@@ -8,28 +8,16 @@ from typing import Any
 import pytest
 
 from tests.cloud import Cloud
-from tests.e2e.databases import Copies, copies
 from tests.e2e.paper import write_pdf
 from tests.e2e.site import Site
+from tests.migrated import migrated_copy
 
 SLUG = "echo"
 
 
-@pytest.fixture(scope="session")
-def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Copies]:
-    """Databases whose tables are there."""
-    folder = tmp_path_factory.mktemp("databases")
-
-    def migrate(url: str) -> None:
-        Site(folder=folder, database_url=url).run("migrate", "-v", "0")
-
-    with copies(folder=folder, migrate=migrate) as databases:
-        yield databases
-
-
 @contextmanager
-def _stopped_afterwards(databases: Copies, folder: Path) -> Iterator[Site]:
-    with databases(folder) as database_url:
+def _stopped_afterwards(folder: Path) -> Iterator[Site]:
+    with migrated_copy(folder) as database_url:
         site = Site(folder=folder, database_url=database_url)
         try:
             yield site
@@ -38,17 +26,17 @@ def _stopped_afterwards(databases: Copies, folder: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def site(databases: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An empty portal with its web server; the worker runs as well."""
-    with _stopped_afterwards(databases, tmp_path_factory.mktemp("portal")) as site:
+    with _stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
         site.start()
         yield site
 
 
 @pytest.fixture(scope="module")
-def pages_only(databases: Copies, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def pages_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An empty portal whose web server runs alone."""
-    with _stopped_afterwards(databases, tmp_path_factory.mktemp("portal")) as site:
+    with _stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
         site.start_web()
         yield site
 

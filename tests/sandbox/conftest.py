@@ -15,6 +15,11 @@ from tests.sandbox.webhook import Webhook
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Migrate the few tables in place, not those of the portal."""
+
+
+@pytest.fixture(scope="session")
 def exams() -> dict[str, SeedExam]:
     """Every seeded exam, rendered once for the run."""
     return {each.slug: each for each in available_exams()}
