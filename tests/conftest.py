@@ -3,16 +3,10 @@
 import pytest
 
 from tests.cloud import cloud, cloud_process, cloud_service
-from tests.flush import tables_are_emptied_quickly
+from tests.flush import django_db_setup
 from tests.migrated import begin_run, django_db_modify_db_settings, end_run
 
-__all__ = [
-    "cloud",
-    "cloud_process",
-    "cloud_service",
-    "django_db_modify_db_settings",
-    "tables_are_emptied_quickly",
-]
+__all__ = ["cloud", "cloud_process", "cloud_service", "django_db_modify_db_settings", "django_db_setup"]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,15 +1,18 @@
-"""How the tables are emptied between two transactional tests.
+"""How the tables are emptied between two transactional tests: what was migrated into them stays.
 
-On SQLite that is a DELETE from each, which the triggers of the audit table refuse: they are gone only while
-the runner flushes; during every test they are in force. On PostgreSQL it would be a TRUNCATE of every table,
-which makes new files for each of them: hundreds of times the work of deleting the few rows of a test.
+Django would delete that as well, and then compare every model with it to make it again. On PostgreSQL it
+would also TRUNCATE every table, which makes new files for each of them: hundreds of times the work of
+deleting the few rows of a test. On SQLite the triggers of the audit table refuse a DELETE: they are gone
+only while the runner empties it; during every test they are in force.
 """
 
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.contrib.contenttypes.models import ContentType
+from django.core.management.commands import flush
+from django.db import connection, transaction
 
 from audit import triggers
 
@@ -17,34 +20,63 @@ from audit import triggers
 EMPTY_AUDIT = (
     f"DO $$ BEGIN IF EXISTS (SELECT FROM {triggers.TABLE}) THEN TRUNCATE {triggers.TABLE}; END IF; END $$"
 )
+Rows = list[tuple[Any, ...]]
 
 
-@pytest.fixture(scope="session", autouse=True)
-def tables_are_emptied_quickly() -> Iterator[None]:
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Empty tables quickly for as long as the database of the tests exists."""
+    with django_db_blocker.unblock():
+        migrated = {table: rows for table in connection.introspection.table_names() if (rows := _read(table))}
+
+    def deletions(operations: Any, style: Any, tables: Iterable[str], **options: Any) -> list[str]:
+        emptied = [table for table in tables if table not in migrated]
+        statements = [f"DELETE FROM {operations.quote_name(table)}" for table in emptied]  # noqa: S608
+        if connection.vendor == "postgresql" and triggers.TABLE in emptied:
+            statements[emptied.index(triggers.TABLE)] = EMPTY_AUDIT
+        return statements
+
+    def put_back(*args: Any) -> None:
+        changed = [table for table, rows in migrated.items() if _read(table) != rows]
+        if changed:
+            # References are checked at the end of the transaction.
+            with transaction.atomic():
+                for table in changed:
+                    _write(table, migrated[table])
+            ContentType.objects.clear_cache()
+
     operations = type(connection.ops)
     with pytest.MonkeyPatch.context() as patch:
-        if connection.vendor == "postgresql":
-            patch.setattr(operations, "sql_flush", _deletions)
-        else:
+        patch.setattr(operations, "sql_flush", deletions)
+        patch.setattr(flush, "emit_post_migrate_signal", put_back)
+        if connection.vendor == "sqlite":
             patch.setattr(operations, "execute_sql_flush", _without_triggers(operations.execute_sql_flush))
         yield
 
 
-def _deletions(operations: Any, style: Any, tables: Iterable[str], **options: Any) -> list[str]:
-    names = [operations.quote_name(table) for table in tables if table != triggers.TABLE]
-    return [EMPTY_AUDIT, *(f"DELETE FROM {name}" for name in names)]  # noqa: S608 - names of our own tables
+def _read(table: str) -> Rows:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} ORDER BY 1")  # noqa: S608
+        return list(cursor.fetchall())
 
 
-def _without_triggers(flush: Any) -> Any:
-    def flush_without_triggers(self: Any, sql_list: list[str]) -> None:
-        if not any(triggers.TABLE in statement for statement in sql_list):
-            return flush(self, sql_list)
-        with connections[self.connection.alias].schema_editor() as editor:
+def _write(table: str, rows: Rows) -> None:
+    name, values = connection.ops.quote_name(table), ", ".join(["%s"] * len(rows[0]))
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {name}")  # noqa: S608
+        cursor.executemany(f"INSERT INTO {name} VALUES ({values})", rows)  # noqa: S608
+
+
+def _without_triggers(execute: Any) -> Any:
+    def execute_without_triggers(operations: Any, statements: list[str]) -> None:
+        if not any(triggers.TABLE in statement for statement in statements):
+            return execute(operations, statements)
+        with connection.schema_editor() as editor:
             triggers.remove(editor)
         try:
-            return flush(self, sql_list)
+            return execute(operations, statements)
         finally:
-            with connections[self.connection.alias].schema_editor() as editor:
+            with connection.schema_editor() as editor:
                 triggers.install(editor)
 
-    return flush_without_triggers
+    return execute_without_triggers
