@@ -17,6 +17,7 @@ from tests.cloud import Cloud
 from tests.e2e.chromium import NEEDS_CHROMIUM, chromium
 from tests.e2e.person import Person
 from tests.processes import ROOT, Process, free_ports, wait_for
+from tests.rendered import rendered_exams
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
@@ -83,7 +84,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 
 @pytest.fixture(scope="module")
 def running(demo: Demo) -> Process:
-    return demo.until_ready()
+    with rendered_exams(demo.folder / "sandbox"):
+        return demo.until_ready()
 
 
 def _passwords(output: str) -> dict[str, str]:

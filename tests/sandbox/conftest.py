@@ -11,6 +11,7 @@ from django.test import Client
 from sandbox import behaviour
 from sandbox.models import Customer, Service, Submission
 from sandbox.seed.exams import SeedExam, available_exams
+from tests.rendered import rendered_exams
 from tests.sandbox.webhook import Webhook
 
 
@@ -21,8 +22,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 @pytest.fixture(scope="session")
 def exams() -> dict[str, SeedExam]:
-    """Every seeded exam, rendered once for the run."""
-    return {each.slug: each for each in available_exams()}
+    """Every seeded exam."""
+    with rendered_exams(settings.SANDBOX_DIR):
+        return {each.slug: each for each in available_exams()}
 
 
 @pytest.fixture
