@@ -173,7 +173,7 @@ class InvitationAdmin(ModelAdmin):
 
     @admin.action(description="Send the mail again", permissions=["add"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
-        """Mail invitations that still wait once more."""
+        """Mail pending invitations again."""
         waiting = list(queryset.filter(accepted_at=None))
         for invitation in waiting:
             send_invitation(invitation=invitation, actor=request.user, address=client_address(request))  # type: ignore[arg-type]

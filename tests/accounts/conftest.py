@@ -1,4 +1,4 @@
-"""A service to arrive at, and what a browser needs to walk through sign-up."""
+"""A service to arrive at, and what a browser needs to go through sign-up."""
 
 import re
 from typing import Any

@@ -29,7 +29,7 @@ def test_nobody_tries_passwords_at_a_form_without_limits(browser: Client, passwo
     assert _account(browser) == "administrator@example.test"
 
 
-def test_a_password_is_changed_where_its_owner_is_told_of_it(browser: Client) -> None:
+def test_a_password_is_changed_where_its_owner_is_notified(browser: Client) -> None:
     new = "another-long-one"
     wish = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
     for answer in (browser.get("/admin/password_change/"), browser.post("/admin/password_change/", wish)):

@@ -82,7 +82,7 @@ def test_a_forgotten_password_is_replaced_by_code_while_the_token_waits(
     assert client.get("/connect/echo/").status_code == 200
 
 
-def test_nobody_is_told_whether_an_address_has_an_account(client: Client) -> None:
+def test_nobody_learns_whether_an_address_has_an_account(client: Client) -> None:
     make_person("new")
     answers = [
         client.post("/accounts/password/reset/", {"email": email})["Location"]

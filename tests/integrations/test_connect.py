@@ -106,13 +106,13 @@ def test_a_token_can_be_confirmed_once(service: Service, clinician: Any, token: 
 
 
 @pytest.mark.parametrize(
-    "junk", ["", "short", "x" * 201, "a b" * 20, "../" * 10, "a" * 30 + "\n", "ä" * 30, "%00" * 10]
+    "malformed", ["", "short", "x" * 201, "a b" * 20, "../" * 10, "a" * 30 + "\n", "ä" * 30, "%00" * 10]
 )
 def test_a_malformed_token_gets_the_answers_of_any_other(
-    service: Service, clinician: Any, token: str, junk: str
+    service: Service, clinician: Any, token: str, malformed: str
 ) -> None:
     client = logged_in(clinician)
-    good, bad = _arrive(client, token), _arrive(client, junk)
+    good, bad = _arrive(client, token), _arrive(client, malformed)
     shown = [(answer.status_code, answer["Location"], answer.content) for answer in (good, bad)]
     assert shown[0] == shown[1]
     # The older token is not offered in the place of the one that could not be read.

@@ -75,7 +75,7 @@ def test_a_service_is_connected_and_its_page_says_what_comes_next(
         assert secret not in page
 
 
-def test_the_page_tests_the_connection_by_itself_once(client: Client, fill: Fill) -> None:
+def test_the_page_tests_the_connection_automatically_once(client: Client, fill: Fill) -> None:
     page = fill().url
     assert 'hx-trigger="submit, load"' in client.get(page).content.decode()
     again = client.get(page).content.decode()
@@ -207,7 +207,7 @@ def test_of_two_forms_at_the_same_moment_one_is_stored(scripted: ScriptedCloud, 
     assert Entry.objects.filter(action="service.connected", outcome="ok").count() == 1
 
 
-def test_the_key_is_sealed_in_the_database(cloud: Any, fill: Fill) -> None:
+def test_the_key_is_encrypted_in_the_database(cloud: Any, fill: Fill) -> None:
     key = cloud.new_key()
     fill(key=key)
     with connection.cursor() as cursor:

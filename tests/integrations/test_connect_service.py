@@ -1,4 +1,4 @@
-"""`connect_service` stores nothing that does not work, and tells what to mend."""
+"""`connect_service` stores nothing that does not work, and says how to fix it."""
 
 import io
 import json
@@ -55,14 +55,14 @@ def test_registering_pushes_both_addresses_and_makes_the_first_poll_due(
     }
 
 
-def test_the_stored_secrets_are_sealed(scripted: ScriptedCloud, key: str) -> None:
+def test_the_stored_secrets_are_encrypted(scripted: ScriptedCloud, key: str) -> None:
     told = _connect(scripted, "--poll-only")
     with connection.cursor() as cursor:
         cursor.execute("SELECT secret FROM integrations_apikey")
-        sealed = cursor.fetchone()[0]
+        stored = cursor.fetchone()[0]
         cursor.execute("SELECT webhook_secret FROM integrations_service")
         webhook = cursor.fetchone()[0]
-    assert key.partition(".")[2] not in sealed
+    assert key.partition(".")[2] not in stored
     assert webhook not in told["webhook_url"]
     assert ApiKey.objects.get().secret == key
     assert key.partition(".")[2] not in json.dumps(told)
@@ -85,7 +85,7 @@ def test_poll_only_changes_nothing_at_the_cloud(scripted: ScriptedCloud, key: st
         "nodot",
     ],
 )
-def test_a_key_of_a_wrong_form_is_told_without_a_call(
+def test_a_malformed_key_is_refused_without_a_call(
     scripted: ScriptedCloud, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     monkeypatch.setenv("CLARIUS_API_KEY", given)
@@ -226,7 +226,7 @@ def test_what_is_taken_of_the_past_is_kept_until_said_otherwise(
 @pytest.mark.parametrize(
     "words", [("since",), ("since", "yesterday"), ("since", "2026-13-01"), ("some",), ("all", "x")]
 )
-def test_a_wrong_take_is_told_and_nothing_is_stored(
+def test_a_wrong_take_is_refused_and_nothing_is_stored(
     scripted: ScriptedCloud, key: str, words: tuple[str, ...]
 ) -> None:
     with pytest.raises(CommandError, match="--take"):

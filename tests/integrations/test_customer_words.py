@@ -1,4 +1,4 @@
-"""What people are told of their customers: who decided, whom to ask, who was invited, what was left out."""
+"""What people read about their customers: who decided, whom to ask, who was invited, what was left out."""
 
 from datetime import timedelta
 from typing import Any
@@ -36,10 +36,10 @@ def _customer(
     return made
 
 
-def _do(client: Client, customer: Customer, deed: str, **data: Any) -> str:
+def _do(client: Client, customer: Customer, action: str, **data: Any) -> str:
     holder = Link.objects.active().filter(customer=customer).first()
     said = {"held_by": str(holder.uuid) if holder else ""} | data
-    return client.post(f"{LIST}{customer.pk}/do/{deed}/", said, follow=True).content.decode()
+    return client.post(f"{LIST}{customer.pk}/do/{action}/", said, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("state", [Link.State.CONFIRMED, Link.State.PENDING])
@@ -99,7 +99,7 @@ def test_two_requests_at_once_invite_once(service: Service, clinician: Any, has_
     assert Entry.objects.filter(action="customer.invited").count() == 1
 
 
-def test_customers_that_were_left_out_of_a_bulk_deed_are_told(
+def test_customers_that_were_left_out_of_a_bulk_action_are_named(
     client: Client, service: Service, clinician: Any
 ) -> None:
     rows = [_customer(service, "a", clinician), _customer(service, "b", clinician), _customer(service, "c")]
@@ -113,7 +113,7 @@ def test_customers_that_were_left_out_of_a_bulk_deed_are_told(
 @pytest.mark.parametrize(
     ("action", "told"), [("ask_again", "will be asked about 1 of 2"), ("suspend", "Suspended: 1 of 2")]
 )
-def test_links_that_were_left_out_of_a_bulk_deed_are_told(
+def test_links_that_were_left_out_of_a_bulk_action_are_named(
     client: Client, service: Service, clinician: Any, action: str, told: str
 ) -> None:
     _customer(service, "a", clinician)

@@ -103,7 +103,7 @@ def test_unlinking_hides_the_customer_at_once(
     assert Entry.objects.filter(action="link.ended").count() == 1
 
 
-def test_a_disputed_link_is_suspended_and_administrators_are_told(
+def test_a_disputed_link_is_suspended_and_administrators_are_notified(
     client: Client, link: Link, clinician: Any, mails: Any
 ) -> None:
     make_person("administrator", "Administrators", is_staff=True)

@@ -37,7 +37,7 @@ def test_a_claim_is_taken_shown_and_given_back(stage: Stage) -> None:
     assert [each.action for each in actions] == ["submission.claimed", "submission.released"]
 
 
-def test_the_second_reviewer_is_told_who_was_first(stage: Stage) -> None:
+def test_the_second_reviewer_sees_who_was_first(stage: Stage) -> None:
     stage.browser("reviewer").post(reverse("exam_claim", args=[stage.submission.uuid]))
     second = logged_in(colleague(stage))
     response = second.post(reverse("exam_claim", args=[stage.submission.uuid]), follow=True)
@@ -61,7 +61,7 @@ def _take_over(user: User, stage: Stage, from_whom: User | str) -> str:
     return response.content.decode() if response.status_code == 200 else str(response.status_code)
 
 
-def test_a_claim_is_taken_over_after_a_question_and_its_holder_is_told(stage: Stage) -> None:
+def test_a_claim_is_taken_over_after_a_question_and_its_holder_is_notified(stage: Stage) -> None:
     rita, jonas = stage.people["reviewer"], colleague(stage)
     claim_submission(submission=stage.submission, user=rita, address=None)
     page = logged_in(jonas).get(reverse("exam", args=[stage.submission.uuid])).content.decode()

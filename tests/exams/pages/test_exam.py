@@ -103,7 +103,7 @@ def test_a_loop_is_a_player_with_controls(stage: Stage) -> None:
     assert re.search(rf'<video[^>]* controls[^>]* src="{address}"', html)
 
 
-def test_the_notice_of_intended_use_stands_in_the_viewer(stage: Stage, settings: Any) -> None:
+def test_the_viewer_shows_the_notice_of_intended_use(stage: Stage, settings: Any) -> None:
     settings.INTENDED_USE_NOTICE = "Teaching only."
     assert '<p class="viewer-notice">Teaching only.</p>' in page(stage)
 
@@ -186,7 +186,7 @@ def test_opening_the_page_is_one_entry_for_each_session_in_ten_minutes(stage: St
     )
 
 
-def test_a_page_whose_captures_still_arrive_follows_by_itself_until_they_are_there(stage: Stage) -> None:
+def test_a_page_whose_captures_still_arrive_updates_until_they_are_there(stage: Stage) -> None:
     Submission.objects.filter(pk=stage.submission.pk).update(state="fetching")
     waiting = make_capture(stage.submission)
     seen = re.search(r'hx-get="[^"]*\?seen=([^"]+)"', page(stage))

@@ -15,7 +15,7 @@ from tests.exams.rows import ago, from_now
 
 
 def add_second(stage: Stage, **fields: Any) -> Submission:
-    """The same exam, sent once more."""
+    """The same exam, sent again."""
     told = {**ANN, "patient": stage.submission.patient, "submitted_at": from_now(seconds=60)}
     return add_submission(stage.customer, exam=stage.submission.exam, **(told | fields))
 
@@ -29,7 +29,7 @@ def test_the_newest_submission_is_marked_as_current(stage: Stage) -> None:
         assert html.index("1 ·") < html.index(">current<")
 
 
-def test_what_changed_is_told_field_by_field_and_capture_by_capture(stage: Stage) -> None:
+def test_what_changed_is_shown_field_by_field_and_capture_by_capture(stage: Stage) -> None:
     first = list(stage.submission.captures.order_by("position"))
     second = add_second(stage, last_name="Zebrovska", date_of_birth=date(1970, 3, 4))
     with_same_bytes = {"sha256": first[1].sha256}

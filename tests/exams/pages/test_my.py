@@ -1,11 +1,10 @@
 """The clinician's own page."""
 
-from typing import Any
-
 import pytest
 from django.urls import reverse
 
 from exams.models import Report, Submission
+from exams.services import own
 from integrations.models import Link
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_customer
@@ -43,20 +42,20 @@ def test_a_link_can_be_ended_and_one_that_waits_checked(stage: Stage) -> None:
     ("state", "words"),
     [("pending", "confirming"), ("rejected", "unknown at the Cloud"), ("gone", "gone at the Cloud")],
 )
-def test_each_state_of_a_link_is_told(state: str, words: str, stage: Stage) -> None:
+def test_each_state_of_a_link_is_shown(state: str, words: str, stage: Stage) -> None:
     Link.objects.filter(user=stage.people["clinician"]).update(state=state)
     html = my(stage)
     assert words in html
     assert "Zebrowska" not in html
 
 
-def test_an_account_without_a_link_is_told_how_to_make_one(stage: Stage) -> None:
+def test_an_account_without_a_link_is_shown_how_to_make_one(stage: Stage) -> None:
     assert "Profile, then Services, and press Connect" in my(stage, "outsider")
 
 
-def test_older_exams_follow_on_the_next_page(stage: Stage, settings: Any) -> None:
+def test_older_exams_follow_on_the_next_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     first = add_submission(stage.customer, last_name="Newest")
-    settings.OWN_PAGE_SIZE = 1
+    monkeypatch.setattr(own.list_own_exams, "__kwdefaults__", {"after": None, "size": 1})
     browser = stage.browser("clinician")
     page = browser.get(MY).content.decode()
     assert f"?after={first.uuid}" in page

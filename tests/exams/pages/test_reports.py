@@ -1,4 +1,4 @@
-"""A report: uploaded, looked at once more, signed once; then what became of it."""
+"""A report: uploaded, checked, signed once, and its delivery."""
 
 import re
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def test_signing_twice_signs_once_and_says_so(stage: Stage, reviewer: Client) ->
 
 
 @pytest.mark.parametrize("state", [S.SENDING, S.FAILED, S.UNCERTAIN, S.DELIVERED])
-def test_what_is_signed_is_not_signed_anew(state: str, stage: Stage, reviewer: Client) -> None:
+def test_a_signed_report_is_not_signed_again(state: str, stage: Stage, reviewer: Client) -> None:
     report = add_report(stage.submission, state=state)
     post(reviewer, "report_sign", report)
     again = Report.objects.get()
@@ -255,7 +255,7 @@ class Named:
         yield PDF
 
 
-def test_a_full_disk_is_told_and_makes_no_draft(stage: Stage, reviewer: Client, settings: Any) -> None:
+def test_a_full_disk_is_named_and_makes_no_draft(stage: Stage, reviewer: Client, settings: Any) -> None:
     settings.MIN_FREE_MB = 1 << 40
     response = upload(reviewer, stage, PDF)
     assert "cannot store files at the moment" in response.content.decode()
@@ -276,14 +276,14 @@ def test_a_failed_report_shows_its_reason_and_is_sent_again_by_a_person(
 
 
 @pytest.mark.parametrize(
-    ("role", "is_told"),
+    ("role", "is_shown"),
     [("reviewer", True), ("administrator with content", True), ("clinician", False)],
 )
-def test_what_the_cloud_said_is_for_reviewers(stage: Stage, role: str, is_told: bool) -> None:
+def test_what_the_cloud_said_is_for_reviewers(stage: Stage, role: str, is_shown: bool) -> None:
     report = add_report(stage.submission, state=S.FAILED, failure_detail='Rejected {"name": ["Too long."]}')
     page = stage.browser(role).get(reverse("report", args=[report.uuid])).content.decode()
-    assert ("Too long." in page) is is_told
-    assert ("Response from Clarius Cloud" in page) is is_told
+    assert ("Too long." in page) is is_shown
+    assert ("Response from Clarius Cloud" in page) is is_shown
 
 
 def test_an_uncertain_delivery_is_settled_by_a_person(stage: Stage, reviewer: Client) -> None:

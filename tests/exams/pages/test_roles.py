@@ -1,4 +1,4 @@
-"""Who may open what: every address of the exams stands in one table of role and status."""
+"""Who may open what: every address of the exams is in one table of role and status."""
 
 import pytest
 from django.urls import reverse
@@ -65,7 +65,7 @@ def test_each_role_gets_what_the_table_says(name: str, stage: Stage) -> None:
     assert given == {role: LETTERS[letter] for role, letter in zip(ROLES, letters, strict=True)}
 
 
-def test_every_address_stands_in_the_table() -> None:
+def test_every_address_is_in_the_table() -> None:
     named = {pattern.name for pattern in urlpatterns}
     assert named - WITHOUT_ROLES == set(TABLE)
 

@@ -146,7 +146,7 @@ def test_no_page_lets_a_cache_keep_it_or_a_script_run_inside_it(stage: Stage) ->
         assert "script-src 'self'" in response["Content-Security-Policy"]
 
 
-def test_an_unknown_address_is_told_with_the_shell_around_it(db: None) -> None:
+def test_an_unknown_address_has_the_shell_around_its_error(db: None) -> None:
     response = Client().get("/nowhere/")
     assert response.status_code == 404
     assert b"Page not found" in response.content
@@ -174,7 +174,7 @@ def test_the_page_for_a_failure_needs_no_database() -> None:
     assert b"Something went wrong" in response.content
 
 
-def test_a_database_that_gives_no_connection_is_told_and_passes(stage: Stage) -> None:
+def test_a_database_that_gives_no_connection_is_a_temporary_failure(stage: Stage) -> None:
     def refuse(*args: Any) -> None:
         raise OperationalError("FATAL: sorry, too many clients already")
 
