@@ -1,4 +1,4 @@
-"""Routes of the API, always with a closing slash; faults use their names."""
+"""Routes of the API, always with a closing slash; the names are what faults are told by."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The provider's data structures and field rules."""
+"""The provider's shapes and field rules."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class SubmissionSerializer(serializers.Serializer[Submission]):
 
 
 class CaptureLinkSerializer(serializers.Serializer[Any]):
-    """A capture with its expiring link."""
+    """Where a capture can be fetched for a while."""
 
     url = serializers.URLField()
 
@@ -39,14 +39,14 @@ class DownloadDataSerializer(serializers.Serializer[Any]):
 
 
 class ConfirmationSerializer(serializers.Serializer[Any]):
-    """A customer's token."""
+    """A token that an account took."""
 
     token = serializers.CharField(max_length=200)
 
 
 @extend_schema_field({"type": "string", "maxLength": URL_LENGTH, "description": "A URL, or nothing."})
 class SettingField(serializers.URLField):
-    """A URL that may contain {token}, or an empty text."""
+    """A URL that may hold {token}, or an empty text."""
 
     def __init__(self) -> None:
         super().__init__(allow_blank=True, max_length=URL_LENGTH, required=False)
@@ -78,26 +78,26 @@ class TokenPageSerializer(serializers.Serializer[Any]):
 
 
 class ReceivedReportSerializer(serializers.Serializer[Any]):
-    """The answer to an accepted report."""
+    """What is said of a report that was taken."""
 
     name = serializers.CharField()
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """An uploaded report."""
+    """A report as it is uploaded."""
 
     name = serializers.CharField(max_length=200)
     file = serializers.FileField(max_length=100)
 
 
 class LegacyReportSerializer(serializers.Serializer[Any]):
-    """A report in the version of February 2023: only the file."""
+    """A report as the edition of February 2023 took it: the file alone."""
 
     file = serializers.FileField(max_length=100)
 
 
 class SentSerializer(serializers.Serializer[Any]):
-    """The request to the webhook."""
+    """What was sent to the webhook."""
 
     url = serializers.CharField()
     method = serializers.CharField()
@@ -105,14 +105,14 @@ class SentSerializer(serializers.Serializer[Any]):
 
 
 class TakenSerializer(serializers.Serializer[Any]):
-    """The response of the webhook; the documents show null only."""
+    """What the webhook answered; the documents show null alone."""
 
     status_code = serializers.IntegerField()
     content = serializers.CharField()
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """One call to the webhook."""
+    """One call of the webhook."""
 
     sent_at = serializers.DateTimeField()
     request = SentSerializer()
@@ -121,7 +121,7 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 class RecordSerializer(serializers.Serializer[NotificationRecord]):
-    """The record of one notification."""
+    """The log of one notification."""
 
     logged_at = serializers.DateTimeField()
     event = EventSerializer()
@@ -140,7 +140,7 @@ class RecordSerializer(serializers.Serializer[NotificationRecord]):
 
 
 class KeySerializer(serializers.ModelSerializer[ServiceKey]):
-    """An API key in the list."""
+    """An API key as it is listed."""
 
     name = serializers.CharField(max_length=50)
 
@@ -151,7 +151,7 @@ class KeySerializer(serializers.ModelSerializer[ServiceKey]):
 
 
 class CreatedKeySerializer(KeySerializer):
-    """A new API key with its text, shown once."""
+    """A new API key, with its text this once."""
 
     key = serializers.CharField(read_only=True)
 
@@ -175,7 +175,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
 
 
 class CustomizationSerializer(serializers.Serializer[Any]):
-    """The body of a PUT."""
+    """What a PUT sends."""
 
     annotations = AnnotationSerializer(many=True)
 

@@ -1,1 +1,1 @@
-"""Initial data of the sandbox: real ultrasound images, customers and applications."""
+"""What the sandbox begins with: real ultrasound images, customers and applications."""

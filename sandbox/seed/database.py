@@ -1,4 +1,4 @@
-"""Initial rows of every sandbox."""
+"""Rows that every sandbox begins with."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ CUSTOMERS = (
 
 
 def seed() -> None:
-    """Create the service, its applications and some customers if they are missing."""
+    """Make the service, its applications and some customers, where they are missing."""
     Service.get()
     for name, uuid in APPLICATIONS.items():
         Application.objects.get_or_create(uuid=UUID(uuid), defaults={"name": name})
