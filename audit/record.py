@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q
 from django.db.models.functions import Now
 
 from audit.models import Entry
 
-VIEW_WINDOW = timedelta(minutes=10)
 LONGEST_IDENTIFIER = 200
 
 
@@ -69,7 +69,8 @@ def record_view(
         identifiers__session=session,
     ).order_by("-at")
     # One query: what another writer adds between two would become its own predecessor.
-    is_recent = ExpressionWrapper(Q(at__gt=Now() - VIEW_WINDOW), output_field=BooleanField())
+    window = timedelta(seconds=settings.VIEW_WINDOW_SECONDS)
+    is_recent = ExpressionWrapper(Q(at__gt=Now() - window), output_field=BooleanField())
     previous, was_recent = earlier.values_list("pk", is_recent).first() or (None, False)
     if was_recent:
         return False

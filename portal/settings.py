@@ -257,6 +257,36 @@ WEBHOOK_SECRETS_SECONDS = 5.0
 # For an unknown secret they are read again after this: it may be new, but guessing must stay cheap.
 WEBHOOK_UNKNOWN_SECRET_SECONDS = 0.5
 
+# --- Limits ---------------------------------------------------------------------------------------------
+# Read at each use. Not from the environment: nobody has needed other values so far.
+# Rows of the worklist and of a clinician's own list; so many are counted before "more than" is said.
+WORKLIST_PAGE_SIZE = 50
+OWN_PAGE_SIZE = 25
+WORKLIST_COUNT_LIMIT = 10_000
+# One request of the administration does so many rows; the rest stays chosen by the same filter.
+BULK_LIMIT = 500
+# Somebody who knows the secret can make up notifications; they must not fill the disk.
+UNCONFIRMED_LIMIT = 50_000
+REJECTED_LIMIT = 1000
+# How many rejected ones may come before the oldest are removed.
+REJECTED_EXCESS = 50
+# Rows that are deleted in one transaction, so that no notification waits for it.
+PURGE_BATCH = 500
+# Calls to Clarius Cloud that are kept for each exam and each report.
+CALLS_KEPT = 50
+# Looking for old calls after every call would cost more than their rows do.
+CALLS_CLEAN_EVERY = 100
+# Files of each kind that are hashed again in one night.
+VERIFY_SAMPLE = 200
+# Exams of the backlog that wait to be fetched at a time: what arrives meanwhile queues behind these alone.
+BACKLOG_WINDOW = 200
+# Stored answers in memory at a time when they are read again: each may have 5 MiB.
+REREAD_CHUNK = 10
+# For one file, in the process that makes its previews.
+DECODING_SECONDS = 20
+# Looks of one person at one object are one entry of the audit log for so long.
+VIEW_WINDOW_SECONDS = 600
+
 # --- What the pages say ---------------------------------------------------------------------------------
 INTENDED_USE_NOTICE = env.str(
     "INTENDED_USE_NOTICE", default="For review of images as received. Not for primary diagnosis."

@@ -1,4 +1,4 @@
-"""The calls of Clarius Cloud, with the statuses and bodies of the libraries that it most probably uses."""
+"""The calls of Clarius Cloud, with the statuses and bodies of the libraries that it probably uses."""
 
 import uuid
 from typing import Any
@@ -38,7 +38,7 @@ class Accessible(generics.ListAPIView[Submission]):
         rows = behaviour.accessible_submissions()
         if self.request.META.get("sandbox.is_shuffled"):
             rows = rows.order_by("?")
-        # A blank filter is no filter, as django-filter has it.
+        # A blank filter is ignored, as by django-filter.
         token = self.request.query_params.get("customer_id", "").replace("\x00", "")
         return rows.filter(customer__token=token) if token else rows
 
@@ -48,7 +48,7 @@ class Accessible(generics.ListAPIView[Submission]):
 
 
 class DownloadData(APIView):
-    """The data of one submission, its media links signed anew each time."""
+    """The data of one submission, with newly signed media links each time."""
 
     @extend_schema(
         responses={
@@ -70,7 +70,7 @@ class DownloadData(APIView):
 
 
 class CustomerConfirmations(APIView):
-    """An account took a token."""
+    """Confirm a customer: a portal account holds its token."""
 
     @extend_schema(
         request=serializers.ConfirmationSerializer,
@@ -105,7 +105,7 @@ class ConfirmedTokens(generics.GenericAPIView[Customer]):
 
 
 class Upload(APIView):
-    """A file that comes in; one that is too large meets the web server's limit, not the API's."""
+    """An uploaded file; one that is too large exceeds the limit of the web server, not of the API."""
 
     parser_classes = (MultiPartParser,)
 
@@ -134,7 +134,7 @@ class Reports(Upload):
 
 
 class LegacyReport(Upload):
-    """The report call of February 2023: one file, which replaces the one before."""
+    """The report call of February 2023: one file, which replaces the previous one."""
 
     @extend_schema(request={"multipart/form-data": serializers.LegacyReportSerializer}, responses={200: dict})
     def put(self, request: Request, request_uuid: uuid.UUID) -> Response:

@@ -1,4 +1,4 @@
-"""Routes of the API, always with a closing slash; the names are what faults are told by."""
+"""Routes of the API, always with a closing slash; faults use their names."""
 
 from django.urls import path
 

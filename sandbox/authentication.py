@@ -1,4 +1,4 @@
-"""Who may call the API: whoever shows a service key. Statuses and bodies are the two libraries' own."""
+"""Access to the API by service key, with the statuses and bodies of the two libraries."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from sandbox.models import ServiceKey
 
 
 class NoAccounts(BaseAuthentication):
-    """Knows nobody; that it exists makes a refused key a 403 "credentials were not provided", as measured."""
+    """Authenticates nobody; with it a refused key gets 403 "credentials were not provided", as measured."""
 
     def authenticate(self, request: Request) -> None:
         return None
@@ -31,7 +31,7 @@ class HasServiceKey(BaseHasAPIKey):
 
     def has_permission(self, request: HttpRequest, view: Any) -> bool:
         key = self.get_key(request)
-        # A NUL or a lone surrogate cannot be looked up in a database, so no key contains one.
+        # A database cannot look up a NUL or a lone surrogate, so no key contains one.
         return bool(key and key.isascii() and key.isprintable()) and super().has_permission(request, view)
 
 

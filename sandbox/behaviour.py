@@ -1,4 +1,4 @@
-"""The rules of this Cloud; pages, control plane, commands and the API itself all call these."""
+"""The rules of the sandbox Cloud, called by pages, control plane, commands and the API."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ def service_settings() -> Service:
 
 
 def customers() -> QuerySet[Customer]:
-    """Return every customer, in the order they were made."""
+    """Return every customer, oldest first."""
     return Customer.objects.all()
 
 
@@ -40,7 +40,7 @@ def add_customer(
 
 
 def confirm_customer(*, token: str) -> bool:
-    """Note that the service associated this token; False when no subscribed customer has it."""
+    """Record that the service confirmed this token; False if no subscribed customer has it."""
     found = Customer.objects.filter(token=token, is_subscribed=True)
     if not found.exists():
         return False
@@ -49,7 +49,7 @@ def confirm_customer(*, token: str) -> bool:
 
 
 def connect_url(customer: Customer) -> str | None:
-    """Return the address that the Connect button opens, or None when the service has set none."""
+    """Return the address that the Connect button opens, or None if the service has not set it."""
     template = Service.get().token_transfer_url
     return template.replace("{token}", quote(customer.token, safe="")) if template else None
 
@@ -76,7 +76,7 @@ def create_submission(
     extra: Mapping[str, Any] | None = None,
     ready_at: datetime | None = None,
 ) -> Submission:
-    """Have a customer send a seeded exam or uploaded files; raises KeyError when there is no such exam."""
+    """Submit a seeded exam or uploaded files as a customer; raises KeyError for an unknown exam."""
     exam = get_exam(exam_slug) if exam_slug else None
     with transaction.atomic():
         submission = Submission.objects.create(
@@ -127,7 +127,7 @@ def store_upload(upload: UploadedFile, *, folder: str) -> str:
 
 
 def receive_report(*, submission: Submission, name: str, upload: UploadedFile) -> Report:
-    """Keep a report; every call makes one more, as the documents say."""
+    """Store a report; every call adds one, as documented."""
     path = store_upload(upload, folder="reports")
     return Report.objects.create(
         submission=submission,
@@ -140,16 +140,16 @@ def receive_report(*, submission: Submission, name: str, upload: UploadedFile) -
 
 
 def resend(submission: Submission) -> None:
-    """Send a submission's notification once more, confirmed or not."""
+    """Send a submission's notification again, confirmed or not."""
     notifier.notify(submission, is_forced=True)
 
 
 def create_key(*, name: str) -> tuple[ServiceKey, str]:
-    """Make an API key and return it with its text, which is shown this once."""
+    """Create an API key and return it with its text, which is shown once."""
     key, text = ServiceKey.objects.create_key(name=name)
     return cast(ServiceKey, key), text
 
 
 def revoke_key(*, prefix: str) -> bool:
-    """Revoke a key; False when there is none."""
+    """Revoke a key; False if there is no such key."""
     return bool(ServiceKey.objects.filter(prefix=prefix, revoked=False).update(revoked=True))

@@ -1,4 +1,4 @@
-"""The control plane: what the world around the API does, told by JSON from this machine."""
+"""The control plane: JSON calls from this machine that change the sandbox."""
 
 import json
 import shutil
@@ -38,11 +38,11 @@ NOTIFY_MODES = ("send", "drop", "repeat", "delay")
 
 
 class Refused(Exception):
-    """The call cannot be carried out; the text says why."""
+    """The call is invalid; the text gives the reason."""
 
 
 def control(**handlers: Handler) -> Callable[..., HttpResponse]:
-    """Make a view of functions by method; each takes the JSON body and returns what to answer."""
+    """Make a view of functions by method; each takes the JSON body and returns the answer."""
 
     @csrf_exempt
     def view(request: HttpRequest, **kwargs: Any) -> HttpResponse:
@@ -63,12 +63,12 @@ def control(**handlers: Handler) -> Callable[..., HttpResponse]:
 
 
 def _sent(request: HttpRequest) -> Body:
-    """Return the JSON body, or the query of a GET; raises Refused for what is no object."""
+    """Return the JSON body, or the query of a GET; raises Refused for anything but an object."""
     if request.method == "GET":
         return request.GET.dict()
     body = json.loads(request.body) if request.body else {}
     if not isinstance(body, dict):
-        raise Refused("The body is a JSON object.")
+        raise Refused("The body must be a JSON object.")
     return body
 
 
@@ -82,11 +82,11 @@ def _create_key(body: Body) -> Body:
 
 def _revoke_key(body: Body, prefix: str) -> None:
     if not behaviour.revoke_key(prefix=prefix):
-        raise Refused("No such key.")
+        raise Refused("This key does not exist.")
 
 
 def customer_facts(customer: Customer) -> Body:
-    """Return a customer as the control plane names it."""
+    """Return a customer as the control plane shows it."""
     return {
         "token": customer.token,
         "name": customer.name,
@@ -111,7 +111,7 @@ def _create_customer(body: Body) -> Body:
 
 
 def _change_customer(body: Body, token: str) -> Body:
-    """Unsubscribe or take a confirmation back, as the Cloud's own people can."""
+    """Unsubscribe a customer or withdraw a confirmation, as the provider's staff can."""
     customer = get_object_or_404(Customer, token=token)
     if "is_subscribed" in body:
         customer.is_subscribed = bool(body["is_subscribed"])
@@ -173,7 +173,7 @@ def _list_submissions(body: Body) -> list[Body]:
 
 
 def _remove_submission(body: Body, request_uuid: uuid.UUID) -> None:
-    """Take a submission out of the poll, as when access ends."""
+    """Remove a submission from the list, as when access ends."""
     get_object_or_404(Submission, request_uuid=request_uuid).delete()
 
 
@@ -206,10 +206,10 @@ def _list_reports(body: Body) -> list[Body]:
 def _add_fault(body: Body) -> Body:
     match, kind = str(body.pop("match")), str(body.pop("kind"))
     if match not in faults.MATCHES or kind not in faults.kinds_for(match):
-        raise Refused(f"match is one of {faults.MATCHES}, kind one of {faults.kinds_for(match)}")
+        raise Refused(f"match must be one of {faults.MATCHES}, kind one of {faults.kinds_for(match)}")
     times = int(body.pop("times", 1))
     if times < 1:
-        raise Refused("times is at least 1")
+        raise Refused("times must be at least 1")
     fault = Fault.objects.create(
         match=match, kind=kind, times=times, options=checked_options(kind=kind, options=body)
     )
@@ -242,7 +242,7 @@ def _send_notification(body: Body) -> Body:
 
 def _set_mode(body: Body) -> Body:
     if body.get("mode") not in NOTIFY_MODES:
-        raise Refused(f"mode is one of {NOTIFY_MODES}")
+        raise Refused(f"mode must be one of {NOTIFY_MODES}")
     Service.get()
     Service.objects.update(notify_mode=body["mode"])
     return {"mode": body["mode"]}

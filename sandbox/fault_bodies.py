@@ -1,4 +1,4 @@
-"""Bodies of answers that went wrong, and an exam that arrives at the wrong moment."""
+"""Bodies of failed answers, and exams that arrive between two pages."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ BOMB_BYTES = 200_000_000
 
 
 def body_of(kind: str, status: int) -> tuple[str, str]:
-    """Return a body and its type: html as a proxy writes it, json as the API does, or empty."""
+    """Return a body and its type: html like a proxy, json like the API, or empty."""
     if kind == "json":
         return json.dumps({"detail": f"Sandbox fault, status {status}."}), "application/json"
     if kind == "empty":
@@ -20,12 +20,12 @@ def body_of(kind: str, status: int) -> tuple[str, str]:
 
 
 def gzip_bomb() -> bytes:
-    """Return some 200 kB that unpack to 200 MB."""
+    """Return about 200 kB that decompress to 200 MB."""
     return gzip.compress(b" " * BOMB_BYTES, 9)
 
 
 def grow(*, count: int) -> None:
-    """Let a confirmed customer submit `count` exams, unannounced."""
+    """Submit `count` exams of a confirmed customer without a notification."""
     customer = customers().filter(confirmed_at__isnull=False).first()
     if customer is not None:
         for _ in range(count):

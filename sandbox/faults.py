@@ -1,4 +1,4 @@
-"""What goes wrong on demand: with the next n calls of an endpoint, before or after its work is done."""
+"""Faults on demand for the next calls of an endpoint, before or after its work."""
 
 import json
 import random
@@ -56,7 +56,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
 class FaultMiddleware:
-    """Writes each call down and lets it go wrong when a fault waits for it."""
+    """Records each call and applies a pending fault to it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -75,7 +75,7 @@ class FaultMiddleware:
         )
         response = self._answer(request, fault)
         if fault is not None and isinstance(response, HttpResponse):
-            # Above the middleware that does it for ordinary answers.
+            # The middleware that sets it for ordinary answers is below this one.
             response.headers.setdefault("Content-Length", str(len(response.content)))
         Call.objects.filter(pk=call.pk).update(status=response.status_code)
         return response
@@ -103,7 +103,7 @@ def endpoint_of(request: HttpRequest) -> str | None:
 
 
 def kinds_for(match: str) -> tuple[str, ...]:
-    """Return what can go wrong there."""
+    """Return the kinds of faults for this endpoint."""
     return NOTIFICATION_KINDS if match == NOTIFICATION else CALL_KINDS
 
 
@@ -140,7 +140,7 @@ def _gzip_bomb(request: HttpRequest, options: dict[str, Any]) -> HttpResponse:
 
 
 def _shuffle(request: HttpRequest, options: dict[str, Any]) -> None:
-    # The whole list, so that items repeat and vanish between its pages.
+    # The whole list, so that items repeat and disappear between its pages.
     request.META["sandbox.is_shuffled"] = True
 
 
@@ -231,7 +231,7 @@ def _edited(edit: Callable[[HttpRequest, dict[str, Any], dict[str, Any]], None])
         if response.headers.get("Content-Type") != "application/json":
             return response
         answer = json.loads(_content(response))
-        # Keys and applications are listed without a page around them.
+        # Keys and applications are plain lists without a page.
         page = {"results": answer} if isinstance(answer, list) else answer
         if "results" in page:
             edit(request, page, options)
@@ -250,7 +250,7 @@ def _reorder(request: HttpRequest, page: dict[str, Any], options: dict[str, Any]
 
 
 def _grow(request: HttpRequest, page: dict[str, Any], options: dict[str, Any]) -> None:
-    # Arrives between this page and the next, so that the next one repeats an item.
+    # Added between this page and the next, so that the next page repeats an item.
     fault_bodies.grow(count=int(options.get("count", 1)))
 
 
@@ -267,7 +267,7 @@ def _foreign_url(request: HttpRequest, page: dict[str, Any], options: dict[str, 
 def _expire_given(
     request: HttpRequest, response: HttpResponseBase, options: dict[str, Any]
 ) -> HttpResponseBase:
-    # Those that this very answer hands out are dead too.
+    # Links in this answer expire too.
     links.expire_links()
     return response
 
@@ -288,10 +288,10 @@ AFTER: dict[str, Callable[[HttpRequest, HttpResponseBase, dict[str, Any]], HttpR
 
 
 def hang_up(request: HttpRequest) -> None:
-    """Break the connection that a request came on, so that nothing more arrives."""
+    """Cut the connection of a request, so that nothing more arrives."""
     connection = request.META.get("sandbox.connection")
     if connection is None:
         return
-    # Without lingering its close is a reset; until then the shutdown keeps every byte back.
+    # Without lingering, closing it is a reset; until then the shutdown holds back every byte.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.shutdown(socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""Media links: signed, with a life, on an origin of their own, with another query each time."""
+"""Media links on another origin: signed, expiring, with a different query each time."""
 
 import secrets
 import time
@@ -25,21 +25,21 @@ def media_url(*, capture: Capture) -> str:
 
 
 def link_problem(*, capture_uuid: str, expires: str, issued: str, nonce: str, signature: str) -> str | None:
-    """Return the storage's error code for a link that does not open anything, or None."""
+    """Return the storage's error code for an invalid link, or None."""
     if not constant_time_compare(_sign(capture_uuid, expires, issued, nonce), signature):
         return "SignatureDoesNotMatch"
-    dead_before = LinkEpoch.objects.filter(pk=1).values_list("expired_before", flat=True).first()
-    is_dead = dead_before is not None and float(issued) < dead_before.timestamp()
-    return "AccessDenied" if is_dead or int(expires) < time.time() else None
+    expired_before = LinkEpoch.objects.filter(pk=1).values_list("expired_before", flat=True).first()
+    is_expired = expired_before is not None and float(issued) < expired_before.timestamp()
+    return "AccessDenied" if is_expired or int(expires) < time.time() else None
 
 
 def expire_links() -> None:
-    """Let every link that was made so far die."""
+    """Expire every link issued so far."""
     LinkEpoch.objects.update_or_create(pk=1, defaults={"expired_before": timezone.now()})
 
 
 def foreign_url(url: str, *, to: str | None = None) -> str:
-    """Return an address of another origin: `to`, or the same path at a host that is not ours."""
+    """Return an address of another origin: `to`, or the same path at a foreign host."""
     return to or f"http://evil.example{urlsplit(url).path}"
 
 

@@ -1,4 +1,4 @@
-"""Buttons that a page on another port of this machine may press; they lead back to it."""
+"""Forms of a page on another port of this machine; the answer redirects back to it."""
 
 from urllib.parse import urlsplit
 
@@ -13,7 +13,7 @@ from sandbox.seed.exams import available_exams
 
 
 class SeeOther(HttpResponseRedirect):
-    """Leads on with GET."""
+    """A redirect that is followed with GET."""
 
     status_code = 303
 
@@ -21,7 +21,7 @@ class SeeOther(HttpResponseRedirect):
 @csrf_exempt
 @require_POST
 def submit(request: HttpRequest) -> HttpResponse:
-    """Let a confirmed customer send an exam, with or without a notification."""
+    """Submit an exam as a confirmed customer, with or without a notification."""
     customers = behaviour.customers().filter(confirmed_at__isnull=False)
     token = request.POST.get("customer")
     customer = customers.filter(token=token).first() if token else customers.first()
@@ -29,7 +29,7 @@ def submit(request: HttpRequest) -> HttpResponse:
         return HttpResponseBadRequest("No customer is connected yet. Press Connect in the sandbox first.")
     exams = available_exams()
     chosen = {each.slug: each for each in exams}.get(request.POST.get("exam", ""))
-    # One after the other, so that a second press shows something else.
+    # A different exam each time, so that the next one is not the same.
     exam = chosen or exams[Submission.objects.count() % len(exams)]
     behaviour.create_submission(
         customer=customer, exam_slug=exam.slug, notify=request.POST.get("notify", "on") == "on"
@@ -38,7 +38,7 @@ def submit(request: HttpRequest) -> HttpResponse:
 
 
 def _back(url: str) -> str:
-    """Return `url` when it is a page of this machine, else the sandbox's own."""
+    """Return `url` if it is a page of this machine, else the sandbox's first page."""
     parts = urlsplit(url)
     is_here = parts.scheme in {"http", "https"} and "\\" not in url and is_own_page(url)
     return url if is_here else "/"

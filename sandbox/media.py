@@ -1,4 +1,4 @@
-"""The media origin: answers signed links as a storage service does, and wants to see no key."""
+"""The media origin: answers signed links like a storage service and refuses requests with a key."""
 
 import uuid
 

@@ -1,4 +1,4 @@
-"""Routes of the media origin, which knows nothing of the API."""
+"""Routes of the media origin, separate from the API."""
 
 from django.urls import path
 

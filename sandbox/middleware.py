@@ -1,4 +1,4 @@
-"""Who may call at all, and which of the two origins a request came to."""
+"""Access to the sandbox, and which of the two origins a request came to."""
 
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
 class LoopbackOnly:
-    """Refuse callers from elsewhere, and pages of other sites that reach for the control plane."""
+    """Refuse other machines, and pages of other sites that call the control plane."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
@@ -20,9 +20,11 @@ class LoopbackOnly:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if not self._may_call(request.META.get("REMOTE_ADDR", "")):
-            return HttpResponseForbidden("The sandbox answers this machine only; see SANDBOX_ALLOW.\n")
+            return HttpResponseForbidden(
+                "The sandbox answers requests from this machine only. See SANDBOX_ALLOW.\n"
+            )
         if request.path.startswith("/sandbox/") and not is_own_page(request.headers.get("Origin")):
-            return HttpResponseForbidden("The control plane answers pages of this machine only.\n")
+            return HttpResponseForbidden("The control plane answers pages from this machine only.\n")
         if request.META.get("SERVER_PORT") == str(settings.MEDIA_PORT):
             request.urlconf = "sandbox.media_urls"
         return self._get_response(request)
@@ -37,13 +39,13 @@ class LoopbackOnly:
 
 def _networks(entries: Iterable[str]) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     for entry in entries:
-        # What is neither a network nor an address is a host name.
+        # Anything that is not a network or an address is a host name.
         with suppress(ValueError):
             yield ipaddress.ip_network(entry, strict=False)
 
 
 def is_own_page(origin: str | None) -> bool:
-    """Tell whether a request comes from no page at all, or from one on loopback or an allowed host."""
+    """Tell whether a request comes from no page, or from one on loopback or an allowed host."""
     if origin is None:
         return True
     host = urlsplit(origin).hostname or ""

@@ -1,4 +1,4 @@
-"""What the sandbox knows: one service, its customers, what they submitted, and what came back."""
+"""The sandbox's data: one service, its customers, their submissions and the reports."""
 
 import hashlib
 import secrets
@@ -22,7 +22,7 @@ class Service(models.Model):
     notification_url = models.CharField(max_length=2000, blank=True)
     token_transfer_url = models.CharField(max_length=2000, blank=True)
 
-    # How notifications behave until told otherwise: send, drop, repeat or delay.
+    # The delivery mode of notifications: send, drop, repeat or delay.
     notify_mode = models.CharField(max_length=10, default="send")
 
     def __str__(self) -> str:
@@ -30,7 +30,7 @@ class Service(models.Model):
 
     @classmethod
     def get(cls) -> "Service":
-        """Return the service, made at the first call."""
+        """Return the service; create it on the first call."""
         return cls.objects.get_or_create(pk=1)[0]
 
 
@@ -68,7 +68,7 @@ class Submission(models.Model):
     patient = models.JSONField(default=dict)
     extra = models.JSONField(default=dict)
     submitted_at = models.DateTimeField(default=timezone.now, db_index=True)
-    # Until then the data call answers that it is not ready.
+    # Until then the data call answers "not ready".
     ready_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -98,7 +98,7 @@ class Capture(models.Model):
 
 
 class Report(models.Model):
-    """A file that the service returned for a submission."""
+    """A report that the service sent for a submission."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True)
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="reports")
@@ -151,7 +151,7 @@ class Application(models.Model):
 
 
 class Fault(models.Model):
-    """What goes wrong with the next `times` calls of an endpoint."""
+    """A fault for the next `times` calls of an endpoint."""
 
     match = models.CharField(max_length=40)
     kind = models.CharField(max_length=40)
@@ -166,7 +166,7 @@ class Fault(models.Model):
 
 
 class Call(models.Model):
-    """A call that was received; of the key only whether there was one."""
+    """A received call; of its key only whether one was sent."""
 
     endpoint = models.CharField(max_length=40)
     method = models.CharField(max_length=10)
@@ -184,7 +184,7 @@ class Call(models.Model):
 
 
 class LinkEpoch(models.Model):
-    """Media links that were handed out before this moment are dead."""
+    """Media links issued before this time have expired."""
 
     expired_before = models.DateTimeField()
 

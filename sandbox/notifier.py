@@ -1,4 +1,4 @@
-"""Call the service's webhook: one try, five seconds, no redirects, and a record of it."""
+"""Call the service's webhook with one attempt, five seconds and no redirects, and record it."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ TIMEOUT_SECONDS = 5
 RECORDS_KEPT = timedelta(days=14)
 DELAY_SECONDS = 5
 KEPT_OF_AN_ANSWER = 500
-# How often each notification is sent; one time where nothing is said.
+# How often each notification is sent; once by default.
 TIMES = {"drop": 0, "repeat": 2}
 
 _stopping = threading.Event()
@@ -30,7 +30,7 @@ _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="notifier")
 
 
 def notify(submission: Submission, *, is_forced: bool = False) -> None:
-    """Send the notification of a submission in the background, as a waiting fault or the notify mode says.
+    """Send the notification of a submission in the background, as a pending fault or the notify mode says.
 
     Customers whom the service has not confirmed are told of by a fault alone, or when it is forced.
     """
@@ -54,21 +54,21 @@ def notify(submission: Submission, *, is_forced: bool = False) -> None:
 
 
 def forge(payload: Any) -> None:
-    """Send any payload to the webhook; raises ValueError when there is none."""
+    """Send any payload to the webhook; raises ValueError if no webhook is set."""
     url = Service.get().notification_url
     if not url:
-        raise ValueError("The service has no notification_url.")
+        raise ValueError("The service has not set a notification_url.")
     _later(url, payload, None, 0)
 
 
 def notification_payload(submission: Submission, *, root: str) -> dict[str, Any]:
-    """Return a submission as notification and poll name it; each has a form of download_url of its own."""
+    """Return a submission as in the notification and the poll, which differ in their download_url."""
     return {
         "request_uuid": str(submission.request_uuid),
         "exam_uuid": str(submission.exam_uuid),
         "customer_id": submission.customer.token,
         "download_url": f"{settings.PUBLIC_URL}/api/public/v0/{root}/{submission.request_uuid}/data/",
-        # As DRF writes it: UTC as Z, the fraction left out when it is zero.
+        # As Django REST framework writes it: UTC as Z, without a zero fraction.
         "submitted_at": submission.submitted_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
     }
 
@@ -123,6 +123,6 @@ def send(url: str, payload: Any, submission: Submission | None) -> NotificationR
 
 
 def stop() -> None:
-    """Drop what waits to be sent, so that the process can end."""
+    """Drop unsent notifications, so that the process can exit."""
     _stopping.set()
     _pool.shutdown(wait=False, cancel_futures=True)

@@ -1,10 +1,10 @@
-"""Pages by limit and offset, with the edges as Django REST framework has them."""
+"""Pages by limit and offset, with the edge cases of Django REST framework."""
 
 from rest_framework.pagination import LimitOffsetPagination
 
 
 class SubmissionPages(LimitOffsetPagination):
-    """A hundred a page; a larger limit than a thousand is lowered without a word."""
+    """A hundred a page; a limit above a thousand is lowered silently."""
 
     default_limit = 100
     max_limit = 1000

@@ -1,4 +1,4 @@
-"""The provider's shapes and field rules."""
+"""The provider's data structures and field rules."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ class SubmissionSerializer(serializers.Serializer[Submission]):
 
 
 class CaptureLinkSerializer(serializers.Serializer[Any]):
-    """Where a capture can be fetched for a while."""
+    """A capture with its expiring link."""
 
     url = serializers.URLField()
 
@@ -39,14 +39,14 @@ class DownloadDataSerializer(serializers.Serializer[Any]):
 
 
 class ConfirmationSerializer(serializers.Serializer[Any]):
-    """A token that an account took."""
+    """A customer's token."""
 
     token = serializers.CharField(max_length=200)
 
 
 @extend_schema_field({"type": "string", "maxLength": URL_LENGTH, "description": "A URL, or nothing."})
 class SettingField(serializers.URLField):
-    """A URL that may hold {token}, or an empty text."""
+    """A URL that may contain {token}, or an empty text."""
 
     def __init__(self) -> None:
         super().__init__(allow_blank=True, max_length=URL_LENGTH, required=False)
@@ -78,26 +78,26 @@ class TokenPageSerializer(serializers.Serializer[Any]):
 
 
 class ReceivedReportSerializer(serializers.Serializer[Any]):
-    """What is said of a report that was taken."""
+    """The answer to an accepted report."""
 
     name = serializers.CharField()
 
 
 class ReportSerializer(serializers.Serializer[Any]):
-    """A report as it is uploaded."""
+    """An uploaded report."""
 
     name = serializers.CharField(max_length=200)
     file = serializers.FileField(max_length=100)
 
 
 class LegacyReportSerializer(serializers.Serializer[Any]):
-    """A report as the edition of February 2023 took it: the file alone."""
+    """A report in the version of February 2023: only the file."""
 
     file = serializers.FileField(max_length=100)
 
 
 class SentSerializer(serializers.Serializer[Any]):
-    """What was sent to the webhook."""
+    """The request to the webhook."""
 
     url = serializers.CharField()
     method = serializers.CharField()
@@ -105,14 +105,14 @@ class SentSerializer(serializers.Serializer[Any]):
 
 
 class TakenSerializer(serializers.Serializer[Any]):
-    """What the webhook answered; the documents show null alone."""
+    """The response of the webhook; the documents show null only."""
 
     status_code = serializers.IntegerField()
     content = serializers.CharField()
 
 
 class EventSerializer(serializers.Serializer[Any]):
-    """One call of the webhook."""
+    """One call to the webhook."""
 
     sent_at = serializers.DateTimeField()
     request = SentSerializer()
@@ -121,7 +121,7 @@ class EventSerializer(serializers.Serializer[Any]):
 
 
 class RecordSerializer(serializers.Serializer[NotificationRecord]):
-    """The log of one notification."""
+    """The record of one notification."""
 
     logged_at = serializers.DateTimeField()
     event = EventSerializer()
@@ -140,7 +140,7 @@ class RecordSerializer(serializers.Serializer[NotificationRecord]):
 
 
 class KeySerializer(serializers.ModelSerializer[ServiceKey]):
-    """An API key as it is listed."""
+    """An API key in the list."""
 
     name = serializers.CharField(max_length=50)
 
@@ -151,7 +151,7 @@ class KeySerializer(serializers.ModelSerializer[ServiceKey]):
 
 
 class CreatedKeySerializer(KeySerializer):
-    """A new API key, with its text this once."""
+    """A new API key with its text, shown once."""
 
     key = serializers.CharField(read_only=True)
 
@@ -175,7 +175,7 @@ class AnnotationSerializer(serializers.Serializer[Any]):
 
 
 class CustomizationSerializer(serializers.Serializer[Any]):
-    """What a PUT sends."""
+    """The body of a PUT."""
 
     annotations = AnnotationSerializer(many=True)
 

@@ -1,4 +1,4 @@
-"""Serve both origins in one process, by threads, each request able to cut its own connection."""
+"""Serve both origins in one process with threads; a request can cut its own connection."""
 
 import threading
 from typing import Any
@@ -9,25 +9,25 @@ from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 
 
 class PortTaken(Exception):
-    """Another program listens there."""
+    """Another program listens on the port."""
 
 
 class _RequestHandler(WSGIRequestHandler):
-    # Head and body are written apart; waiting for an acknowledgement between them costs 40 ms a call.
+    # Head and body are written separately; waiting for an acknowledgement in between costs 40 ms a call.
     disable_nagle_algorithm = True
 
     def get_environ(self) -> dict[str, Any]:
         return {**super().get_environ(), "sandbox.connection": self.connection}
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Write nothing: paths and queries may hold tokens, and the sandbox keeps a log of its own."""
+        """Log nothing: paths and queries may contain tokens, and the sandbox logs calls itself."""
 
 
 class _Server(ThreadedWSGIServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: cut connections are what the sandbox is for."""
+        """Log nothing: cut connections are intended."""
 
 
 def bind(port: int, application: WSGIApplication) -> _Server:
@@ -35,7 +35,7 @@ def bind(port: int, application: WSGIApplication) -> _Server:
     try:
         server = _Server((settings.BIND, port), _RequestHandler)
     except OSError as error:
-        raise PortTaken(f"Port {port} is not free.") from error
+        raise PortTaken(f"Port {port} is taken by another process.") from error
     server.set_app(application)
     return server
 

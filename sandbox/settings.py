@@ -1,4 +1,4 @@
-"""Settings of the sandbox; it reads SANDBOX_* and nothing else."""
+"""Settings of the sandbox, read from SANDBOX_* variables only."""
 
 import os
 import secrets
@@ -9,16 +9,16 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 PORT = int(os.environ.get("SANDBOX_PORT", "8001"))
 MEDIA_PORT = int(os.environ.get("SANDBOX_MEDIA_PORT", str(PORT + 1)))
-# Loopback only; in a container network the sandbox listens more widely, and SANDBOX_ALLOW says to whom.
+# Loopback by default. In a container network set another address, and name the callers in SANDBOX_ALLOW.
 BIND = os.environ.get("SANDBOX_BIND", "127.0.0.1")
 # Host names that requests may use and networks that callers may come from, beyond loopback.
 ALLOW = [each.strip() for each in os.environ.get("SANDBOX_ALLOW", "").split(",") if each.strip()]
 PUBLIC_URL = os.environ.get("SANDBOX_PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 MEDIA_URL_BASE = os.environ.get("SANDBOX_MEDIA_URL", f"http://127.0.0.1:{MEDIA_PORT}").rstrip("/")
 SANDBOX_DIR = Path(os.environ.get("SANDBOX_DIR", str(BASE_DIR / "var" / "sandbox"))).resolve()
-# Seconds that a media link lives. Seven days is what the provider documents for its research links.
+# Lifetime of a media link in seconds. The provider documents seven days for its research links.
 LINK_SECONDS = int(os.environ.get("SANDBOX_LINK_SECONDS", str(7 * 24 * 3600)))
-# The provider does not try a notification again; the documents say that it might one day.
+# The provider does not retry a notification; its documents say that it may do so in future.
 NOTIFICATION_RETRIES = int(os.environ.get("SANDBOX_RETRIES", "0"))
 REPORT_MAX_BYTES = int(os.environ.get("SANDBOX_REPORT_MAX_MB", "100")) * 1024 * 1024
 
@@ -107,9 +107,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Sandbox Clarius Cloud",
-    "DESCRIPTION": "The calls that Clarius Cloud offers to a service, as a sandbox answers them.",
+    "DESCRIPTION": "The calls that Clarius Cloud offers to a service, as the sandbox answers them.",
     "VERSION": "0",
-    # A file is bytes on its way in; nothing of it comes out.
+    # A file is uploaded as bytes and never returned.
     "COMPONENT_SPLIT_REQUEST": True,
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": [],

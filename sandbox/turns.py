@@ -1,4 +1,4 @@
-"""Which fault meets a call or a notification: the oldest that waits for it, used up turn by turn."""
+"""Pending faults: a call or notification uses up one of the oldest that matches."""
 
 from collections.abc import Collection
 
@@ -7,16 +7,16 @@ from django.db.models import F
 
 from sandbox.models import Fault
 
-# Faults of calls are told by endpoint; those of the calls that the sandbox makes itself, by this.
+# Faults of calls are set by endpoint; this name sets faults of notifications.
 NOTIFICATION = "notification"
-# What can become of a notification, and what lets one be sent that should not be.
+# Faults of a notification; the last ones send a notification that should not be sent.
 NOTIFIED_KINDS = ("drop", "repeat", "delay", "foreign_url", "unknown_customer")
 UNCONFIRMED = "unconfirmed"
 NOTIFICATION_KINDS = (*NOTIFIED_KINDS, UNCONFIRMED)
 
 
 def take_fault(*matches: str, kinds: Collection[str] | None = None) -> Fault | None:
-    """Use up one turn of the oldest fault that waits for one of these, of these kinds if given."""
+    """Use up one time of the oldest fault for one of these endpoints, of these kinds if given."""
     waiting = Fault.objects.filter(match__in=matches)
     if kinds is not None:
         waiting = waiting.filter(kind__in=kinds)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
@@ -18,8 +19,6 @@ from foundation.actions import Action
 from foundation.address import client_address
 from integrations.models import Service
 
-# One request does so many; the rest stays chosen by the same filter.
-LARGEST_BULK = 500
 SHOWN = 20
 
 
@@ -36,8 +35,9 @@ def ask_or_do(
 def carry_out(*, request: HttpRequest, queryset: QuerySet[Any], deed: Action) -> None:
     """Do it to so many rows as one step takes, write that to the audit log and say what became of them."""
     opts, rows = queryset.model._meta, queryset.model._default_manager
-    chosen = list(queryset.order_by("-pk").values_list("pk", flat=True)[: LARGEST_BULK + 1])
-    is_more, chosen = len(chosen) > LARGEST_BULK, chosen[:LARGEST_BULK]
+    limit = settings.BULK_LIMIT
+    chosen = list(queryset.order_by("-pk").values_list("pk", flat=True)[: limit + 1])
+    is_more, chosen = len(chosen) > limit, chosen[:limit]
     address = client_address(request)
     before = standings_of(rows.filter(pk__in=chosen))
     done = deed.service(queryset=rows.filter(pk__in=chosen), user=request.user, address=address)
@@ -54,7 +54,7 @@ def carry_out(*, request: HttpRequest, queryset: QuerySet[Any], deed: Action) ->
         after = standings_of(rows.filter(pk__in=chosen))
         parts += _left([each for pk, each in after.items() if each.mark == before[pk].mark])
     if is_more:
-        parts.append(f"More are chosen than the {LARGEST_BULK} that one step takes: repeat it for the rest.")
+        parts.append(f"More are chosen than the {limit} that one step takes: repeat it for the rest.")
     level = messages.SUCCESS if done == len(chosen) and not is_more else messages.WARNING
     messages.add_message(request, level, format_html_join(" ", "{}", ((part,) for part in parts)))
 
@@ -77,7 +77,7 @@ def _ask(admin: Any, request: HttpRequest, queryset: QuerySet[Any], deed: Action
         "opts": admin.opts,
         "deed": deed,
         "count": queryset.count(),
-        "largest": LARGEST_BULK,
+        "largest": settings.BULK_LIMIT,
         "rows": [(row, subject_of(row)) for row in queryset[:SHOWN]],
         # A choice of everything is repeated as such: a form with 10,000 fields is refused.
         "selected": selected[:1] if is_across else selected,

@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
@@ -20,10 +21,7 @@ from integrations.clarius.errors import ClariusError, Rejected
 Page = TypeVar("Page")
 logger = logging.getLogger(__name__)
 
-KEPT_FOR_EACH = 50
 KEPT_FOR = timedelta(days=30)
-# Looking for old rows after every call would cost more than the rows do.
-CLEAN_EVERY = 100
 # The Cloud's answer may have anything where it should have a field's name.
 FIELD_NAME = re.compile(r"[a-z_]{1,30}")
 MOST_FIELDS = 5
@@ -83,7 +81,7 @@ class PageCalls:
 
     def __init__(self) -> None:
         self._first: list[Call] = []
-        self._newest: deque[Call] = deque(maxlen=KEPT_FOR_EACH - 1)
+        self._newest: deque[Call] = deque(maxlen=settings.CALLS_KEPT - 1)
 
     def noted(self, pages: Iterator[Page], *, client: ClariusClient) -> Iterator[Page]:
         """Yield the pages and note the call for each; its errors pass through."""
@@ -173,8 +171,8 @@ def _call(
 
 def _forget(row: Call, about: dict[str, Any]) -> None:
     newest = Call.objects.filter(**about).order_by("-id").values_list("pk", flat=True)
-    surplus = list(newest[KEPT_FOR_EACH : KEPT_FOR_EACH + CLEAN_EVERY])
+    surplus = list(newest[settings.CALLS_KEPT : settings.CALLS_KEPT + settings.CALLS_CLEAN_EVERY])
     if surplus:
         Call.objects.filter(pk__in=surplus).delete()
-    if row.pk % CLEAN_EVERY == 0:
+    if row.pk % settings.CALLS_CLEAN_EVERY == 0:
         Call.objects.filter(at__lt=row.at - KEPT_FOR).delete()

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
+
 import exams
 
-SECONDS = 20
 _ROOT = Path(exams.__file__).resolve().parent.parent
 
 
@@ -31,7 +32,7 @@ def decode_file(*, source: Path, folder: Path, otherwise: str) -> dict[str, Any]
             # Neither keys nor addresses of the portal reach the process that opens foreign files.
             env={"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
-            timeout=SECONDS,
+            timeout=settings.DECODING_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired:

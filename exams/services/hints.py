@@ -26,9 +26,6 @@ CROWDED = timedelta(seconds=2)
 MISSED_PASSES = 3
 MISSED_FOR = timedelta(hours=24)
 KEEP_UNLISTED = timedelta(days=30)
-# Somebody who knows the secret can make up notifications; they must not fill the disk.
-MOST_HINTS = 50_000
-PURGE_BATCH = 500
 S, H = Submission.State, Submission.Hold
 KEY_REFUSED = "Clarius Cloud refuses the API key."
 CUSTOMER_REFUSED = "Clarius Cloud refuses to list this customer's exams."
@@ -160,15 +157,16 @@ def count_missed_pass(*, service: Service, started_at: object) -> int:
 
 
 def cap_hints(*, service: Service) -> int:
-    """Keep at most `MOST_HINTS` hints and return how many were purged, the oldest first.
+    """Keep at most `UNCONFIRMED_LIMIT` hints and return how many were purged, the oldest first.
 
     Only what a full pass did not list is purged: too many hints make that pass due at once.
     """
+    limit = settings.UNCONFIRMED_LIMIT
     waiting = Submission.objects.filter(service=service, customer=None, state=S.HELD)
-    if waiting.order_by()[: MOST_HINTS + 1].count() <= MOST_HINTS:
+    if waiting.order_by()[: limit + 1].count() <= limit:
         return 0
     missed = waiting.filter(missed_pass_count__gt=0)
-    excess = waiting.count() - MOST_HINTS
+    excess = waiting.count() - limit
     purged = _purge(missed.filter(pk__in=list(missed.order_by("pk").values_list("pk", flat=True)[:excess])))
     if purged < excess:
         Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
@@ -178,7 +176,7 @@ def cap_hints(*, service: Service) -> int:
 def _purge(rows: QuerySet[Any]) -> int:
     """Delete hints in short transactions, so that no notification waits for them."""
     count = 0
-    while pks := list(rows.values_list("pk", flat=True)[:PURGE_BATCH]):
+    while pks := list(rows.values_list("pk", flat=True)[: settings.PURGE_BATCH]):
         Submission.objects.filter(pk__in=pks, customer=None).delete()
         count += len(pks)
     return count

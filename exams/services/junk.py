@@ -2,15 +2,13 @@
 
 import re
 
+from django.conf import settings
 from django.utils import timezone
 
 from exams.models import JunkNotification
 from integrations.clarius.masking import MASK
 
-KEPT_ROWS = 1000
 KEPT_BYTES = 2048
-# How many rows may come before the oldest are removed.
-EXCESS = 50
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _KEY = re.compile(r"Service-API-Key\s+\S+|\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b", re.IGNORECASE)
 _LINK = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>]+")
@@ -29,8 +27,8 @@ def keep_junk(*, service_id: int, status: int, content_type: str, body: bytes, s
         body=mask_junk(body, secret=secret),
     )
     # The numbers of the rows grow by one: no need to count them, nor to remove one for each that comes.
-    if row.pk % EXCESS == 0:
-        JunkNotification.objects.filter(pk__lte=row.pk - KEPT_ROWS).delete()
+    if row.pk % settings.REJECTED_EXCESS == 0:
+        JunkNotification.objects.filter(pk__lte=row.pk - settings.REJECTED_LIMIT).delete()
 
 
 def mask_junk(body: bytes, *, secret: str) -> str:

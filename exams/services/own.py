@@ -3,13 +3,14 @@
 import uuid
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from accounts.models import User
 from exams.models import Report, Submission
 from exams.permissions import visible_submissions
 from exams.services.worklist import Row, describe_rows
 from integrations.services.linking import customers_of
 
-PAGE_SIZE = 25
 REPORT_LIMIT = 25
 
 
@@ -21,8 +22,9 @@ class OwnExams:
     older: uuid.UUID | None
 
 
-def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int = PAGE_SIZE) -> OwnExams:
-    """Return the exams of the customers that `user` holds now."""
+def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int | None = None) -> OwnExams:
+    """Return the exams of the customers that `user` holds now, `size` or a page of them."""
+    size = settings.OWN_PAGE_SIZE if size is None else size
     own = visible_submissions(user).filter(customer__in=_held(user)).without_data()
     cursor = own.filter(uuid=after).first() if after else None
     rows = own.older_than(cursor) if cursor else own

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, Max, Min
 from django.utils import timezone
@@ -22,8 +23,6 @@ from integrations.models import Customer, Service
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 30 * 60
-# So many wait to be fetched at a time: what arrives meanwhile queues behind these and no more.
-WINDOW = 200
 LOOK_AGAIN_SECONDS = 5
 S, H = Submission.State, Submission.Hold
 
@@ -187,7 +186,8 @@ def _next(row: Release, waiting: SubmissionQuerySet) -> list[int]:
     under_way = Submission.objects.filter(
         service=row.service, state=S.RECEIVED, released_at__gte=row.created_at
     ).count()
-    return list(waiting.newest_first().values_list("pk", flat=True)[: max(0, WINDOW - under_way)])
+    room = max(0, settings.BACKLOG_WINDOW - under_way)
+    return list(waiting.newest_first().values_list("pk", flat=True)[:room])
 
 
 def _record_end(row: Release, *, outcome: str, user: Any, address: str | None) -> None:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
@@ -18,8 +19,6 @@ from integrations.models import Service
 logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 30 * 60
-# An answer may be 5 MiB: few are kept in memory at once.
-CHUNK = 10
 
 
 class MapChanged(Exception):
@@ -88,7 +87,7 @@ def _read_all(*, lease: Lease, held: Hold) -> None:
     while True:
         held.check()
         rows = _answers(field_map.service_id).filter(pk__gt=cursor).order_by("pk")
-        chunk = list(rows.only("pk", "raw_data", "data_read_at")[:CHUNK])
+        chunk = list(rows.only("pk", "raw_data", "data_read_at")[: settings.REREAD_CHUNK])
         if not chunk:
             break
         for row in chunk:

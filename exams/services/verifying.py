@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Max, Min, QuerySet
 
@@ -17,7 +18,6 @@ from exams.models import Capture, Report, Submission
 from exams.services.states import move_captures
 from exams.storage import open_file, root
 
-SAMPLE_FILES = 200
 SAMPLE_BYTES = 4 << 30
 STEP = 1 << 20
 RENDITIONS = ("thumbnail", "preview")
@@ -162,7 +162,7 @@ def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
     if ends["first"] is None:
         return
     seen: set[int] = set()
-    for _ in range(SAMPLE_FILES):
+    for _ in range(settings.VERIFY_SAMPLE):
         number = random.randint(ends["first"], ends["last"])  # noqa: S311
         row = rows.filter(pk__gte=number).order_by("pk").first()
         if row is not None and row.pk not in seen:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.conf import settings
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
@@ -13,10 +14,6 @@ from exams.models import Capture, Report, Submission
 from exams.permissions import visible_submissions
 from exams.querysets import SubmissionQuerySet
 from exams.services.related import Numbered, number_submissions
-
-PAGE_SIZE = 50
-# Counting everything would cost more than the page itself.
-COUNT_LIMIT = 10_000
 
 MINE, FREE = "mine", "free"
 NO_REPORT, IN_TROUBLE, REPORTED = "none", "trouble", "sent"
@@ -64,7 +61,7 @@ class Page:
     @property
     def is_capped(self) -> bool:
         """Whether there are more rows than were counted."""
-        return self.count > COUNT_LIMIT
+        return self.count > settings.WORKLIST_COUNT_LIMIT
 
 
 def list_submissions(
@@ -127,20 +124,21 @@ def describe_rows(*, user: User, submissions: list[Submission]) -> list[Row]:
 def _slice(
     *, user: User, found: SubmissionQuerySet, after: uuid.UUID | None, before: uuid.UUID | None
 ) -> tuple[list[Submission], bool, bool]:
+    size = settings.WORKLIST_PAGE_SIZE
     rows = found.without_data().select_related("customer", "service", "claimed_by")
     places = visible_submissions(user).without_data()
     cursor = places.filter(uuid=after or before).first() if after or before else None
     if cursor is not None and before and not after:
-        above = list(rows.newer_than(cursor).order_by("submitted_at", "id")[: PAGE_SIZE + 1])
-        return above[:PAGE_SIZE][::-1], len(above) > PAGE_SIZE, True
+        above = list(rows.newer_than(cursor).order_by("submitted_at", "id")[: size + 1])
+        return above[:size][::-1], len(above) > size, True
     if cursor is not None:
         rows = rows.older_than(cursor)
-    below = list(rows.newest_first()[: PAGE_SIZE + 1])
-    return below[:PAGE_SIZE], cursor is not None, len(below) > PAGE_SIZE
+    below = list(rows.newest_first()[: size + 1])
+    return below[:size], cursor is not None, len(below) > size
 
 
 def _count(found: SubmissionQuerySet) -> int:
-    return found.order_by()[: COUNT_LIMIT + 1].count()
+    return found.order_by()[: settings.WORKLIST_COUNT_LIMIT + 1].count()
 
 
 def _filter_claim(found: SubmissionQuerySet, *, claim: str, user: User) -> SubmissionQuerySet:

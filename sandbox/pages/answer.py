@@ -1,4 +1,4 @@
-"""How every page of the sandbox is answered."""
+"""Responses of the sandbox's pages."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 
-# The pages load nothing from elsewhere and run no script at all.
+# The pages load nothing from elsewhere and run no scripts.
 POLICY = (
     "; ".join(f"{part}-src 'self'" for part in ("style", "img", "media"))
     + "; default-src 'none'; base-uri 'none'; form-action 'self'"
@@ -14,7 +14,7 @@ POLICY = (
 
 
 def show(request: HttpRequest, template: str, *, status: int = 200, **context: Any) -> HttpResponse:
-    """Render a page of the sandbox; nothing keeps a copy of it."""
+    """Render a page of the sandbox that no cache keeps."""
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": POLICY}
     response = render(request, f"sandbox/{template}", context, status=status)
     for name, value in headers.items():
@@ -23,12 +23,12 @@ def show(request: HttpRequest, template: str, *, status: int = 200, **context: A
 
 
 def done(request: HttpRequest, sentence: str, to: str, *args: Any) -> HttpResponseRedirect:
-    """Say what was done on the page that comes next."""
+    """Redirect and show a success message."""
     messages.success(request, sentence)
     return redirect(to, *args)
 
 
 def refused(request: HttpRequest, sentence: str, to: str, *args: Any) -> HttpResponseRedirect:
-    """Say what could not be done on the page that comes next."""
+    """Redirect and show an error message."""
     messages.error(request, sentence)
     return redirect(to, *args)

@@ -1,4 +1,4 @@
-"""Exams as the Cloud shows them, and the reports that came back for them."""
+"""Submitted exams and the reports received for them."""
 
 import uuid
 
@@ -18,7 +18,7 @@ ROWS = 25
 
 @require_safe
 def exams(request: HttpRequest) -> HttpResponse:
-    """List what customers submitted, newest first."""
+    """List the submissions, newest first."""
     rows = (
         Submission.objects.select_related("customer")
         .prefetch_related("captures")

@@ -1,4 +1,4 @@
-"""Files for the sandbox's own pages; the service gets captures from the media origin alone."""
+"""Files for the sandbox's own pages; the service gets captures from the media origin only."""
 
 import uuid
 
@@ -10,17 +10,17 @@ from django.views.decorators.http import require_safe
 from sandbox.models import Capture, Report
 from sandbox.seed.exams import get_exam
 
-# Anything else might be a page with a script of its own.
+# Any other type might be a page with a script.
 SHOWN = {"image/jpeg", "image/png", "image/webp", "video/mp4"}
 
 
 @require_safe
 def thumbnail(request: HttpRequest, slug: str) -> FileResponse:
-    """Send the small picture of a seeded exam."""
+    """Send the thumbnail of a seeded exam."""
     try:
         exam = get_exam(slug)
     except KeyError:
-        raise Http404("There is no such exam.") from None
+        raise Http404("This exam does not exist.") from None
     response = _file(exam.thumbnail, content_type="image/jpeg")
     response.headers["Cache-Control"] = "max-age=3600"
     return response
@@ -55,5 +55,5 @@ def _file(path: str, *, content_type: str, as_attachment: bool = False, filename
     try:
         file = (settings.SANDBOX_DIR / path).open("rb")
     except OSError:
-        raise Http404("The file is gone.") from None
+        raise Http404("This file no longer exists.") from None
     return FileResponse(file, content_type=content_type, as_attachment=as_attachment, filename=filename)

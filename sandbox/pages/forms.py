@@ -1,4 +1,4 @@
-"""What the pages take."""
+"""Forms of the pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ class CustomerForm(forms.Form):
 
 
 class CustomerChoice(forms.ModelChoiceField):
-    """Names a customer with its institution and whether anything will be sent."""
+    """A choice of customers, each with its institution and whether it is connected."""
 
     def label_from_instance(self, obj: Any) -> str:
         place = f" · {obj.institution}" if obj.institution else ""
@@ -28,7 +28,7 @@ class CustomerChoice(forms.ModelChoiceField):
 
 
 class PatientForm(forms.Form):
-    """Who is sent, and by whom; an empty field is not sent at all."""
+    """The patient and the customer who submits; empty fields are not sent."""
 
     customer = CustomerChoice(queryset=Customer.objects.none(), empty_label=None)
     notify = forms.BooleanField(required=False, initial=True)
@@ -40,7 +40,7 @@ class PatientForm(forms.Form):
         assert isinstance(choice, CustomerChoice)  # noqa: S101 - narrows the type
         choice.queryset = rows
         choice.initial = rows.filter(confirmed_at__isnull=False).first() or rows.first()
-        # What the documents do not name stays as it is.
+        # Fields that the documents do not name are kept.
         self._unnamed = {name: value for name, value in (patient or {}).items() if name not in FIELDS}
         for name, label in FIELDS.items():
             value = (patient or {}).get(name, "")
@@ -65,22 +65,22 @@ class KeyForm(forms.Form):
 
 
 class ModeForm(forms.Form):
-    """What becomes of notifications until told otherwise."""
+    """The delivery mode of notifications."""
 
     MODES = (
-        ("send", "Send each one"),
-        ("drop", "Lose each one"),
-        ("repeat", "Send each one twice"),
-        ("delay", "Send each one five seconds late"),
+        ("send", "Send each notification once"),
+        ("drop", "Lose each notification"),
+        ("repeat", "Send each notification twice"),
+        ("delay", "Send each notification five seconds late"),
     )
     mode = forms.ChoiceField(choices=MODES)
 
 
 class ForgeForm(forms.Form):
-    """A notification that nobody's exam stands behind."""
+    """A forged notification, without an exam behind it."""
 
     KINDS = (
-        ("unknown_request", "A request that does not exist"),
+        ("unknown_request", "A request_uuid that does not exist"),
         ("unknown_customer", "A customer that does not exist"),
         ("foreign_url", "A download_url of another origin"),
         ("bare", "Only request_uuid and customer_id"),
@@ -89,7 +89,7 @@ class ForgeForm(forms.Form):
 
 
 class FaultForm(forms.Form):
-    """What goes wrong, where, and how many times."""
+    """A fault: its kind, its endpoint and a number of calls."""
 
     match = forms.ChoiceField(choices=[("*", "every endpoint"), *((each, each) for each in MATCHES[:-1])])
     kind = forms.ChoiceField(choices=[(each, each) for each in KINDS])
@@ -97,7 +97,7 @@ class FaultForm(forms.Form):
     value = forms.CharField(max_length=500, required=False)
     retry_after = forms.IntegerField(min_value=0, max_value=86_400, required=False)
 
-    # The option that the one value stands for.
+    # The option of each kind that the form's value sets.
     OPTIONS: Mapping[str, str] = {
         "status": "status",
         "status_after": "status",
@@ -112,11 +112,11 @@ class FaultForm(forms.Form):
     }
 
     def clean(self) -> dict[str, Any]:
-        """Turn the value into the kind's own option."""
+        """Set the option of the kind from the value."""
         data = super().clean() or {}
         kind = data.get("kind", "")
         if kind and kind not in kinds_for(data.get("match", "")):
-            self.add_error("match", "That cannot go wrong there.")
+            self.add_error("match", "This fault does not apply to this endpoint.")
         options: dict[str, Any] = {}
         if kind in self.OPTIONS and data.get("value"):
             options[self.OPTIONS[kind]] = data["value"]
@@ -125,5 +125,5 @@ class FaultForm(forms.Form):
         try:
             options = checked_options(kind=kind, options=options)
         except ValueError:
-            self.add_error("value", "Give a value that fits this kind.")
+            self.add_error("value", "Enter a valid value for this fault.")
         return {**data, "options": options}

@@ -1,4 +1,4 @@
-"""The calls to the service's webhook."""
+"""Notifications sent to the service's webhook."""
 
 import uuid
 from typing import Any
@@ -35,32 +35,32 @@ def notifications(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def resend(request: HttpRequest, request_uuid: uuid.UUID) -> HttpResponse:
-    """Send the notification of a submission once more."""
+    """Send the notification of a submission again."""
     submission = get_object_or_404(Submission.objects.select_related("customer"), request_uuid=request_uuid)
     if not behaviour.service_settings().notification_url:
-        return refused(request, "The service has set no notification_url.", "sandbox_exam", request_uuid)
+        return refused(request, "The service has not set a notification_url.", "sandbox_exam", request_uuid)
     behaviour.resend(submission)
-    return done(request, "The notification is being sent once more.", "sandbox_exam", request_uuid)
+    return done(request, "The notification is being sent again.", "sandbox_exam", request_uuid)
 
 
 @require_POST
 def mode(request: HttpRequest) -> HttpResponse:
-    """Choose what becomes of notifications until told otherwise."""
+    """Set the delivery mode of notifications."""
     form = ModeForm(request.POST)
     if not form.is_valid():
-        return refused(request, "Choose one of the four.", "sandbox_notifications")
+        return refused(request, "Choose one of the options.", "sandbox_notifications")
     behaviour.service_settings()
     Service.objects.update(notify_mode=form.cleaned_data["mode"])
-    words = dict(ModeForm.MODES)[form.cleaned_data["mode"]]
-    return done(request, f"From now on: {words.lower()}.", "sandbox_notifications")
+    label = dict(ModeForm.MODES)[form.cleaned_data["mode"]]
+    return done(request, f"Delivery mode: {label.lower()}.", "sandbox_notifications")
 
 
 @require_POST
 def forge(request: HttpRequest) -> HttpResponse:
-    """Send a notification that is not true."""
+    """Send a forged notification."""
     form = ForgeForm(request.POST)
     if not form.is_valid():
-        return refused(request, "Choose one of the four.", "sandbox_notifications")
+        return refused(request, "Choose one of the options.", "sandbox_notifications")
     try:
         notifier.forge(forged_payload(form.cleaned_data["kind"]))
     except ValueError as error:
@@ -69,7 +69,7 @@ def forge(request: HttpRequest) -> HttpResponse:
 
 
 def forged_payload(kind: str) -> dict[str, Any]:
-    """Return a payload that is false in the way that `kind` says."""
+    """Return a forged payload of this kind."""
     known = behaviour.customers().filter(confirmed_at__isnull=False).first()
     customer = known if known and kind != "unknown_customer" else Customer(token=new_token())
     payload = notifier.notification_payload(Submission(customer=customer), root="download-requests")

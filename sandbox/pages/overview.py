@@ -1,4 +1,4 @@
-"""The first page: who uses the service, and how far its set-up is."""
+"""The first page: the customers of the service and the progress of its setup."""
 
 from django.db.models import Count, Max
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from sandbox.pages.forms import CustomerForm
 
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
-    """Show the customers with their Connect buttons, and what the service has not set up yet."""
+    """Show the customers with their Connect buttons, and the setup steps of the service."""
     service = behaviour.service_settings()
     customers = behaviour.customers().annotate(sent=Count("submissions")).order_by("id")
     rows = [(each, behaviour.connect_url(each)) for each in customers]
@@ -35,14 +35,14 @@ def add(request: HttpRequest) -> HttpResponse:
     """Add a user of the service."""
     form = CustomerForm(request.POST)
     if not form.is_valid():
-        return refused(request, "A customer needs a name of at most 100 characters.", "sandbox_overview")
+        return refused(request, "Enter a name of at most 100 characters.", "sandbox_overview")
     customer = behaviour.add_customer(**form.cleaned_data)
-    return done(request, f"{customer.name} can be connected now.", "sandbox_overview")
+    return done(request, f"{customer.name} was added and can be connected.", "sandbox_overview")
 
 
 @require_POST
 def subscription(request: HttpRequest, pk: int) -> HttpResponse:
-    """End a customer's subscription, or let it begin again."""
+    """End or restart a customer's subscription."""
     customer = get_object_or_404(Customer, pk=pk)
     customer.is_subscribed = not customer.is_subscribed
     customer.save(update_fields=["is_subscribed"])

@@ -1,4 +1,4 @@
-"""The nine fields that the documents name for a patient, and how a page names them."""
+"""The nine documented fields of a patient, with their labels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ ANIMAL_FIELDS = ("animal_name", "animal_type", "owner_name")
 
 
 def patient_facts(patient: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return label and value of every field that is there, in the documents' order, unknown ones last."""
+    """Return label and value of every field present, in the documents' order, unknown fields last."""
     names = [*(each for each in FIELDS if each in patient), *(each for each in patient if each not in FIELDS)]
     return [(FIELDS.get(name, name), patient[name]) for name in names]
 

@@ -1,4 +1,4 @@
-"""What belongs to the service: its API keys, its settings and the applications it customized."""
+"""The service's API keys, settings and customized applications."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -14,7 +14,7 @@ get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 @get_or_post
 def keys(request: HttpRequest) -> HttpResponse:
-    """List the API keys; a new one is shown in the answer to the form and never again."""
+    """List the API keys; a new key is shown once, in the response to the form."""
     form = KeyForm(request.POST or None)
     created = None
     if request.method == "POST" and form.is_valid():
@@ -25,10 +25,10 @@ def keys(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def revoke(request: HttpRequest, prefix: str) -> HttpResponse:
-    """Revoke a key, as another of the service's people might."""
+    """Revoke a key, as somebody else with access to the service could."""
     if not behaviour.revoke_key(prefix=prefix):
-        return refused(request, "That key is not there, or is revoked already.", "sandbox_keys")
-    return done(request, f"The key {prefix} is revoked.", "sandbox_keys")
+        return refused(request, "This key does not exist or is already revoked.", "sandbox_keys")
+    return done(request, f"Key {prefix} was revoked.", "sandbox_keys")
 
 
 @get_or_post
@@ -42,11 +42,11 @@ def settings(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return show(request, "settings.html", status=400, form=form)
     form.save()
-    return done(request, "The settings are saved.", "sandbox_settings")
+    return done(request, "Settings saved.", "sandbox_settings")
 
 
 @require_safe
 def applications(request: HttpRequest) -> HttpResponse:
-    """Show the applications as the scanner's users meet them, customized ones first."""
+    """Show the applications as users see them on the scanner, customized ones first."""
     rows = sorted(Application.objects.all(), key=lambda each: each.annotations is None)
     return show(request, "applications.html", applications=rows)

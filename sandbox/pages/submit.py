@@ -1,4 +1,4 @@
-"""Have a customer send an exam: a seeded one, files of one's own, or the same exam once more."""
+"""Submit an exam as a customer: a seeded exam, uploaded files, or an earlier exam again."""
 
 import uuid
 from collections.abc import Mapping
@@ -22,11 +22,11 @@ get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 @get_or_post
 def seeded(request: HttpRequest, slug: str | None = None) -> HttpResponse:
-    """Send one of the exams that come with the sandbox."""
+    """Submit one of the seeded exams."""
     exams = available_exams()
     exam = next((each for each in exams if slug in (None, each.slug)), None)
     if exam is None:
-        raise Http404("There is no such exam.")
+        raise Http404("This exam does not exist.")
     form = _form(request, exam.patient)
     if request.method == "POST" and form.is_valid():
         return _send(request, form, exam_slug=exam.slug)
@@ -35,13 +35,13 @@ def seeded(request: HttpRequest, slug: str | None = None) -> HttpResponse:
 
 @get_or_post
 def uploaded(request: HttpRequest) -> HttpResponse:
-    """Send files of one's own."""
+    """Submit uploaded files."""
     form = _form(request, {})
     files = request.FILES.getlist("files")
     if request.method == "POST" and form.is_valid():
         if files:
             return _send(request, form, files=files)
-        form.add_error(None, "Choose one file or more.")
+        form.add_error(None, "Choose at least one file.")
     return show(
         request,
         "submit.html",
@@ -54,7 +54,7 @@ def uploaded(request: HttpRequest) -> HttpResponse:
 
 @get_or_post
 def again(request: HttpRequest, request_uuid: uuid.UUID) -> HttpResponse:
-    """Send the same exam once more, perhaps with a corrected patient."""
+    """Submit the same exam again, optionally with a corrected patient."""
     earlier = get_object_or_404(Submission.objects.select_related("customer"), request_uuid=request_uuid)
     form = _form(request, earlier.patient, customer=earlier.customer_id)
     if request.method == "POST" and form.is_valid():
@@ -68,7 +68,7 @@ def _form(request: HttpRequest, patient: Mapping[str, Any], customer: Any = None
 
 
 def _customer(request: HttpRequest) -> str:
-    """Return the number of the customer that another page has chosen, or ""."""
+    """Return the primary key of the customer chosen on another page, or ""."""
     chosen = request.GET.get("customer", "")
     return chosen if chosen.isascii() and chosen.isdecimal() and len(chosen) < 10 else ""
 
@@ -103,11 +103,11 @@ def _send(request: HttpRequest, form: PatientForm, **what: Any) -> HttpResponse:
 def _outcome(submission: Submission, is_notified: bool) -> str:
     service = behaviour.service_settings()
     if submission.customer.confirmed_at is None:
-        return "Submitted. The service cannot see it before the customer is connected."
+        return "Submitted. The service cannot see the exam until the customer is connected."
     if not is_notified:
         return "Submitted without a notification. The service finds it with its next poll."
     if not service.notification_url:
-        return "Submitted. The service has set no notification_url, so nothing was sent."
+        return "Submitted. No notification was sent because the service has not set a notification_url."
     if service.notify_mode == "drop":
-        return "Submitted. Its notification was lost, as the sandbox is told to."
+        return "Submitted. The notification was lost because of the delivery mode."
     return "Submitted. The service is being notified."

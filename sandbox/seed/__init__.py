@@ -1,1 +1,1 @@
-"""What the sandbox begins with: real ultrasound images, customers and applications."""
+"""Initial data of the sandbox: real ultrasound images, customers and applications."""

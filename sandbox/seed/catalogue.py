@@ -1,4 +1,4 @@
-"""Which exams the sandbox offers: their patients, and from which data their files are made."""
+"""The exams of the sandbox: their patients, and the data of their files."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +12,7 @@ FETAL = "examples_palette.dcm"
 PELVIS = "gdcm-US-ALOKA-16.dcm"
 VESSEL = "color-px.dcm"
 
-# Parts of the pictures without the lines that name a hospital.
+# Crops that leave out the lines that name a hospital.
 NODE_BOX: Box = (12, 106, 628, 346)
 FETAL_BOX: Box = (0, 62, 800, 350)
 PELVIS_BOX: Box = (32, 32, 636, 432)

@@ -1,4 +1,4 @@
-"""Rows that every sandbox begins with."""
+"""Initial rows of every sandbox."""
 
 from uuid import UUID
 
@@ -24,7 +24,7 @@ CUSTOMERS = (
 
 
 def seed() -> None:
-    """Make the service, its applications and some customers, where they are missing."""
+    """Create the service, its applications and some customers if they are missing."""
     Service.get()
     for name, uuid in APPLICATIONS.items():
         Application.objects.get_or_create(uuid=UUID(uuid), defaults={"name": name})

@@ -1,4 +1,4 @@
-"""The exams that can be submitted; their files are rendered once and kept."""
+"""The exams that can be submitted; their files are rendered once."""
 
 import threading
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class SeedFile:
 
 @dataclass(frozen=True)
 class SeedExam:
-    """An exam that a customer can send."""
+    """An exam that a customer can submit."""
 
     slug: str
     title: str
@@ -35,12 +35,12 @@ class SeedExam:
 
     @property
     def thumbnail(self) -> str:
-        """Path of a small picture, relative to the sandbox's folder."""
+        """Path of the thumbnail, relative to the sandbox's folder."""
         return f"exams/{self.slug}/thumbnail.jpg"
 
 
 def available_exams() -> tuple[SeedExam, ...]:
-    """Return every exam, rendering what is missing."""
+    """Return every exam; render missing files."""
     with _rendering:
         return _render_all(settings.SANDBOX_DIR)
 

@@ -1,4 +1,4 @@
-"""Make files as a scanner's Cloud offers them from DICOM data that ships inside Python packages.
+"""Render images and videos, as the Cloud offers them, from DICOM data in Python packages.
 
 Stills become JPEG or PNG, loops H.264 in MP4. The names in that data are replaced already; hospital names
 that are burned into the picture are cropped away.
@@ -70,7 +70,7 @@ def render_loop(*, source: str, frames: slice, box: Box | None, scale: float, ta
 
 
 def render_thumbnail(*, picture: Path, target: Path) -> None:
-    """Write a small JPEG of a still for the sandbox's own pages."""
+    """Write a thumbnail of a still as JPEG for the sandbox's pages."""
     with Image.open(picture) as image:
         small = image.convert("RGB")
         small.thumbnail(THUMBNAIL)

@@ -59,7 +59,7 @@ def _submit(cloud_page: Page, cloud: Cloud) -> None:
     cloud_page.locator("input[name=first_name]").fill("")
     cloud_page.locator("input[name=last_name]").fill("王伟")
     cloud_page.locator("select[name=customer]").select_option(label="Dr. Lena Fischer · Harbour Clinic")
-    cloud_page.get_by_role("button", name="Submit to the service").click()
+    cloud_page.get_by_role("button", name="Submit to service").click()
 
 
 def _look(reviewer: Page, site: Site) -> None:

@@ -45,7 +45,7 @@ def told() -> list[str]:
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.EACCES])
 @pytest.mark.parametrize("is_everything", [False, True])
 def test_a_file_that_cannot_be_read_is_left_and_told(
-    number: int, is_everything: bool, exam: Submission, monkeypatch: pytest.MonkeyPatch
+    number: int, is_everything: bool, exam: Submission, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurt = exam.captures.get(position=1)
 
@@ -55,7 +55,7 @@ def test_a_file_that_cannot_be_read_is_left_and_told(
         return storage.open_file(path)
 
     monkeypatch.setattr(verifying, "open_file", open_file)
-    monkeypatch.setattr(verifying, "SAMPLE_FILES", 500)
+    settings.VERIFY_SAMPLE = 500
     found = verify_files(is_everything=is_everything)
     assert (found.checked, found.damaged, found.unread) == (exam.captures.count() - 1, 0, 1)
     assert str(found).endswith(" 0 damaged, 1 could not be read")
@@ -105,9 +105,9 @@ def test_a_new_file_beside_the_place_of_the_disk_condemns_none_of_the_others(
 
 
 def test_the_chore_is_broken_off_and_tried_again_when_the_disk_is_back(
-    exam: Submission, media_root: Path, monkeypatch: pytest.MonkeyPatch
+    exam: Submission, media_root: Path, settings: Any
 ) -> None:
-    monkeypatch.setattr(verifying, "SAMPLE_FILES", 500)
+    settings.VERIFY_SAMPLE = 500
     chore = Chore.objects.get(name="verify_files")
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
     for result in ("broken off: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -239,10 +240,9 @@ def test_a_thousand_forged_notifications_show_fetch_and_ask_nothing(
 
 
 def test_more_hints_than_there_may_be_are_purged_once_a_full_pass_did_not_list_them(
-    portal: Portal, submit: Submit, hint: Hint, monkeypatch: pytest.MonkeyPatch
+    portal: Portal, submit: Submit, hint: Hint, settings: Any
 ) -> None:
-    monkeypatch.setattr(hints, "MOST_HINTS", 5)
-    monkeypatch.setattr(hints, "PURGE_BATCH", 2)
+    settings.UNCONFIRMED_LIMIT, settings.PURGE_BATCH = 5, 2
     sent = submit(capture_count=1)
     portal.poll(is_full=True)
     true = submit(capture_count=1)

@@ -10,7 +10,6 @@ from django.test import Client
 from accounts.roles import ADMINISTRATORS
 from exams import webhooks
 from exams.models import JunkNotification, Submission
-from exams.services import junk
 from integrations.models import Service
 from tests.databases import inserts_fail
 from tests.exams.rows import make_service, new_token
@@ -68,9 +67,9 @@ def test_a_secret_across_the_cut_is_masked_as_well(service: Service) -> None:
     assert token[:8] not in JunkNotification.objects.get().body
 
 
-def test_only_the_newest_are_kept(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(junk, "KEPT_ROWS", 20)
-    monkeypatch.setattr(junk, "EXCESS", 5)
+def test_only_the_newest_are_kept(service: Service, settings: Any) -> None:
+    settings.REJECTED_LIMIT = 20
+    settings.REJECTED_EXCESS = 5
     for number in range(60):
         send(service, f"junk {number}")
     kept = list(JunkNotification.objects.order_by("pk").values_list("body", flat=True))

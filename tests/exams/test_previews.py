@@ -2,6 +2,7 @@
 
 import os
 import struct
+import subprocess
 import zlib
 from collections.abc import Callable
 from fractions import Fraction
@@ -13,7 +14,6 @@ from PIL import Image
 
 from exams import storage
 from exams.models import Capture
-from exams.services import decoder
 from exams.services.previews import NO_PREVIEW, preview_capture
 from tests.exams import pictures
 from tests.exams.rows import ago, from_now, make_capture, make_customer, make_service, make_submission
@@ -193,8 +193,8 @@ def test_a_hostile_file_costs_its_preview_and_nothing_else(make: Callable[[], by
         assert file.read() == content
 
 
-def test_decoding_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder, "SECONDS", 0.01)
+def test_decoding_that_takes_too_long_is_ended(settings: Any) -> None:
+    settings.DECODING_SECONDS = 0.01
     capture = previewed(pictures.encoded(pictures.circle(100, 100)))
     assert capture.preview_failure == "No preview: decoding took too long."
 
@@ -238,14 +238,15 @@ def test_another_kind_of_file_has_nothing_to_preview() -> None:
 
 
 def test_the_decoder_sees_no_secret_of_the_portal(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: dict[str, Any] = {}
-    real = decoder.subprocess.run
+    seen: list[Any] = []
+    real = subprocess.Popen.__init__
 
-    def run(*args: Any, **options: Any) -> Any:
-        seen.update(options["env"])
-        return real(*args, **options)
+    def start(self: Any, *args: Any, **options: Any) -> None:
+        seen.append(options.get("env", os.environ))
+        real(self, *args, **options)
 
-    monkeypatch.setattr(decoder.subprocess, "run", run)
+    monkeypatch.setattr(subprocess.Popen, "__init__", start)
     monkeypatch.setitem(os.environ, "SECRET_KEY", "canary")
     assert previewed(pictures.encoded(pictures.circle(10, 10))).thumbnail
+    assert seen
     assert "canary" not in str(seen)

@@ -9,7 +9,6 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
-from exams.admin import confirmation
 from exams.models import Submission
 from exams.services.arrivals import count_arrivals, days_of
 from exams.services.polling import poll_service
@@ -167,9 +166,9 @@ def test_held_submissions_of_chosen_records_are_released(
 
 
 def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
-    client: Client, service: Service, monkeypatch: pytest.MonkeyPatch
+    client: Client, service: Service, settings: Any
 ) -> None:
-    monkeypatch.setattr(confirmation, "LARGEST_BULK", 2)
+    settings.BULK_LIMIT = 2
     customer = make_customer(service)
     made = [_record(service) for _ in range(3)]
     for each in made:

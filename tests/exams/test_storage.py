@@ -118,12 +118,16 @@ def test_a_file_in_tiny_pieces_takes_no_more_memory_than_another() -> None:
 
 
 def test_a_disk_that_takes_no_advice_takes_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
     def refuse(*args: Any) -> None:
+        asked.append(args)
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(os, "posix_fadvise", refuse)
-    monkeypatch.setattr(storage, "AHEAD", storage.STEP)
-    assert storage.store_upload([bytes(storage.STEP)] * 3).size == 3 * storage.STEP
+    pieces = [bytes(storage.AHEAD // 4)] * 5
+    assert storage.store_upload(pieces).size == 5 * storage.AHEAD // 4
+    assert asked
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace", "mkdir", "folder's fsync"])

@@ -105,7 +105,7 @@ def test_a_taken_port_is_one_sentence(start: Start, environment: dict[str, str],
         process = start()
         out, error = process.communicate(timeout=SECONDS)
     assert (process.returncode, out) == (1, "")
-    assert re.fullmatch(rf"CommandError: Port {environment[name]} is not free\. .+\n", error)
+    assert re.fullmatch(rf"CommandError: Port {environment[name]} is taken by another process\. .+\n", error)
 
 
 def test_an_exam_is_sent_and_a_key_made_without_a_server(start: Start, environment: dict[str, str]) -> None:

@@ -37,10 +37,10 @@ def test_a_new_key_opens_the_api_and_is_shown_once(db: None, client: Client) -> 
 
 def test_a_revoked_key_opens_nothing(key: str, api: Client, client: Client) -> None:
     prefix = key.partition(".")[0]
-    assert "is revoked" in client.post(f"/keys/{prefix}/revoke/", follow=True).content.decode()
+    assert "was revoked" in client.post(f"/keys/{prefix}/revoke/", follow=True).content.decode()
     assert api.get(f"{API}/services/settings/").status_code == 403
     again = client.post(f"/keys/{prefix}/revoke/", follow=True).content.decode()
-    assert "revoked already" in again
+    assert "already revoked" in again
 
 
 @pytest.mark.parametrize("name", ["", "x" * 51])
@@ -54,7 +54,7 @@ def test_a_key_needs_a_name_of_at_most_fifty_characters(name: str, db: None, cli
 
 def test_settings_are_those_of_the_api(api: Client, client: Client) -> None:
     sent = {"token_transfer_url": "http://127.0.0.1:8000/c/{token}/", "notification_url": ""}
-    assert "are saved" in client.post("/settings/", sent, follow=True).content.decode()
+    assert "Settings saved" in client.post("/settings/", sent, follow=True).content.decode()
     assert api.get(f"{API}/services/settings/").json() == sent
     assert 'value="http://127.0.0.1:8000/c/{token}/"' in client.get("/settings/").content.decode()
 
@@ -73,24 +73,24 @@ def test_settings_follow_the_rules_of_the_api(service: Service, client: Client) 
 # --- Notifications -------------------------------------------------------------------------------------
 
 
-def test_a_notification_is_sent_once_more(
+def test_a_notification_is_sent_again(
     submit: Submit, service: Service, client: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
     submission = submit(notify=False)
     with django_capture_on_commit_callbacks() as calls:
         page = client.post(f"/exams/{submission.request_uuid}/notify/", follow=True).content.decode()
     assert len(calls) == 1
-    assert "being sent once more" in page
+    assert "being sent again" in page
 
 
-def test_nothing_is_sent_once_more_without_an_address(
+def test_nothing_is_sent_again_without_an_address(
     submit: Submit, client: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
     submission = submit()
     with django_capture_on_commit_callbacks() as calls:
         page = client.post(f"/exams/{submission.request_uuid}/notify/", follow=True).content.decode()
     assert calls == []
-    assert "has set no notification_url" in page
+    assert "has not set a notification_url" in page
 
 
 @pytest.mark.parametrize(("mode", "sent"), [("send", 1), ("drop", 0), ("repeat", 2), ("delay", 1)])
@@ -137,7 +137,7 @@ def test_a_forgery_is_sent_when_there_is_an_address(
     assert len(calls) == 1
     Service.objects.update(notification_url="")
     page = client.post("/notifications/forge/", {"kind": "bare"}, follow=True).content.decode()
-    assert "has no notification_url" in page
+    assert "has not set a notification_url" in page
 
 
 # --- Applications --------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_a_fault_of_the_page_meets_the_next_calls(api: Client, client: Client) -
     assert [each.status_code for each in answers] == [429, 429, 200]
     assert answers[0]["Retry-After"] == "30"
     page = client.get("/faults/").content.decode()
-    assert "Nothing goes wrong." in page and f"GET {API}/exams/accessible/" in page
+    assert "No faults are pending." in page and f"GET {API}/exams/accessible/" in page
 
 
 @pytest.mark.parametrize(

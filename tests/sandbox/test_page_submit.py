@@ -55,19 +55,19 @@ def test_the_service_is_told_when_the_box_is_ticked(
     assert words in response.content.decode()
 
 
-def test_nobody_is_told_of_a_customer_who_is_not_connected(
+def test_a_customer_who_is_not_connected_is_not_notified(
     jonas: Customer, service: Service, client: Client, django_capture_on_commit_callbacks: Captured
 ) -> None:
     with django_capture_on_commit_callbacks() as calls:
         page = post(client, "/submit/", jonas, notify="on").content.decode()
     assert calls == []
-    assert "cannot see it before the customer is connected" in page
+    assert "cannot see the exam until the customer is connected" in page
     assert Submission.objects.get().customer == jonas
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
-    [({"notification_url": ""}, "no notification_url"), ({"notify_mode": "drop"}, "was lost")],
+    [({"notification_url": ""}, "No notification was sent because"), ({"notify_mode": "drop"}, "was lost")],
 )
 def test_the_page_says_why_nothing_was_sent(
     changes: dict[str, str], words: str, ada: Customer, service: Service, client: Client
@@ -115,7 +115,7 @@ def test_an_uploaded_page_is_never_shown_as_one(ada: Customer, client: Client) -
 
 
 def test_an_upload_without_files_sends_nothing(ada: Customer, client: Client) -> None:
-    assert "Choose one file or more." in post(client, "/submit/files/", ada).content.decode()
+    assert "Choose at least one file." in post(client, "/submit/files/", ada).content.decode()
     assert not Submission.objects.exists()
 
 

@@ -1,4 +1,4 @@
-"""`python manage.py sandbox`: serve a Clarius Cloud, or do one thing in it."""
+"""`python manage.py sandbox`: serve a sandbox Clarius Cloud, or run one action in it."""
 
 import argparse
 import json
@@ -20,23 +20,23 @@ from sandbox.server import PortTaken, bind, serve
 
 
 class Command(BaseCommand):
-    """Without a sub-command it serves until it is told to stop."""
+    """Without an action, serve until a signal stops it."""
 
-    help = "Run a sandbox Clarius Cloud, or submit an exam, make a key or list customers in it."
+    help = "Run a sandbox Clarius Cloud, or submit an exam, create an API key or list customers in it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the sub-commands."""
+        """Declare the actions."""
         actions = parser.add_subparsers(dest="action")
-        submit = actions.add_parser("submit", help="have a customer send an exam")
-        submit.add_argument("--customer", required=True, help="name or token")
+        submit = actions.add_parser("submit", help="submit an exam as a customer")
+        submit.add_argument("--customer", required=True, help="name or token of the customer")
         submit.add_argument("--exam", required=True, help="slug of a seeded exam")
         submit.add_argument("--no-notify", action="store_true", help="do not call the webhook")
-        key = actions.add_parser("key", help="make an API key and show it once")
+        key = actions.add_parser("key", help="create an API key and print it once")
         key.add_argument("--name", default="initial key")
         actions.add_parser("customers", help="list the customers and their tokens")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what was asked."""
+        """Prepare the database, then run the action."""
         call_command("migrate", verbosity=0, interactive=False)
         seed()
         action = options.get("action")
@@ -55,7 +55,9 @@ class Command(BaseCommand):
         try:
             servers = [bind(port, application) for port in (settings.PORT, settings.MEDIA_PORT)]
         except PortTaken as error:
-            raise CommandError(f"{error} Choose another with SANDBOX_PORT or SANDBOX_MEDIA_PORT.") from error
+            raise CommandError(
+                f"{error} Choose another port with SANDBOX_PORT or SANDBOX_MEDIA_PORT."
+            ) from error
         available_exams()
         connection.close()
         stop = threading.Event()
@@ -69,12 +71,14 @@ class Command(BaseCommand):
         who = options["customer"]
         customer = Customer.objects.filter(token=who).first() or Customer.objects.filter(name=who).first()
         if customer is None:
-            raise CommandError(f"There is no customer {who!r}; see: manage.py sandbox customers")
+            raise CommandError(
+                f"Unknown customer {who!r}. List the customers with: manage.py sandbox customers"
+            )
         try:
             submission = behaviour.create_submission(
                 customer=customer, exam_slug=options["exam"], notify=not options["no_notify"]
             )
         except KeyError:
             known = ", ".join(each.slug for each in available_exams())
-            raise CommandError(f"There is no exam {options['exam']!r}; choose one of: {known}") from None
+            raise CommandError(f"Unknown exam {options['exam']!r}. Choose one of: {known}") from None
         self.stdout.write(str(submission.request_uuid))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -64,16 +65,16 @@ def test_a_log_that_cannot_be_written_stops_nothing(
     assert portal.receive(submit()).state == "ready"
 
 
-def test_only_the_newest_are_kept(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "KEPT_FOR_EACH", 3)
+def test_only_the_newest_are_kept(stage: Stage, settings: Any) -> None:
+    settings.CALLS_KEPT = 3
     for number in range(5):
         _note(stage.submission, message=str(number))
     kept = Call.objects.order_by("id").values_list("message", flat=True)
     assert list(kept) == ["2", "3", "4"]
 
 
-def test_old_ones_are_forgotten(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls, "CLEAN_EVERY", 1)
+def test_old_ones_are_forgotten(stage: Stage, settings: Any) -> None:
+    settings.CALLS_CLEAN_EVERY = 1
     _note(stage.submission, message="old")
     Call.objects.update(at=timezone.now() - timedelta(days=31))
     _note(stage.submission, message="new")
@@ -95,9 +96,9 @@ def test_a_walk_leaves_a_line_for_each_page(portal: Portal, submit: Submit) -> N
 
 @pytest.mark.usefixtures("pages_of_two")
 def test_of_a_long_walk_the_first_page_and_the_newest_are_kept_in_one_write(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    portal: Portal, submit: Submit, settings: Any
 ) -> None:
-    monkeypatch.setattr(calls, "KEPT_FOR_EACH", 3)
+    settings.CALLS_KEPT = 3
     for _ in range(9):
         submit(capture_count=1)
     with CaptureQueriesContext(connection) as queries:

@@ -9,7 +9,6 @@ from django.test import Client
 from accounts.models import User
 from audit.models import Entry
 from exams.models import Release, Submission
-from exams.services import releases
 from exams.services.releases import release_early
 from integrations.models import Customer
 from tests.exams.cast import Stage
@@ -98,9 +97,9 @@ def test_a_release_of_one_customer_leaves_the_others(stage: Stage, administrator
 
 
 def test_a_large_release_leaves_room_for_what_arrives(
-    stage: Stage, administrator: Client, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, administrator: Client, settings: Any
 ) -> None:
-    monkeypatch.setattr(releases, "WINDOW", 2)
+    settings.BACKLOG_WINDOW = 2
     for day in (4, 5, 6, 7, 8):
         early(stage.customer, day)
     send(administrator, stage, confirmed="yes")

@@ -11,7 +11,6 @@ from django.test import Client
 
 from audit.models import Entry
 from exams.models import Capture, FieldMap, Submission
-from exams.services import rereading
 from exams.services.capture_links import capture_links
 from exams.services.field_map import read_moment
 from exams.services.paths import InvalidPath, find_value, parse_path
@@ -165,10 +164,8 @@ def test_progress_is_shown_until_every_answer_was_read(
     assert "1 stored answer read again" in fragment and "hx-get" not in fragment
 
 
-def test_reading_goes_on_where_a_worker_stopped(
-    stage: Stage, answered: Submission, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rereading, "CHUNK", 1)
+def test_reading_goes_on_where_a_worker_stopped(stage: Stage, answered: Submission, settings: Any) -> None:
+    settings.REREAD_CHUNK = 1
     second = add_submission(stage.customer, raw_data=json.dumps(ANSWER), data_read_at="2026-03-05T00:00:00Z")
     field_map = change_map(service=stage.service, paths=PATHS, time_zone="UTC", user=None, address=None)
     FieldMap.objects.filter(pk=field_map.pk).update(cursor=answered.pk, read_count=1)

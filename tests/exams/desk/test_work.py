@@ -8,7 +8,6 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from audit.models import Entry
-from exams.admin import confirmation
 from exams.models import Report, Submission
 from portal.attention.finding import list_problems
 from tests.exams.cast import Stage, add_report, add_submission
@@ -191,8 +190,8 @@ def test_a_choice_of_everything_survives_the_question(stage: Stage, ask: Ask, do
     assert not Submission.objects.filter(state="failed").exists()
 
 
-def test_one_step_takes_a_bounded_number(stage: Stage, do: Do, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confirmation, "LARGEST_BULK", 2)
+def test_one_step_takes_a_bounded_number(stage: Stage, do: Do, settings: Any) -> None:
+    settings.BULK_LIMIT = 2
     rows = [fail(stage) for _ in range(3)]
     assert "More are chosen than the 2 that one step takes" in do(Submission, "retry", rows)
     assert Submission.objects.filter(state="failed").count() == 1

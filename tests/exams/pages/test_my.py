@@ -1,10 +1,11 @@
 """The clinician's own page."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 
 from exams.models import Report, Submission
-from exams.services import own
 from integrations.models import Link
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_customer
@@ -53,9 +54,9 @@ def test_an_account_without_a_link_is_shown_how_to_make_one(stage: Stage) -> Non
     assert "Profile, then Services, and press Connect" in my(stage, "outsider")
 
 
-def test_older_exams_follow_on_the_next_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_older_exams_follow_on_the_next_page(stage: Stage, settings: Any) -> None:
     first = add_submission(stage.customer, last_name="Newest")
-    monkeypatch.setattr(own.list_own_exams, "__kwdefaults__", {"after": None, "size": 1})
+    settings.OWN_PAGE_SIZE = 1
     browser = stage.browser("clinician")
     page = browser.get(MY).content.decode()
     assert f"?after={first.uuid}" in page

@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from audit.models import Entry
 from exams.models import Report, Submission
-from exams.services import worklist
 from exams.services.worklist import Filters, filter_submissions, list_submissions
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_customer, make_service
@@ -31,9 +30,9 @@ def reviewer(stage: Stage) -> Client:
 
 
 def test_paging_older_and_back_shows_every_row_once_although_times_are_equal(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, settings: Any
 ) -> None:
-    monkeypatch.setattr(worklist, "PAGE_SIZE", 3)
+    settings.WORKLIST_PAGE_SIZE = 3
     same = timezone.now() - timedelta(hours=1)
     for _ in range(7):
         add_submission(stage.customer, submitted_at=same)
@@ -51,10 +50,8 @@ def test_paging_older_and_back_shows_every_row_once_although_times_are_equal(
     assert list_submissions(user=user, filters=Filters(), before=back.newer).newer is None
 
 
-def test_a_row_that_arrives_between_two_pages_moves_none(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(worklist, "PAGE_SIZE", 2)
+def test_a_row_that_arrives_between_two_pages_moves_none(stage: Stage, settings: Any) -> None:
+    settings.WORKLIST_PAGE_SIZE = 2
     for hours in range(1, 4):
         add_submission(stage.customer, submitted_at=timezone.now() - timedelta(hours=hours))
     user = stage.people["reviewer"]
@@ -71,9 +68,9 @@ def test_a_cursor_of_somebody_elses_row_begins_at_the_top(stage: Stage, reviewer
     assert names(reviewer.get(URL, {"after": "nonsense"})) == ["Ann Zebrowska"]
 
 
-def test_the_count_stops_at_its_limit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_count_stops_at_its_limit(stage: Stage, settings: Any) -> None:
     add_submission(stage.customer)
-    monkeypatch.setattr(worklist, "COUNT_LIMIT", 1)
+    settings.WORKLIST_COUNT_LIMIT = 1
     page = list_submissions(user=stage.people["reviewer"], filters=Filters())
     assert (page.count, page.is_capped) == (2, True)
 
