@@ -1,10 +1,12 @@
-"""Where tests step between the portal and what it calls: around the methods of a client of the Cloud."""
+"""Where tests step between the portal and what it calls: a client of the Cloud, or the database."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from integrations.clarius import ClariusClient, MediaClient
 
@@ -51,3 +53,20 @@ def around() -> Iterator[Around]:
     it = Around()
     yield it
     it.end()
+
+
+@contextmanager
+def after_the_first_statement(*parts: str, act: Callable[[], object]) -> Iterator[None]:
+    """Act in this thread right after the first statement of it that has every part; it must come."""
+    acted: list[str] = []
+
+    def look(execute: Callable[..., Any], sql: str, *details: Any) -> Any:
+        answer = execute(sql, *details)
+        if not acted and all(part in sql for part in parts):
+            acted.append(sql)
+            act()
+        return answer
+
+    with connection.execute_wrapper(look):
+        yield
+    assert acted, f"No statement had {parts}."

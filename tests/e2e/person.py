@@ -86,7 +86,7 @@ class Person:
         page = self.visit(self.page.links_to("/signup/")[0])
         secret = self._password
         self.send(page.form(having="password1"), email=self.email, password1=secret, password2=secret)
-        code = wait_for(self._code, what="The mail with the code", seconds=30)
+        code = wait_for(self._code, what="The mail with the code")
         return self.send(self.page.form(having="code"), code=code)
 
     def mails(self) -> list[str]:
@@ -94,6 +94,16 @@ class Person:
         assert self._mail_folder is not None
         files = sorted(self._mail_folder.glob("*"), key=lambda file: file.stat().st_mtime_ns)
         return [text for text in (file.read_text() for file in files) if f"To: {self.email}" in text]
+
+    def wait_for_mail(self, words: str, *, seconds: float = 60) -> str:
+        """Return the first mail for this person that says so; a worker sends it after its cause."""
+
+        def found() -> str | None:
+            return next((mail for mail in self.mails() if words in mail), None)
+
+        mail = wait_for(found, what=f"A mail with {words!r}", seconds=seconds)
+        assert mail is not None
+        return mail
 
     def _code(self) -> str | None:
         for mail in reversed(self.mails()):

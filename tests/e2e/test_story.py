@@ -46,7 +46,7 @@ def test_linking_is_known_at_the_cloud_and_announced_by_mail(
     clinician: Person, customer: CloudCustomer, world: Cloud, site: Site
 ) -> None:
     assert world.is_confirmed(token=customer.token)
-    assert any("/not-me/" in mail for mail in clinician.mails())
+    clinician.wait_for_mail("/not-me/")
 
 
 @pytest.mark.parametrize("mode", ["send", "drop"])

@@ -38,6 +38,18 @@ def is_as_it_was(exam: Submission) -> bool:
     )
 
 
+def cannot_be_opened(monkeypatch: pytest.MonkeyPatch, path: str, number: int) -> None:
+    """Let the system refuse one stored file with this error."""
+    real, hurt = Path.open, storage.full_path(path)
+
+    def refuse(self: Path, *args: Any, **options: Any) -> Any:
+        if self == hurt:
+            raise OSError(number, "not now")
+        return real(self, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refuse)
+
+
 def told() -> list[str]:
     return list(OutgoingMail.objects.values_list("subject", flat=True))
 
@@ -49,12 +61,7 @@ def test_a_file_that_cannot_be_read_is_left_and_told(
 ) -> None:
     hurt = exam.captures.get(position=1)
 
-    def open_file(path: str) -> Any:
-        if path == hurt.file:
-            raise OSError(number, "not now")
-        return storage.open_file(path)
-
-    monkeypatch.setattr(verifying, "open_file", open_file)
+    cannot_be_opened(monkeypatch, hurt.file, number)
     settings.VERIFY_SAMPLE = 500
     found = verify_files(is_everything=is_everything)
     assert (found.checked, found.damaged, found.unread) == (exam.captures.count() - 1, 0, 1)
@@ -69,12 +76,7 @@ def test_a_picture_that_cannot_be_read_is_kept(exam: Submission, monkeypatch: py
     small = storage.store_upload([b"a small picture"])
     Capture.objects.update(thumbnail=small.path, not_before=None)
 
-    def open_file(path: str) -> Any:
-        if path == small.path:
-            raise OSError(errno.EIO, "not now")
-        return storage.open_file(path)
-
-    monkeypatch.setattr(verifying, "open_file", open_file)
+    cannot_be_opened(monkeypatch, small.path, errno.EIO)
     assert verify_files(is_everything=True).unread == exam.captures.count()
     assert set(Capture.objects.values_list("thumbnail", "not_before")) == {(small.path, None)}
 

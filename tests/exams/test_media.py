@@ -64,41 +64,44 @@ def test_no_more_than_a_few_downloads_run_at_a_time() -> None:
 
 def test_files_that_wait_for_the_disk_hold_up_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
     arrived = threading.Event()
-    commit = media.commit_files
+    sync, waited = os.fsync, []
 
-    def slow_disk(files: Any) -> Any:
+    def slow_disk(descriptor: int) -> None:
         # Nothing is durable before more files have arrived than may be downloaded at a time.
-        assert arrived.wait(10)
-        return commit(files)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            waited.append(arrived.wait(10))
+        sync(descriptor)
 
     def answer(handler: Handler, call: Call) -> None:
         if int(call.path[1:]) >= PARALLEL:
             arrived.set()
         handler.reply(body=call.path.encode())
 
-    monkeypatch.setattr(media, "commit_files", slow_disk)
+    monkeypatch.setattr(os, "fsync", slow_disk)
     with serving(answer) as storage:
         found = fetch(storage.url, count=PARALLEL + 1)
     assert [each.error for each in found] == [None] * (PARALLEL + 1)
+    assert waited and all(waited)
 
 
 def test_no_more_files_arrive_than_may_wait_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    commit = media.commit_files
+    sync = os.fsync
     waiting: list[int] = []
 
-    def slow_disk(files: Any) -> Any:
-        if not waiting:
+    def slow_disk(descriptor: int) -> None:
+        if not waiting and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            _until(lambda: len(asked) >= ARRIVED)
             # Long enough for all of them, were there no bound.
             time.sleep(1)
             waiting.append(len(asked))
-        return commit(files)
+        sync(descriptor)
 
     def answer(handler: Handler, call: Call) -> None:
         asked.append(call.path)
         handler.reply(body=call.path.encode())
 
-    monkeypatch.setattr(media, "commit_files", slow_disk)
+    monkeypatch.setattr(os, "fsync", slow_disk)
     with serving(answer) as storage:
         found = fetch(storage.url, count=3 * ARRIVED)
     assert [each.error for each in found] == [None] * (3 * ARRIVED)
@@ -149,12 +152,14 @@ def test_a_file_that_cannot_be_made_durable_leaves_the_others(monkeypatch: pytes
 def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
     is_slow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Pool(ThreadPoolExecutor):
-        def shutdown(self, *args: Any, **options: Any) -> None:
-            # The workers come first: each could take up another capture by now, and wait for room again.
-            if is_slow:
-                time.sleep(0.2)
-            super().shutdown(*args, **options)
+    shutdown, ended = ThreadPoolExecutor.shutdown, []
+
+    def shut_down_later(self: ThreadPoolExecutor, *args: Any, **options: Any) -> None:
+        # The workers come first: each could take up another capture by now, and wait for room again.
+        if is_slow:
+            time.sleep(0.2)
+        ended.append(self)
+        shutdown(self, *args, **options)
 
     asked: list[str] = []
 
@@ -162,7 +167,7 @@ def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
         asked.append(call.path)
         handler.reply(body=call.path.encode())
 
-    monkeypatch.setattr(media, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down_later)
     held: Any = Held()
     with serving(answer) as storage:
         links = {number: f"{storage.url}/{number}" for number in range(3 * ARRIVED)}
@@ -174,6 +179,7 @@ def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
         ending.start()
         ending.join(10)
         assert not ending.is_alive()
+    assert ended
     assert list((tmp_path / "tmp").iterdir()) == []
     assert not [each for each in threading.enumerate() if each.name.startswith("capture")]
 

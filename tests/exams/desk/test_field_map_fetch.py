@@ -7,10 +7,9 @@ from typing import Any
 import pytest
 
 from exams.models import FieldMap, Submission
-from exams.services import attempt, rereading
-from exams.services.field_map import Mapped
 from exams.services.rereading import change_map, read_again
 from integrations.clarius import DownloadData
+from tests.around import Around, after_the_first_statement
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.desk.test_field_map import PATHS
@@ -19,23 +18,15 @@ Submit = Callable[..., CloudSubmission]
 
 
 @pytest.fixture
-def with_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_extras(around: Around) -> None:
     """The Cloud was configured to send more with each exam."""
-    real = attempt.client_for
 
-    def client_for(**options: Any) -> Any:
-        client = real(**options)
-        download = client.download_data
+    def extended(real: Any, **details: Any) -> DownloadData:
+        data: DownloadData = real(**details)
+        raw = data.raw.rstrip().removesuffix("}") + ', "exam": {"preset": "Cardiac"}}'
+        return replace(data, raw=raw)
 
-        def extended(**details: Any) -> DownloadData:
-            data = download(**details)
-            raw = data.raw.rstrip().removesuffix("}") + ', "exam": {"preset": "Cardiac"}}'
-            return replace(data, raw=raw)
-
-        client.download_data = extended
-        return client
-
-    monkeypatch.setattr(attempt, "client_for", client_for)
+    around.call("download_data", extended)
 
 
 @pytest.mark.usefixtures("with_extras")
@@ -58,22 +49,16 @@ def test_reading_again_asks_the_cloud_nothing(portal: Portal, submit: Submit, cl
 
 
 @pytest.mark.usefixtures("with_extras")
-def test_a_reader_of_a_former_map_writes_nothing(
-    portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_reader_of_a_former_map_writes_nothing(portal: Portal, submit: Submit) -> None:
     row = portal.receive(submit())
     field_map = keep(portal)
-    real = rereading.read_mapped
 
-    def slow(**options: Any) -> Mapped:
-        found = real(**options)
-        # While it was reading, somebody empties the map.
+    def empty_the_map() -> None:
         change_map(service=portal.service, paths={}, time_zone="UTC", user=None, address=None)
-        return found
 
-    monkeypatch.setattr(rereading, "read_mapped", slow)
-    read_again(pk=field_map.pk)
-    monkeypatch.undo()
+    # The reader has the answer by then, and has written nothing yet.
+    with after_the_first_statement("SELECT", "raw_data", act=empty_the_map):
+        read_again(pk=field_map.pk)
     assert Submission.objects.get(pk=row.pk).mapped is None
     field_map.refresh_from_db()
     assert (field_map.finished_at, field_map.not_before is not None) == (None, True)

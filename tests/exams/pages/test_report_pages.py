@@ -13,15 +13,15 @@ from PIL import Image
 
 from audit.models import Entry
 from background.jobs import schedule
-from background.leases import Hold, Lease
 from exams import storage
 from exams.models import Report
-from exams.services import delivery
 from exams.services.cleaning import collect_files
 from exams.services.delivery import deliver_report
 from exams.services.report_pages import ATTEMPTS, NO_PAGES
 from exams.services.reports import discard_draft, sign_report
-from exams.services.states import move_report
+from integrations.clarius import errors
+from integrations.models import ApiKey
+from tests.around import Around
 from tests.exams.cast import Stage, add_report
 from tests.exams.rows import ago, from_now
 from tests.exams.test_killed_workers import wait_until, worker
@@ -184,18 +184,26 @@ def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
     assert report.not_before is not None
 
 
-@pytest.mark.parametrize("state", ["delivered", "failed", "uncertain"])
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("delivered", None),
+        ("failed", errors.Rejected("no", status=400)),
+        ("uncertain", errors.UncertainOutcome("gone")),
+    ],
+)
 def test_what_was_signed_before_its_pages_were_there_gets_them_after_it_was_sent(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, state: str
+    stage: Stage, around: Around, state: str, error: Exception | None
 ) -> None:
+    ApiKey.objects.create(service=stage.service, prefix="abcd1234", secret="abcd1234.x", is_in_use=True)
     report = drafted(stage, document(2))
     sign_report(report=report, user=stage.people["reviewer"], address=None)
 
-    def send(*, report: Report, lease: Lease, held: Hold) -> None:
-        move_report(pk=report.pk, to="sending")
-        delivery._end(report=report, lease=lease, to=state)
+    def send(real: Any, **details: Any) -> None:
+        if error is not None:
+            raise error
 
-    monkeypatch.setattr(delivery, "_send", send)
+    around.call("upload_report", send)
     for _ in range(3):
         deliver_report(pk=report.pk)
     report.refresh_from_db()
