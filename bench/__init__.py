@@ -1,1 +1,1 @@
-"""Benchmarks: each prints ours, the limit measured beside it in the same run, and the ratio."""
+"""Benchmarks. Each prints our figure, the limit measured beside it in the same run, and the ratio."""

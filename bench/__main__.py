@@ -1,4 +1,4 @@
-"""`python -m bench`: every benchmark of what comes in, one after the other."""
+"""`python -m bench`: run every benchmark of incoming data, one after the other."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "curl": "curl", "openssl": "open
 
 
 def main() -> None:
-    """Run all; ends with a word on what is missing to run them."""
+    """Run all; exit with a sentence if a program is missing."""
     lacking = [
         package for name, package in NEEDED.items() if not shutil.which(name, path="/usr/sbin:/usr/bin")
     ]

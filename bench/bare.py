@@ -1,4 +1,4 @@
-"""The least that Django can do: a view that answers 204, without middleware or with that of a new project."""
+"""A bare Django view that answers 204, without middleware or with that of a new project."""
 
 import os
 
@@ -29,7 +29,7 @@ settings.configure(
 
 @csrf_exempt
 def answer(request: HttpRequest) -> HttpResponse:
-    """Read the body, since whoever takes a notification has to, and answer."""
+    """Read the body, as every webhook has to, and answer."""
     assert isinstance(request.body, bytes)
     return HttpResponse(status=204)
 

@@ -20,14 +20,14 @@ from tests.chaos.servers import folder
 from tests.e2e.site import Site
 
 MB = 1 << 20
-# Title, count and size of the files, the bar beside curl alone (if any) and beside curl that does the same.
+# Title, count and size of the files, and the bars against curl (if any) and against curl that does the same.
 CASES = (
     ("1 × 200 MB", 1, 200 * MB, 0.45, 1.0),
     ("20 × 20 MB", 20, 20 * MB, 0.45, 1.0),
     ("500 × 200 KB", 500, 200 * 1024, None, 0.6),
 )
 MEMORY_BAR = 16.0
-# Seconds after which ext4 gives the numbers of deleted files away again.
+# Seconds after which ext4 reuses the numbers of deleted files.
 FORGOTTEN_AFTER = 6
 
 
@@ -60,7 +60,7 @@ def curl(urls: Sequence[str], *, to: Path, is_complete: bool) -> float:
 
 
 def ours(urls: Sequence[str], *, site: Site, to: Path) -> dict[str, float]:
-    """Fetch as the portal does, in a process of its own, and return what that counted."""
+    """Fetch as the portal does, in a separate process, and return its counts."""
     for number in range(256):
         (to / "files" / f"{number:02x}").mkdir(parents=True)
     site.environment["MEDIA_ROOT"] = str(to)
@@ -73,7 +73,7 @@ def ours(urls: Sequence[str], *, site: Site, to: Path) -> dict[str, float]:
 def measure(
     case: tuple[str, int, int, float | None, float], *, base: str, home: Path, rounds: int
 ) -> list[str]:
-    """Run one case several times in turn and return its row."""
+    """Run one case several times in turn and return its row of the table."""
     title, count, size, bar, complete_bar = case
     names = make_files(home / "www", title=title, count=count, size=size)
     urls = [f"{base}/{name}" for name in names]
@@ -82,7 +82,7 @@ def measure(
     out = made(home / f"out-{count}")
     for number in range(rounds):
         found["curl"].append(curl(urls, to=out / f"curl-{number}", is_complete=False))
-        # What curl alone left in memory must not be written at the cost of the others.
+        # Data that curl left in memory must not be written during the other cases.
         subprocess.run(["sync"], check=True)
         found["complete"].append(curl(urls, to=out / f"complete-{number}", is_complete=True))
         counted = ours(urls, site=site, to=out / f"ours-{number}")

@@ -23,7 +23,7 @@ EXAM = "lymph-node"
 CAPTURES = 5
 CAPTURE_BYTES = 1_000_000
 CELERY = ("-m", "celery", "-A", "portal")
-# Previews are work of the same threads: until they are done the system is not idle.
+# Previews use the same threads: until they are done the system is not idle.
 WAITING = """
     SELECT (SELECT count(*) FROM exams_submission WHERE state <> 'ready')
          + (SELECT count(*) FROM exams_capture WHERE not_before IS NOT NULL)
@@ -39,7 +39,7 @@ EMPTY = "TRUNCATE exams_submission, exams_capture, exams_exam, exams_patient CAS
 
 @dataclass
 class World:
-    """Everything that runs."""
+    """The running system."""
 
     site: Site
     url: str
@@ -53,14 +53,14 @@ class World:
             return [tuple(float(each) for each in row) for row in connection.execute(query).fetchall()]
 
     def empty(self) -> None:
-        """Forget every submission on both sides."""
+        """Delete every submission on both sides."""
         for each in self.cloud.submissions():
             self.cloud.call("DELETE", f"submissions/{each.request_uuid}/")
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(EMPTY)
 
     def wait(self, *, count: int) -> None:
-        """Wait until so many submissions are there, all are ready, and their previews are made."""
+        """Wait until this many submissions exist, all are ready, and their previews are made."""
 
         def is_done() -> bool:
             ((waiting,),) = self.ask(WAITING)
@@ -71,7 +71,7 @@ class World:
 
 
 def pad_captures(folder: Path) -> None:
-    """Let each file of the exam be 1 MB; what follows the end of a picture is not looked at."""
+    """Pad each file of the exam to 1 MB; nothing reads beyond the end of an image."""
     for path in (folder / "exams" / EXAM).iterdir():
         missing = CAPTURE_BYTES - path.stat().st_size
         if path.name != "thumbnail.jpg" and missing > 0:
@@ -81,7 +81,7 @@ def pad_captures(folder: Path) -> None:
 
 @contextmanager
 def workers(site: Site, *, count: int) -> Iterator[None]:
-    """Run beat and so many workers."""
+    """Run beat and this many workers."""
     commands = [(*CELERY, "beat")]
     commands += [(*CELERY, "worker", "-P", "threads", "-c", "4", "-n", f"bench-{n}@%h") for n in range(count)]
     started = [
@@ -90,7 +90,7 @@ def workers(site: Site, *, count: int) -> Iterator[None]:
     ]
     try:
         for _ in started[1:]:
-            # Imports and the first connection to the broker.
+            # Time for imports and the first connection to the broker.
             time.sleep(6)
         yield
     finally:
@@ -99,17 +99,17 @@ def workers(site: Site, *, count: int) -> Iterator[None]:
 
 
 def latency(world: World, *, count: int) -> None:
-    """Print how long a submission takes that nothing else waits with."""
+    """Print how long a submission takes on an idle system."""
     world.empty()
     with workers(world.site, count=1):
         for number in range(count):
-            # Each from another customer: the Cloud is asked about one at most every 15 s.
+            # Each from another customer: the portal asks about one customer at most every 15 s.
             world.cloud.submit(
                 customer=world.customers[number % len(world.customers)], exam=EXAM, capture_count=CAPTURES
             )
             world.wait(count=number + 1)
             time.sleep(0.5)
-    # What a poll found before its notification came says nothing about notifications.
+    # Submissions that a poll found first say nothing about notifications.
     seconds = [row[0] for row in world.ask(LATENCIES)]
     middle, late = seconds[len(seconds) // 2], seconds[int(len(seconds) * 0.95)]
     row = [len(seconds), f"{middle:.2f}", f"{late:.2f}", f"{seconds[0]:.2f}", f"{seconds[-1]:.2f}"]
@@ -119,7 +119,7 @@ def latency(world: World, *, count: int) -> None:
 
 
 def throughput(world: World, *, count: int) -> None:
-    """Print submissions a minute beside what the sandbox gives to curl."""
+    """Print submissions a minute beside those that curl fetches from the sandbox."""
     rows: list[list[object]] = []
     for number in (1, 2):
         world.empty()

@@ -1,4 +1,4 @@
-"""Load: wrk with a notification that no other has, and pgbench with the INSERT that the webhook makes."""
+"""Load: wrk with unique notifications, and pgbench with the INSERT of the webhook."""
 
 import json
 import re
@@ -36,7 +36,7 @@ end
 
 @dataclass
 class Load:
-    """What a run of a load generator counted; times in ms."""
+    """Counts of one run of a load generator; times in ms."""
 
     rate: float
     p50: float = 0.0
@@ -46,7 +46,7 @@ class Load:
 
 
 def wrk(url: str, *, connections: int, seconds: int, customer: str, script: Path, salt: int) -> Load:
-    """Post notifications over `connections` kept alive; raises CalledProcessError."""
+    """Post notifications over `connections` kept-alive connections; raises CalledProcessError."""
     script.write_text(LUA.format(path=urlsplit(url).path, customer=customer, salt=salt))
     threads = min(connections, 2)
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"]
@@ -67,7 +67,7 @@ def wrk(url: str, *, connections: int, seconds: int, customer: str, script: Path
 def pgbench(
     postgres: Postgres, statement: str, *, connections: int, seconds: int, script: Path, mode: str = "simple"
 ) -> Load:
-    """Run one statement over and over; raises CalledProcessError."""
+    """Run one statement repeatedly; raises CalledProcessError."""
     binaries = postgres_binaries()
     assert binaries is not None
     script.write_text(f"{statement};\n")

@@ -1,4 +1,4 @@
-"""What a process used: seconds, processor time, and the memory it grew by at its peak."""
+"""Resource use of a process: seconds, processor time, and the growth of its memory at the peak."""
 
 import resource
 import time
@@ -21,7 +21,7 @@ class Usage:
     memory_mb = 0.0
 
     def __enter__(self) -> Self:
-        # The peak begins anew with this write.
+        # This write resets the peak.
         Path("/proc/self/clear_refs").write_text("5")
         self._memory = _status("VmRSS")
         self._cpu = self._used()
@@ -44,9 +44,9 @@ class Usage:
 
 
 class Held:
-    """Stands in for a lease that is never lost: `check` lets everything go on."""
+    """A hold whose lease is never lost."""
 
     seconds_left = 3600.0
 
     def check(self) -> None:
-        """Go on."""
+        """Do nothing."""

@@ -53,17 +53,17 @@ class World:
         self.shell(LINK.format(tokens=[each.token for each in self.customers]))
 
     def shell(self, code: str) -> str:
-        """Run code in the portal and return what it prints."""
+        """Run code in the portal and return its output."""
         return self.site.run("shell", "-v", "0", "-c", code)
 
     def submit(self, *, first: int, count: int, is_notified: bool) -> None:
-        """Have customers send exams, one each in turn."""
+        """Submit exams of these customers in turn."""
         for number in range(first, first + count):
             customer = self.customers[number % len(self.customers)]
             self.cloud.submit(customer=customer, exam=EXAM, capture_count=CAPTURES, is_notified=is_notified)
 
     def ask(self, statement: str) -> int:
-        """Run SQL on the portal's database and return its number; Django's shell would take its time."""
+        """Run SQL on the portal's database and return the number; Django's shell would be slow."""
         url = self.site.environment["DATABASE_URL"]
         if url.startswith("sqlite"):
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=20)) as database, database:
@@ -75,13 +75,13 @@ class World:
             return int(row[0]) if row else answer.rowcount
 
     def wait(self, *, statement: str, count: int) -> None:
-        """Wait until the statement gives this number."""
+        """Wait until the statement returns this number."""
         wait_for(lambda: self.ask(statement) == count, what=statement, seconds=600)
 
 
 def measure(world: World) -> list[float]:
-    """Let previews wait, submit exams meanwhile, and return their seconds from notification to READY."""
-    # From customers of their own: the Cloud is asked about one at most every 15 s.
+    """Make previews wait, submit exams meanwhile, and return their seconds from notification to READY."""
+    # Each from another customer: the portal asks about one customer at most every 15 s.
     before = PREVIEWS // CAPTURES
     world.submit(first=0, count=before, is_notified=False)
     world.site.run("poll_exams", "--full")
@@ -91,7 +91,7 @@ def measure(world: World) -> list[float]:
     world.site.kill_worker()
     world.ask(MAKE_DUE.format(count=PREVIEWS))
     world.site.start_worker()
-    # The first previews are under way.
+    # Time for the first previews to start.
     wait_for(lambda: world.ask(OPEN) < PREVIEWS, what="The first preview", seconds=120)
     world.submit(first=SUBMISSIONS, count=SUBMISSIONS, is_notified=True)
     world.wait(statement=READY, count=before + SUBMISSIONS)

@@ -14,7 +14,7 @@ from integrations.services.mirrors import read_now  # noqa: E402
 
 
 def read() -> dict[str, float]:
-    """Read the whole list and return what it took."""
+    """Read the whole list and return the resources used."""
     with Usage() as usage:
         mirror = read_now(service=Service.objects.get(), kind=Mirror.Kind.CUSTOMERS)
     assert mirror is not None and not mirror.problem
@@ -22,7 +22,7 @@ def read() -> dict[str, float]:
 
 
 def main(file: str) -> None:
-    """The first reading finds every customer new, the second knows them."""
+    """Measure twice: the first time every customer is new, then all are known."""
     Path(file).write_text(json.dumps({"all new": read(), "all known": read()}))
 
 

@@ -30,7 +30,7 @@ EXAMS = """
     SELECT gen_random_uuid(), %s + number %% %s, gen_random_uuid(), now()
     FROM generate_series(0, %s) AS number
 """
-# Everybody comes back three times; one submission in fifty failed.
+# Each patient has three exams; one submission in fifty failed.
 VARIED = {
     "uuid": "gen_random_uuid()",
     "request_uuid": "gen_random_uuid()",
@@ -48,7 +48,7 @@ VARIED = {
 
 
 def fill(*, service: Service, count: int) -> None:
-    """Give the service `count` submissions of exams of their own."""
+    """Give the service `count` submissions, each of another exam."""
     Customer.objects.bulk_create(
         Customer(service=service, token=f"bench-{number:037d}", token_digest=f"{number:064d}")
         for number in range(CUSTOMERS)
@@ -73,7 +73,7 @@ def fill(*, service: Service, count: int) -> None:
 
 
 def best_ms(deed: Callable[[], Any]) -> float:
-    """Return the shortest of a few tries, in milliseconds."""
+    """Return the shortest of a few runs, in milliseconds."""
     times = []
     for _ in range(TRIES):
         began = time.perf_counter()
@@ -83,7 +83,7 @@ def best_ms(deed: Callable[[], Any]) -> float:
 
 
 def pages(user: User) -> dict[str, Callable[[], Page]]:
-    """Return each page by what it shows."""
+    """Return the pages by their names."""
     today = timezone.now().date()
     middle = Submission.objects.newest_first()[Submission.objects.count() // 2]
     customer = Customer.objects.order_by("pk")[CUSTOMERS // 2].uuid
@@ -114,7 +114,7 @@ def _by_keys(keys: list[int]) -> Callable[[], list[Submission]]:
 
 
 def main() -> None:
-    """Fill, measure, and write what was found."""
+    """Fill, measure and write the result."""
     count, result = int(sys.argv[1]), Path(sys.argv[2])
     service = Service.objects.create(slug="echo", name="Echo", base_url="http://127.0.0.1:9", is_sandbox=True)
     user = User.objects.create_user("reviewer@example.test")

@@ -1,4 +1,4 @@
-"""Rows a second through client and intake, new and known ones, beside one COPY of the same rows."""
+"""Rows a second through client and intake, new and known, beside one COPY of the same rows."""
 
 import argparse
 import json
@@ -34,7 +34,7 @@ def token_of(number: int) -> str:
 
 
 def write_pages(folder: Path, *, base: str, rows: int) -> None:
-    """Write the list as the Cloud would answer it, page by page."""
+    """Write the list as the Cloud would return it, page by page."""
     address = f"{base}/api/public/v0/exams/accessible/?limit={PAGE}&offset="
     for offset in range(0, rows, PAGE):
         following = f"{address}{offset + PAGE}" if offset + PAGE < rows else None
@@ -60,7 +60,7 @@ def copy_seconds(url: str, *, rows: int) -> float:
         connection.execute("DROP TABLE IF EXISTS bench_copy")
         with connection.cursor() as cursor, cursor.copy("COPY exams_submission TO STDOUT") as source:
             blocks = [bytes(block) for block in source]
-        # One alone takes twice as long as the next.
+        # The first one takes twice as long as the next.
         return sorted(_copy(connection, blocks, rows=rows) for _ in range(COPIES))[COPIES // 2]
 
 
@@ -95,7 +95,7 @@ def main() -> None:
                 write_pages(pages, base=base, rows=rows)
                 with psycopg.connect(postgres.url, autocommit=True) as connection:
                     # No VACUUM: one that saw the table empty makes PostgreSQL check foreign keys by
-                    # reading the whole of it until the next, which no real first walk meets.
+                    # reading the whole of it until the next, which never happens in a real first poll run.
                     connection.execute("TRUNCATE exams_submission, exams_exam CASCADE")
                 result = site.folder / "walked.json"
                 run_inside(site, "bench.walking", str(result))

@@ -1,4 +1,4 @@
-"""What a benchmark runs on: a cluster, a broker, a portal and an nginx of its own, gone afterwards."""
+"""The servers of a benchmark: its own cluster, broker, portal and nginx, removed afterwards."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ http {{
 
 
 def made(path: Path) -> Path:
-    """Make a folder that other accounts can enter."""
+    """Create a folder that other accounts can enter."""
     path.mkdir()
     path.chmod(0o755)
     return path
@@ -49,7 +49,7 @@ def made(path: Path) -> Path:
 
 @contextmanager
 def portal_on_postgres() -> Iterator[tuple[Site, Postgres]]:
-    """A migrated portal, none of whose processes runs yet, on a cluster that counts its statements."""
+    """A migrated portal without running processes, on a cluster that counts its statements."""
     with folder("portal-bench-") as home:
         postgres = Postgres(
             folder=made(home / "pg"), options=["-c shared_preload_libraries=pg_stat_statements"]
@@ -68,7 +68,7 @@ def portal_on_postgres() -> Iterator[tuple[Site, Postgres]]:
 
 @contextmanager
 def nginx(home: Path) -> Iterator[str]:
-    """Serve `home/www` by an nginx of its own and yield its address."""
+    """Serve `home/www` with nginx and yield its address."""
     program = shutil.which("nginx") or "/usr/sbin/nginx"
     (port,) = free_ports(1)
     user = "user root;" if os.getuid() == 0 else ""
@@ -102,7 +102,7 @@ def granian(
         url = f"http://127.0.0.1:{port}"
         try:
             wait_for(lambda: _answers(url + path), what="granian's first answer", seconds=60)
-            # Its workers start one after the other.
+            # The workers start one after the other.
             time.sleep(3)
             yield url
         finally:
@@ -118,7 +118,7 @@ def _answers(url: str) -> bool:
 
 
 def run_inside(site: Site, module: str, *arguments: str) -> None:
-    """Run a module in the portal's environment, its output on ours; raises CalledProcessError."""
+    """Run a module in the portal's environment and show its output; raises CalledProcessError."""
     environment: dict[str, Any] = {"PATH": os.environ["PATH"], **site.environment}
     environment["DJANGO_SETTINGS_MODULE"] = "portal.settings"
     subprocess.run([sys.executable, "-m", module, *arguments], cwd=ROOT, env=environment, check=True)

@@ -1,4 +1,4 @@
-"""Tables as they are printed and pasted into docs/benchmarks.md."""
+"""Tables of results, as in docs/benchmarks.md."""
 
 import os
 import platform
@@ -24,17 +24,17 @@ def _text(value: object) -> str:
 
 
 def verdict(ratio: float, *, at_least: float) -> str:
-    """Say a ratio, the bar, and whether it is reached."""
+    """Format a ratio, its bar, and whether it is reached."""
     return f"{ratio:.2f} (bar {at_least:g}: {'reached' if ratio >= at_least else 'MISSED'})"
 
 
 def at_most(ratio: float, *, bar: float) -> str:
-    """Say a ratio that should be small, the bar, and whether it is kept."""
+    """Format a ratio that should be small, its bar, and whether it is kept."""
     return f"{ratio:.2f} (bar {bar:g}: {'kept' if ratio <= bar else 'MISSED'})"
 
 
 def machine() -> str:
-    """Describe the machine and how busy it was at this moment."""
+    """Describe the machine and its current load."""
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],

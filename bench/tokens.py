@@ -1,4 +1,4 @@
-"""Reconciling 10,000 confirmed customers, beside the time of the sandbox's own pages."""
+"""Syncing 10,000 confirmed customers, beside the time of the sandbox's own pages."""
 
 import json
 import sqlite3
@@ -22,7 +22,7 @@ service.api_keys.create(prefix={prefix!r}, name="bench", secret={key!r}, is_in_u
 
 
 def fill(database: Path) -> None:
-    """Give the sandbox its customers, all of them confirmed."""
+    """Add the customers to the sandbox, all confirmed."""
     rows = [
         (f"Customer {number}", f"bench-token-{number:05d}-0123456789-abcdefghij")
         for number in range(CUSTOMERS)
@@ -37,7 +37,7 @@ def fill(database: Path) -> None:
 
 
 def page_seconds(cloud: Cloud, *, key: str) -> float:
-    """Return how long the sandbox alone takes for the same pages."""
+    """Return how long the sandbox takes for the same pages."""
     address = f"{cloud.url}/api/public/v0/services/confirmed-tokens/"
     headers = {"Authorization": f"Service-API-Key {key}"}
     began = time.monotonic()

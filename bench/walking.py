@@ -1,4 +1,4 @@
-"""Walk a service's whole list twice, in the portal's environment: `python -m bench.walking RESULT`."""
+"""Poll a service's whole list twice, in the portal's environment: `python -m bench.walking RESULT`."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from integrations.models import Service  # noqa: E402
 
 
 class Counted:
-    """Counts statements and the time they take."""
+    """A counter of statements and their time."""
 
     def __init__(self) -> None:
         self.statements = 0
@@ -37,7 +37,7 @@ class Counted:
 
 
 def whole_list() -> dict[str, float]:
-    """Walk to the end and return what it took."""
+    """Read the list to its end and return the resources used."""
     counted, held = Counted(), Held()
     lease: Any = held
     service = Service.objects.get()
@@ -53,7 +53,7 @@ def whole_list() -> dict[str, float]:
 
 
 def main(file: str) -> None:
-    """The first walk finds everything new, the second everything known."""
+    """Measure twice: in the first poll run everything is new, in the second everything is known."""
     new, known = whole_list(), whole_list()
     assert new["new_rows"] and not known["new_rows"]
     Path(file).write_text(json.dumps({"new": new, "known": known}))

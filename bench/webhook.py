@@ -1,6 +1,6 @@
 """Notifications a second: ours, a bare Django view on the same server, and pgbench with the same INSERT.
 
-The bare view stands in a project as Django makes a new one, with its seven middlewares, and once without any.
+The bare view is in a project as Django creates it, with its seven middlewares, and again without any.
 """
 
 import argparse
@@ -40,7 +40,7 @@ SECRET = "bench-secret-bench-secret-bench-secret-bench"
 
 @dataclass
 class Bench:
-    """The two servers and the cluster, with how long each is loaded."""
+    """The two servers and the cluster, and how long each is loaded."""
 
     ours: str
     bare: str
@@ -64,7 +64,7 @@ class Bench:
         )
 
     def insert(self, *, connections: int) -> Load:
-        """Load the cluster itself."""
+        """Load the cluster."""
         return pgbench(
             self.postgres,
             self.statement,
@@ -86,12 +86,12 @@ def same_insert(site: Site) -> str:
     out = site.run("shell", "-v", "0", "-c", STATEMENT.format(customer=CUSTOMER)).strip()
     literal = re.compile(r"'[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}'(::uuid)?")
     statement, count = literal.subn("gen_random_uuid()", out)
-    assert count == 2, "Two of the values are made anew for each notification."
+    assert count == 2, "Two of the values must differ for each notification."
     return statement
 
 
 def rounds(bench: Bench, *, count: int) -> None:
-    """Load each in turn, several times, and print the middle of each."""
+    """Load each in turn, several times, and print the median of each."""
     found: dict[tuple[str, int], list[Load]] = defaultdict(list)
     before, taken = bench.count(), 0
     for _ in range(count):
@@ -103,13 +103,16 @@ def rounds(bench: Bench, *, count: int) -> None:
             taken += ours.taken
             stored = bench.count()
             found["pgbench", connections].append(bench.insert(connections=connections))
-            # What pgbench stored is not ours.
+            # Rows stored by pgbench do not count.
             before += bench.count() - stored
     stored = bench.count() - before
     refused = sum(load.refused for (name, _), loads in found.items() if name == "ours" for load in loads)
     _print(found)
-    print(f"2xx answers {taken}, rows stored {stored} ({'no less' if stored >= taken else 'LESS'}), ", end="")
-    print(f"refused or broken {refused}")
+    print(
+        f"2xx answers {taken}, rows stored {stored} ({'none lost' if stored >= taken else 'ROWS LOST'}), ",
+        end="",
+    )
+    print(f"refused or failed {refused}")
 
 
 def _middle(loads: list[Load]) -> Load:
@@ -153,7 +156,7 @@ def _print(found: Mapping[tuple[str, int], list[Load]]) -> None:
 
 
 def statements(bench: Bench, *, posts: int = 300) -> None:
-    """Print which statements so many notifications made."""
+    """Print the statements of this many notifications."""
     session = requests.Session()
     for number in range(20 + posts):
         if number == 20:
@@ -171,7 +174,7 @@ def statements(bench: Bench, *, posts: int = 300) -> None:
 
 
 def broker(bench: Bench, *, node: RabbitMQ, count: int) -> None:
-    """Print the same load with the broker running and with the broker gone."""
+    """Print the same load with the broker running and with it stopped."""
     running, stopped = [], []
     for _ in range(count):
         node.start()

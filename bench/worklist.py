@@ -1,4 +1,4 @@
-"""Pages of the worklist among a million submissions, beside the same rows asked for by their keys."""
+"""Pages of the worklist among a million submissions, beside the same rows by their keys."""
 
 import json
 

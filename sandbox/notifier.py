@@ -32,7 +32,7 @@ _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="notifier")
 def notify(submission: Submission, *, is_forced: bool = False) -> None:
     """Send the notification of a submission in the background, as a pending fault or the notify mode says.
 
-    Customers whom the service has not confirmed are told of by a fault alone, or when it is forced.
+    Submissions of unconfirmed customers are notified only by a fault or with `is_forced`.
     """
     service = Service.get()
     if not service.notification_url:

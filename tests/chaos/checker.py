@@ -64,14 +64,14 @@ def _submission_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[st
     yield from (f"did not settle: {each}" for each in census["unsettled"])
     held = {row["request_uuid"]: row for row in census["submissions"]}
     listed = {row.request_uuid for row in truth.submissions}
-    yield from (f"{key} was answered 2xx and is not here" for key in truth.acknowledged - held.keys())
-    yield from (f"{key} is listed and not here" for key in listed - held.keys())
-    yield from (f"{key} came out of nowhere" for key in held.keys() - listed - truth.forged)
+    yield from (f"{key} was answered 2xx and is not stored" for key in truth.acknowledged - held.keys())
+    yield from (f"{key} is listed and missing here" for key in listed - held.keys())
+    yield from (f"{key} is here but not at the Cloud" for key in held.keys() - listed - truth.forged)
     for key in held.keys() & truth.forged:
         if held[key]["is_confirmed"] or held[key]["captures"]:
-            yield f"{key} was made up and believed"
+            yield f"{key} was forged and believed"
     if len(held) != len(census["submissions"]):
-        yield "a request_uuid stands in two rows"
+        yield "a request_uuid has two rows"
 
 
 def _capture_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
@@ -94,7 +94,7 @@ def _report_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
         count = arrived.pop((row["request_uuid"], row["sha256"]), 0)
         if count not in allowed.get(row["state"], set()):
             yield f"a report for {row['request_uuid']} is {row['state']} and arrived {count} times"
-    yield from (f"a report for {key} is at the Cloud and nobody signed it" for key, _ in arrived)
+    yield from (f"a report for {key} is at the Cloud without a signed report here" for key, _ in arrived)
 
 
 def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
@@ -102,7 +102,7 @@ def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
     named |= {name for row in census["reports"] for name in (row["file"], *row.get("pages", ()))}
     found = {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
     yield from (f"{name} is missing" for name in named - found)
-    yield from (f"{name} belongs to nobody" for name in found - named)
+    yield from (f"{name} has no row" for name in found - named)
     for name in named & found:
         digest = hashlib.sha256((media / name).read_bytes()).hexdigest()
         if digest != Path(name).name:
@@ -115,4 +115,4 @@ def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
 
 def leaks(text: str, *, needles: Mapping[str, str]) -> list[str]:
     """Name the secrets, by what they are, that stand in a text."""
-    return [f"{name} stands in a log" for name, needle in needles.items() if needle in text]
+    return [f"a log contains {name}" for name, needle in needles.items() if needle in text]

@@ -26,9 +26,9 @@ def postgres_binaries() -> Path | None:
 def missing() -> str:
     """Say what this machine lacks to run both servers, or nothing."""
     if postgres_binaries() is None:
-        return "PostgreSQL's initdb is not here"
+        return "PostgreSQL's initdb is not installed"
     if not RABBITMQ.exists() or shutil.which("epmd") is None:
-        return "RabbitMQ's own rabbitmq-server is not here"
+        return "rabbitmq-server is not installed"
     return ""
 
 

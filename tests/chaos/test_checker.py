@@ -95,15 +95,15 @@ def _double(census: dict[str, Any], media: Path) -> None:
 
 
 DAMAGES: dict[str, tuple[Damage, str]] = {
-    "a submission is lost": (lambda census, media: census["submissions"].pop(0), "is not here"),
-    "a listed one is lost": (lambda census, media: census["submissions"].pop(1), "listed and not here"),
-    "one stands in two rows": (
+    "a submission is lost": (lambda census, media: census["submissions"].pop(0), "is not stored"),
+    "a listed one is lost": (lambda census, media: census["submissions"].pop(1), "listed and missing here"),
+    "one has two rows": (
         lambda census, media: census["submissions"].append(census["submissions"][0]),
         "two rows",
     ),
-    "one comes out of nowhere": (
+    "one is not at the Cloud": (
         lambda census, media: census["submissions"][1].update(request_uuid="unknown"),
-        "out of nowhere",
+        "not at the Cloud",
     ),
     "a made up one is believed": (
         lambda census, media: census["submissions"][2].update(is_confirmed=True),
@@ -117,7 +117,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda census, media: (media / census["reports"][0]["file"]).unlink(),
         "is missing",
     ),
-    "an orphan is left": (lambda census, media: _store(media, b"orphan"), "belongs to nobody"),
+    "an orphan is left": (lambda census, media: _store(media, b"orphan"), "has no row"),
     "a report arrived and is called failed": (
         lambda census, media: census["reports"][0].update(state="failed"),
         "arrived 1 times",
@@ -165,5 +165,5 @@ def test_a_failure_needs_a_cause_at_the_cloud(
 
 def test_a_secret_in_a_log_is_named_without_being_repeated() -> None:
     assert leaks("… token=abc …", needles={"the token": "abc", "the key": "xyz"}) == [
-        "the token stands in a log"
+        "a log contains the token"
     ]

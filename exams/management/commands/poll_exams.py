@@ -31,15 +31,15 @@ class Command(BaseCommand):
         results: dict[str, Any] = {}
         failures = []
         for service in services:
-            walk = poll_now(service=service, is_full=options["full"])
-            if walk is None:
+            run = poll_now(service=service, is_full=options["full"])
+            if run is None:
                 service.refresh_from_db()
                 reason = service.last_error or "another worker is polling it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
-            results[service.slug] = {name: value for name, value in asdict(walk).items() if name != "calls"}
+            results[service.slug] = {name: value for name, value in asdict(run).items() if name != "calls"}
             if not options["json"]:
-                print(f"{service.slug}: {walk.seen} listed, {walk.new} new, {walk.error_count} unreadable")
+                print(f"{service.slug}: {run.seen} listed, {run.new} new, {run.error_count} unreadable")
         if options["json"]:
             print(json.dumps(results))
         if failures:
