@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 ROOT = Path(__file__).parents[1]
 Found = TypeVar("Found")
@@ -40,8 +40,32 @@ def wait_for(
     raise AssertionError(f"{what} did not happen in {seconds:.0f} s.")
 
 
+class Guard:
+    """A shell that runs a command once the process that made it is gone, however that one ended."""
+
+    def __init__(self, command: str, *arguments: str) -> None:
+        # It reads from a pipe that nobody writes to: the system closes the other end even after a SIGKILL.
+        self._shell = subprocess.Popen(
+            ["sh", "-c", f"read -r _; {command}", "guard", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    @classmethod
+    def of_group(cls, pid: int) -> Self:
+        """End the whole group of this process when we are gone."""
+        return cls('kill -s KILL -- "-$1"', str(pid))
+
+    def release(self) -> None:
+        """Let nothing happen any more; twice does no harm."""
+        self._shell.kill()
+        self._shell.communicate()
+
+
 class Process:
-    """A process in a group of its own, whose output goes to a file that can be read at any time."""
+    """A process in a group of its own that ends with us; its output goes to a file to be read at any time."""
 
     def __init__(self, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
@@ -56,6 +80,7 @@ class Process:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        self._guard = Guard.of_group(self.pid)
 
     @property
     def output(self) -> str:
@@ -97,6 +122,8 @@ class Process:
         """End the whole group at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+        # Before its number may belong to another one.
+        self._guard.release()
         self._process.wait(timeout=10)
 
     def stop(self, *, seconds: float = 20) -> None:

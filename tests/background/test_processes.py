@@ -5,10 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -18,6 +16,7 @@ from background.mail import queue_mail
 from background.models import Heartbeat, OutgoingMail
 from tests.background.rows import Work
 from tests.background.service import complete, due
+from tests.processes import Guard, wait_for
 
 ROOT = Path(__file__).parents[2]
 KEYS = ("ENGINE", "NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
@@ -35,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         "TEST_MAIL": str(tmp_path / "mail"),
         "PYTHONPATH": str(ROOT),
     }
-    started: list[subprocess.Popen[str]] = []
+    started: list[tuple[subprocess.Popen[str], Guard]] = []
 
     def run(*arguments: str) -> "subprocess.Popen[str]":
         with (tmp_path / "log").open("a") as log:
@@ -46,24 +45,16 @@ def start(tmp_path: Path) -> Iterator[Start]:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                start_new_session=True,
             )
-        started.append(process)
+        started.append((process, Guard.of_group(process.pid)))
         return process
 
     yield run
-    for process in started:
+    for process, guard in started:
         process.kill()
         process.communicate()
-
-
-def _wait_for(condition: Callable[[], Any], *, seconds: float = 40) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.1)
-    raise AssertionError("It did not happen in time.")
+        guard.release()
 
 
 def _has_ended_here() -> bool:
@@ -86,8 +77,8 @@ def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_pa
     for number in range(60):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="it is quicksilver")
     worker = start("-m", "tests.background.embedded")
-    _wait_for(_all_sent)
-    _wait_for(lambda: Heartbeat.objects.count() == len(Heartbeat.Name))
+    wait_for(_all_sent)
+    wait_for(lambda: Heartbeat.objects.count() == len(Heartbeat.Name))
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
     subjects = [
@@ -107,28 +98,28 @@ def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start
     for number in range(120):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="text")
     first = start("-m", "tests.background.embedded")
-    _wait_for(lambda: OutgoingMail.objects.filter(state=OutgoingMail.State.SENT).count() > 10)
+    wait_for(lambda: OutgoingMail.objects.filter(state=OutgoingMail.State.SENT).count() > 10)
     first.kill()
     first.wait(timeout=10)
-    _wait_for(_has_ended_here)
+    wait_for(_has_ended_here)
     # A row that was in work keeps its lease for up to a minute; all others must not wait at all.
     held = OutgoingMail.objects.filter(lease_until__isnull=False)
     held.update(lease_until=None)
     start("-m", "tests.background.embedded")
-    _wait_for(_all_sent)
+    wait_for(_all_sent)
 
 
-def test_patient_work_leaves_threads_to_what_people_wait_for(start: Start, tmp_path: Path) -> None:
+def test_patient_work_leaves_threads_to_what_peoplewait_for(start: Start, tmp_path: Path) -> None:
     rows = [due() for _ in range(40)]
     start("-m", "tests.background.patient")
     # Every row has been announced, before there is any mail to send.
-    _wait_for(lambda: Work.objects.filter(nudged_until__isnull=False).count() == len(rows))
+    wait_for(lambda: Work.objects.filter(nudged_until__isnull=False).count() == len(rows))
     for number in range(4):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="text")
-    _wait_for(_all_sent)
+    wait_for(_all_sent)
     assert not Work.objects.filter(state="done").exists()
     (tmp_path / "let-go").touch()
-    _wait_for(lambda: not Work.objects.exclude(state="done").exists())
+    wait_for(lambda: not Work.objects.exclude(state="done").exists())
     assert set(Work.objects.values_list("effect_count", flat=True)) == {1}
 
 
@@ -138,7 +129,7 @@ def test_a_paused_worker_that_wakes_after_its_lease_writes_nothing(start: Start)
     assert sleeper.stdout is not None
     assert sleeper.stdout.readline() == "held\n"
     sleeper.send_signal(signal.SIGSTOP)
-    lease = _wait_for(lambda: acquire(model=Work, pk=row.pk), seconds=20)
+    lease = wait_for(lambda: acquire(model=Work, pk=row.pk))
     complete(lease)
     sleeper.send_signal(signal.SIGCONT)
     assert sleeper.stdout.read() == "told\nfenced\n"

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.processes import free_ports, wait_for
+from tests.processes import Guard, free_ports, wait_for
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 BASE = Path(tempfile.gettempdir())
@@ -59,6 +59,7 @@ class Postgres:
         self._binaries, self._data = binaries, folder / "cluster"
         (self.port,) = free_ports(1)
         self._folder, self._options = folder, options
+        self._guard: Guard | None = None
         if os.getuid() == 0:
             os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
         self._run("initdb", "-D", str(self._data), "-U", "postgres", "-A", "trust", "--no-sync")
@@ -80,6 +81,10 @@ class Postgres:
         options = " ".join([*flags, *self._options])
         log = str(self._folder / "postgres.txt")
         self._run("pg_ctl", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options, "start")
+        # The server has a session of its own; a crash is what it is made for.
+        self._guard = self._guard or Guard(
+            'kill -s QUIT "$(head -n 1 "$1")"', str(self._data / "postmaster.pid")
+        )
 
     def crash(self) -> None:
         """End every process of it at once; what was committed has to be there after the next start."""
@@ -89,6 +94,8 @@ class Postgres:
         """End it if it runs."""
         with contextlib.suppress(subprocess.CalledProcessError):
             self.crash()
+        if self._guard is not None:
+            self._guard.release()
 
     def _run(self, program: str, *arguments: str) -> None:
         become = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
@@ -111,6 +118,7 @@ class RabbitMQ:
         self.port, self._dist, self._epmd_port = free_ports(3)
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
+        self._guards: dict[int, Guard] = {}
         # The distribution's own configuration names a port; this one takes its place.
         (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
 
@@ -156,7 +164,7 @@ class RabbitMQ:
             "RABBITMQ_LOG_BASE": f"{folder}/log",
             "RABBITMQ_PID_FILE": f"{folder}/pid",
         }
-        return subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=folder,
             env=environment,
@@ -165,9 +173,12 @@ class RabbitMQ:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self._guards[process.pid] = Guard.of_group(process.pid)
+        return process
 
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes]) -> None:
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        if guard := self._guards.pop(process.pid, None):
+            guard.release()
         process.wait(timeout=20)
