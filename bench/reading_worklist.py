@@ -72,12 +72,12 @@ def fill(*, service: Service, count: int) -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
-def best_ms(deed: Callable[[], Any]) -> float:
+def best_ms(call: Callable[[], Any]) -> float:
     """Return the shortest of a few runs, in milliseconds."""
     times = []
     for _ in range(TRIES):
         began = time.perf_counter()
-        deed()
+        call()
         times.append(time.perf_counter() - began)
     return min(times) * 1000
 

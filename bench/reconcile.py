@@ -97,13 +97,13 @@ def main() -> None:
                     # No VACUUM: one that saw the table empty makes PostgreSQL check foreign keys by
                     # reading the whole of it until the next, which never happens in a real first poll run.
                     connection.execute("TRUNCATE exams_submission, exams_exam CASCADE")
-                result = site.folder / "walked.json"
-                run_inside(site, "bench.walking", str(result))
+                result = site.folder / "polled.json"
+                run_inside(site, "bench.polling", str(result))
                 limit = copy_seconds(postgres.url, rows=rows)
-                walked = json.loads(result.read_text())
+                polled = json.loads(result.read_text())
                 table += [
                     _line(rows, kind, counted, limit, bar)
-                    for kind, counted, bar in (("new", walked["new"], 20.0), ("known", walked["known"], 2.5))
+                    for kind, counted, bar in (("new", polled["new"], 20.0), ("known", polled["known"], 2.5))
                 ]
     head = ("rows", "", "ours s", "rows /s", "in the database s", "COPY s", "database to COPY", "all to COPY")
     print_table("Reconcile", (*head, "statements a page", "memory grown MB"), table)

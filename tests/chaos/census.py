@@ -84,7 +84,7 @@ def census() -> dict[str, Any]:
 
 
 def main(expected_file: str, seconds: str, wish: str = "") -> None:
-    """Wait, then tell; what did not settle in time is told as well."""
+    """Wait, then print the census with what did not settle in time."""
     expected = json.loads(Path(expected_file).read_text())
     if wish == "retry":
         retry_submissions(queryset=Submission.objects.filter(state="failed"), user=None, address=None)

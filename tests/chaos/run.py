@@ -65,7 +65,7 @@ class Outcome:
 
 
 def run(wish: Wish) -> Outcome:
-    """Run it; whatever is wrong stands in the outcome."""
+    """Run it and return the outcome with every problem."""
     began = time.monotonic()
     with ExitStack() as stack:
         home = stack.enter_context(folder("portal-chaos-"))
@@ -169,8 +169,8 @@ class _Run:
             flowing.result()
 
     def _settle(self, *wishes: str) -> dict[str, Any]:
-        """Look at the whole list once more, wait until nothing moves, and return what is there."""
-        self._walk()
+        """Read the whole list, wait until nothing moves, and return the census."""
+        self._poll()
         expected = self._expected(may_fail=not wishes)
         file = self._site.folder / "expected.json"
         file.write_text(json.dumps(expected))
@@ -180,15 +180,15 @@ class _Run:
         process.wait(seconds=self._wish.settle_seconds + 60)
         return dict(json.loads(process.output.splitlines()[-1]))
 
-    def _walk(self) -> None:
-        # Another walk may be under way at this moment, or one that was killed still holds its lease.
+    def _poll(self) -> None:
+        # Another poll may run at this moment, or one that was killed still has its lease.
         for _ in range(20):
             try:
                 self._site.run("poll_exams", "--service", SLUG, "--full")
                 return
             except AssertionError:
                 time.sleep(1)
-        self._nemesis.note("the last walk did not come to its end")
+        self._nemesis.note("the last poll did not finish")
 
     def _expected(self, *, may_fail: bool) -> dict[str, list[str]]:
         linked = {each.token for each in self._linked}

@@ -34,7 +34,7 @@ def missing() -> str:
 
 @contextlib.contextmanager
 def folder(prefix: str) -> Iterator[Path]:
-    """Yield a folder that other accounts can walk through, and that is gone afterwards."""
+    """Yield a folder that other accounts can enter; it is removed afterwards."""
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=BASE))
     path.chmod(0o755)
     try:

@@ -1,4 +1,4 @@
-"""Whatever is killed at whatever moment, every exam is here whole, once, and nothing is told to a log."""
+"""Whatever is killed at whatever moment, every exam is here once and complete, and no log has a secret."""
 
 import os
 import secrets

@@ -29,7 +29,7 @@ def _store(media: Path, content: bytes) -> str:
 
 @pytest.fixture
 def census(tmp_path: Path) -> dict[str, Any]:
-    """One exam that is ready, one that is held, one hint that was made up, and a delivered report."""
+    """A ready exam, a held exam, a forged notification and a delivered report."""
     picture = {"state": "stored", "reason": "", "sha256": _sha(PICTURE), "files": [_store(tmp_path, PICTURE)]}
     counts = {"capture_count": 1, "stored_count": 1}
     none = {"capture_count": 0, "stored_count": 0, "captures": [], "reason": ""}

@@ -87,19 +87,19 @@ class Traffic:
         request_uuid, is_known = str(uuid.UUID(int=self.rng.getrandbits(128))), self.rng.random() < 0.5
         token = self.rng.choice(self.linked).token if is_known else f"made-up-{request_uuid}"
         self._notify([(request_uuid, token)])
-        # It may stand where it stands for ever, or, if the web server was away, not be there at all.
+        # It may stay in this state, or be missing if the web server was down.
         self.forged[request_uuid] = ["held unconfirmed" if is_known else "held unlinked"]
 
-    def _notify(self, hints: list[tuple[str, str]]) -> None:
-        with ThreadPoolExecutor(max_workers=len(hints)) as pool:
-            for (request_uuid, _), status in zip(hints, pool.map(self._post, hints), strict=True):
+    def _notify(self, sent: list[tuple[str, str]]) -> None:
+        with ThreadPoolExecutor(max_workers=len(sent)) as pool:
+            for (request_uuid, _), status in zip(sent, pool.map(self._post, sent), strict=True):
                 if status is None:
                     self.refused_count += 1
                 else:
                     self.answered.append((request_uuid, status))
 
-    def _post(self, hint: tuple[str, str]) -> int | None:
-        request_uuid, customer_id = hint
+    def _post(self, notification: tuple[str, str]) -> int | None:
+        request_uuid, customer_id = notification
         payload = {"request_uuid": request_uuid, "customer_id": customer_id}
         try:
             return requests.post(self.webhook_url, json=payload, timeout=20).status_code

@@ -1,4 +1,4 @@
-"""What the control plane is told, and what it refuses."""
+"""Calls of the control plane, and what it refuses."""
 
 import json
 import uuid
@@ -51,7 +51,7 @@ def test_a_subscription_ends_and_a_confirmation_is_taken_back(ada: Customer, api
     assert api.get(f"{API}/services/confirmed-tokens/").json()["results"] == []
 
 
-def test_the_truth_of_a_submission_is_told_and_what_is_removed_leaves_the_poll(
+def test_the_truth_of_a_submission_is_returned_and_what_is_removed_leaves_the_poll(
     ada: Customer, exams: dict[str, Any], api: Client
 ) -> None:
     exam_uuid = str(uuid.uuid4())
@@ -72,9 +72,7 @@ def test_the_truth_of_a_submission_is_told_and_what_is_removed_leaves_the_poll(
         ("2026-01-02T03:04:05.120000+02:00", "2026-01-02T01:04:05.120000Z"),
     ],
 )
-def test_moments_are_told_in_utc(
-    ada: Customer, exams: dict[str, Any], api: Client, said: str, polled: str
-) -> None:
+def test_times_are_in_utc(ada: Customer, exams: dict[str, Any], api: Client, said: str, polled: str) -> None:
     control("submissions/", {"customer": ada.token, "exam": "pelvis", "submitted_at": said, "notify": False})
     (row,) = api.get(f"{API}/exams/accessible/").json()["results"]
     assert row["submitted_at"] == polled
@@ -175,7 +173,7 @@ def test_a_plain_list_can_be_empty_too(api: Client) -> None:
     assert len(api.get(f"{API}/services/api-keys/").json()) == 1
 
 
-def test_calls_are_told_since_one_of_them_or_a_moment(api: Client) -> None:
+def test_calls_are_listed_since_one_of_them_or_a_time(api: Client) -> None:
     for _ in range(3):
         api.get(f"{API}/services/settings/")
     first, *later = control("calls/", method="get").json()

@@ -109,7 +109,7 @@ def test_a_notification_names_a_stranger_or_leads_elsewhere(
     assert (astray["customer_id"], urlsplit(astray["download_url"]).hostname) == (ada.token, "evil.example")
 
 
-def test_the_service_is_told_of_customers_whom_it_never_confirmed(
+def test_the_service_is_notified_of_customers_whom_it_never_confirmed(
     webhook: Webhook, submit: Submit, jonas: Customer, api: Client
 ) -> None:
     add("notification", "unconfirmed")

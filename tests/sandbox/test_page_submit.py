@@ -1,4 +1,4 @@
-"""Exams that are submitted by hand: who sees them, with which patient, and who is told."""
+"""Exams that are submitted by hand: who sees them, with which patient, and who is notified."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ def test_an_exam_is_sent_with_the_patient_of_the_form(ada: Customer, exams: Any,
     ("notify", "sent", "words"),
     [("on", 1, "is being notified"), ("", 0, "finds it with its next poll")],
 )
-def test_the_service_is_told_when_the_box_is_ticked(
+def test_the_service_is_notified_when_the_box_is_ticked(
     notify: str,
     sent: int,
     words: str,

@@ -77,7 +77,7 @@ def filled(submit: Submit, service: Service, key: str) -> Submission:
     return submission
 
 
-def test_every_route_stands_in_one_of_the_tables() -> None:
+def test_every_route_is_in_one_of_the_tables() -> None:
     assert {each.name for each in urlpatterns} == {*PAGES, *FILES, *ACTIONS}
 
 

@@ -1,4 +1,4 @@
-"""Poll a service's whole list twice, in the portal's environment: `python -m bench.walking RESULT`."""
+"""Poll a service's whole list twice, in the portal's environment: `python -m bench.polling RESULT`."""
 
 import json
 import sys
