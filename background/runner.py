@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -86,6 +87,8 @@ class Job:
     on_lost: Callable[[Any], None] = lambda row: None
     # May take half of a worker's threads only, so that what people wait for always finds another one.
     is_limited: bool = False
+    # What the task calls with `pk`, for rows that share something costly and are done in one go by `run`.
+    entry: Callable[..., object] | None = None
 
 
 def register(*declared: Job) -> None:
@@ -97,7 +100,7 @@ def register(*declared: Job) -> None:
 
 def _task(job: Job) -> Callable[[Any], None]:
     def work(pk: Any) -> None:
-        run(job, pk=pk)
+        (job.entry or partial(run, job))(pk=pk)
 
     return patiently(work) if job.is_limited else work
 

@@ -19,7 +19,6 @@ class ExamsConfig(AppConfig):
 
     def ready(self) -> None:
         register(name="fetch submission", model=self.get_model("Submission"), task="exams.fetch_submission")
-        register(name="preview capture", model=self.get_model("Capture"), task="exams.preview_capture")
         register(name="deliver report", model=self.get_model("Report"), task="exams.deliver_report")
         service = apps.get_model("integrations", "Service")
         register(name="poll service", model=service, task="exams.poll_service")

@@ -2,7 +2,6 @@
 
 from celery import shared_task
 
-from background.lanes import patiently
 from background.runner import register
 from exams.services import chores, delivery, fetch, polling, previews, releases, rereading
 
@@ -11,13 +10,6 @@ from exams.services import chores, delivery, fetch, polling, previews, releases,
 def fetch_submission(pk: int) -> None:
     """Confirm and fetch one submission."""
     fetch.fetch_submission(pk=pk)
-
-
-@shared_task(name="exams.preview_capture", ignore_result=True)
-@patiently
-def preview_capture(pk: int) -> None:
-    """Make the thumbnail and preview of one capture."""
-    previews.preview_capture(pk=pk)
 
 
 @shared_task(name="exams.deliver_report", ignore_result=True)
@@ -44,4 +36,4 @@ def read_again(pk: int) -> None:
     rereading.read_again(pk=pk)
 
 
-register(chores.MAINTAIN)
+register(previews.PREVIEW, chores.MAINTAIN)
