@@ -18,8 +18,8 @@ from exams.storage import store_upload
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.crash_points import EXIT_CODE, POINTS
+from tests.exams.killing import worker
 from tests.exams.rows import ago
-from tests.exams.test_killed_workers import worker
 
 Submit = Callable[..., CloudSubmission]
 
@@ -113,7 +113,7 @@ def test_a_file_is_whole_or_has_no_row_wherever_its_writer_dies(
     portal.poll()
     row = portal.row(sent)
     with worker("fetch", row.pk, media_root, point) as process:
-        assert process.wait(timeout=60) == EXIT_CODE
+        assert process.wait(seconds=60) == EXIT_CODE
     row.refresh_from_db()
     assert (row.state, row.stored_count) == ("fetching", 0)
     assert stored_files(media_root) == {before}

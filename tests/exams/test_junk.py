@@ -12,8 +12,8 @@ from exams import webhooks
 from exams.models import JunkNotification, Submission
 from integrations.models import Service
 from tests.databases import inserts_fail
+from tests.exams.notifying import address, claim, send
 from tests.exams.rows import make_service, new_token
-from tests.exams.test_webhook import address, claim, send
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

@@ -1,16 +1,8 @@
 """A worker that is killed in the middle loses nothing and sends nothing twice."""
 
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
 from background.jobs import schedule
@@ -21,37 +13,10 @@ from exams.services.fetch import fetch_submission
 from exams.services.states import move_reports
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
+from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago
 
 Submit = Callable[..., CloudSubmission]
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@contextmanager
-def worker(job: str, pk: int, media_root: Path, *dies_at: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one job in a process that is killed in the end, if it still runs."""
-    database = {name: str(connection.settings_dict[name]) for name in ("NAME", "USER", "HOST", "PORT")}
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "TEST_DATABASE": json.dumps(database),
-        "MEDIA_ROOT": str(media_root),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.exams.worker", job, str(pk), *dies_at], cwd=ROOT, env=environment
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
-def wait_until(condition: Callable[[], Any], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, "the worker ended by itself"
-        assert time.monotonic() < end, "it did not come to this"
-        time.sleep(0.05)
 
 
 def test_a_worker_killed_in_the_middle_of_a_download(

@@ -15,6 +15,7 @@ from exams.models import Submission
 from integrations.encryption import lookup_digest
 from integrations.models import Service
 from tests.databases import inserts_fail
+from tests.exams.notifying import address, claim, send
 from tests.exams.rows import in_parallel, make_service, new_token
 
 pytestmark = pytest.mark.django_db
@@ -28,27 +29,6 @@ def fresh_endpoints() -> None:
 @pytest.fixture
 def service(db: None) -> Service:
     return make_service()
-
-
-def claim(**fields: Any) -> dict[str, Any]:
-    """What the Cloud sends, with some fields changed."""
-    body = {
-        "request_uuid": str(uuid.uuid4()),
-        "exam_uuid": str(uuid.uuid4()),
-        "customer_id": new_token(),
-        "download_url": "https://cloud.example.com/api/public/v0/download-requests/1/data/",
-        "submitted_at": "2022-10-22T03:10:47.231755Z",
-    }
-    return body | fields
-
-
-def address(service: Service, *, secret: str | None = None) -> str:
-    return f"/webhooks/clarius/{service.slug}/{secret or service.webhook_secret}/"
-
-
-def send(service: Service, body: Any, *, content_type: str = "application/json", **options: Any) -> int:
-    raw = body if isinstance(body, (bytes, str)) else json.dumps(body)
-    return Client().post(address(service), raw, content_type=content_type, **options).status_code
 
 
 def test_a_notification_becomes_a_hint_that_is_due(service: Service) -> None:

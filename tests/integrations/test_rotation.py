@@ -13,10 +13,10 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.clarius.transport import Transport
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.clients import client_with
 from integrations.services.keys import KeyProblem, revoke_key
 from integrations.services.rotation import RotationUnderWay, rotate_if_old, start_rotation
 from integrations.tasks import rotate_key
+from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -69,45 +69,13 @@ class Killer:
                 self._is_armed = False
 
 
-def _run(rotation: KeyRotation) -> KeyRotation:
-    """Let a worker have the row as if the times to wait were over."""
-    long_ago = timezone.now() - timedelta(minutes=30)
-    KeyRotation.objects.filter(pk=rotation.pk).update(lease_until=None)
-    KeyRotation.objects.filter(pk=rotation.pk, switched_at__isnull=False).update(switched_at=long_ago)
-    KeyRotation.objects.filter(pk=rotation.pk).exclude(step__in=KeyRotation.ENDED).update(not_before=long_ago)
-    rotate_key(rotation.pk)
-    return KeyRotation.objects.get(pk=rotation.pk)
-
-
-def _finish(rotation: KeyRotation, *, turns: int = 6) -> KeyRotation:
-    for _ in range(turns):
-        rotation = _run(rotation)
-        if rotation.step in KeyRotation.ENDED:
-            break
-    return rotation
-
-
-def _works(service: Service) -> bool:
-    secret = ApiKey.objects.get(service=service, is_in_use=True).secret
-    with client_with(base_url=service.base_url, secret=secret) as client:
-        client.get_settings()
-    return True
-
-
-def _listed(service: Service) -> set[str]:
-    with client_with(
-        base_url=service.base_url, secret=ApiKey.objects.get(service=service, is_in_use=True).secret
-    ) as client:
-        return {key.prefix for key in client.list_api_keys()}
-
-
 def test_the_key_in_use_is_replaced_and_the_old_one_revoked(cloud: Any, cloud_service: Service) -> None:
     old = ApiKey.objects.get()
-    rotation = _finish(start_rotation(service=cloud_service, cause="person"))
+    rotation = finish_rotation(start_rotation(service=cloud_service, cause="person"))
     assert rotation.step == Step.DONE
     new = ApiKey.objects.get(is_in_use=True)
     assert (rotation.old_prefix, rotation.new_prefix) == (old.prefix, new.prefix)
-    assert _listed(cloud_service) == {new.prefix}
+    assert listed_keys(cloud_service) == {new.prefix}
     old.refresh_from_db()
     assert old.revoked_at is not None
     assert old.secret == ""
@@ -123,17 +91,17 @@ def test_a_crash_between_any_two_steps_leaves_a_working_key_and_is_resumed(
     killer = Killer(monkeypatch, at=at)
     for _ in range(6):
         with killer.armed():
-            _run(rotation)
-        assert _works(cloud_service)
+            run_rotation(rotation)
+        assert key_works(cloud_service)
         if killer.has_struck:
             break
     if not killer.has_struck:
         # So many effects there are not: every point between two steps was met by a smaller number.
         assert at > 20
-    ended = _finish(rotation)
+    ended = finish_rotation(rotation)
     assert ended.step == Step.DONE
-    assert _works(cloud_service)
-    assert _listed(cloud_service) == {ended.new_prefix}
+    assert key_works(cloud_service)
+    assert listed_keys(cloud_service) == {ended.new_prefix}
     stored = ApiKey.objects.filter(revoked_at=None)
     assert [key.prefix for key in stored] == [ended.new_prefix]
 
@@ -143,12 +111,12 @@ def test_a_key_whose_answer_was_lost_is_revoked_and_made_again(cloud: Any, cloud
     rotation = start_rotation(service=cloud_service, cause="person")
     cloud.fault(match="keys", kind="delay", seconds=0)
     cloud.fault(match="keys", kind="cut_after")
-    waiting = _run(rotation)
+    waiting = run_rotation(rotation)
     assert (waiting.step, waiting.attempt_count) == (Step.INTENDED, 0)
-    assert len(_listed(cloud_service)) == 2
-    ended = _finish(rotation)
+    assert len(listed_keys(cloud_service)) == 2
+    ended = finish_rotation(rotation)
     assert ended.step == Step.DONE
-    assert _listed(cloud_service) == {ended.new_prefix}
+    assert listed_keys(cloud_service) == {ended.new_prefix}
 
 
 def test_the_old_key_lives_while_work_that_may_use_it_is_under_way(
@@ -157,12 +125,12 @@ def test_the_old_key_lives_while_work_that_may_use_it_is_under_way(
     rotation = start_rotation(service=cloud_service, cause="person")
     Service.objects.update(lease_until=timezone.now() + timedelta(minutes=1), lease_token=7)
     for _ in range(3):
-        rotation = _run(rotation)
+        rotation = run_rotation(rotation)
     assert rotation.step == Step.DRAINING
-    assert {rotation.old_prefix, rotation.new_prefix} == _listed(cloud_service)
+    assert {rotation.old_prefix, rotation.new_prefix} == listed_keys(cloud_service)
     # The poll ended, and another one, which took the new key, began.
     Service.objects.update(lease_token=8)
-    assert _run(rotation).step == Step.DONE
+    assert run_rotation(rotation).step == Step.DONE
 
 
 def test_nothing_is_revoked_in_the_minutes_after_the_switch(cloud: Any, cloud_service: Service) -> None:
@@ -171,7 +139,7 @@ def test_nothing_is_revoked_in_the_minutes_after_the_switch(cloud: Any, cloud_se
     waiting = KeyRotation.objects.get()
     assert waiting.step == Step.DRAINING
     assert waiting.not_before > timezone.now() + timedelta(seconds=60)
-    assert len(_listed(cloud_service)) == 2
+    assert len(listed_keys(cloud_service)) == 2
 
 
 def test_only_one_rotation_of_a_service_is_under_way(cloud_service: Service) -> None:
@@ -182,23 +150,23 @@ def test_only_one_rotation_of_a_service_is_under_way(cloud_service: Service) -> 
 
 
 def test_keys_of_a_replacement_under_way_cannot_be_revoked(cloud: Any, cloud_service: Service) -> None:
-    rotation = _run(start_rotation(service=cloud_service, cause="person"))
+    rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     user = make_person("administrator", is_staff=True)
     for prefix in (rotation.old_prefix, rotation.new_prefix):
         with pytest.raises(KeyProblem):
             revoke_key(service=cloud_service, prefix=prefix, user=user, address=None)
-    assert len(_listed(cloud_service)) == 2
+    assert len(listed_keys(cloud_service)) == 2
 
 
 def test_a_cloud_that_is_away_only_delays(cloud: Any, cloud_service: Service) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     cloud.fault(match="keys", kind="status", status=503, times=99)
     for _ in range(2):
-        rotation = _run(rotation)
+        rotation = run_rotation(rotation)
         assert (rotation.step, rotation.attempt_count) == (Step.INTENDED, 0)
         assert rotation.problem
     cloud.clear_faults()
-    assert _finish(rotation).step == Step.DONE
+    assert finish_rotation(rotation).step == Step.DONE
 
 
 def test_a_refused_creation_ends_the_rotation_and_keeps_the_old_key(
@@ -208,13 +176,13 @@ def test_a_refused_creation_ends_the_rotation_and_keeps_the_old_key(
     rotation = start_rotation(service=cloud_service, cause="person")
     cloud.fault(match="keys", kind="delay", seconds=0)
     cloud.fault(match="keys", kind="status", status=400)
-    ended = _run(rotation)
+    ended = run_rotation(rotation)
     assert ended.step == Step.FAILED
     assert ended.problem
-    assert _works(cloud_service)
+    assert key_works(cloud_service)
     assert OutgoingMail.objects.filter(subject__contains="could not be replaced").count() == 1
     # The next one may begin.
-    assert _finish(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
+    assert finish_rotation(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
 
 
 def test_a_refused_revocation_keeps_both_keys_and_tells(cloud: Any, cloud_service: Service) -> None:
@@ -224,9 +192,9 @@ def test_a_refused_revocation_keeps_both_keys_and_tells(cloud: Any, cloud_servic
         rotate_key(rotation.pk)
         rotation = KeyRotation.objects.get()
     cloud.fault(match="keys", kind="status", status=400)
-    ended = _run(rotation)
+    ended = run_rotation(rotation)
     assert ended.step == Step.FAILED
-    assert _listed(cloud_service) == {ended.old_prefix, ended.new_prefix}
+    assert listed_keys(cloud_service) == {ended.old_prefix, ended.new_prefix}
     assert ApiKey.objects.filter(revoked_at=None).count() == 2
     assert OutgoingMail.objects.filter(body__contains="new key is in use").count() == 1
 
@@ -236,14 +204,14 @@ def test_a_refused_key_lets_the_rotation_wait_until_another_one_works(
 ) -> None:
     old = ApiKey.objects.get()
     cloud.revoke_key(key=old.secret)
-    rotation = _run(start_rotation(service=cloud_service, cause="person"))
+    rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     assert (rotation.step, rotation.attempt_count) == (Step.INTENDED, 0)
     key = cloud.new_key()
     ApiKey.objects.create(service=cloud_service, prefix=key.partition(".")[0], secret=key)
-    rotation = _finish(rotation)
+    rotation = finish_rotation(rotation)
     assert rotation.step == Step.DONE
     assert Service.objects.get().circuit_opened_at is None
-    assert _works(cloud_service)
+    assert key_works(cloud_service)
 
 
 @pytest.mark.parametrize(("days", "age", "is_begun"), [(0, 900, False), (90, 89, False), (90, 91, True)])

@@ -14,7 +14,7 @@ from integrations.management.commands import rotate_api_key
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services import circuit
 from integrations.services.rotation import CannotRotate, cancel_rotation, rotate_if_old, start_rotation
-from tests.integrations.test_rotation import _finish, _listed, _run, _works
+from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +32,7 @@ def _outcomes(action: str) -> list[str]:
 
 def _made_but_not_proven(cloud: Any, service: Service) -> KeyRotation:
     cloud.fault(match="settings", kind="status", status=503, times=99)
-    rotation = _run(start_rotation(service=service, cause="person"))
+    rotation = run_rotation(start_rotation(service=service, cause="person"))
     cloud.clear_faults()
     assert rotation.step == Step.STORED
     return rotation
@@ -57,10 +57,10 @@ def test_the_new_key_survives_when_it_is_in_use_already(
         cloud.fault(match="settings", kind="status", status=400)
     else:
         KeyRotation.objects.update(attempt_count=12)
-    ended = rotation if end == "cancelled" else _run(rotation)
+    ended = rotation if end == "cancelled" else run_rotation(rotation)
     assert ended.step == Step.FAILED
     assert ApiKey.objects.get(is_in_use=True).prefix == rotation.new_prefix
-    assert _works(cloud_service)
+    assert key_works(cloud_service)
     if end != "cancelled":
         assert "The new key is in use" in _bodies()
 
@@ -73,7 +73,7 @@ def test_the_mail_names_the_key_that_is_in_use(cloud: Any, cloud_service: Servic
     # The new key was refused later, and the old one works again.
     ApiKey.objects.filter(is_in_use=True).update(is_in_use=False)
     ApiKey.objects.filter(pk=old.pk).update(is_in_use=True)
-    assert _run(rotation).step == Step.FAILED
+    assert run_rotation(rotation).step == Step.FAILED
     assert f"The key {old.prefix}… stays in use." in _bodies()
     assert "The new key is in use" not in _bodies()
 
@@ -93,14 +93,14 @@ def test_a_replacement_that_waits_is_cancelled_by_a_person(
     assert (ended.step, ended.not_before) == (Step.FAILED, None)
     assert ended.problem == "A person cancelled it."
     assert ApiKey.objects.get(is_in_use=True) == old
-    assert _listed(cloud_service) == {old.prefix}
+    assert listed_keys(cloud_service) == {old.prefix}
     assert _outcomes("api_key.rotation_cancelled") == ["ok"]
     # A worker that comes late finds nothing to do.
-    assert _run(ended).step == Step.FAILED
+    assert run_rotation(ended).step == Step.FAILED
     with pytest.raises(CannotRotate):
         cancel_rotation(rotation=ended, user=user, address=None)
     assert _outcomes("api_key.rotation_cancelled") == ["ok", "refused"]
-    assert _finish(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
+    assert finish_rotation(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
 
 
 def test_a_replacement_that_a_worker_holds_is_not_cancelled(cloud_service: Service, user: Any) -> None:
@@ -113,10 +113,10 @@ def test_a_replacement_that_a_worker_holds_is_not_cancelled(cloud_service: Servi
 
 def test_without_a_key_that_works_it_ends_after_a_day(cloud: Any, cloud_service: Service, user: Any) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
-    rotation = _run(start_rotation(service=cloud_service, cause="person"))
+    rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     assert rotation.step == Step.INTENDED
     KeyRotation.objects.update(created_at=timezone.now() - timedelta(hours=25))
-    ended = _run(rotation)
+    ended = run_rotation(rotation)
     assert ended.step == Step.FAILED
     assert "for a day" in ended.problem
     assert _outcomes("api_key.rotation_failed") == ["failed"]
@@ -149,7 +149,7 @@ def test_the_key_of_a_paused_service_is_not_replaced_on_schedule(cloud: Any, clo
     assert rotation is not None
     # It was paused before a worker came to it.
     Service.objects.update(is_active=False)
-    assert _run(rotation).step == Step.FAILED
+    assert run_rotation(rotation).step == Step.FAILED
     assert "POST" not in {call["method"] for call in cloud.calls(path="api-keys")}
 
 

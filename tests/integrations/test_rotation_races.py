@@ -12,8 +12,8 @@ from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.keys import KeyProblem, add_typed_key
 from integrations.services.rotation import start_rotation
 from integrations.tasks import rotate_key
+from tests.integrations.rotating import finish_rotation, key_works, run_rotation
 from tests.integrations.scripted import ScriptedCloud
-from tests.integrations.test_rotation import _finish, _run, _works
 from tests.people import make_person
 
 Step = KeyRotation.Step
@@ -56,7 +56,7 @@ def test_a_key_that_is_being_replaced_is_not_typed_in_again(
     cloud: Any, cloud_service: Service, is_to_be_used: bool
 ) -> None:
     old = ApiKey.objects.get().secret
-    rotation = _run(start_rotation(service=cloud_service, cause="person"))
+    rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     user = make_person("administrator", is_staff=True)
     new = ApiKey.objects.get(is_in_use=True).secret
     for key in (old, new):
@@ -69,7 +69,7 @@ def test_a_key_that_is_being_replaced_is_not_typed_in_again(
     other = add_typed_key(
         service=cloud_service, key=cloud.new_key(), is_to_be_used=False, user=user, address=None
     )
-    ended = _finish(rotation)
+    ended = finish_rotation(rotation)
     assert ended.step == Step.DONE
     assert ApiKey.objects.get(is_in_use=True).prefix == ended.new_prefix != other.prefix
     add_typed_key(service=cloud_service, key=new, is_to_be_used=is_to_be_used, user=user, address=None)
@@ -92,13 +92,13 @@ def test_an_old_key_that_comes_into_use_just_before_it_is_revoked_is_kept(
         return execute(sql, *rest)
 
     with connection.execute_wrapper(used_meanwhile):
-        ended = _run(rotation)
+        ended = run_rotation(rotation)
     assert (ended.step, ended.problem) == (
         Step.FAILED,
         "The old key is in use again, so it was not revoked.",
     )
     assert ApiKey.objects.get(is_in_use=True).prefix == ended.old_prefix
-    assert _works(cloud_service)
+    assert key_works(cloud_service)
 
 
 @pytest.mark.django_db
@@ -110,7 +110,7 @@ def test_an_old_key_whose_revocation_got_no_answer_stays_in_reserve_until_the_ne
         rotate_key(rotation.pk)
         rotation.refresh_from_db()
     cloud.fault(match="keys", kind="status", status=503, times=99)
-    assert _run(rotation).step == Step.DRAINING
+    assert run_rotation(rotation).step == Step.DRAINING
     assert ApiKey.objects.get(prefix=rotation.old_prefix).revoked_at is None
     cloud.clear_faults()
-    assert _finish(rotation).step == Step.DONE
+    assert finish_rotation(rotation).step == Step.DONE

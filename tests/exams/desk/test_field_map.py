@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import uuid
 from typing import Any
 
 import pytest
@@ -17,28 +16,9 @@ from exams.services.paths import InvalidPath, find_value, parse_path
 from exams.services.rereading import change_map, read_again
 from integrations.clarius import DownloadData
 from tests.exams.cast import Stage, add_submission
+from tests.exams.desk.answers import ANSWER, PATHS, SECRET
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-SECRET = "Zorica-Canary"
-ANSWER = {
-    "request_uuid": str(uuid.uuid4()),
-    "patient": {"first_name": "Ann", "clinic_number": "C-9"},
-    "exam": {"started": "2026-03-04T10:15:00+02:00", "preset": "Cardiac", "notes": [SECRET, "second"]},
-    "site": {"name": "Harbour Clinic"},
-    "captures": [
-        {"url": "https://media.example.com/a.jpg?…", "label": "PLAX"},
-        {"url": "https://media.example.com/b.jpg?…"},
-    ],
-    "firmware": "12.1",
-}
-PATHS = {
-    "examined_at": "exam.started",
-    "application": "exam.preset",
-    "institution": "site.name",
-    "clinical_note": "exam.notes[0]",
-    "capture_label": "captures[].label",
-}
 
 
 @pytest.fixture

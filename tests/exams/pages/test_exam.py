@@ -11,23 +11,8 @@ from django.utils import timezone
 from audit.models import Entry
 from exams.models import Capture, Patient, Report, Submission
 from tests.exams.cast import ANN, Stage, add_file, add_report, add_submission
+from tests.exams.pages.exam_page import page, status, text_of
 from tests.exams.rows import make_capture
-
-
-def page(stage: Stage, *, role: str = "reviewer", submission: Submission | None = None) -> str:
-    address = reverse("exam", args=[(submission or stage.submission).uuid])
-    response = stage.browser(role).get(address)
-    assert response.status_code == 200
-    return response.content.decode()
-
-
-def status(stage: Stage, seen: str = "") -> Any:
-    address = reverse("exam_status", args=[stage.submission.uuid])
-    return stage.browser("reviewer").get(address, {"seen": seen}, headers={"HX-Request": "true"})
-
-
-def text_of(html: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
 def test_the_identity_is_written_out_with_a_named_month_and_the_age_at_the_submission(stage: Stage) -> None:

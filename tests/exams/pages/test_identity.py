@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.models import Entry
 from exams.models import Capture, Submission
 from tests.exams.cast import ANN, Stage, add_file, add_report, add_submission
-from tests.exams.pages.test_exam import page, status, text_of
+from tests.exams.pages.exam_page import page, status, text_of
 from tests.exams.rows import ago, from_now
 
 

@@ -23,8 +23,8 @@ from integrations.clarius import errors
 from integrations.models import ApiKey
 from tests.around import Around
 from tests.exams.cast import Stage, add_report
+from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago, from_now
-from tests.exams.test_killed_workers import wait_until, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from integrations.clarius import MediaClient, clean_url, errors, probe_url
 from integrations.clarius.keys import Secret
 from integrations.clarius.transport import Transport
+from tests.integrations.clarius.hostile import HOSTILE
 from tests.integrations.clarius.servers import Call, Handler, serving
-from tests.integrations.clarius.test_egress import HOSTILE
 
 KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
 LOOPBACK = ["127.0.0.0/8"]
