@@ -7,11 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from background.models import Heartbeat
 from background.progress import last_acquired
 
 EVERY_SECONDS = 15.0
+# Three heartbeats may be missed: a busy database delays one.
+SILENCE = timedelta(minutes=1)
 KEPT = timedelta(days=1)
 
 
@@ -45,3 +48,8 @@ class Pulse:
 def latest_heartbeat(*, name: str) -> Heartbeat | None:
     """Return the heartbeat of the process of this name that was seen last, or None."""
     return Heartbeat.objects.filter(name=name).order_by("-seen_at").first()
+
+
+def is_silent(beat: Heartbeat | None) -> bool:
+    """Tell whether a process that was seen last at this heartbeat must be taken for stopped."""
+    return beat is None or timezone.now() - beat.seen_at > SILENCE

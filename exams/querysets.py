@@ -46,10 +46,9 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         """The one that is known by this UUID, here or at the Cloud."""
         return self.filter(Q(uuid=uuid) | Q(request_uuid=uuid))
 
-    def waiting_for_a_person(self) -> Self:
-        """Failed, or held for a reason that does not go away by itself, and not given up."""
-        held = Q(state="held", hold_reason__in=("not_listed", "unlinked", "foreign_url", "stopped"))
-        return self.filter(held | Q(state="failed"), given_up_at=None)
+    def stopped(self) -> Self:
+        """Held because an administrator stopped them."""
+        return self.filter(state="held", hold_reason="stopped", given_up_at=None)
 
     def waiting_long(self) -> Self:
         """On their way for longer than anything takes, and not given up."""
@@ -104,10 +103,6 @@ class ReportQuerySet(models.QuerySet[Any]):
     def without_data(self) -> Self:
         """Leave what the Cloud answered out of the submissions that are read along."""
         return self.defer("submission__raw_data", "submission__mapped")
-
-    def waiting_for_a_person(self) -> Self:
-        """Not delivered, or perhaps delivered, and not given up."""
-        return self.filter(state__in=("failed", "uncertain"), given_up_at=None)
 
     def waiting_long(self) -> Self:
         """On their way for longer than anything takes, and not given up."""

@@ -100,6 +100,11 @@ class Finding:
         return self.check.code
 
     @property
+    def title(self) -> str:
+        """What people read as its name."""
+        return self.code.replace("-", " ")
+
+    @property
     def key(self) -> str:
         """Its name in an address."""
         parts = (self.code, str(self.subject.slug) if self.subject else "", self.about)
@@ -114,6 +119,13 @@ class Finding:
     def is_problem(self) -> bool:
         """Whether a person is needed."""
         return self.level is not None and self.level >= Level.TODO
+
+    @property
+    def outcome(self) -> str:
+        """How it went for operators: ok, note, failed or skipped."""
+        if self.is_problem and Audience.OPERATORS in self.check.audience:
+            return "failed"
+        return {Level.OK: "ok", Level.SKIPPED: "skipped"}.get(self.level or Level.OK, "note")
 
     @property
     def tone(self) -> str:
@@ -145,6 +157,8 @@ class Check:
     is_final: bool = False
     # No request is sent to a web process while it finds a problem.
     decides_readiness: bool = False
+    # While it finds a problem, no check that reads rows is made.
+    others_need_it: bool = False
     # `migrate` and `check --database` show it as well.
     is_setup: bool = False
     look: Look
@@ -172,8 +186,8 @@ def check(**declared: Any) -> Callable[[Look], Look]:
 
 
 def list_checks() -> list[Check]:
-    """Return every check, those on which readiness depends first."""
-    return sorted(_checks.values(), key=lambda each: not each.decides_readiness)
+    """Return every check, those that others need first."""
+    return sorted(_checks.values(), key=lambda each: not each.others_need_it)
 
 
 def is_for_pages(each: Check) -> bool:
@@ -188,21 +202,20 @@ def find(
 
     A thorough look makes every check of each subject, and no check that breaks may end it.
     """
-    known: dict[Any, list[Subject]] = {}
-    ended: set[Subject] = set()
+    known: dict[Any, list[Subject | None]] = {None: [None]}
+    ended: set[Subject | None] = set()
+    has_rows = True
     for each in filter(wanted, list_checks()):
-        if each.each is None:
-            yield from _look(each, None, is_thorough)
+        if not has_rows and (each.cost == Cost.DATABASE or each.each is not None):
             continue
-        if each.each not in known:
+        if each.each not in known and each.each is not None:
             known[each.each] = list(each.each() if subjects is None else subjects)
         for subject in known[each.each]:
-            if subject in ended:
-                continue
-            found = list(_look(each, subject, is_thorough))
+            found = [] if subject in ended else list(_look(each, subject, is_thorough))
+            if any(one.is_problem for one in found):
+                has_rows = has_rows and not each.others_need_it
+                ended |= {subject} if each.is_final and not is_thorough else set()
             yield from found
-            if each.is_final and not is_thorough and any(one.is_problem for one in found):
-                ended.add(subject)
 
 
 def find_problems(*, subjects: Iterable[Subject] | None = None) -> list[Finding]:

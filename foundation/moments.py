@@ -28,3 +28,11 @@ def moment(value: datetime | None) -> SafeString | str:
 def day(value: date | None) -> str:
     """Write a date with a named month, so that day and month cannot be confused."""
     return value.strftime("%d %b %Y") if value else "—"
+
+
+def span(seconds: float, *, unit: str = "minute") -> str:
+    """Write a length of time in whole minutes or hours: less than a minute, 1 minute, 5 minutes."""
+    number = int(seconds // {"minute": 60, "hour": 3600}[unit])
+    if number < 1:
+        return "less than an hour" if unit == "hour" else "less than a minute"
+    return f"1 {unit}" if number == 1 else f"{number:,} {unit}s"

@@ -1,7 +1,6 @@
 """Who we are at Clarius Cloud: services, keys, customers and links."""
 
 from django.apps import AppConfig
-from django.utils.module_loading import autodiscover_modules
 
 from background.jobs import register
 
@@ -15,5 +14,3 @@ class IntegrationsConfig(AppConfig):
         register(name="rotate key", model=self.get_model("KeyRotation"), task="integrations.rotate_key")
         register(name="read remote", model=self.get_model("RemoteState"), task="integrations.read_remote")
         register(name="read mirror", model=self.get_model("Mirror"), task="integrations.read_mirror")
-        # Models exist only now, and the checks are about their rows.
-        autodiscover_modules("checks")

@@ -8,6 +8,7 @@ from django.apps import apps as installed_apps
 from django.contrib.admin import apps as administration
 from django.db.models.signals import post_migrate
 from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
 
 from background.jobs import register
 
@@ -26,6 +27,8 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         register(name="send digest", model=self.get_model("Digest"), task="portal.send_digest")
         post_migrate.connect(_make_digest, sender=self)
+        # Models exist only now, and the checks are about their rows.
+        autodiscover_modules("checks")
 
 
 def _make_digest(sender: AppConfig, using: str, apps: Any = installed_apps, **kwargs: Any) -> None:

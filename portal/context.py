@@ -12,7 +12,7 @@ from django.utils import timezone
 from exams.permissions import is_clinician, is_reviewer, sees_all_content
 from integrations.models import Service
 from integrations.services import circuit
-from portal.attention.finding import count_problems
+from portal.health.count import count_problems
 
 
 @dataclass(frozen=True)
@@ -75,12 +75,10 @@ def _nav(request: HttpRequest) -> list[NavItem]:
     shown.append(("Worklist", "worklist", is_reviewer(user) or sees_all_content(user)))
     shown.append(("My exams", "my", is_clinician(user)))
     is_staff = bool(getattr(user, "is_staff", False))
-    shown.append(("Attention", "attention", is_staff))
+    shown.append(("Problems", "problems", is_staff))
     shown.append(("Administration", "admin:index", is_staff))
     items = _items(request, [(label, name) for label, name, is_shown in shown if is_shown])
-    return [
-        replace(each, badge=count_problems(user)) if each.label == "Attention" else each for each in items
-    ]
+    return [replace(each, badge=count_problems(user)) if each.label == "Problems" else each for each in items]
 
 
 def _account_nav(request: HttpRequest) -> list[NavItem]:

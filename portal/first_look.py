@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from integrations.services.doctor.findings import failed, report
+from portal.health.report import FAILED, Line, report
 
 
 def look_at_settings(arguments: Sequence[str]) -> None:
@@ -20,5 +20,5 @@ def look_at_settings(arguments: Sequence[str]) -> None:
         sentence = f"A setting cannot be read ({type(error).__name__}). Compare them with .env.example."
     else:
         return
-    sys.stdout.write(report([failed("settings", sentence)], as_json="--json" in arguments) + "\n")
+    sys.stdout.write(report([Line("settings", FAILED, sentence)], as_json="--json" in arguments) + "\n")
     sys.exit("CommandError: 1 of 1 checks failed.")

@@ -1,24 +1,20 @@
 """The home page of each role. Roles add up, so a page has the parts of all of them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.urls import reverse
-from django.utils import timezone
 
 from accounts.models import User
-from background.heartbeat import latest_heartbeat
 from exams.permissions import is_reviewer, visible_reports
 from exams.services.own import list_own_exams
 from exams.services.worklist import FREE, MINE, NO_REPORT, TROUBLE, Filters, filter_submissions
+from foundation.checks import find
 from integrations.models import Link, Service
 from integrations.services.health import headline_of
 
 COUNT_LIMIT = 999
 NEWEST = 6
-# A worker beats every 15 seconds.
-WORKER_SILENCE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,10 @@ def home_context(user: Any) -> dict[str, Any]:
         "is_outsider": not (links or reviews or user.is_staff),
     }
     if user.is_staff:
-        context |= {"service_health": list_service_health(), "worker": _worker_health()}
+        context |= {
+            "service_health": list_service_health(),
+            "worker": next(find(lambda check: check.code == "worker-silent")),
+        }
     return context
 
 
@@ -91,12 +90,3 @@ def _review_figures(user: User) -> list[Figure]:
 
 def _count(user: User, filters: Filters) -> int:
     return filter_submissions(user=user, filters=filters).order_by()[: COUNT_LIMIT + 1].count()
-
-
-def _worker_health() -> tuple[str, str]:
-    beat = latest_heartbeat(name="worker")
-    if beat is None:
-        return "bad", "The worker has never run. Start it to fetch exams and send reports."
-    if timezone.now() - beat.seen_at > WORKER_SILENCE:
-        return "bad", "The worker does not respond. Restart it to fetch exams and send reports."
-    return "good", "The worker is running."

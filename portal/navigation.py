@@ -14,8 +14,7 @@ PAGES = {
     "Today": [
         ("Back to the portal", "home", "arrow_back", ""),
         ("Today", "admin:index", "today", ""),
-        ("Attention", "attention", "notification_important", ""),
-        ("Work", "admin:exams_submission_work", "build", "exams.view_submission"),
+        ("Problems", "problems", "notification_important", ""),
         ("Earlier exams", "admin:exams_submission_day_one", "history", "exams.view_submission"),
     ],
 }

@@ -2,10 +2,10 @@
 
 from celery import shared_task
 
-from portal.attention import digest
+from portal.health import digest
 
 
 @shared_task(name="portal.send_digest", ignore_result=True)
 def send_digest(pk: int) -> None:
-    """Send the daily mail of what needs an administrator."""
+    """Send the daily mail with the problems."""
     digest.send_digest(pk=pk)

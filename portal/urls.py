@@ -4,21 +4,22 @@ from django.contrib import admin
 from django.urls import include, path
 
 from exams.webhooks import receive
-from portal import health, views
-from portal.attention.views import attention, mend
+from portal import views
+from portal.health import probes
+from portal.health.views import fix, show_problems
 
 urlpatterns = [
     # First, since it is asked for most and by somebody who asks once.
     path("webhooks/clarius/<slug:service>/<str:secret>/", receive, name="webhook"),
     path("", views.home, name="home"),
-    path("health/live/", health.live, name="health_live"),
-    path("health/ready/", health.ready, name="health_ready"),
+    path("health/live/", probes.live, name="health_live"),
+    path("health/ready/", probes.ready, name="health_ready"),
     path("accounts/", include("allauth.account.urls")),
     path("", include("accounts.urls")),
     path("", include("integrations.urls")),
     path("", include("exams.urls")),
-    path("attention/", attention, name="attention"),
-    path("attention/<str:key>/mend/", mend, name="attention_mend"),
+    path("problems/", show_problems, name="problems"),
+    path("problems/<str:key>/fix/", fix, name="problem_fix"),
     path("demo/", include("portal.demo.urls")),
     path("admin/", admin.site.urls),
 ]

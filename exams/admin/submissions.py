@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from exams.admin import day_one, work
+from exams.admin import day_one
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
 from exams.admin.confirmation import ask_or_do
@@ -74,7 +74,6 @@ class SubmissionAdmin(AttemptsAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         pages = {
-            "work/": (work.show_work, "work"),
             "day-one/": (day_one.show_day_one, "day_one"),
             "day-one/progress/": (day_one.show_progress, "day_one_progress"),
             "day-one/<int:pk>/stop/": (day_one.stop, "day_one_stop"),

@@ -1,13 +1,11 @@
-"""What a person does about submissions and reports that do not get on by themselves."""
+"""Give up submissions and reports, send reports again, and settle uncertain ones."""
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Min, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.record import record
@@ -16,89 +14,7 @@ from exams.services.delivery import resolve_uncertain, retry_delivery
 from exams.services.states import NotAllowed, move_reports, move_submissions
 
 S, R = Submission.State, Report.State
-# How the sentence of a fetch ends that brought a part.
-COUNTED = re.compile(r"\d+ of \d+ captures arrived\.$")
-INCOMPLETE = "Not every capture arrived."
 GIVEN_UP = "An administrator gave it up."
-
-
-@dataclass(frozen=True)
-class Heap:
-    """Rows of one model that wait for a person, in one state and for one reason."""
-
-    state: str
-    hold_reason: str
-    reason: str
-    count: int
-    oldest: datetime | None
-
-
-def list_stuck_submissions() -> list[Heap]:
-    """Return what failed or is held until somebody decides, by state and reason, most first."""
-    return _heaps_of_submissions(Submission.objects.waiting_for_a_person())
-
-
-def list_submissions_going_on() -> list[Heap]:
-    """Return what gets on by itself, or on a page of its own, by state and reason, most first."""
-    return _heaps_of_submissions(Submission.objects.going_on())
-
-
-def list_stuck_reports() -> list[Heap]:
-    """Return reports that were not delivered, or perhaps were, by state and reason, most first."""
-    return _heaps_of_reports(Report.objects.waiting_for_a_person())
-
-
-def list_reports_going_on() -> list[Heap]:
-    """Return reports that are signed and not delivered yet, by state, most first."""
-    return _heaps_of_reports(Report.objects.going_on())
-
-
-def _heaps_of_submissions(rows: QuerySet[Submission]) -> list[Heap]:
-    groups = rows.order_by().values("state", "hold_reason", "failure_reason")
-    counted = groups.annotate(count=Count("pk"), oldest=Min("received_at"))
-    return _merged(
-        Heap(
-            state=row["state"],
-            hold_reason=row["hold_reason"],
-            reason=str(Submission.Hold(row["hold_reason"]).label)
-            if row["hold_reason"]
-            else without_count(row["failure_reason"]),
-            count=row["count"],
-            oldest=row["oldest"],
-        )
-        for row in counted
-    )
-
-
-def _heaps_of_reports(rows: QuerySet[Report]) -> list[Heap]:
-    groups = rows.order_by().values("state", "failure_reason")
-    return _merged(
-        Heap(
-            state=row["state"],
-            hold_reason="",
-            reason=row["failure_reason"],
-            count=row["count"],
-            oldest=row["oldest"],
-        )
-        for row in groups.annotate(count=Count("pk"), oldest=Min("signed_at"))
-    )
-
-
-def without_count(reason: str) -> str:
-    """Return a reason without how many captures arrived: it is one reason, whatever the number."""
-    return COUNTED.sub("", reason).strip() or (INCOMPLETE if reason else "")
-
-
-def _merged(heaps: Iterable[Heap]) -> list[Heap]:
-    merged: dict[tuple[str, str, str], Heap] = {}
-    for heap in heaps:
-        key = (heap.state, heap.hold_reason, heap.reason)
-        other = merged.get(key)
-        if other is not None:
-            oldest = min((each for each in (heap.oldest, other.oldest) if each is not None), default=None)
-            heap = replace(heap, count=heap.count + other.count, oldest=oldest)
-        merged[key] = heap
-    return sorted(merged.values(), key=lambda heap: (-heap.count, heap.state, heap.reason))
 
 
 def give_up_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:

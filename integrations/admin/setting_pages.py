@@ -7,12 +7,11 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
+from foundation.checks import Audience, Check, find
 from integrations.admin.desk import Desk
 from integrations.admin.desk_forms import PushForm
 from integrations.models import RemoteState
 from integrations.services.addresses import is_loopback, is_public_https
-from integrations.services.doctor.examine import examine
-from integrations.services.doctor.findings import Level
 from integrations.services.operation import note_test, reveal_webhook
 from integrations.services.push import NotPushed, push_settings, rotate_webhook_secret
 from integrations.services.remote_state import CannotRead, last_read, mask_url, read_again, wanted_urls
@@ -56,12 +55,15 @@ def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse
     desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
     if request.method != "POST":
         return desk.back("change")
-    # Only the command opens a connection to the broker.
-    findings = examine(services=[desk.service], has_broker=False)
-    note_test(
-        service=desk.service, is_well=all(each.level != Level.FAILED for each in findings), **desk.actor
-    )
+    findings = list(find(_is_tested, subjects=[desk.service], is_thorough=True))
+    is_well = all(each.outcome != "failed" for each in findings)
+    note_test(service=desk.service, is_well=is_well, **desk.actor)
     return desk.render("findings.html", title="test of the connection", findings=findings)
+
+
+def _is_tested(check: Check) -> bool:
+    # Only the command opens a connection to the broker.
+    return Audience.OPERATORS in check.audience and check.code != "broker"
 
 
 def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> HttpResponse:

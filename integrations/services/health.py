@@ -8,17 +8,18 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
 
+from background.heartbeat import is_silent, latest_heartbeat
+from background.models import Heartbeat
+from foundation.checks import Check, Cost, Level, find
 from integrations.models import ApiKey, Customer, KeyRotation, RemoteState, Service
-from integrations.services import circuit
 from integrations.services.addresses import is_public_https
-from integrations.services.overdue import overdue_after
-from integrations.services.processes import Process, list_processes
 from integrations.services.reconciliation import count_standings
 from integrations.services.rotation import open_rotation
 from integrations.services.sections import Fact, sections_of
 
 V = RemoteState.Verdict
 GOOD, WARN, BAD = "good", "warn", "bad"
+PROCESSES = {"worker-silent", "beat-silent"}
 NOT_NOTIFIED = "off, the poll carries all"
 NOT_CONNECTABLE = "off, nobody can press Connect in Clarius Cloud"
 Standing = Customer.Standing
@@ -38,7 +39,7 @@ def health_of(*, service: Service) -> Health:
     """Return how the service is doing."""
     tone, headline = headline_of(service=service)
     own = [
-        ("Processes", _process_facts()),
+        ("Processes", [_process_fact(each) for each in Heartbeat.Name]),
         ("API key", _key_facts(service)),
         ("At Clarius Cloud", _remote_facts(service)),
         ("Poll", _poll_facts(service)),
@@ -48,30 +49,19 @@ def health_of(*, service: Service) -> Health:
 
 
 def headline_of(*, service: Service) -> tuple[str, str]:
-    """Return a tone and the one sentence that matters most."""
-    state = RemoteState.objects.filter(service=service).first()
-    is_overdue = service.polled_at is None or timezone.now() - service.polled_at > overdue_after()
-    troubles = [each.trouble for each in list_processes() if each.trouble]
-    verdicts = [
-        (not service.is_active, "", "Paused: nothing is polled, fetched or sent."),
-        (service.circuit_opened_at is not None, BAD, circuit.SENTENCE),
-        (not _has_key(service), BAD, "No API key is in use. Type one in on the page of the keys."),
-        (bool(troubles), BAD, " ".join(troubles)),
-        (service.polled_at is None, WARN, "Not polled yet."),
-        (is_overdue, BAD, f"The poll is overdue. {service.last_error}".strip()),
-        (
-            state is not None and state.drifted_at is not None,
-            WARN,
-            "The Cloud's settings differ from what is wanted.",
-        ),
-        (
-            not (service.is_registered or service.is_poll_only),
-            WARN,
-            "The Cloud does not know our addresses yet.",
-        ),
-        (bool(service.last_error), WARN, service.last_error),
-    ]
-    return next(((tone, words) for holds, tone, words in verdicts if holds), (GOOD, "Working."))
+    """Return a tone and the one sentence that matters most: about the service, else about the processes."""
+    found = [each for each in find(_matters, subjects=[service]) if (each.level or Level.OK) >= Level.NOTE]
+    if not found:
+        return GOOD, "Working."
+    worst = min(found, key=lambda each: (not each.check.is_final, -(each.level or 0), each.subject is None))
+    return worst.tone, worst.sentence
+
+
+def _matters(check: Check) -> bool:
+    # What other packages check of a service is shown on their pages.
+    return check.cost != Cost.NETWORK and (
+        check.code in PROCESSES or (check.each is not None and check.place == "integrations")
+    )
 
 
 def ago(moment: datetime | None, *, never: str = "never") -> str:
@@ -84,21 +74,12 @@ def ago(moment: datetime | None, *, never: str = "never") -> str:
     return f"{timesince(moment, depth=1)} ago ({format_date(local, 'd M Y, H:i')})"
 
 
-def _has_key(service: Service) -> bool:
-    return ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).exists()
-
-
-def _process_facts() -> list[Fact]:
-    return [_process_fact(each) for each in list_processes()]
-
-
-def _process_fact(process: Process) -> Fact:
-    label = process.name.label.capitalize()
-    if process.seen_at is None:
+def _process_fact(name: Heartbeat.Name) -> Fact:
+    label, beat = name.label.capitalize(), latest_heartbeat(name=name)
+    if beat is None:
         return Fact(label, "never seen", BAD)
-    if process.trouble:
-        return Fact(label, f"silent, seen {ago(process.seen_at)}", BAD)
-    return Fact(label, f"running, seen {ago(process.seen_at)}", GOOD)
+    words, tone = ("silent", BAD) if is_silent(beat) else ("running", GOOD)
+    return Fact(label, f"{words}, seen {ago(beat.seen_at)}", tone)
 
 
 def _key_facts(service: Service) -> list[Fact]:

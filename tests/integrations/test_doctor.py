@@ -13,15 +13,13 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from background.models import Heartbeat
+from foundation.checks import find_problems
 from integrations.clarius import ClariusClient
 from integrations.encryption import lookup_digest
 from integrations.models import ApiKey, Customer, Service
 from integrations.services.clients import client_for
-from integrations.services.doctor import cloud as doctor_cloud
-from integrations.services.doctor import machine as doctor_machine
 from integrations.services.push import push_settings
-from portal.attention import machine as attention_machine
-from portal.attention.finding import list_problems
+from portal import checks as machine
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
 
@@ -58,13 +56,13 @@ def _ask(*arguments: str) -> tuple[bool, dict[str, str], str]:
         is_well = False
     told = json.loads(out.getvalue())
     assert told["is_well"] == is_well
-    failed = {each["name"]: each["sentence"] for each in told["findings"] if each["level"] == "failed"}
+    failed = {each["code"]: each["sentence"] for each in told["findings"] if each["level"] == "failed"}
     return is_well, failed, out.getvalue()
 
 
 def _finding(name: str) -> tuple[str, str]:
     """Return level and sentence of one check."""
-    found = [each for each in json.loads(_ask()[2])["findings"] if each["name"] == name]
+    found = [each for each in json.loads(_ask()[2])["findings"] if each["code"] == name]
     return found[0]["level"], found[0]["sentence"]
 
 
@@ -108,35 +106,43 @@ def _update(**changes: Any) -> Callable[[Service, Any], Any]:
 DAYS_AGO = timezone.now() - timedelta(hours=49)
 LONG_AGO = timezone.now() - timedelta(hours=5)
 WRONG: dict[str, tuple[Callable[[Service, Any], Any], str, str]] = {
-    "no key": (lambda *_: ApiKey.objects.all().delete(), "key", "No API key is in use"),
-    "prefix only": (_prefix_only, "key", "only the prefix"),
-    "base URL not https": (_plain_http, "base_url", "not https"),
-    "base URL unusable": (_update(base_url="https://a\\@b.example"), "base_url", "cannot be used"),
-    "host away": (_update(base_url="http://127.0.0.1:9"), "key", "does not take connections"),
-    "TLS failure": (lambda well, _: _speak_tls(well), "key", "No secure connection"),
-    "settings not ours": (_drift, "settings", "another deployment"),
-    "never polled": (_update(polled_at=None, created_at=LONG_AGO), "poll", "never polled"),
-    "poll overdue": (_update(polled_at=LONG_AGO), "poll", "minutes ago"),
+    "no key": (lambda *_: ApiKey.objects.all().delete(), "api-key", "No API key is in use"),
+    "prefix only": (_prefix_only, "api-key", "only the prefix"),
+    "base URL not https": (_plain_http, "base-url", "not https"),
+    "base URL unusable": (_update(base_url="https://a\\@b.example"), "base-url", "cannot be used"),
+    "host away": (_update(base_url="http://127.0.0.1:9"), "api-key", "does not take connections"),
+    "TLS failure": (lambda well, _: _speak_tls(well), "api-key", "No secure connection"),
+    "settings not ours": (_drift, "settings-differ", "another deployment"),
+    "never polled": (_update(polled_at=None, created_at=LONG_AGO), "never-polled", "never polled"),
+    "poll overdue": (_update(polled_at=LONG_AGO), "poll-overdue", "minutes ago"),
     "clock": (_update(polled_at=timezone.now() + timedelta(hours=2)), "clock", "slow"),
-    "circuit open": (_update(circuit_opened_at=LONG_AGO), "key", "still wait"),
-    "full pass overdue": (_update(full_polled_at=DAYS_AGO), "full_poll", "last full pass"),
-    "no full pass": (_update(created_at=DAYS_AGO), "full_poll", "No full pass yet"),
+    "circuit open": (_update(circuit_opened_at=LONG_AGO), "api-key", "still wait"),
+    "full pass overdue": (_update(full_polled_at=DAYS_AGO), "full-poll-overdue", "last one"),
+    "no full pass": (_update(created_at=DAYS_AGO), "full-poll-overdue", "none yet"),
     "no service": (lambda *_: _forget_services(), "services", "No service is connected"),
     "every service paused": (_update(is_active=False), "services", "paused"),
-    "worker ahead": (lambda *_: _heartbeat("worker", minutes=20), "worker", "clock"),
+    "worker ahead": (lambda *_: _heartbeat("worker", minutes=20), "worker-silent", "clock"),
     "nothing listens": (_set("PUBLIC_URL", "http://127.0.0.1:9"), "webhook", "does not answer"),
-    "name unknown": (lambda well, settings: _name(well, settings), "public_url", "could not be resolved"),
+    "name unknown": (lambda well, settings: _name(well, settings), "public-address", "could not be resolved"),
     "webhook name unknown": (lambda well, settings: _name(well, settings), "webhook", "resolved"),
-    "look-up key": (lambda well, settings: _lookup_key(well, settings), "secrets", "1 of 1 customers"),
-    "old token": (lambda well, settings: _old_token(well, settings), "secrets", "1 of 301 customer tokens"),
-    "no worker": (lambda *_: Heartbeat.objects.filter(name="worker").delete(), "worker", "Start one"),
-    "beat silent": (lambda *_: Heartbeat.objects.update(seen_at=LONG_AGO), "beat", "last seen"),
-    "media not writable": (_set("MEDIA_ROOT", "/proc/nowhere"), "media", "cannot be written"),
-    "disk full": (_set("MIN_FREE_MB", 10**9), "disk", "less than MIN_FREE_MB"),
-    "encryption key missing": (_set("FIELD_ENCRYPTION_KEYS", [OTHER_KEY]), "secrets", "cannot be opened"),
+    "look-up key": (lambda well, settings: _lookup_key(well, settings), "stored-secrets", "1 of 1 customers"),
+    "old token": (
+        lambda well, settings: _old_token(well, settings),
+        "stored-secrets",
+        "1 of 301",
+    ),
+    "no worker": (lambda *_: Heartbeat.objects.filter(name="worker").delete(), "worker-silent", "Start it"),
+    "beat silent": (lambda *_: Heartbeat.objects.update(seen_at=LONG_AGO), "beat-silent", "last seen"),
+    "media not writable": (_set("MEDIA_ROOT", "/proc/nowhere"), "media-folder", "cannot be written"),
+    "disk full": (_set("MIN_FREE_MB", 10**9), "disk-full", "less than MIN_FREE_MB"),
+    "encryption key missing": (
+        _set("FIELD_ENCRYPTION_KEYS", [OTHER_KEY]),
+        "stored-secrets",
+        "cannot be decrypted",
+    ),
     "broker away": (_set("CELERY_BROKER_URL", "redis://127.0.0.1:9/0"), "broker", "cannot be reached"),
-    "public address local": (_set("PUBLIC_URL", "https://127.0.0.1"), "public_url", "nobody else"),
-    "public address private": (_set("PUBLIC_URL", "https://10.1.2.3"), "public_url", "public address"),
+    "public address local": (_set("PUBLIC_URL", "https://127.0.0.1"), "public-address", "nobody else"),
+    "public address private": (_set("PUBLIC_URL", "https://10.1.2.3"), "public-address", "public address"),
 }
 
 
@@ -189,20 +195,20 @@ def test_each_fault_is_named(
 
 def test_a_refused_key_is_named(cloud: Any, well: Service) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
-    assert "does not accept" in _ask()[1]["key"]
+    assert "does not accept" in _ask()[1]["api-key"]
 
 
 def test_missing_migrations_are_named_before_anything_else(well: Service) -> None:
     MigrationRecorder.Migration.objects.filter(app="portal").delete()
     is_well, failed, _ = _ask()
     assert not is_well
-    assert list(failed) == ["database"]
-    assert "manage.py migrate" in failed["database"]
+    assert list(failed) == ["migrations"]
+    assert "manage.py migrate" in failed["migrations"]
 
 
 def test_one_service_can_be_asked_for(well: Service) -> None:
     Service.objects.create(slug="other", name="Other", base_url="https://10.0.0.1")
-    assert "key" in _ask()[1]
+    assert "api-key" in _ask()[1]
     assert _ask("echo")[0]
     assert _ask("--service", "echo")[0]
     is_well, failed, _ = _ask("nobody")
@@ -216,8 +222,8 @@ def test_what_is_no_fault_does_not_fail(well: Service, settings: Any) -> None:
     Service.objects.update(is_poll_only=True)
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     _, _, printed = _ask()
-    levels = {each["name"]: each["level"] for each in json.loads(printed)["findings"]}
-    assert (levels["public_url"], levels["mail"], levels["webhook"]) == ("note", "note", "skipped")
+    levels = {each["code"]: each["level"] for each in json.loads(printed)["findings"]}
+    assert (levels["public-address"], levels["mail-server"], levels["webhook"]) == ("note", "note", "skipped")
 
 
 @pytest.mark.parametrize(
@@ -238,7 +244,7 @@ def test_a_webhook_that_may_not_be_called_from_here_is_said_not_to_have_been(
     settings.EGRESS_ALLOWED_NETWORKS = ()
     level, words = _finding("webhook")
     assert level == "note"
-    assert "was not looked at: the egress rules forbid it" in words
+    assert "was not called: the egress rules forbid it" in words
 
 
 @pytest.mark.parametrize(
@@ -271,17 +277,18 @@ def test_a_disk_that_fills_up_is_judged_as_on_the_page_of_problems(
     well: Service, settings: Any, monkeypatch: pytest.MonkeyPatch, free: int, level: str, tone: str
 ) -> None:
     settings.MIN_FREE_MB = 256
-    for where in (doctor_machine, attention_machine):
-        monkeypatch.setattr(where, "free_mb", lambda: free)
-    assert _finding("disk")[0] == level
-    (problem,) = [each for each in list_problems() if each.name == "disk"]
+    monkeypatch.setattr(machine, "free_mb", lambda: free)
+    code = "disk-full" if level == "failed" else "disk-nearly-full"
+    assert _finding(code)[0] == level
+    (problem,) = [each for each in find_problems() if each.code.startswith("disk")]
+    assert problem.code == code
     assert problem.tone == tone
 
 
 def test_a_paused_service_that_is_asked_for_is_named(well: Service) -> None:
     Service.objects.create(slug="other", name="Other", base_url="https://10.0.0.1", is_active=False)
     assert _finding("services")[0] == "note"
-    assert "paused" in _ask("other")[1]["service"]
+    assert "paused" in _ask("other")[1]["service-paused"].lower()
 
 
 def test_a_reserve_is_tried_when_the_key_in_use_is_missing(cloud: Any, well: Service) -> None:
@@ -302,6 +309,7 @@ def test_a_reserve_is_tried_when_the_key_in_use_is_missing(cloud: Any, well: Ser
 def test_lengths_of_time_are_written_as_people_say_them(
     well: Service, age: timedelta, poll: str, full_poll: str
 ) -> None:
-    well.polled_at = well.full_polled_at = timezone.now() - age
-    assert poll in doctor_cloud.check_poll(well).sentence
-    assert full_poll in doctor_cloud.check_full_poll(well).sentence
+    Service.objects.update(polled_at=timezone.now() - age, full_polled_at=timezone.now() - age)
+    assert poll in _finding("poll-overdue")[1]
+    Service.objects.update(polled_at=timezone.now())
+    assert full_poll in _finding("full-poll-overdue")[1]

@@ -47,10 +47,10 @@ def test_all_is_well_only_while_worker_and_beat_run(client: Client, service: Ser
     for name in ("worker", "beat"):
         own = Heartbeat.objects.filter(name=name)
         own.update(seen_at=timezone.now() - timedelta(minutes=5))
-        assert f"The {name} is silent" in headline(client, service)
+        assert f"The {name} does not respond" in headline(client, service)
         assert "silent, seen 5\xa0minutes ago" in page(client, service)
         own.delete()
-        assert f"No {name} has ever run" in headline(client, service)
+        assert f"The {name} has never run" in headline(client, service)
         assert ">never seen<" in page(client, service)
         Heartbeat.objects.create(name=name, host="here", pid=8, seen_at=timezone.now())
     assert "Working." in headline(client, service)

@@ -55,7 +55,7 @@ def test_settings_that_cannot_be_read_are_a_finding(
     tmp_path: Path, name: str, value: str | None, words: str
 ) -> None:
     (finding,) = _findings(_doctor(tmp_path, "--json", **{name: value}))
-    assert (finding["name"], finding["level"]) == ("settings", "failed")
+    assert (finding["code"], finding["level"]) == ("settings", "failed")
     assert words in finding["sentence"]
     plain = _doctor(tmp_path, **{name: value})
     assert plain.stdout.startswith("FAILED  settings: ")
@@ -65,12 +65,14 @@ def test_settings_that_cannot_be_read_are_a_finding(
 def test_a_database_without_tables_is_named_once(tmp_path: Path) -> None:
     findings = _findings(_doctor(tmp_path, "--json"))
     (failed,) = [each for each in findings if each["level"] == "failed"]
-    assert failed["name"] == "database"
+    assert failed["code"] == "migrations"
     assert "migrations are missing. Run: manage.py migrate" in failed["sentence"]
-    assert {"broker", "media", "disk", "mail", "public_url"} <= {each["name"] for each in findings}
+    assert {"broker", "media-folder", "disk-full", "mail-server", "public-address"} <= {
+        each["code"] for each in findings
+    }
 
 
 def test_people_read_of_the_address(tmp_path: Path) -> None:
     lines = _doctor(tmp_path).stdout.splitlines()
     (line,) = [each for each in lines if "PUBLIC_URL" in each]
-    assert line.startswith("note    address: ")
+    assert line.startswith("note    public address: ")

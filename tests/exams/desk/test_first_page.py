@@ -23,7 +23,7 @@ def test_the_navigation_has_six_groups_and_a_way_back(administrator: Client) -> 
     groups = links(administrator)
     assert list(groups) == ["Today", "Exams", "People", "Clarius Cloud", "Background", "Audit"]
     assert groups["Today"][:2] == ["/", "/admin/"]
-    assert "/admin/exams/submission/work/" in groups["Today"]
+    assert "/problems/" in groups["Today"]
 
 
 def test_every_list_that_an_administrator_may_open_is_in_the_navigation(
@@ -48,7 +48,7 @@ def test_patients_are_in_the_navigation_by_permission_alone(administrator: Clien
 
 
 def test_the_page_that_is_open_is_marked_once(administrator: Client) -> None:
-    for path in ("/admin/", "/admin/exams/submission/", "/admin/exams/submission/work/"):
+    for path in ("/admin/", "/admin/exams/submission/", "/admin/exams/submission/day-one/"):
         groups = administrator.get(path).context["sidebar_navigation"]
         assert [item["link"] for each in groups for item in each["items"] if item["active"]] == [path]
 

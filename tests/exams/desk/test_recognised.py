@@ -81,7 +81,7 @@ def test_questions_show_whose_the_rows_are(row: Submission, ask: Any) -> None:
 
 def test_the_page_of_problems_asks_in_the_same_words(row: Submission, administrator: Client) -> None:
     add_report(row, state="uncertain")
-    page = administrator.post("/attention/report_uncertain/mend/").content.decode()
+    page = administrator.post("/problems/reports-uncertain/fix/").content.decode()
     for text in (*words(row), "04 Mar 2026"):
         assert text in page
 

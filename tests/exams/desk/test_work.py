@@ -9,14 +9,14 @@ from django.test import Client
 
 from audit.models import Entry
 from exams.models import Report, Submission
-from portal.attention.finding import list_problems
+from foundation.checks import Group, find_problems
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_submission
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WORK = "/admin/exams/submission/work/"
+PROBLEMS = "/problems/?of=exams"
 Ask, Do = Callable[..., Any], Callable[..., str]
 
 
@@ -28,7 +28,12 @@ def hold(stage: Stage, reason: str = "stopped") -> Submission:
     return make_submission(stage.customer, state="held", hold_reason=reason)
 
 
-def test_the_work_page_counts_by_reason_and_leads_to_exactly_those_rows(
+def groups(page: Any) -> dict[str, Group]:
+    """The reasons of every problem of the page."""
+    return {group.reason: group for problem, _ in page.context["problems"] for group in problem.groups}
+
+
+def test_the_problems_of_exams_are_counted_by_reason_and_lead_to_exactly_those_rows(
     stage: Stage, administrator: Client
 ) -> None:
     fail(stage, "No room.")
@@ -36,32 +41,32 @@ def test_the_work_page_counts_by_reason_and_leads_to_exactly_those_rows(
     other = fail(stage, "Too large.")
     hold(stage, "foreign_url")
     add_report(stage.submission, state="uncertain", failure_reason="It may have arrived.")
-    answer = administrator.get(WORK)
-    lines = {line.reason: line for line in answer.context["submissions"]}
+    answer = administrator.get(PROBLEMS)
+    lines = groups(answer)
     assert {reason: line.count for reason, line in lines.items()} == {
         "No room.": 2,
         "Too large.": 1,
         "its download address is not the service's": 1,
+        "It may have arrived.": 1,
     }
-    assert [line.count for line in answer.context["reports"]] == [1]
     listed = administrator.get(lines["Too large."].url).context["cl"].result_list
     assert [row.pk for row in listed] == [other.pk]
 
 
-def test_what_goes_on_by_itself_is_no_work(stage: Stage, administrator: Client) -> None:
+def test_what_goes_on_or_was_stopped_is_no_problem(stage: Stage, administrator: Client) -> None:
     hold(stage, "unconfirmed")
-    hold(stage, "before_start")
+    hold(stage, "stopped")
     add_submission(stage.customer, state="fetching")
     add_report(stage.submission, state="signed")
-    answer = administrator.get(WORK)
-    assert (answer.context["submissions"], answer.context["reports"]) == ([], [])
+    answer = administrator.get(PROBLEMS)
+    assert groups(answer) == {}
     # It can be reached all the same.
-    lines = answer.context["going_on"]
+    lines = answer.context["unfinished"]
     assert sorted(line.reason for line in lines) == [
         "Is being fetched.",
         "Waits to be sent.",
         "not yet confirmed by the Cloud",
-        "submitted before the service was connected",
+        "stopped by an administrator",
     ]
     for line in lines:
         assert administrator.get(line.url).context["cl"].result_count == line.count == 1
@@ -76,7 +81,7 @@ def test_one_reason_is_one_line_however_many_captures_arrived(stage: Stage, admi
         fail(stage, reason)
     fail(stage, "No room.")
     fail(stage, "No room in (here).")
-    lines = {line.reason: line for line in administrator.get(WORK).context["submissions"]}
+    lines = groups(administrator.get(PROBLEMS))
     counts = {"Not every capture arrived.": 2, "No room.": 2, "No room in (here).": 1}
     assert {reason: line.count for reason, line in lines.items()} == counts
     for reason, line in lines.items():
@@ -84,10 +89,10 @@ def test_one_reason_is_one_line_however_many_captures_arrived(stage: Stage, admi
 
 
 @pytest.mark.parametrize(
-    ("role", "status"), [("anonymous", 302), ("reviewer", 302), ("clinician", 302), ("administrator", 200)]
+    ("role", "status"), [("anonymous", 302), ("reviewer", 404), ("clinician", 404), ("administrator", 200)]
 )
-def test_only_administrators_open_the_work_page(stage: Stage, role: str, status: int) -> None:
-    assert stage.browser(role).get(WORK).status_code == status
+def test_only_administrators_open_the_problems_of_exams(stage: Stage, role: str, status: int) -> None:
+    assert stage.browser(role).get(PROBLEMS).status_code == status
 
 
 def test_nothing_happens_before_the_question_is_answered(stage: Stage, ask: Ask) -> None:
@@ -129,12 +134,12 @@ def test_an_action_that_does_nothing_is_recorded_as_refused(stage: Stage, do: Do
     assert Entry.objects.get(action="submission.release").outcome == "refused"
 
 
-def test_given_up_submissions_leave_the_work_list_and_come_back_by_a_retry(
+def test_given_up_submissions_are_no_problem_and_come_back_by_a_retry(
     stage: Stage, do: Do, administrator: Client
 ) -> None:
     row = fail(stage)
     assert "1 of 1 submissions were given up" in do(Submission, "give_up", [row])
-    assert administrator.get(WORK).context["submissions"] == []
+    assert groups(administrator.get(PROBLEMS)) == {}
     do(Submission, "retry", [row])
     row.refresh_from_db()
     assert (row.state, row.given_up_at) == ("received", None)
@@ -179,7 +184,7 @@ def test_a_report_that_is_given_up_is_sent_no_more(stage: Stage, do: Do, before:
     do(Report, "give_up", [report])
     report.refresh_from_db()
     assert (report.state, report.given_up_at is not None, report.not_before) == (after, True, None)
-    assert not Report.objects.waiting_for_a_person().exists()
+    assert "reports" not in {each.check.noun + "s" for each in find_problems()}
 
 
 def test_a_choice_of_everything_survives_the_question(stage: Stage, ask: Ask, do: Do) -> None:
@@ -215,11 +220,11 @@ def test_a_page_offers_what_can_be_done_in_its_state(stage: Stage, administrator
 
 def test_what_was_given_up_needs_no_attention(stage: Stage, do: Do, administrator: Client) -> None:
     row, report = fail(stage, "No room."), add_report(stage.submission, state="failed")
-    before = {each.name for each in list_problems()}
+    before = {each.code for each in find_problems()}
     do(Submission, "give_up", [row])
     do(Report, "give_up", [report])
-    gone = before - {each.name for each in list_problems()}
-    assert gone == {"failed", "report_failed"}
+    gone = before - {each.code for each in find_problems()}
+    assert gone == {"exams-failed", "reports-failed"}
 
 
 @pytest.mark.parametrize("action", ["retry", "release", "stop", "give_up"])

@@ -172,7 +172,6 @@ PAGES = {
     "exams_report_delete": ("llll xxxxx", "llll xxxxx"),
     "exams_report_change": ("llll xoooo", "llll xxxxx"),
     "exams_report_bare": ("llll rrrrr", "llll rrrrr"),
-    "exams_submission_work": ("llll xoooo", "llll mmmmm"),
     "exams_submission_day_one": ("llll xoooo", "llll xxddd"),
     "exams_submission_day_one_progress": ("llll xoooo", "llll mmmmm"),
     "exams_submission_day_one_stop": ("llll mmmmm", "llll xxddd"),

@@ -62,7 +62,6 @@ def _pages(desk: Desk) -> list[str]:
     rows, service, customer = desk.rows, desk.service.pk, desk.unheld.pk
     return [
         "",
-        "exams/submission/work/",
         "exams/submission/day-one/",
         f"exams/submission/{rows['exams.submission'].pk}/change/",
         f"exams/report/{rows['exams.report'].pk}/change/",
@@ -121,7 +120,7 @@ def test_every_table_of_our_own_fits_a_phone(desk: Desk, phone: Page) -> None:
 def test_the_page_of_problems_fits_a_phone_and_pleases_axe(desk: Desk, phone: Page) -> None:
     make_submission(desk.stage.customer, state="failed")
     add_report(desk.stage.submission, state="uncertain")
-    assert _misfit(phone, "/attention/") == []
+    assert _misfit(phone, "/problems/") == []
     assert Axe().run(phone).response["violations"] == []
     phone.get_by_role("button", name="Decide").click()
     assert phone.evaluate("document.documentElement.scrollWidth") <= WIDTH

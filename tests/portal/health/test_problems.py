@@ -10,25 +10,25 @@ from django.utils import timezone
 
 from background.models import OutgoingMail
 from exams.models import Submission
+from foundation.checks import find_problems
 from integrations.models import ApiKey, Service
-from portal.attention.digest import next_time
-from portal.attention.finding import list_problems
+from portal.health.digest import next_time
 from portal.models import Digest
 from portal.tasks import send_digest
 from tests.exams.cast import ROLES, Stage
-from tests.portal.attention.trouble import TROUBLE, change, silence
+from tests.portal.health.trouble import TROUBLE, change, silence
 
-PAGE = "/attention/"
+PAGE = "/problems/"
 pytestmark = pytest.mark.django_db
 
 
 def _names() -> list[str]:
-    return [each.name for each in list_problems()]
+    return [each.code for each in find_problems()]
 
 
 def test_a_portal_that_works_needs_nobody(stage: Stage) -> None:
     page = stage.browser("administrator").get(PAGE).content.decode()
-    assert "No problems" in page
+    assert "No problems." in page
     assert re.search(r"Last full poll .*worker alive \d+ s ago", page, re.DOTALL)
 
 
@@ -47,12 +47,12 @@ def test_each_trouble_is_a_sentence_with_one_button(name: str, stage: Stage) -> 
     assert _names() == []
     TROUBLE[name](stage)
     assert _names() == [name]
-    (problem,) = list_problems()
+    (problem,) = find_problems()
     browser = stage.browser("administrator")
     page = browser.get(PAGE).content.decode()
     assert page.count('<li class="problem"') == page.count("button--small") == 1
-    assert (problem.deed_button or problem.button) in page
-    assert f"{problem.count} {problem.noun}" in page
+    assert (problem.fix.label if problem.fix else problem.check.link) in page
+    assert f"{problem.count} {problem.check.noun}" in page
     assert problem.sentence.endswith(".")
     # The button leads somewhere that this administrator may open; keys and settings ask who it is.
     assert browser.get(problem.url).status_code in (200, 302)
@@ -61,8 +61,8 @@ def test_each_trouble_is_a_sentence_with_one_button(name: str, stage: Stage) -> 
 
 def test_a_disk_that_fills_up_is_told_before_and_after(stage: Stage, settings: Any) -> None:
     settings.MIN_FREE_MB = 10**9
-    (problem,) = list_problems()
-    assert (problem.name, problem.tone) == ("disk", "bad")
+    (problem,) = find_problems()
+    assert (problem.code, problem.tone) == ("disk-full", "bad")
     assert "no file is fetched" in problem.sentence
 
 
@@ -85,14 +85,14 @@ def test_only_administrators_open_the_page(stage: Stage) -> None:
 
 
 def test_the_navigation_shows_how_many_to_administrators(stage: Stage) -> None:
-    TROUBLE["failed"](stage)
+    TROUBLE["exams-failed"](stage)
     for role in ROLES:
         page = stage.browser(role).get("/").content.decode()
         assert ("nav-count" in page) == role.startswith("administrator")
 
 
 def test_a_refused_key_is_announced_on_every_page_of_an_administrator(stage: Stage) -> None:
-    TROUBLE["key_refused"](stage)
+    TROUBLE["api-key-refused"](stage)
     for role in ROLES:
         page = stage.browser(role).get("/").content.decode()
         assert ("refuses every stored API key" in page.partition("<main")[0]) == role.startswith(
@@ -108,16 +108,16 @@ def _morning() -> Digest:
 
 
 def test_the_daily_mail_tells_every_problem_and_comes_again_tomorrow(stage: Stage) -> None:
-    TROUBLE["failed"](stage)
-    TROUBLE["key_refused"](stage)
+    TROUBLE["exams-failed"](stage)
+    TROUBLE["api-key-refused"](stage)
     done = _morning()
-    mail = OutgoingMail.objects.filter(subject="2 things need you").first()
+    mail = OutgoingMail.objects.filter(subject="2 problems need a person").first()
     assert mail is not None
-    for problem in list_problems():
-        assert problem.sentence in mail.body
+    for problem in find_problems():
+        assert problem.text in mail.body
     assert done.not_before > timezone.now()
     send_digest(done.pk)
-    assert set(OutgoingMail.objects.values_list("subject", flat=True)) == {"2 things need you"}
+    assert set(OutgoingMail.objects.values_list("subject", flat=True)) == {"2 problems need a person"}
 
 
 def test_no_mail_comes_when_nothing_needs_anybody(stage: Stage) -> None:

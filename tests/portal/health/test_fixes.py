@@ -13,33 +13,32 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from exams.models import Report, Submission
 from exams.services.polling import poll_service
+from foundation.checks import Finding, find_problems
 from integrations.models import Customer, Link, Mirror, NotificationRecord, Service
 from integrations.services.confirmation import confirm_link
 from integrations.services.mirrors import read_now
-from portal.attention.finding import list_problems
-from portal.attention.problem import Problem
 from tests.exams.cast import ROLES, Stage, add_report
 from tests.exams.rows import make_submission
 from tests.people import logged_in, make_person
-from tests.portal.attention.trouble import DAYS_AGO, LONG_AGO, TROUBLE
+from tests.portal.health.trouble import DAYS_AGO, LONG_AGO, TROUBLE
 
 pytestmark = pytest.mark.django_db
 
 # Of these nothing can be lost, arrive twice or be seen by more people.
 AT_ONCE = {
-    "paused",
-    "poll_overdue",
-    "full_poll_overdue",
-    "records_missed",
-    "mirror_customers",
-    "customers_missing",
-    "mail_failed",
-    "held_unconfirmed",
-    "failed",
-    "incomplete",
-    "report_failed",
+    "service-paused",
+    "poll-overdue",
+    "full-poll-overdue",
+    "notifications-missed",
+    "customers-sync-failed",
+    "customers-missing",
+    "mail-failed",
+    "notifications-unconfirmed",
+    "exams-failed",
+    "exams-incomplete",
+    "reports-failed",
 }
-ASKED_FIRST = {"held_unlinked", "report_uncertain"}
+ASKED_FIRST = {"exams-held-unlinked", "reports-uncertain"}
 GIVEN_UP = {"given_up_at": timezone.now()}
 OLD = timezone.now() - LONG_AGO
 Rows = Callable[[Stage], Any]
@@ -82,27 +81,30 @@ HELD = {"state": "held"}
 FOREIGN_UUID = "00000000-0000-4000-8000-0000000000bb"
 # Beside each trouble: another row of the same kind, and rows that only look like it.
 MORE: dict[str, list[Rows]] = {
-    "held_unlinked": [
+    "exams-held-unlinked": [
         _exam(**HELD, hold_reason="unlinked"),
         _exam(**HELD, hold_reason="unlinked", **GIVEN_UP),
         _exam(**HELD, hold_reason="stopped"),
     ],
-    "held_before_start": [
+    "exams-held-backlog": [
         _exam(**HELD, hold_reason="before_start"),
         _exam(**HELD, hold_reason="stopped"),
     ],
-    "held_foreign_url": [
+    "exams-held-foreign-url": [
         _exam(**HELD, hold_reason="foreign_url"),
         _exam(**HELD, hold_reason="foreign_url", **GIVEN_UP),
     ],
-    "held_not_listed": [_exam(**HELD, hold_reason="not_listed"), _exam(**HELD, hold_reason="stopped")],
-    "held_unconfirmed": [
+    "notifications-held-not-listed": [
+        _exam(**HELD, hold_reason="not_listed"),
+        _exam(**HELD, hold_reason="stopped"),
+    ],
+    "notifications-unconfirmed": [
         _exam(**HELD, hold_reason="unconfirmed", received_at=OLD),
         _exam(**HELD, hold_reason="unconfirmed"),
     ],
-    "failed": [_exam(state="failed"), _exam(state="failed", **GIVEN_UP), _exam(state="ready")],
-    "incomplete": [_exam(state="failed", stored_count=2), _exam(state="ready", stored_count=2)],
-    "waiting_submission": [
+    "exams-failed": [_exam(state="failed"), _exam(state="failed", **GIVEN_UP), _exam(state="ready")],
+    "exams-incomplete": [_exam(state="failed", stored_count=2), _exam(state="ready", stored_count=2)],
+    "exams-slow": [
         _exam(state="fetching", received_at=OLD - DAYS_AGO, first_tried_at=OLD - DAYS_AGO),
         # Fetched again or released just now, and given up.
         _exam(state="received", received_at=OLD - DAYS_AGO, not_before=timezone.now()),
@@ -110,30 +112,30 @@ MORE: dict[str, list[Rows]] = {
         _exam(state="received"),
         _exam(state="ready", received_at=OLD - DAYS_AGO),
     ],
-    "waiting_report": [
+    "reports-slow": [
         _report(state="signed", not_before=OLD - DAYS_AGO),
         _report(state="signed", signed_at=OLD - DAYS_AGO, not_before=timezone.now()),
         _report(state="signed"),
     ],
-    "report_failed": [_report(state="failed"), _report(state="failed", **GIVEN_UP), _report(state="signed")],
-    "report_uncertain": [_report(state="uncertain"), _report(state="uncertain", **GIVEN_UP)],
-    "records_failed": [_record("failed", timedelta(hours=1)), _record("failed", timedelta(days=5))],
-    "records_missed": [
+    "reports-failed": [_report(state="failed"), _report(state="failed", **GIVEN_UP), _report(state="signed")],
+    "reports-uncertain": [_report(state="uncertain"), _report(state="uncertain", **GIVEN_UP)],
+    "notifications-failed": [_record("failed", timedelta(hours=1)), _record("failed", timedelta(days=5))],
+    "notifications-missed": [
         _record("answered", timedelta(minutes=1), request_uuid=FOREIGN_UUID),
         _record("answered", timedelta(hours=2), request_uuid=FOREIGN_UUID),
     ],
-    "mail_failed": [_mail("failed", timedelta(days=1)), _mail("failed", timedelta(days=9))],
-    "customers_missing": [_customer("a", 1), _customer("b", 0)],
+    "mail-failed": [_mail("failed", timedelta(days=1)), _mail("failed", timedelta(days=9))],
+    "customers-missing": [_customer("a", 1), _customer("b", 0)],
 }
 
 
-def _problem(name: str) -> Problem:
-    (found,) = [each for each in list_problems() if each.name == name]
+def _problem(name: str) -> Finding:
+    (found,) = [each for each in find_problems() if each.code == name]
     return found
 
 
-def _click(browser: Client, problem: Problem, **data: Any) -> Any:
-    return browser.post(f"/attention/{problem.key}/mend/", data, follow=True)
+def _click(browser: Client, problem: Finding, **data: Any) -> Any:
+    return browser.post(f"/problems/{problem.key}/fix/", data, follow=True)
 
 
 def _states(model: Any) -> dict[int, str]:
@@ -153,12 +155,10 @@ def test_the_link_leads_to_as_many_rows_as_are_counted(name: str, stage: Stage) 
         add(stage)
     problem = _problem(name)
     assert problem.count == (
-        2 if name in MORE else 0 if problem.noun == "process" and not problem.oldest else 1
+        2 if name in MORE else 0 if problem.check.noun == "process" and not problem.oldest else 1
     )
     answer = stage.browser("administrator").get(problem.url)
-    if name.startswith(
-        ("held", "failed", "incomplete", "report", "records", "mail", "worker", "beat", "customer")
-    ):
+    if name.startswith(("exams", "report", "notifications", "mail", "worker", "beat", "customers-missing")):
         shown = answer.context["total"] if "total" in answer.context else answer.context["cl"].result_count
         assert shown == problem.count
 
@@ -166,7 +166,7 @@ def test_the_link_leads_to_as_many_rows_as_are_counted(name: str, stage: Stage) 
 def test_the_list_of_a_full_disk_holds_what_waits(stage: Stage, settings: Any) -> None:
     settings.MIN_FREE_MB = 10**9
     make_submission(stage.customer, state="received")
-    (problem,) = list_problems()
+    (problem,) = find_problems()
     listed = stage.browser("administrator").get(problem.url).context["cl"].result_count
     assert problem.count == listed == 1
 
@@ -174,29 +174,29 @@ def test_the_list_of_a_full_disk_holds_what_waits(stage: Stage, settings: Any) -
 @pytest.mark.parametrize("name", TROUBLE)
 def test_what_a_click_can_mend_has_a_button_and_the_rest_a_link(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
-    page = stage.browser("administrator").get("/attention/").content.decode()
+    page = stage.browser("administrator").get("/problems/").content.decode()
     listed = page.partition('<ul class="problems')[2].partition("</ul>")[0]
     assert listed.count("<button") + listed.count("<a ") == 1
     assert ("<button" in listed) == (name in AT_ONCE | ASKED_FIRST)
 
 
-@pytest.mark.parametrize("name", ["failed", "incomplete", "report_failed", "mail_failed"])
+@pytest.mark.parametrize("name", ["exams-failed", "exams-incomplete", "reports-failed", "mail-failed"])
 def test_one_click_mends_all_of_them_and_says_so(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     for add in MORE[name]:
         add(stage)
     problem = _problem(name)
-    wanted = set(problem.mend.rows.values_list("pk", flat=True)) if problem.mend else set()
-    model = problem.mend.rows.model if problem.mend else Submission
+    wanted = set(problem.fix.rows.values_list("pk", flat=True)) if problem.fix else set()
+    model = problem.fix.rows.model if problem.fix else Submission
     before = _states(model)
     answer = _click(stage.browser("administrator"), problem)
-    assert answer.redirect_chain == [("/attention/", 302)]
+    assert answer.redirect_chain == [("/problems/", 302)]
     assert "2 of 2" in answer.content.decode()
     changed = {pk for pk, state in _states(model).items() if state != before[pk]}
     assert changed == wanted
     assert not model.objects.filter(pk__in=wanted, not_before=None).exists()
-    assert name not in [each.name for each in list_problems()]
-    entry = Entry.objects.get(action=f"{model._meta.model_name}.{problem.mend.deeds[0].name}")
+    assert name not in [each.code for each in find_problems()]
+    entry = Entry.objects.get(action=f"{model._meta.model_name}.{problem.fix.actions[0].name}")
     assert (entry.outcome, entry.identifiers) == ("ok", {"chosen": "2", "done": "2"})
     assert entry.actor_id == str(stage.people["administrator"].pk)
 
@@ -204,12 +204,12 @@ def test_one_click_mends_all_of_them_and_says_so(name: str, stage: Stage) -> Non
 @pytest.mark.parametrize(
     "name",
     [
-        "poll_overdue",
-        "full_poll_overdue",
-        "held_unconfirmed",
-        "records_missed",
-        "mirror_customers",
-        "customers_missing",
+        "poll-overdue",
+        "full-poll-overdue",
+        "notifications-unconfirmed",
+        "notifications-missed",
+        "customers-sync-failed",
+        "customers-missing",
     ],
 )
 def test_one_click_has_the_cloud_asked_again(name: str, stage: Stage) -> None:
@@ -221,15 +221,15 @@ def test_one_click_has_the_cloud_asked_again(name: str, stage: Stage) -> None:
         "as soon as a worker is free"
         in _click(stage.browser("administrator"), _problem(name)).content.decode()
     )
-    if name == "mirror_customers":
+    if name == "customers-sync-failed":
         assert Mirror.objects.get(kind="customers").not_before <= timezone.now()
         return
-    if name == "customers_missing":
+    if name == "customers-missing":
         assert Link.objects.get(customer=stage.customer).not_before <= timezone.now()
         return
     service = Service.objects.get()
     assert service.not_before is not None and service.not_before <= timezone.now()
-    assert (service.full_poll_due_at < far) == (name != "poll_overdue")
+    assert (service.full_poll_due_at < far) == (name != "poll-overdue")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -238,70 +238,70 @@ def test_a_worker_then_heals_what_was_asked_for(cloud_service: Service, stage_of
     Service.objects.update(polled_at=OLD, full_polled_at=OLD, created_at=OLD)
     mirror = Mirror.objects.get_or_create(service=cloud_service, kind="customers")[0]
     Mirror.objects.filter(pk=mirror.pk).update(problem="The list was empty.", problem_at=OLD)
-    TROUBLE["records_missed"](stage_of_cloud)
+    TROUBLE["notifications-missed"](stage_of_cloud)
     NotificationRecord.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
-    names = {"poll_overdue", "records_missed", "mirror_customers"}
-    assert names <= {each.name for each in list_problems()}
+    names = {"poll-overdue", "notifications-missed", "customers-sync-failed"}
+    assert names <= {each.code for each in find_problems()}
     for name in names:
         _click(browser, _problem(name))
     assert poll_service(pk=cloud_service.pk) is not None
     read_now(service=cloud_service, kind="customers")
-    assert not names & {each.name for each in list_problems()}
+    assert not names & {each.code for each in find_problems()}
 
 
 def test_a_customer_that_the_cloud_confirms_after_all_needs_nobody_any_more(
     cloud_service: Service, stage_of_cloud: Stage
 ) -> None:
-    TROUBLE["customers_missing"](stage_of_cloud)
-    _click(stage_of_cloud.browser("administrator"), _problem("customers_missing"))
+    TROUBLE["customers-missing"](stage_of_cloud)
+    _click(stage_of_cloud.browser("administrator"), _problem("customers-missing"))
     confirm_link(pk=Link.objects.get(customer=stage_of_cloud.customer).pk)
-    assert "customers_missing" not in [each.name for each in list_problems()]
+    assert "customers-missing" not in [each.code for each in find_problems()]
 
 
 def test_uncertain_reports_are_decided_one_by_one_after_a_warning(stage: Stage) -> None:
     here, again, kept = [add_report(stage.submission, state="uncertain") for _ in range(3)]
-    browser, problem = stage.browser("administrator"), _problem("report_uncertain")
+    browser, problem = stage.browser("administrator"), _problem("reports-uncertain")
     page = _click(browser, problem).content.decode()
     assert "twice: look in Clarius Cloud first" in page and page.count("signed <time") == 3
-    assert "Nothing was done" in _click(browser, problem, deed="send_again").content.decode()
+    assert "Select at least one row." in _click(browser, problem, action="send_again").content.decode()
     assert set(_states(Report).values()) == {"uncertain"}
     assert (
         "1 of 1 reports count as delivered"
-        in _click(browser, problem, deed="mark_arrived", row=[here.pk]).content.decode()
+        in _click(browser, problem, action="mark_arrived", row=[here.pk]).content.decode()
     )
-    _click(browser, problem, deed="send_again", row=[again.pk])
+    _click(browser, problem, action="send_again", row=[again.pk])
     assert _states(Report) == {here.pk: "delivered", again.pk: "signed", kept.pk: "uncertain"}
 
 
 def test_only_rows_of_the_problem_are_touched(stage: Stage) -> None:
     add_report(stage.submission, state="uncertain")
     other = add_report(stage.submission, state="failed")
-    browser, problem = stage.browser("administrator"), _problem("report_uncertain")
+    browser, problem = stage.browser("administrator"), _problem("reports-uncertain")
     for row in (str(other.pk), "x", "9" * 30, "²"):
-        _click(browser, problem, deed="send_again", row=[row])
+        _click(browser, problem, action="send_again", row=[row])
     assert sorted(_states(Report).values()) == ["failed", "uncertain"]
 
 
 def test_unlinked_exams_are_released_after_a_page_that_says_who_will_see_them(stage: Stage) -> None:
-    TROUBLE["held_unlinked"](stage)
-    browser, problem = stage.browser("administrator"), _problem("held_unlinked")
+    TROUBLE["exams-held-unlinked"](stage)
+    browser, problem = stage.browser("administrator"), _problem("exams-held-unlinked")
     assert "shown to the reviewers" in _click(browser, problem).content.decode()
     assert set(_states(Submission).values()) == {"held"}
-    assert "1 of 1 submissions were released" in _click(browser, problem, deed="release").content.decode()
+    assert "1 of 1 submissions were released" in _click(browser, problem, action="release").content.decode()
     assert set(_states(Submission).values()) == {"received"}
 
 
 def test_a_deed_that_is_not_offered_is_not_done(stage: Stage) -> None:
-    TROUBLE["held_unlinked"](stage)
-    _click(stage.browser("administrator"), _problem("held_unlinked"), deed="give_up")
+    TROUBLE["exams-held-unlinked"](stage)
+    _click(stage.browser("administrator"), _problem("exams-held-unlinked"), action="give_up")
     assert Submission.objects.filter(given_up_at=None, state="held").exists()
 
 
 def test_what_was_mended_meanwhile_needs_nobody(stage: Stage) -> None:
-    TROUBLE["failed"](stage)
-    browser, problem = stage.browser("administrator"), _problem("failed")
+    TROUBLE["exams-failed"](stage)
+    browser, problem = stage.browser("administrator"), _problem("exams-failed")
     _click(browser, problem)
-    assert "That needs nobody any more." in _click(browser, problem).content.decode()
+    assert "This problem no longer exists." in _click(browser, problem).content.decode()
     assert Entry.objects.filter(action="submission.retry").count() == 1
 
 
@@ -312,29 +312,29 @@ def test_a_click_needs_the_permission_of_what_it_does(name: str, stage: Stage) -
     # Everything can be looked at, nothing done.
     onlooker.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
     problem = _problem(name)
-    model = problem.mend.rows.model if problem.mend else Submission
+    model = problem.fix.rows.model if problem.fix else Submission
     before = _columns(model)
     browsers = [stage.browser(role) for role in ROLES if not role.startswith("administrator")]
     deeds = {
-        "deed": problem.mend.deeds[-1].name if problem.mend else "",
+        "action": problem.fix.actions[-1].name if problem.fix else "",
         "row": [row["id"] for row in before],
     }
     for browser in (logged_in(onlooker), *browsers):
-        answer = browser.post(f"/attention/{problem.key}/mend/", deeds)
+        answer = browser.post(f"/problems/{problem.key}/fix/", deeds)
         assert answer.status_code in (302, 403, 404)
         assert answer.status_code != 302 or "/accounts/login/" in answer.headers["Location"]
     assert _columns(model) == before
-    page = logged_in(onlooker).get("/attention/").content.decode()
-    assert problem.button in page and "/mend/" not in page
+    page = logged_in(onlooker).get("/problems/").content.decode()
+    assert problem.check.link in page and "/fix/" not in page
 
 
 def test_a_paused_service_says_since_when_and_is_resumed_by_one_click(stage: Stage) -> None:
-    TROUBLE["paused"](stage)
-    problem = _problem("paused")
-    assert problem.sentence.startswith("Echo reading is paused")
+    TROUBLE["service-paused"](stage)
+    problem = _problem("service-paused")
+    assert problem.text.startswith("Echo reading: Paused")
     assert problem.oldest == Entry.objects.get(action="service.paused").at
     browser = stage.browser("administrator")
-    assert "Resume<" in browser.get("/attention/").content.decode()
+    assert "Resume<" in browser.get("/problems/").content.decode()
     assert "1 of 1 services are in use again" in _click(browser, problem).content.decode()
     assert Service.objects.get().is_active
 
@@ -344,24 +344,25 @@ def test_a_problem_is_told_to_those_alone_who_may_open_its_page(name: str, stage
     TROUBLE[name](stage)
     problem = _problem(name)
     bare = make_person("bare", is_staff=True)
-    page = logged_in(bare).get("/attention/").content.decode()
-    assert problem.sentence not in page and "nav-count" not in page
-    assert logged_in(bare).post(f"/attention/{problem.key}/mend/").url == "/attention/"
-    app, codename = problem.permission.split(".")
+    page = logged_in(bare).get("/problems/").content.decode()
+    # A refused key is announced above every page, to all of them.
+    assert problem.text not in page.partition("<main")[2] and "nav-count" not in page
+    assert logged_in(bare).post(f"/problems/{problem.key}/fix/").url == "/problems/"
+    app, codename = problem.check.permission.split(".")
     needed = [codename, "view_service"] if codename == "manage_service" else [codename]
     bare.user_permissions.add(*Permission.objects.filter(codename__in=needed, content_type__app_label=app))
     browser = logged_in(bare)
-    page = browser.get("/attention/").content.decode()
-    assert "nav-count" in page and problem.button in page
+    page = browser.get("/problems/").content.decode()
+    assert "nav-count" in page and problem.check.link in page
     assert browser.get(problem.url).status_code in (200, 302)
 
 
 def test_a_look_at_the_address_mends_nothing(stage: Stage) -> None:
-    TROUBLE["failed"](stage)
-    assert stage.browser("administrator").get("/attention/failed/mend/").status_code == 405
+    TROUBLE["exams-failed"](stage)
+    assert stage.browser("administrator").get("/problems/failed/fix/").status_code == 405
 
 
 def test_what_has_no_remedy_cannot_be_clicked(stage: Stage) -> None:
-    TROUBLE["key_refused"](stage)
-    answer = stage.browser("administrator").post(f"/attention/{_problem('key_refused').key}/mend/")
+    TROUBLE["api-key-refused"](stage)
+    answer = stage.browser("administrator").post(f"/problems/{_problem('api-key-refused').key}/fix/")
     assert answer.status_code == 403

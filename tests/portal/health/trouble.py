@@ -95,38 +95,38 @@ def _customer(stage: Stage) -> None:
 LONG_AGO = timedelta(hours=5)
 DAYS_AGO = timedelta(days=3)
 TROUBLE: dict[str, Callable[[Stage], Any]] = {
-    "paused": lambda stage: operation.pause_service(
+    "service-paused": lambda stage: operation.pause_service(
         service=stage.service, user=stage.people["administrator"], address=None
     ),
-    "key_refused": lambda _: Service.objects.update(circuit_opened_at=timezone.now()),
-    "key_missing": lambda _: ApiKey.objects.update(is_in_use=False),
-    "rotation_failed": _rotation,
-    "settings_drifted": _drift,
-    "not_registered": lambda _: Service.objects.update(is_registered=False),
-    "poll_overdue": lambda _: Service.objects.update(polled_at=timezone.now() - LONG_AGO),
-    "full_poll_overdue": lambda _: Service.objects.update(full_polled_at=timezone.now() - timedelta(days=3)),
-    "webhook_silent": silence,
-    "records_failed": _record,
-    "records_missed": _missed,
-    "mirror_customers": _mirror,
-    "customers_missing": _customer,
-    "worker_silent": lambda _: Heartbeat.objects.filter(name="worker").delete(),
-    "beat_silent": lambda _: Heartbeat.objects.filter(name="beat").update(seen_at=timezone.now() - LONG_AGO),
-    "mail_failed": _mail,
-    "held_unlinked": lambda _: change(state="held", hold_reason="unlinked"),
-    "held_before_start": lambda _: change(state="held", hold_reason="before_start"),
-    "held_foreign_url": lambda _: change(state="held", hold_reason="foreign_url"),
-    "held_not_listed": lambda _: change(state="held", hold_reason="not_listed"),
-    "held_unconfirmed": lambda _: change(
+    "api-key-refused": lambda _: Service.objects.update(circuit_opened_at=timezone.now()),
+    "api-key-missing": lambda _: ApiKey.objects.update(is_in_use=False),
+    "key-rotation-failed": _rotation,
+    "settings-differ": _drift,
+    "not-registered": lambda _: Service.objects.update(is_registered=False),
+    "poll-overdue": lambda _: Service.objects.update(polled_at=timezone.now() - LONG_AGO),
+    "full-poll-overdue": lambda _: Service.objects.update(full_polled_at=timezone.now() - timedelta(days=3)),
+    "webhook-silent": silence,
+    "notifications-failed": _record,
+    "notifications-missed": _missed,
+    "customers-sync-failed": _mirror,
+    "customers-missing": _customer,
+    "worker-silent": lambda _: Heartbeat.objects.filter(name="worker").delete(),
+    "beat-silent": lambda _: Heartbeat.objects.filter(name="beat").update(seen_at=timezone.now() - LONG_AGO),
+    "mail-failed": _mail,
+    "exams-held-unlinked": lambda _: change(state="held", hold_reason="unlinked"),
+    "exams-held-backlog": lambda _: change(state="held", hold_reason="before_start"),
+    "exams-held-foreign-url": lambda _: change(state="held", hold_reason="foreign_url"),
+    "notifications-held-not-listed": lambda _: change(state="held", hold_reason="not_listed"),
+    "notifications-unconfirmed": lambda _: change(
         state="held", hold_reason="unconfirmed", received_at=timezone.now() - LONG_AGO
     ),
-    "failed": lambda _: change(state="failed", stored_count=0),
-    "incomplete": lambda _: change(state="failed", stored_count=1),
-    "held_unknown": lambda _: change(state="held", hold_reason="unlinked", customer=None),
-    "waiting_submission": lambda _: change(state="received", received_at=timezone.now() - DAYS_AGO),
-    "waiting_report": lambda stage: add_report(
+    "exams-failed": lambda _: change(state="failed", stored_count=0),
+    "exams-incomplete": lambda _: change(state="failed", stored_count=1),
+    "notifications-held-unknown": lambda _: change(state="held", hold_reason="unlinked", customer=None),
+    "exams-slow": lambda _: change(state="received", received_at=timezone.now() - DAYS_AGO),
+    "reports-slow": lambda stage: add_report(
         stage.submission, state="sending", first_tried_at=timezone.now() - DAYS_AGO
     ),
-    "report_failed": lambda stage: add_report(stage.submission, state=Report.State.FAILED),
-    "report_uncertain": lambda stage: add_report(stage.submission, state=Report.State.UNCERTAIN),
+    "reports-failed": lambda stage: add_report(stage.submission, state=Report.State.FAILED),
+    "reports-uncertain": lambda stage: add_report(stage.submission, state=Report.State.UNCERTAIN),
 }

@@ -1,4 +1,4 @@
-"""The daily mail to administrators, when anything needs them."""
+"""The daily mail to administrators, sent when there are problems."""
 
 from datetime import datetime, timedelta
 
@@ -8,25 +8,24 @@ from django.utils import timezone
 
 from accounts.services.alerts import alert_administrators
 from background.leases import LeaseLost, acquire, finish
-from portal.attention.finding import list_problems
-from portal.attention.problem import Problem
+from foundation.checks import Finding, find_problems
 from portal.models import Digest
 
 HOUR = 6
 
 
 def send_digest(*, pk: int) -> int | None:
-    """Mail what needs a person and make tomorrow's mail due; return how many problems, None when not due."""
+    """Mail the problems and make tomorrow's mail due; return how many problems, None when not due."""
     lease = acquire(model=Digest, pk=pk)
     if lease is None:
         return None
-    problems = list_problems()
+    problems = find_problems()
     now = timezone.now()
     try:
         with transaction.atomic():
             if problems:
-                things = "thing needs" if len(problems) == 1 else "things need"
-                alert_administrators(subject=f"{len(problems)} {things} you", body=_body(problems))
+                need = "problem needs" if len(problems) == 1 else "problems need"
+                alert_administrators(subject=f"{len(problems)} {need} a person", body=_body(problems))
             finish(
                 lease=lease,
                 not_before=next_time(now=now),
@@ -45,15 +44,13 @@ def next_time(*, now: datetime) -> datetime:
     return today if today > now else today + timedelta(days=1)
 
 
-def _body(problems: list[Problem]) -> str:
-    lines = [f"- {each.sentence}{_figures(each)}" for each in problems]
-    return "\n".join([*lines, "", f"{settings.PUBLIC_URL}/attention/"])
+def _body(problems: list[Finding]) -> str:
+    lines = [f"- {each.text}{_figures(each)}" for each in problems]
+    return "\n".join([*lines, "", f"{settings.PUBLIC_URL}/problems/"])
 
 
-def _figures(problem: Problem) -> str:
-    told = []
-    if problem.count > 1:
-        told.append(f"{problem.count:,} {problem.noun}s")
+def _figures(problem: Finding) -> str:
+    figures = [f"{problem.count:,} {problem.check.noun}s"] if problem.count > 1 else []
     if problem.oldest is not None:
-        told.append(f"since {problem.oldest:%d %b %Y, %H:%M} UTC")
-    return f" ({', '.join(told)})" if told else ""
+        figures.append(f"since {problem.oldest:%d %b %Y, %H:%M} UTC")
+    return f" ({', '.join(figures)})" if figures else ""

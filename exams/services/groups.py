@@ -1,0 +1,66 @@
+"""Submissions and reports by state and reason, each group with the list that holds exactly its rows."""
+
+import re
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+from django.db.models import Count, Min, QuerySet
+
+from exams.models import Report, Submission
+from foundation.admin_urls import list_url
+from foundation.checks import Group
+
+# How the sentence of a fetch ends that brought a part: one reason, whatever the number.
+COUNTED = r"\d+ of \d+ captures arrived\."
+INCOMPLETE = "Not every capture arrived."
+# Where no reason is written down, and none is needed.
+GOES_ON = {
+    Submission.State.RECEIVED: "Waits to be fetched.",
+    Submission.State.FETCHING: "Is being fetched.",
+    Report.State.SIGNED: "Waits to be sent.",
+    Report.State.SENDING: "Is being sent.",
+}
+
+
+def groups_of(rows: QuerySet[Any], *, since: str, **lookups: Any) -> tuple[Group, ...]:
+    """Return the groups, largest first; `lookups` are the filters of the list that hold for all of them."""
+    model = rows.model
+    names = ("state", "failure_reason", *(("hold_reason",) if model is Submission else ()))
+    merged: dict[str, Group] = {}
+    for row in rows.order_by().values(*names).annotate(count=Count("pk"), oldest=Min(since)):
+        group = _group(model, row, lookups)
+        other = merged.get(group.url)
+        if other is not None:
+            oldest = min(filter(None, (group.oldest, other.oldest)), default=None)
+            group = replace(group, count=group.count + other.count, oldest=oldest)
+        merged[group.url] = group
+    return tuple(sorted(merged.values(), key=lambda each: (-each.count, each.state, each.reason)))
+
+
+def list_unfinished(user: Any) -> list[Group]:
+    """Return what is no problem and not ended either: on its way, or stopped by an administrator."""
+    parts = []
+    if user.has_perm("exams.view_submission"):
+        rows = Submission.objects.going_on() | Submission.objects.stopped()
+        parts.append(groups_of(rows, since="received_at"))
+    if user.has_perm("exams.view_report"):
+        parts.append(groups_of(Report.objects.going_on(), since="signed_at"))
+    return list(chain.from_iterable(parts))
+
+
+def _group(model: Any, row: dict[str, Any], lookups: dict[str, Any]) -> Group:
+    state, hold = row["state"], row.get("hold_reason", "")
+    filters = {"state__exact": state, "given_up_at__isempty": "1", **lookups}
+    if hold:
+        reason = str(Submission.Hold(hold).label)
+        filters["hold_reason__exact"] = hold
+    elif row["failure_reason"]:
+        reason = re.sub(f"{COUNTED}$", "", row["failure_reason"]).strip() or INCOMPLETE
+        start = "^" if reason == INCOMPLETE else f"^{re.escape(reason)} ?"
+        filters["failure_reason__regex"] = f"{start}({COUNTED})?$"
+    else:
+        reason = GOES_ON.get(state, "No reason was recorded.")
+    label = str(model.State(state).label)
+    url = list_url(model, **filters)
+    return Group(state=label, reason=reason, count=row["count"], oldest=row["oldest"], url=url)

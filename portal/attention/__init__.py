@@ -1,1 +1,0 @@
-"""What needs an administrator: one page, its count in the navigation, and a daily mail."""

@@ -1,0 +1,26 @@
+"""Whether the web process is alive, and whether it can do its work: for load balancers and monitors."""
+
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from foundation.checks import find
+
+
+@require_safe
+@never_cache
+def live(request: HttpRequest) -> JsonResponse:
+    """Answer 200 as long as the process answers at all."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    """Answer 200 when the checks on which readiness depends find no problem, else 503 with their codes."""
+    failed = [
+        each.code for each in find(lambda check: check.decides_readiness, is_thorough=True) if each.is_problem
+    ]
+    if failed:
+        return JsonResponse({"status": "not ready", "checks": failed}, status=503)
+    return JsonResponse({"status": "ok"})

@@ -1,0 +1,54 @@
+"""Say in plain words what is wrong."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+
+from foundation.checks import Audience, find
+from integrations.models import Service
+from portal.health.report import FAILED, Line, count_failed, line_of, report
+
+
+class Command(BaseCommand):
+    """Make every check; exit code 1 when one failed that operators must see to."""
+
+    help = "Check the portal and its services and say in plain words what is wrong."
+    # The checks themselves say what a system check would stop on.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare the options."""
+        parser.add_argument("slug", nargs="?", help="look at this service only; all services otherwise")
+        parser.add_argument("--service", help="the same as an option")
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print the findings; raises CommandError when one of them failed."""
+        lines = _examine(options["slug"] or options["service"])
+        wrong = count_failed(lines)
+        self.stdout.write(report(lines, as_json=options["json"]))
+        if wrong:
+            raise CommandError(f"{wrong} of {len(lines)} checks failed.")
+        if not options["json"]:
+            self.stdout.write("All is well.")
+
+
+def _examine(slug: str | None) -> list[Line]:
+    services: list[Service] | None
+    try:
+        rows = Service.objects.in_use() if slug is None else Service.objects.filter(slug=slug)
+        services = list(rows.order_by("slug"))
+    except DatabaseError:
+        # The check of the database reports it.
+        services = None
+    # What only administrators can settle is a note here, and nothing where all is well.
+    found = [
+        each
+        for each in find(lambda check: True, subjects=services or [], is_thorough=True)
+        if Audience.OPERATORS in each.check.audience or each.outcome == "note"
+    ]
+    lines = sorted(map(line_of, found), key=lambda each: each.service)
+    if slug is not None and services == []:
+        lines.append(Line("service", FAILED, "There is no service of this slug.", slug))
+    return lines
