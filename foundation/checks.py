@@ -34,7 +34,7 @@ class Cost(StrEnum):
 
 
 class Audience(Flag):
-    """Who is told: administrators on pages and by mail, operators by `doctor`, which fails for them alone."""
+    """Who sees it: administrators on pages and by mail, operators by `doctor`, which fails for them alone."""
 
     ADMINISTRATORS = auto()
     OPERATORS = auto()

@@ -27,7 +27,7 @@ class NavItem:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A service whose keys are all refused, and the page on which this account can mend that, or ""."""
+    """A service whose keys are all refused, and the page on which this account can fix that, or ""."""
 
     name: str
     sentence: str
@@ -58,12 +58,12 @@ def _refusals(request: HttpRequest) -> list[Refusal]:
     if user is None or not getattr(user, "is_staff", False):
         return []
     refused = list(Service.objects.in_use().filter(circuit_opened_at__isnull=False).order_by("name"))
-    may_mend = bool(refused) and user.has_perms(["integrations.view_service", "integrations.manage_service"])
+    may_fix = bool(refused) and user.has_perms(["integrations.view_service", "integrations.manage_service"])
     return [
         Refusal(
             each.name,
             circuit.SENTENCE,
-            reverse("admin:integrations_service_keys", args=[each.pk]) if may_mend else "",
+            reverse("admin:integrations_service_keys", args=[each.pk]) if may_fix else "",
         )
         for each in refused
     ]

@@ -1,4 +1,4 @@
-"""The sidebar of the administration: every registered model stands in one of six groups."""
+"""The sidebar of the administration: every registered model is in one of six groups."""
 
 from typing import Any
 

@@ -24,6 +24,8 @@ def check_setup(databases: Sequence[str] | None = None, **kwargs: Any) -> list[C
         return []
     # What is not ready must not start; the rest is done in the administration.
     return [
-        (Error if each.check.decides_readiness else Warning)(each.text, hint=each.check.link, id=each.code)
+        (Error if each.check.decides_readiness else Warning)(
+            each.text, hint=f"{each.check.link}.", id=each.code
+        )
         for each in found
     ]

@@ -1,4 +1,4 @@
-"""One click mends what a click can mend; elsewhere the link leads to exactly the rows that are counted."""
+"""One click fixes what a click can fix; elsewhere the link leads to exactly the rows that are counted."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -143,7 +143,7 @@ def _states(model: Any) -> dict[int, str]:
 
 
 def _columns(model: Any) -> list[dict[str, Any]]:
-    """All of every row, without what is sealed and never equals itself."""
+    """All of every row, without what is encrypted and never equals itself."""
     names = [each.attname for each in model._meta.fields if "secret" not in each.name]
     return list(model.objects.order_by("pk").values(*names))
 
@@ -172,7 +172,7 @@ def test_the_list_of_a_full_disk_holds_what_waits(stage: Stage, settings: Any) -
 
 
 @pytest.mark.parametrize("name", TROUBLE)
-def test_what_a_click_can_mend_has_a_button_and_the_rest_a_link(name: str, stage: Stage) -> None:
+def test_what_a_click_can_fix_has_a_button_and_the_rest_a_link(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     page = stage.browser("administrator").get("/problems/").content.decode()
     listed = page.partition('<ul class="problems')[2].partition("</ul>")[0]
@@ -181,7 +181,7 @@ def test_what_a_click_can_mend_has_a_button_and_the_rest_a_link(name: str, stage
 
 
 @pytest.mark.parametrize("name", ["exams-failed", "exams-incomplete", "reports-failed", "mail-failed"])
-def test_one_click_mends_all_of_them_and_says_so(name: str, stage: Stage) -> None:
+def test_one_click_fixes_all_of_them_and_says_so(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     for add in MORE[name]:
         add(stage)
@@ -291,13 +291,13 @@ def test_unlinked_exams_are_released_after_a_page_that_says_who_will_see_them(st
     assert set(_states(Submission).values()) == {"received"}
 
 
-def test_a_deed_that_is_not_offered_is_not_done(stage: Stage) -> None:
+def test_an_action_that_is_not_offered_is_not_done(stage: Stage) -> None:
     TROUBLE["exams-held-unlinked"](stage)
     _click(stage.browser("administrator"), _problem("exams-held-unlinked"), action="give_up")
     assert Submission.objects.filter(given_up_at=None, state="held").exists()
 
 
-def test_what_was_mended_meanwhile_needs_nobody(stage: Stage) -> None:
+def test_what_was_fixed_meanwhile_needs_nobody(stage: Stage) -> None:
     TROUBLE["exams-failed"](stage)
     browser, problem = stage.browser("administrator"), _problem("exams-failed")
     _click(browser, problem)
@@ -315,12 +315,12 @@ def test_a_click_needs_the_permission_of_what_it_does(name: str, stage: Stage) -
     model = problem.fix.rows.model if problem.fix else Submission
     before = _columns(model)
     browsers = [stage.browser(role) for role in ROLES if not role.startswith("administrator")]
-    deeds = {
+    chosen = {
         "action": problem.fix.actions[-1].name if problem.fix else "",
         "row": [row["id"] for row in before],
     }
     for browser in (logged_in(onlooker), *browsers):
-        answer = browser.post(f"/problems/{problem.key}/fix/", deeds)
+        answer = browser.post(f"/problems/{problem.key}/fix/", chosen)
         assert answer.status_code in (302, 403, 404)
         assert answer.status_code != 302 or "/accounts/login/" in answer.headers["Location"]
     assert _columns(model) == before
@@ -340,7 +340,7 @@ def test_a_paused_service_says_since_when_and_is_resumed_by_one_click(stage: Sta
 
 
 @pytest.mark.parametrize("name", TROUBLE)
-def test_a_problem_is_told_to_those_alone_who_may_open_its_page(name: str, stage: Stage) -> None:
+def test_a_problem_is_shown_to_those_alone_who_may_open_its_page(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     problem = _problem(name)
     bare = make_person("bare", is_staff=True)
@@ -357,7 +357,7 @@ def test_a_problem_is_told_to_those_alone_who_may_open_its_page(name: str, stage
     assert browser.get(problem.url).status_code in (200, 302)
 
 
-def test_a_look_at_the_address_mends_nothing(stage: Stage) -> None:
+def test_a_look_at_the_address_fixes_nothing(stage: Stage) -> None:
     TROUBLE["exams-failed"](stage)
     assert stage.browser("administrator").get("/problems/failed/fix/").status_code == 405
 

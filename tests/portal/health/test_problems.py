@@ -59,7 +59,7 @@ def test_each_trouble_is_a_sentence_with_one_button(name: str, stage: Stage) -> 
     assert Client().get(problem.url).status_code == 302
 
 
-def test_a_disk_that_fills_up_is_told_before_and_after(stage: Stage, settings: Any) -> None:
+def test_a_disk_that_fills_up_is_a_problem_before_and_after(stage: Stage, settings: Any) -> None:
     settings.MIN_FREE_MB = 10**9
     (problem,) = find_problems()
     assert (problem.code, problem.tone) == ("disk-full", "bad")
