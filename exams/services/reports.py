@@ -1,4 +1,4 @@
-"""Reports until they are sent: a draft is uploaded, looked at once more, then signed or discarded."""
+"""Reports before they are sent: upload a draft, then sign or discard it."""
 
 import unicodedata
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ ALLOWED = {
     media_types.JPEG: ("a JPEG image", (".jpg", ".jpeg")),
     media_types.PNG: ("a PNG image", (".png",)),
 }
-WHAT_IS_ALLOWED = "A report is a PDF document, or a JPEG or PNG image"
+WHAT_IS_ALLOWED = "A report must be a PDF document, or a JPEG or PNG image"
 
 
 class InvalidReport(Exception):
@@ -50,7 +50,7 @@ def create_draft(
     if replaces is not None and (
         replaces.submission_id != submission.pk or replaces.state == Report.State.DRAFT
     ):
-        raise InvalidReport("The report to correct is not a signed report of this submission.")
+        raise InvalidReport("Only a signed report of this submission can be corrected. Choose another one.")
     stored = _store(upload)
     with transaction.atomic():
         report = Report.objects.create(
@@ -116,7 +116,7 @@ def _store(upload: Any) -> storage.StoredFile:
         return storage.store_upload(_chain(first, chunks))
     except (storage.DiskFull, storage.NotWritable) as error:
         raise InvalidReport(
-            "The portal cannot store files at the moment. Its administrators can see why; try again later."
+            "The portal cannot store files right now. Try again later, or ask an administrator."
         ) from error
 
 
@@ -125,7 +125,9 @@ def _limited(chunks: Iterator[bytes], *, limit: int) -> Iterator[bytes]:
     for chunk in chunks:
         size += len(chunk)
         if size > limit:
-            raise InvalidReport(f"This file is larger than {settings.REPORT_MAX_MB} MB.")
+            raise InvalidReport(
+                f"This file is larger than {settings.REPORT_MAX_MB} MB. Choose a smaller one."
+            )
         if chunk:
             yield bytes(chunk)
 
@@ -138,13 +140,13 @@ def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 def _require_type(head: bytes, *, file_name: str) -> None:
     media_type = media_types.media_type_of(head[: media_types.HEAD_BYTES])
     if media_type not in ALLOWED:
-        raise InvalidReport(f"{WHAT_IS_ALLOWED}; this file is none of them, whatever its name says.")
+        raise InvalidReport(f"This file has another type. {WHAT_IS_ALLOWED}.")
     words, endings = ALLOWED[media_type]
     ending = PurePath(file_name).suffix.lower()
     if ending and ending not in endings:
         raise InvalidReport(
             f"This file is {words}, but its name ends in “{_clean(ending)[:12]}”. "
-            "Check that it is the right one, and rename it."
+            "Check that it is the right file, then rename it."
         )
 
 

@@ -114,9 +114,7 @@ def verify_files(*, is_everything: bool = False, check: Callable[[], None] = lam
                     break
         walk.end()
     except FilesAway as error:
-        alert_administrators(
-            subject="Stored files are not there", body=f"{error} Nothing was changed for their sake."
-        )
+        alert_administrators(subject="Stored files are unavailable", body=f"{error} Nothing was changed.")
         raise
     finally:
         # What was found before the walk broke off is not found a second time.
@@ -129,12 +127,12 @@ def _tell(result: Verified) -> None:
         alert_administrators(
             subject="Stored files are damaged",
             body=f"{result}. The audit log names them (file.damaged). Captures are fetched again from "
-            "Clarius Cloud; a damaged report has to come from a backup. Check the disk.",
+            "Clarius Cloud. Restore damaged reports from a backup, and check the disk.",
         )
     elif result.unread:
         alert_administrators(
             subject="Stored files could not be read",
-            body=f"{result}. They were left as they are, and are looked at another time. Check the disk.",
+            body=f"{result}. They were not changed, and will be checked again later. Check the disk.",
         )
 
 

@@ -108,10 +108,10 @@ def _refuse(*, customer: Customer, user: User, address: str | None) -> None:
     with transaction.atomic():
         record(action="link.refused", outcome="refused", actor=user, target=customer, address=address)
         alert_administrators(
-            subject="A customer that an account holds was claimed by another account",
+            subject="Another account tried to connect a linked customer",
             body=(
-                f"Customer {customer.uuid} of {customer.service.name} stays with the account that holds it; "
-                "the other was refused and told nothing.\nThe audit log has the entry link.refused."
+                f"Customer {customer.uuid} of {customer.service.name} stays linked to its account. "
+                "The portal refused the other account and gave it no reason.\nThe audit log has link.refused."
             ),
         )
 
@@ -137,8 +137,8 @@ def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Endi
             record(action=_ACTIONS[ending], actor=user, target=link, address=address)
             if ending == Ending.DISPUTED:
                 alert_administrators(
-                    subject="A link was reported as not made by its account",
-                    body=f"Link {link.uuid} is suspended and shows nothing any more.",
+                    subject="An account holder did not create a link",
+                    body=f"The holder reported link {link.uuid}. It is suspended and shows no exams.",
                 )
     except NotAllowed:
         return False

@@ -92,7 +92,7 @@ def test_files_that_are_all_missing_are_damaged_in_no_way(
     with pytest.raises(FilesAway):
         verify_files(is_everything=is_everything)
     assert is_as_it_was(exam)
-    assert told() == ["Stored files are not there"]
+    assert told() == ["Stored files are unavailable"]
 
 
 def test_a_new_file_beside_the_place_of_the_disk_condemns_none_of_the_others(

@@ -109,7 +109,7 @@ def test_a_disputed_link_is_suspended_and_administrators_are_notified(
     make_person("administrator", "Administrators", is_staff=True)
     client.post(f"/links/{link.uuid}/not-me/")
     assert Link.objects.get().state == Link.State.UNLINKED
-    assert mails("administrator@example.test") == ["A link was reported as not made by its account"]
+    assert mails("administrator@example.test") == ["An account holder did not create a link"]
     assert Entry.objects.filter(action="link.disputed", actor_id=str(clinician.pk)).count() == 1
 
 

@@ -149,10 +149,10 @@ PNG = pictures.encoded(pictures.circle(8, 8), "PNG")
     ("body", "file_name", "words"),
     [
         (b"", "echo.pdf", "This file is empty"),
-        (b"<html><script>", "echo.pdf", "A report is a PDF document, or a JPEG or PNG image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "echo.png", "A report is a PDF document"),
-        (b"MZ\x90\0", "echo.exe", "A report is a PDF document"),
-        (b"PK\x03\x04", "echo.docx", "A report is a PDF document"),
+        (b"<html><script>", "echo.pdf", "A report must be a PDF document, or a JPEG or PNG image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "echo.png", "A report must be a PDF document"),
+        (b"MZ\x90\0", "echo.exe", "A report must be a PDF document"),
+        (b"PK\x03\x04", "echo.docx", "A report must be a PDF document"),
         (PNG, "echo.pdf", "This file is a PNG image, but its name ends in “.pdf”"),
         (PDF, "echo.png", "This file is a PDF document, but its name ends in “.png”"),
     ],
@@ -258,7 +258,7 @@ class Named:
 def test_a_full_disk_is_named_and_makes_no_draft(stage: Stage, reviewer: Client, settings: Any) -> None:
     settings.MIN_FREE_MB = 1 << 40
     response = upload(reviewer, stage, PDF)
-    assert "cannot store files at the moment" in response.content.decode()
+    assert "cannot store files right now" in response.content.decode()
     assert not Report.objects.exists()
 
 
