@@ -11,16 +11,16 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.template.defaultfilters import pluralize
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 
 from accounts.forms import InvitationForm
 from accounts.models import Invitation, User
 from accounts.services.invitations import send_invitation
 from accounts.services.rights import grantable_groups, note_account_change
+from foundation.actions import Action
 from foundation.address import client_address
+from foundation.adminkit.base import PortalAdmin
 
 
 def _enter(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -40,9 +40,14 @@ admin.site.unregister([Group, EmailAddress])
 
 
 @admin.register(User)
-class AccountAdmin(UserAdmin, ModelAdmin):
-    """Accounts; administrators switch them on and off and choose roles, the rest is the superuser's."""
+class AccountAdmin(UserAdmin, PortalAdmin):
+    """Accounts; administrators switch them on and off and choose roles, the rest is the superuser's.
 
+    People are invited: their address is proven and they choose their own password. Accounts are switched off,
+    not deleted; their links and reports stay theirs.
+    """
+
+    allows = ("change",)
     form = UserChangeForm
     change_password_form = AdminPasswordChangeForm
     list_display = ("email", "first_name", "last_name", "is_active", "is_staff", "is_superuser", "last_login")
@@ -59,26 +64,18 @@ class AccountAdmin(UserAdmin, ModelAdmin):
     # Whoever changes another's address can take the account over by a new password.
     read_by_administrators = ("email", "is_staff", "is_superuser")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """People are invited: their address is proven and they choose their own password."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Accounts are switched off; their links and reports stay theirs."""
-        return False
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Leave to administrators what gives no rights beyond their own."""
         is_own = obj is not None and obj.pk == request.user.pk
         if request.user.is_superuser:
-            return self.always_read
+            return self.written(self.always_read)
         own = ("is_active", "groups") if is_own else ()
-        return (*self.always_read, *self.read_by_administrators, *own)
+        return self.written((*self.always_read, *self.read_by_administrators, *own))
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
@@ -109,12 +106,14 @@ class AccountAdmin(UserAdmin, ModelAdmin):
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin, ModelAdmin):
+class RoleAdmin(GroupAdmin, PortalAdmin):
     """Roles and what they may do."""
+
+    allows = ("add", "change", "delete")
 
 
 @admin.register(EmailAddress)
-class EmailAddressAdmin(ModelAdmin):
+class EmailAddressAdmin(PortalAdmin):
     """Addresses and whether they were proven; changed by their owners only."""
 
     list_display = ("email", "user", "verified", "primary")
@@ -122,27 +121,36 @@ class EmailAddressAdmin(ModelAdmin):
     search_fields = ("email",)
     fields = ("email", "user", "verified", "primary")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+def _send_again(*, queryset: QuerySet[Invitation], user: User, address: str | None) -> int:
+    waiting = list(queryset.filter(accepted_at=None))
+    for invitation in waiting:
+        send_invitation(invitation=invitation, actor=user, address=address)
+    return len(waiting)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+
+SEND_AGAIN = Action(
+    name="send_again",
+    button="Send the mail again",
+    told="will be mailed again",
+    service=_send_again,
+    permission="add",
+    left="The others have already been accepted.",
+)
 
 
 @admin.register(Invitation)
-class InvitationAdmin(ModelAdmin):
-    """Invitations; the code stays in the mail."""
+class InvitationAdmin(PortalAdmin):
+    """Invitations; the code stays in the mail. Another address is another invitation."""
 
+    allows = ("add", "delete")
     form = InvitationForm
     list_display = ("email", "is_reviewer", "invited_by", "created_at", "expires_at", "accepted_at")
     list_filter = ("is_reviewer", ("accepted_at", admin.EmptyFieldListFilter))
     search_fields = ("email",)
     ordering = ("-created_at",)
     readonly_fields = ("invited_by", "created_at", "expires_at", "accepted_at")
-    actions = ("send_again",)
+    actions = (SEND_AGAIN,)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Ask for what is chosen; the rest is known afterwards."""
@@ -153,32 +161,16 @@ class InvitationAdmin(ModelAdmin):
     ) -> Any:
         """Say what happens now, and the step that a new reviewer still needs."""
         until = timezone.localtime(obj.expires_at)
-        text = f"{obj.email} is mailed a link that works until {until:%d %b %Y}."
+        text = f"{obj.email} will receive a link that works until {until:%d %b %Y}."
         if obj.is_reviewer:
-            text += " A reviewer sees no exam before you grant a service under Reviewer access."
+            text += " A reviewer sees no exams until you grant a service under Reviewer access."
         messages.success(request, text)
         return redirect(
             "admin:accounts_invitation_" + ("add" if "_addanother" in request.POST else "changelist")
         )
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """An invitation is sent or withdrawn: another address is another invitation."""
-        return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
             obj.invited_by = request.user
             super().save_model(request, obj, form, change)
             send_invitation(invitation=obj, actor=request.user, address=client_address(request))  # type: ignore[arg-type]
-
-    @admin.action(description="Send the mail again", permissions=["add"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
-        """Mail pending invitations again."""
-        waiting = list(queryset.filter(accepted_at=None))
-        for invitation in waiting:
-            send_invitation(invitation=invitation, actor=request.user, address=client_address(request))  # type: ignore[arg-type]
-        if waiting:
-            count = len(waiting)
-            messages.success(request, f"{count} invitation{pluralize(count)} will be mailed again.")
-        else:
-            messages.warning(request, "Nothing is sent: what you chose was accepted already.")

@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from audit.models import Entry
 from audit.words import find_targets, name_target, type_words
+from foundation.adminkit.base import PortalAdmin
 
 NOBODY = "the portal itself"
 # Whoever typed a wrong password is not known; the address is.
@@ -47,7 +47,7 @@ class WordedList(ChangeList):
 
 
 @admin.register(Entry)
-class EntryAdmin(ModelAdmin):
+class EntryAdmin(PortalAdmin):
     """Entries for staff with the permission to view them."""
 
     list_display = ("at", "action", "outcome", "account", "target", "address")
@@ -70,9 +70,6 @@ class EntryAdmin(ModelAdmin):
     )
     readonly_fields = fields
     ordering = ("-at", "-id")
-    list_per_page = 50
-    # Counting millions of rows for a headline would take longer than the page.
-    show_full_result_count = False
     actions = None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
@@ -107,15 +104,6 @@ class EntryAdmin(ModelAdmin):
         if not entry.target_url:
             return str(entry.target_words)
         return format_html('<a class="underline" href="{}">{}</a>', entry.target_url, entry.target_words)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def word(entries: list[Any], *, request: HttpRequest, site: admin.AdminSite) -> None:

@@ -14,10 +14,10 @@ from background.jobs import register
 
 
 class AdministrationConfig(administration.AdminConfig):
-    """Django's administration, drawn by a site of our own."""
+    """Django's administration, drawn by the theme."""
 
     default = False
-    default_site = "portal.administration.PortalSite"
+    default_site = "unfold.sites.UnfoldAdminSite"
 
 
 class PortalConfig(AppConfig):

@@ -5,7 +5,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from exams.admin.base import ReadOnlyAdmin
+from exams.admin.base import ContentAdmin
+from exams.admin.confirmation import run_audited
 from exams.admin.subjects import subject_of
 from exams.models import Call
 from exams.permissions import sees_all_content
@@ -14,15 +15,12 @@ from exams.services.deeds import offers
 SHOWN = 50
 
 
-class AttemptsAdmin(ReadOnlyAdmin):
+class AttemptsAdmin(ContentAdmin):
     """Shows when the Cloud was called about a row, and what came of it."""
 
     kept = "The newest 50, kept for 30 days."
+    run_action = staticmethod(run_audited)
     change_form_outer_before_template = "exams/admin/attempts.html"
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may set rows to work."""
-        return request.user.has_perm(f"exams.operate_{self.opts.model_name}")
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any

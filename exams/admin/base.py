@@ -1,4 +1,4 @@
-"""Pages to look at rows that only services change."""
+"""Pages of rows that only services change, some of whose columns are patient content."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -7,11 +7,11 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
 
 from audit.record import record_view
 from exams.permissions import sees_all_content
 from foundation.address import client_address
+from foundation.adminkit.base import PortalAdmin
 
 # Counting millions of rows for a headline takes longer than the page itself.
 MOST_COUNTED = 10_000
@@ -26,21 +26,16 @@ class CappedPaginator(Paginator):
         return len(rows.order_by().values_list("pk")[:MOST_COUNTED])
 
 
-class ReadOnlyAdmin(ModelAdmin):
-    """No add, change or delete: a change form writes every column and would turn a lease back."""
+class ContentAdmin(PortalAdmin):
+    """Shows patient content to those who may see it, and writes each look at it to the audit log."""
 
     paginator = CappedPaginator
-    show_full_result_count = False
-    list_per_page = 50
     # Shown only to those who may see patient content.
     content_fields: Sequence[str] = ()
     plain_fields: Sequence[str] = ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*self.plain_fields, *(self.content_fields if sees_all_content(request.user) else ())]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return self.get_fields(request, obj)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
@@ -55,15 +50,6 @@ class ReadOnlyAdmin(ModelAdmin):
                 address=client_address(request),
             )
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 LEASE_FIELDS = ("attempt_count", "first_tried_at", "not_before", "nudged_until", "lease_until", "lease_token")

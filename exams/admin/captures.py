@@ -2,13 +2,13 @@
 
 from django.contrib import admin
 
-from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.admin.base import LEASE_FIELDS, ContentAdmin
 from exams.admin.subjects import OfSubmission
 from exams.models import Capture
 
 
 @admin.register(Capture)
-class CaptureAdmin(OfSubmission, ReadOnlyAdmin):
+class CaptureAdmin(OfSubmission, ContentAdmin):
     """Files of submissions, by state."""
 
     list_display = (

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from exams.admin.base import LEASE_FIELDS, ReadOnlyAdmin
+from exams.admin.base import LEASE_FIELDS, ContentAdmin
 from exams.models import Chore
 
 
 @admin.register(Chore)
-class ChoreAdmin(ReadOnlyAdmin):
+class ChoreAdmin(ContentAdmin):
     """What is done about files."""
 
     list_display = ("name", "done_at", "result", "not_before")

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.record import record_view
-from exams.admin.base import ReadOnlyAdmin
+from exams.admin.base import ContentAdmin
 from exams.admin.field_map_form import FieldMapForm, SampleForm
 from exams.models import FieldMap
 from exams.permissions import sees_all_content
@@ -27,9 +27,10 @@ CHANGED = (
 
 
 @admin.register(FieldMap)
-class FieldMapAdmin(ReadOnlyAdmin):
+class FieldMapAdmin(ContentAdmin):
     """Services with their maps; a map is changed on a page of its own."""
 
+    operators = "exams.operate_fieldmap"
     plain_fields = ("service", *FieldMap.PATHS, "time_zone", "version", "read_count", "finished_at")
 
     def get_urls(self) -> list[URLPattern]:
@@ -44,10 +45,6 @@ class FieldMapAdmin(ReadOnlyAdmin):
             for name, view in pages.items()
         ]
         return [*own, *super().get_urls()]
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may change maps."""
-        return request.user.has_perm("exams.operate_fieldmap")
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

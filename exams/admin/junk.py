@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from exams.admin.base import ReadOnlyAdmin
+from exams.admin.base import ContentAdmin
 from exams.models import JunkNotification
 
 
 @admin.register(JunkNotification)
-class JunkNotificationAdmin(ReadOnlyAdmin):
+class JunkNotificationAdmin(ContentAdmin):
     """The newest 1,000, masked."""
 
     list_display = ("received_at", "service", "status", "content_type", "beginning")

@@ -5,14 +5,14 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from exams.admin.base import ReadOnlyAdmin
+from exams.admin.base import ContentAdmin
 from exams.models import Exam, Patient
 from exams.permissions import sees_all_content
 from exams.services.demographics import ALL_FIELDS
 
 
 @admin.register(Patient)
-class PatientAdmin(ReadOnlyAdmin):
+class PatientAdmin(ContentAdmin):
     """Patients; each one that is opened is written to the audit log."""
 
     list_display = ("uuid", "customer", "created_at")
@@ -30,7 +30,7 @@ class PatientAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Exam)
-class ExamAdmin(ReadOnlyAdmin):
+class ExamAdmin(ContentAdmin):
     """Exams by their identifiers."""
 
     list_display = ("exam_uuid", "customer", "created_at")

@@ -1,6 +1,7 @@
 """Notification records of the Cloud, joined to the submissions they name."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -11,7 +12,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from exams.admin.charts import overlay, stack
-from exams.admin.confirmation import ask_or_do
+from exams.admin.confirmation import run_audited
 from exams.admin.subjects import request_mark
 from exams.models import Submission
 from exams.services import deeds
@@ -49,6 +50,12 @@ class ArrivalFilter(admin.SimpleListFilter):
         return queryset.filter(arrival=self.value()) if self.value() else queryset
 
 
+def _held_submissions(records: QuerySet[Any]) -> QuerySet[Any]:
+    """Return the held ones that the records name. A released one drops out, so a second step goes on."""
+    named: Any = submissions_of(records).filter(state=Submission.State.HELD)
+    return cast("QuerySet[Any]", named.without_data().newest_first())
+
+
 @admin.register(NotificationRecord)
 class NotificationRecordAdmin(MirrorAdmin):
     """What the Cloud sent, what was answered, and what of it arrived."""
@@ -61,7 +68,9 @@ class NotificationRecordAdmin(MirrorAdmin):
     search_help_text = "The UUID of a request."
     list_select_related = ("service",)
     ordering = ("-sent_at", "-pk")
-    actions = ("release",)
+    run_action = staticmethod(run_audited)
+    operators = "exams.operate_submission"
+    actions = (replace(deeds.RELEASE, rows_of=_held_submissions),)
     fields = (
         "service",
         ("sent_at", "logged_at"),
@@ -88,10 +97,6 @@ class NotificationRecordAdmin(MirrorAdmin):
             path("take-in/", view, name="integrations_notificationrecord_take_in"),
             *super().get_urls(),
         ]
-
-    def has_release_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may let held submissions through."""
-        return request.user.has_perm("exams.operate_submission")
 
     @admin.display(description="latency", ordering="latency_ms")
     def latency(self, record: NotificationRecord) -> str:
@@ -140,17 +145,6 @@ class NotificationRecordAdmin(MirrorAdmin):
             "times": overlay(days, times, unit=_seconds),
             "take_in_url": reverse("admin:integrations_notificationrecord_take_in"),
         }
-
-    @admin.action(description="Release their held submissions", permissions=["release"])
-    def release(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """Let the submissions of the chosen records through that are held and can be fetched."""
-        # What is released drops out of the choice, so that a repeated step reaches the rest.
-        named: Any = submissions_of(queryset).filter(state=Submission.State.HELD)
-        held = named.without_data().select_related("customer", "service").newest_first()
-        if not held.exists():
-            messages.info(request, "The chosen records name no submission that is held.")
-            return None
-        return ask_or_do(admin=self, request=request, queryset=held, deed=deeds.RELEASE)
 
     def take_in_view(self, request: HttpRequest) -> HttpResponse:
         """Have the list walked wherever something was missed."""

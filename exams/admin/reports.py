@@ -1,12 +1,9 @@
 """Reports: state and delivery; what is done to them goes through the services, after a question."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
 
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
-from exams.admin.confirmation import ask_or_do
 from exams.admin.subjects import OfSubmission
 from exams.admin.waiting import WaitFilter
 from exams.models import Report
@@ -32,7 +29,17 @@ class ReportAdmin(OfSubmission, AttemptsAdmin):
     list_select_related = ("submission__customer", "submission__service", "author")
     search_help_text = "The label of a customer, the UUID of a report or its request, or a SHA-256."
     ordering = ("-id",)
-    actions = ("send_again", "mark_arrived", "give_up")
+    question_columns = (
+        "of_request",
+        "of_customer",
+        "of_service",
+        "was_submitted",
+        "state",
+        "failure_reason",
+        "signed_at",
+    )
+    operators = "exams.operate_report"
+    actions = (deeds.SEND_AGAIN, deeds.MARK_ARRIVED, deeds.GIVE_UP_REPORTS)
     plain_fields = (
         "uuid",
         "submission",
@@ -50,18 +57,3 @@ class ReportAdmin(OfSubmission, AttemptsAdmin):
         *LEASE_FIELDS,
     )
     content_fields = ("name", "file_name")
-
-    @admin.action(description="Send reports again", permissions=["operate"])
-    def send_again(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
-        """Send the chosen reports again that were not delivered, or perhaps were."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.SEND_AGAIN)
-
-    @admin.action(description="Mark uncertain reports as arrived", permissions=["operate"])
-    def mark_arrived(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
-        """Settle the chosen uncertain reports."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.MARK_ARRIVED)
-
-    @admin.action(description="Give reports up", permissions=["operate"])
-    def give_up(self, request: HttpRequest, queryset: QuerySet[Report]) -> HttpResponse | None:
-        """Send the chosen reports no more."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.GIVE_UP_REPORTS)

@@ -7,10 +7,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.admin import ModelAdmin
 
 from exams.models import Submission
 from exams.names import short_id
+from foundation.adminkit.base import PortalAdmin
 from foundation.moments import moment
 
 HELP = "The label of a customer, or the UUID of a request, a submission, an exam or a customer."
@@ -27,7 +27,7 @@ def subject_of(row: Model) -> Submission | None:
     return row if isinstance(row, Submission) else getattr(row, "submission", None)
 
 
-class OfSubmission(ModelAdmin):
+class OfSubmission(PortalAdmin):
     """Columns that say of which submission a file's row is, and by what it is found."""
 
     search_fields = (

@@ -4,14 +4,13 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from exams.admin import day_one
 from exams.admin.attempts import AttemptsAdmin
 from exams.admin.base import LEASE_FIELDS
-from exams.admin.confirmation import ask_or_do
 from exams.admin.subjects import HELP, request_mark
 from exams.admin.waiting import WaitFilter
 from exams.models import Submission
@@ -39,7 +38,17 @@ class SubmissionAdmin(AttemptsAdmin):
     search_fields = ("customer__label", "uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
     search_help_text = HELP
     ordering = ("-id",)
-    actions = ("retry", "release", "stop", "give_up")
+    question_columns = (
+        "short_request",
+        "customer",
+        "service",
+        "submitted_at",
+        "state",
+        "hold_reason",
+        "failure_reason",
+    )
+    operators = "exams.operate_submission"
+    actions = (deeds.RETRY, deeds.RELEASE, deeds.STOP, deeds.GIVE_UP)
     plain_fields = (
         "uuid",
         "request_uuid",
@@ -93,23 +102,3 @@ class SubmissionAdmin(AttemptsAdmin):
     def files(self, submission: Submission) -> str:
         """Say how many of the listed captures are here."""
         return f"{submission.stored_count} of {submission.capture_count}"
-
-    @admin.action(description="Fetch failed submissions again", permissions=["operate"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
-        """Fetch the chosen failed submissions again."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.RETRY)
-
-    @admin.action(description="Release held submissions", permissions=["operate"])
-    def release(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
-        """Let the chosen held submissions through, newest first."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.RELEASE)
-
-    @admin.action(description="Stop submissions", permissions=["operate"])
-    def stop(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
-        """Hold the chosen submissions until somebody releases them."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.STOP)
-
-    @admin.action(description="Give submissions up", permissions=["operate"])
-    def give_up(self, request: HttpRequest, queryset: QuerySet[Submission]) -> HttpResponse | None:
-        """Leave the chosen submissions as they are."""
-        return ask_or_do(admin=self, request=request, queryset=queryset, deed=deeds.GIVE_UP)

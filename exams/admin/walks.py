@@ -1,7 +1,6 @@
 """Walks through the services' lists."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from exams.admin.attempts import AttemptsAdmin
 from exams.models import Walk
@@ -30,10 +29,6 @@ class WalkAdmin(AttemptsAdmin):
     list_select_related = ("service",)
     ordering = ("-started_at",)
     plain_fields = (*list_display, "remote_count", "local_count", "error")
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """What is over is not set to work; the next walk is asked for on the page of its service."""
-        return False
 
     @admin.display(description="At the Cloud but not here")
     def missing(self, walk: Walk) -> int | str:

@@ -7,29 +7,27 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from accounts.models import User
 from accounts.roles import REVIEWERS
 from foundation.address import client_address
+from foundation.adminkit.base import PortalAdmin
 from integrations.admin.bases import acting_user
 from integrations.models import ReviewerAccess
 from integrations.services.access import note_grant, note_removal
 
 
 @admin.register(ReviewerAccess)
-class ReviewerAccessAdmin(ModelAdmin):
+class ReviewerAccessAdmin(PortalAdmin):
     """Grants to make and to take back; a grant is not edited."""
 
+    allows = ("add", "delete")
     list_display = ("user", "service", "granted_at")
     list_filter = ("service",)
     search_fields = ("user__email", "service__slug", "service__name")
     list_select_related = ("user", "service")
     fields = ("user", "service")
     ordering = ("-granted_at",)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any

@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
+from foundation.adminkit.base import PortalAdmin
 from integrations.admin.annotation_pages import AnnotationPages
-from integrations.admin.bases import ReadOnlyAdmin, find_row
+from integrations.admin.bases import find_row
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import AnnotationSnapshot, Application, Mirror
 
@@ -64,7 +65,7 @@ class ApplicationAdmin(MirrorAdmin):
 
 
 @admin.register(AnnotationSnapshot)
-class AnnotationSnapshotAdmin(ReadOnlyAdmin):
+class AnnotationSnapshotAdmin(PortalAdmin):
     """What the Cloud had before each write; brought back on the application's page."""
 
     list_display = ("taken_at", "application", "is_customized", "taken_by", "outcome")

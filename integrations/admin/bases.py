@@ -1,10 +1,9 @@
-"""What every admin page of rows with a state or a lease forbids: work goes through actions."""
+"""What the pages of integrations have in common."""
 
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 
 from accounts.models import User
 
@@ -26,19 +25,3 @@ def find_row(rows: QuerySet[Row], *, key: str) -> Row | None:
 def acting_user(request: HttpRequest) -> User:
     """Return the administrator who asks; the admin lets nobody else in."""
     return cast(User, request.user)
-
-
-class ReadOnlyAdmin(ModelAdmin):
-    """To look at, search and filter."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -9,9 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import path, reverse
 
+from accounts.models import User
+from foundation.actions import Action
 from foundation.address import client_address
 from integrations.admin.bases import acting_user
-from integrations.admin.bulk import chosen_pks
 from integrations.admin.deeds import DEEDS
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import Customer, Link, Mirror
@@ -33,6 +34,21 @@ class StandingFilter(admin.SimpleListFilter):
         return queryset.filter(standing=self.value()) if self.value() else queryset
 
 
+def _ask_again(*, queryset: QuerySet[Customer], user: User, address: str | None) -> int:
+    links = Link.objects.filter(customer__in=list(queryset.values_list("pk", flat=True)))
+    return check_links_again(links=links, user=user, address=address)
+
+
+ASK_AGAIN = Action(
+    name="ask_again",
+    button="Confirm again",
+    told="will be confirmed with Clarius Cloud",
+    service=_ask_again,
+    left="No account holds the others, so there is nothing to confirm.",
+    is_partial=False,
+)
+
+
 @admin.register(Customer)
 class CustomerAdmin(MirrorAdmin):
     """Customers by state, service, label, institution or the first signs of their keyed hash."""
@@ -46,7 +62,9 @@ class CustomerAdmin(MirrorAdmin):
     fields = ("label", "institution", "service", "uuid", "short_digest", "created_at", "listed_at")
     readonly_fields = ("service", "uuid", "short_digest", "created_at", "listed_at")
     change_form_outer_before_template = "integrations/admin/customer_deeds.html"
-    actions = ("ask_again",)
+    allows = ("change",)
+    operators = "integrations.operate_customer"
+    actions = (ASK_AGAIN,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The tokens are sealed, and no page needs them.
@@ -56,13 +74,6 @@ class CustomerAdmin(MirrorAdmin):
         """Add a page for each deed."""
         view = self.admin_site.admin_view(self.deed_view)
         return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("integrations.change_customer")
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may confirm, end, transfer and invite."""
-        return request.user.has_perm("integrations.operate_customer")
 
     @admin.display(description="state", ordering="standing")
     def state(self, customer: Any) -> str:
@@ -108,22 +119,6 @@ class CustomerAdmin(MirrorAdmin):
             user=acting_user(request),
             address=client_address(request),
         )
-
-    @admin.action(description="Confirm again at Clarius Cloud", permissions=["operate"])
-    def ask_again(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Make the confirmation of the chosen customers' active links due."""
-        pks = chosen_pks(admin=self, request=request, queryset=queryset)
-        if not pks:
-            return
-        links = Link.objects.filter(customer__in=pks)
-        count = check_links_again(links=links, user=acting_user(request), address=client_address(request))
-        left = len(pks) - count
-        told = f"Clarius Cloud will be asked about {count} of {len(pks)} chosen customers."
-        if left:
-            told += (
-                f" {left} {'is' if left == 1 else 'are'} held by no account, so there is nothing to confirm."
-            )
-        self.message_user(request, told, messages.SUCCESS if count else messages.WARNING)
 
     def deed_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """Explain a deed, and do it when the form is sent."""

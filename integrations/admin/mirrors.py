@@ -12,12 +12,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from foundation.address import client_address
-from integrations.admin.bases import ReadOnlyAdmin, acting_user, find_row
+from foundation.adminkit.base import PortalAdmin
+from integrations.admin.bases import acting_user, find_row
 from integrations.models import Mirror, Service
 from integrations.services.mirrors import read_again
 
 
-class MirrorAdmin(ReadOnlyAdmin):
+class MirrorAdmin(PortalAdmin):
     """A list that is a copy of the Cloud's."""
 
     mirror_kind: str

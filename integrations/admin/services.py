@@ -1,19 +1,22 @@
 """Services and their keys."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
-from foundation.address import client_address
+from accounts.models import User
+from foundation.actions import Action
+from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.requests import actor_of, find_row
 from integrations.admin import key_pages, setting_pages
-from integrations.admin.bases import LEASE_FIELDS, ReadOnlyAdmin, acting_user, find_row
+from integrations.admin.bases import LEASE_FIELDS
 from integrations.admin.connect_page import connect_page, was_just_connected
 from integrations.admin.proof import View, proven
 from integrations.models import ApiKey, Service
@@ -22,8 +25,57 @@ from integrations.services.addresses import connect_url, is_public_https
 from integrations.services.health import health_of
 
 
+def _each(work: Callable[..., bool | None]) -> Callable[..., int]:
+    """Return a service of an action that does the work for each Clarius service, unless it answers False."""
+
+    def do(*, queryset: QuerySet[Service], user: User, address: str | None) -> int:
+        return sum(work(service=each, user=user, address=address) is not False for each in list(queryset))
+
+    return do
+
+
+SOON = "as soon as a worker is free"
+ACTIONS = (
+    Action(
+        name="poll_now", button="Poll now", told=f"will be polled {SOON}", service=_each(operation.poll_now)
+    ),
+    Action(
+        name="poll_everything",
+        button="Poll everything",
+        told=f"will be polled from end to end {SOON}",
+        service=_each(operation.poll_everything),
+    ),
+    Action(
+        name="probe_keys",
+        button="Test the stored keys",
+        told=f"will be called with each stored key {SOON}",
+        service=_each(operation.probe_soon),
+    ),
+    Action(
+        name="pause",
+        title="Pause these services?",
+        explanation="Until someone resumes them, nothing is polled, fetched or sent, customers cannot "
+        "connect, API keys are not rotated, and notifications are refused.\n\n"
+        "Exams and reports that are already here can be read, reviewed and signed. Nothing is deleted or "
+        "changed at Clarius Cloud. The first poll after the pause fetches everything submitted meanwhile.",
+        button="Pause",
+        told="were paused",
+        service=_each(operation.pause_service),
+        left="The others are already paused.",
+        is_grave=True,
+    ),
+    Action(
+        name="resume",
+        button="Resume",
+        told="were resumed",
+        service=_each(operation.resume_service),
+        left="The others are not paused.",
+    ),
+)
+
+
 @admin.register(Service)
-class ServiceAdmin(ReadOnlyAdmin):
+class ServiceAdmin(PortalAdmin):
     """Services, how their polls go, and whether their keys work."""
 
     list_display = (
@@ -62,7 +114,9 @@ class ServiceAdmin(ReadOnlyAdmin):
         ),
     )
     readonly_fields = ("masked_webhook", "connect_address", "is_refused")
-    actions = ("poll_now", "poll_everything", "probe_keys", "pause", "resume", "reveal_webhook")
+    operators = "integrations.operate_service"
+    question_columns = ("name", "is_active", "polled_at")
+    actions = (*ACTIONS, "reveal_webhook")
 
     list_before_template = "integrations/admin/connect_link.html"
     show_add_link = False
@@ -134,14 +188,10 @@ class ServiceAdmin(ReadOnlyAdmin):
             return redirect("admin:integrations_service_change", chosen[0])
         return response
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may set services to work."""
-        return request.user.has_perm("integrations.operate_service")
-
     @admin.display(description="API key", ordering="circuit_opened_at")
     def is_refused(self, service: Service) -> str:
         """Say whether every key is refused at the moment."""
-        return "refused" if service.circuit_opened_at is not None else "not refused"
+        return "refused" if service.circuit_opened_at is not None else "accepted"
 
     @admin.display(description="notification URL")
     def masked_webhook(self, service: Service) -> str:
@@ -153,75 +203,18 @@ class ServiceAdmin(ReadOnlyAdmin):
         """Show what the Cloud has to know."""
         return connect_url(service=service)
 
-    @admin.action(description="Poll now", permissions=["operate"])
-    def poll_now(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
-        """Make the next poll due."""
-        self._each(request, queryset, operation.poll_now, "polled as soon as a worker is free")
-
-    @admin.action(description="Poll everything (full pass)", permissions=["operate"])
-    def poll_everything(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
-        """Make a full pass due."""
-        self._each(request, queryset, operation.poll_everything, "walked from end to end")
-
-    @admin.action(description="Try the stored keys", permissions=["operate"])
-    def probe_keys(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
-        """Make the next call try the keys, and the next poll due."""
-        self._each(request, queryset, operation.probe_soon, "asked with each stored key")
-
-    @admin.action(description="Pause", permissions=["operate"])
-    def pause(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse | None:
-        """Stop polling and connecting, after a page that says what stops and what goes on."""
-        services = list(queryset.order_by("name"))
-        if request.POST.get("confirmed") != "yes":
-            name = services[0].name if len(services) == 1 else f"{len(services)} services"
-            context = self.admin_site.each_context(request) | {
-                "title": f"Pause {name}?",
-                "services": services,
-                "checkbox_name": ACTION_CHECKBOX_NAME,
-            }
-            return render(request, "integrations/admin/pause.html", context)
-        count = sum(operation.pause_service(service=each, **_actor(request)) for each in services)
-        if count:
-            messages.success(request, f"{_services(count)} {'is' if count == 1 else 'are'} paused.")
-        else:
-            messages.info(request, "No service was paused: each of them is paused already.")
-        return None
-
-    @admin.action(description="Resume", permissions=["operate"])
-    def resume(self, request: HttpRequest, queryset: QuerySet[Service]) -> None:
-        """Poll and connect again."""
-        count = sum(operation.resume_service(service=each, **_actor(request)) for each in queryset)
-        if count:
-            messages.success(request, f"{_services(count)} {'is' if count == 1 else 'are'} in use again.")
-        else:
-            messages.info(request, "No service was resumed: none of them is paused.")
-
-    @admin.action(description="Reveal the notification URL (is audited)", permissions=["operate"])
+    @admin.action(description="Show the notification URL (audited)", permissions=["operate"])
     def reveal_webhook(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
         """Show the secret addresses once; in this answer, since messages would travel in a cookie."""
         chosen = Service.objects.filter(pk__in=queryset.values("pk"))
-        user, address = acting_user(request), client_address(request)
-        urls = [operation.reveal_webhook(service=service, user=user, address=address) for service in chosen]
+        actor = actor_of(request)
+        urls = [operation.reveal_webhook(service=service, **actor) for service in chosen]
         context = self.admin_site.each_context(request) | {"title": "Notification URLs", "urls": urls}
         return render(request, "integrations/admin/reveal.html", context)
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Service], work: Any, told: str) -> None:
-        services = list(queryset)
-        for service in services:
-            work(service=service, **_actor(request))
-        messages.success(request, f"{_services(len(services))} will be {told}.")
-
-
-def _actor(request: HttpRequest) -> dict[str, Any]:
-    return {"user": acting_user(request), "address": client_address(request)}
-
-
-def _services(count: int) -> str:
-    return "1 service" if count == 1 else f"{count} services"
-
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(ReadOnlyAdmin):
+class ApiKeyAdmin(PortalAdmin):
     """Keys by their prefix; the secret half is never shown."""
 
     list_display = ("prefix", "service", "is_in_use", "in_use_since", "last_used_at", "revoked_at")

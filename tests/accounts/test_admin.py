@@ -140,7 +140,7 @@ def test_inviting_says_what_happens_and_what_a_reviewer_still_needs(administrato
     reviewer = {"email": "reader@example.test", "is_reviewer": "on"}
     said = client.post(address, reviewer, follow=True).content.decode()
     assert (
-        f"reader@example.test is mailed a link that works until {day(Invitation.objects.get().expires_at)}"
+        f"reader@example.test will receive a link that works until {day(Invitation.objects.get().expires_at)}"
         in said
     )
     assert "grant a service under Reviewer access" in said
@@ -155,10 +155,10 @@ def test_mailing_invitations_again_counts_those_that_still_wait(administrator: A
     spent = Invitation.objects.create(email="two@example.test", accepted_at=timezone.now())
     asked = {"action": "send_again", "_selected_action": [first.pk, spent.pk]}
     said = client.post("/admin/accounts/invitation/", asked, follow=True).content.decode()
-    assert "1 invitation will be mailed again." in said
+    assert "1 of 2 invitations will be mailed again." in said
     asked["_selected_action"] = [spent.pk]
     said = client.post("/admin/accounts/invitation/", asked, follow=True).content.decode()
-    assert "Nothing is sent" in said
+    assert "0 of 1 invitations will be mailed again. The others have already been accepted." in said
 
 
 def test_inviting_somebody_who_has_an_account_already_is_refused(administrator: Any) -> None:

@@ -155,14 +155,17 @@ def test_held_submissions_of_chosen_records_are_released(
     data = {"action": "release", "_selected_action": [each.pk for each in records.values()]}
     asked = client.post(LIST, data).content.decode()
     held.refresh_from_db()
-    assert "Let held submissions through?" in asked and "1 chosen" in asked
+    assert "Let held submissions through?" in asked and "1 selected" in asked
     assert held.state == "held"
     told = client.post(LIST, data | {"confirmed": "yes"}, follow=True).content.decode()
     held.refresh_from_db()
     assert "1 of 1 submissions were released" in told
     assert held.state == "received"
     assert Entry.objects.get(action="submission.release").identifiers["done"] == "1"
-    assert "name no submission that is held" in client.post(LIST, data, follow=True).content.decode()
+    assert (
+        "the selected rows have no submissions that allow it"
+        in client.post(LIST, data, follow=True).content.decode()
+    )
 
 
 def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
@@ -175,7 +178,7 @@ def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
         _submission(service, each, state="held", hold_reason="before_start", customer=customer)
     data = {"action": "release", "_selected_action": [each.pk for each in made], "confirmed": "yes"}
     told = client.post(LIST, data, follow=True).content.decode()
-    assert "More are chosen than the 2 that one step takes" in told
+    assert "One step takes at most 2. Repeat it for the rest." in told
     assert Submission.objects.filter(state="held").count() == 1
     client.post(LIST, data)
     assert not Submission.objects.filter(state="held").exists()

@@ -47,9 +47,14 @@ def _said(page: Any) -> str:
     return " ".join(str(message) for message in page.context["messages"])
 
 
+def _named(page: Any) -> list[int]:
+    """The rows that the page which asks names in its form."""
+    return [key for name, key in page.context["question"].hidden if name == "_selected_action"]
+
+
 def _sent_again(client: Client, page: Any, path: str = LINKS) -> Any:
     """Answer the page that asks."""
-    data = {"action": "suspend", "confirmed": "yes", "_selected_action": page.context["pks"]}
+    data = {"action": "suspend", "confirmed": "yes", "_selected_action": _named(page)}
     return client.post(path, data, follow=True)
 
 
@@ -59,12 +64,12 @@ def test_suspending_asks_first_and_takes_exactly_what_was_shown(
     shown = _hold(service, clinician, 30)
     page = _act(client, LINKS, "suspend")
     text = page.content.decode()
-    assert "30 chosen, the newest 20 of them" in text
-    assert "see nothing of these customers any more" in text
+    assert "30 selected; the first 20 are shown" in text
+    assert "lose access to these customers" in text
     assert text.count('name="_selected_action"') == 30
     assert Link.objects.active().count() == 30
     _hold(service, other_clinician, 1)
-    assert "Suspended: 30 of 30 chosen links." in _said(_sent_again(client, page))
+    assert "30 of 30 links were suspended." in _said(_sent_again(client, page))
     assert not customers_of(clinician).exists()
     assert customers_of(other_clinician).count() == 1
     ended = Link.objects.get(pk=shown[0].pk)
@@ -78,7 +83,7 @@ def test_suspending_keeps_to_the_filter_of_the_list(client: Client, service: Ser
     _hold(service, clinician, 2)
     _hold(service, clinician, 3, state=Link.State.PENDING, confirmed_at=None)
     page = _act(client, f"{LINKS}?state__exact=pending", "suspend")
-    assert len(page.context["pks"]) == 3
+    assert len(_named(page)) == 3
     _sent_again(client, page, f"{LINKS}?state__exact=pending")
     assert set(Link.objects.active().values_list("state", flat=True)) == {"confirmed"}
 
@@ -87,18 +92,18 @@ def test_a_link_that_ended_keeps_its_reason(client: Client, service: Service, cl
     _hold(service, clinician, 1, state=Link.State.GONE, reason="Gone there.")
     _hold(service, clinician, 1)
     page = _act(client, LINKS, "suspend", confirmed="yes")
-    assert "Suspended: 1 of 2 chosen links. 1 had ended before." in _said(page)
+    assert "1 of 2 links were suspended. The others had already ended." in _said(page)
     assert Link.objects.get(state=Link.State.GONE).reason == "Gone there."
-    assert "Suspended: 0 of 2" in _said(_act(client, LINKS, "suspend", confirmed="yes"))
+    assert "0 of 2 links were suspended" in _said(_act(client, LINKS, "suspend", confirmed="yes"))
     assert Entry.objects.filter(action="link.suspended").count() == 1
 
 
 @pytest.mark.parametrize(
     ("page", "action", "told"),
     [
-        (LINKS, "suspend", "Suspended: 500 of 500"),
-        (LINKS, "ask_again", "asked about 500 of 500 chosen links"),
-        (CUSTOMERS, "ask_again", "asked about 500 of 500 chosen customers"),
+        (LINKS, "suspend", "500 of 500 links were suspended"),
+        (LINKS, "ask_again", "500 of 500 links will be confirmed"),
+        (CUSTOMERS, "ask_again", "500 of 500 customers will be confirmed"),
     ],
 )
 def test_five_hundred_at_once_take_few_statements_and_more_take_none(
@@ -116,7 +121,7 @@ def test_five_hundred_at_once_take_few_statements_and_more_take_none(
     for confirmed in ("", "yes"):
         answer = _act(client, page, action, confirmed=confirmed)
         assert "501" in _said(answer)
-        assert "one step takes at most 500. Nothing was done" in _said(answer)
+        assert "one step takes at most 500. Nothing was changed" in _said(answer)
     assert list(Link.objects.order_by("pk").values()) == before
     assert done.count() == 500
 
@@ -127,7 +132,8 @@ def test_asking_again_makes_active_links_due_and_no_other(
     (active,) = _hold(service, clinician, 1)
     (ended,) = _hold(service, clinician, 1, state=Link.State.UNLINKED)
     told = _said(_act(client, CUSTOMERS, "ask_again"))
-    assert "1 of 2 chosen customers. 1 is held by no account" in told
-    assert "asked about 1 of 2 chosen links. 1 had ended before." in _said(_act(client, LINKS, "ask_again"))
+    assert "1 of 2 customers will be confirmed with Clarius Cloud. No account holds the others" in told
+    told = _said(_act(client, LINKS, "ask_again"))
+    assert "1 of 2 links will be confirmed with Clarius Cloud. The others had already ended." in told
     assert Link.objects.get(pk=active.pk).not_before is not None
     assert Link.objects.get(pk=ended.pk).not_before is None

@@ -106,12 +106,12 @@ def test_customers_that_were_left_out_of_a_bulk_action_are_named(
     Link.objects.update(not_before=None)
     chosen = {"action": "ask_again", "_selected_action": [row.pk for row in rows]}
     page = client.post(LIST, chosen, follow=True).content.decode()
-    assert "about 2 of 3 chosen customers. 1 is held by no account, so there is nothing to confirm." in page
+    assert "2 of 3 customers will be confirmed with Clarius Cloud. No account holds the others" in page
     assert Link.objects.filter(not_before__isnull=False).count() == 2
 
 
 @pytest.mark.parametrize(
-    ("action", "told"), [("ask_again", "will be asked about 1 of 2"), ("suspend", "Suspended: 1 of 2")]
+    ("action", "told"), [("ask_again", "will be confirmed with Clarius Cloud"), ("suspend", "were suspended")]
 )
 def test_links_that_were_left_out_of_a_bulk_action_are_named(
     client: Client, service: Service, clinician: Any, action: str, told: str
@@ -124,4 +124,4 @@ def test_links_that_were_left_out_of_a_bulk_action_are_named(
         "_selected_action": list(Link.objects.values_list("pk", flat=True)),
     }
     page = client.post("/admin/integrations/link/", chosen, follow=True).content.decode()
-    assert f"{told} chosen links. 1 had ended before." in page
+    assert f"1 of 2 links {told}. The others had already ended." in page

@@ -86,16 +86,15 @@ def test_a_key_that_the_cloud_lists_no_more_is_no_reserve(client: Client, servic
 
 def test_a_pause_asks_first_and_says_what_stops(client: Client, service: Service) -> None:
     asked = act(client, "pause", service)
-    assert "Pause Echo reading?" in asked
+    assert "Pause these services?" in asked and "Echo reading" in asked
     for words in (
-        "What stops",
-        "What goes on",
         "nothing is polled",
-        "takes in every exam that was submitted meanwhile",
+        "can be read, reviewed and signed",
+        "fetches everything submitted meanwhile",
     ):
         assert words in asked
     assert Service.objects.get().is_active
-    assert "1 service is paused." in act(client, "pause", service, confirmed="yes")
+    assert "1 of 1 services were paused." in act(client, "pause", service, confirmed="yes")
     assert not Service.objects.get().is_active
 
 
@@ -109,13 +108,15 @@ def test_who_polls_from_a_services_page_stays_there(client: Client, service: Ser
 
 def test_an_answer_counts_the_services_it_speaks_of(client: Client, service: Service) -> None:
     other: Any = Service.objects.create(slug="two", name="Second reading", base_url=service.base_url)
-    assert "1 service will be polled as soon as a worker is free." in act(client, "poll_now", service)
-    assert "2 services will be polled as soon as a worker is free." in act(client, "poll_now", service, other)
+    assert "1 of 1 services will be polled as soon as a worker is free." in act(client, "poll_now", service)
+    assert "2 of 2 services will be polled as soon as a worker is free." in act(
+        client, "poll_now", service, other
+    )
     asked = act(client, "pause", service, other)
-    assert "Pause 2 services?" in asked and "Second reading" in asked
-    assert "2 services are paused." in act(client, "pause", service, other, confirmed="yes")
-    assert "1 service is in use again." in act(client, "resume", service)
-    assert "No service was paused: each of them is paused already." in act(
+    assert "2 selected" in asked and "Second reading" in asked
+    assert "2 of 2 services were paused." in act(client, "pause", service, other, confirmed="yes")
+    assert "1 of 1 services were resumed." in act(client, "resume", service)
+    assert "0 of 1 services were paused. The others are already paused." in act(
         client, "pause", other, confirmed="yes"
     )
 

@@ -190,7 +190,7 @@ def test_a_report_that_is_given_up_is_sent_no_more(stage: Stage, do: Do, before:
 def test_a_choice_of_everything_survives_the_question(stage: Stage, ask: Ask, do: Do) -> None:
     rows = [fail(stage) for _ in range(3)]
     page = ask(Submission, "retry", rows[:1], select_across="1").content.decode()
-    assert 'name="select_across" value="1"' in page
+    assert [f'name="_selected_action" value="{row.pk}"' in page for row in rows] == [True] * 3
     do(Submission, "retry", rows[:1], select_across="1")
     assert not Submission.objects.filter(state="failed").exists()
 
@@ -198,7 +198,7 @@ def test_a_choice_of_everything_survives_the_question(stage: Stage, ask: Ask, do
 def test_one_step_takes_a_bounded_number(stage: Stage, do: Do, settings: Any) -> None:
     settings.BULK_LIMIT = 2
     rows = [fail(stage) for _ in range(3)]
-    assert "More are chosen than the 2 that one step takes" in do(Submission, "retry", rows)
+    assert "One step takes at most 2. Repeat it for the rest." in do(Submission, "retry", rows)
     assert Submission.objects.filter(state="failed").count() == 1
 
 

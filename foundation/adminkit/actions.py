@@ -1,0 +1,99 @@
+"""How pages of the administration run an action: they ask where that is due, and say what was done."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+
+from foundation.actions import Action
+from foundation.adminkit.question import Question, ask, table_of
+from foundation.adminkit.requests import actor_of
+
+SHOWN = 20
+
+# Does the action to the rows; returns to how many, and sentences about the others.
+Run = Callable[[Action, QuerySet[Any], HttpRequest], tuple[int, list[str]]]
+
+
+def run_service(action: Action, rows: QuerySet[Any], request: HttpRequest) -> tuple[int, list[str]]:
+    """Let the action's service do it."""
+    return action.service(queryset=rows, **actor_of(request)), [action.left]
+
+
+def respond(
+    page: Any, request: HttpRequest, selected: QuerySet[Any], *, action: Action
+) -> HttpResponse | None:
+    """Ask, or carry the action out; None leads back to the list."""
+    rows = action.rows_of(selected) if action.rows_of else selected
+    count, plural = rows.count(), rows.model._meta.verbose_name_plural
+    if not count:
+        messages.info(request, f"Nothing was done: the selected rows have no {plural} that allow it.")
+    elif count > settings.BULK_LIMIT and not action.is_partial:
+        messages.error(
+            request,
+            f"{count:,} {plural} are selected, but one step takes at most {settings.BULK_LIMIT}. Nothing was changed. "
+            "Select fewer rows with a filter or a search.",
+        )
+    elif action.title and request.POST.get("confirmed") != "yes":
+        return _ask(page, request, selected, rows, action)
+    else:
+        carry_out(request=request, queryset=rows, action=action, run=page.run_action)
+    return None
+
+
+def carry_out(
+    *, request: HttpRequest, queryset: QuerySet[Any], action: Action, run: Run = run_service
+) -> None:
+    """Do it to as many rows as one step takes, newest first, and say what became of them."""
+    model = queryset.model
+    keys = list(queryset.order_by("-pk").values_list("pk", flat=True)[: settings.BULK_LIMIT + 1])
+    is_more, keys = len(keys) > settings.BULK_LIMIT, keys[: settings.BULK_LIMIT]
+    done, left = run(action, model._default_manager.filter(pk__in=keys), request)
+    parts = [f"{done} of {len(keys)} {model._meta.verbose_name_plural} {action.told}."]
+    if done < len(keys):
+        parts += left
+    if is_more:
+        parts.append(f"One step takes at most {settings.BULK_LIMIT}. Repeat it for the rest.")
+    level = messages.SUCCESS if done == len(keys) and not is_more else messages.WARNING
+    messages.add_message(request, level, format_html_join(" ", "{}", ((part,) for part in parts)))
+
+
+def _ask(
+    page: Any, request: HttpRequest, selected: QuerySet[Any], rows: QuerySet[Any], action: Action
+) -> HttpResponse:
+    keys = list(selected.values_list("pk", flat=True)[: settings.BULK_LIMIT + 1])
+    hidden: list[tuple[str, Any]] = [("action", action.name), ("confirmed", "yes")]
+    if len(keys) > settings.BULK_LIMIT:
+        # More than a form can name: the selection of everything is repeated as such.
+        hidden.append(("select_across", "1"))
+        keys = keys[:1]
+    owner = page.admin_site._registry[rows.model]
+    count, related = rows.count(), owner.list_select_related or ()
+    question = Question(
+        title=action.title,
+        button=action.button,
+        back=request.get_full_path(),
+        target=request.get_full_path(),
+        explanation=action.explanation,
+        warning=action.warning,
+        is_grave=action.is_grave,
+        table=table_of(
+            rows.select_related(*related)[:SHOWN],
+            page=owner,
+            columns=owner.written(owner.question_columns or owner.list_display),
+        ),
+        table_title=f"{count:,} selected"
+        + (f"; the first {SHOWN} are shown" if count > SHOWN else "")
+        + (
+            f". One step takes the newest {settings.BULK_LIMIT}; repeat it for the rest"
+            if count > settings.BULK_LIMIT
+            else ""
+        ),
+        hidden=[*hidden, *((ACTION_CHECKBOX_NAME, key) for key in keys)],
+    )
+    return ask(request, question, site=page.admin_site, opts=page.opts)

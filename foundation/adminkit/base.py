@@ -1,0 +1,115 @@
+"""The class below every page of the administration: read-only unless a page says otherwise."""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import BadRequest, FieldDoesNotExist, ValidationError
+from django.db.models import QuerySet
+from django.db.models.constants import LOOKUP_SEP
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from foundation.actions import Action
+from foundation.adminkit.actions import respond, run_service
+from foundation.adminkit.columns import written
+
+
+class PortalAdmin(ModelAdmin):
+    """Rows to look at, search and filter: a change form writes every column and would undo a lease."""
+
+    # What else Django's permissions may allow here: "add", "change", "delete".
+    allows: Iterable[str] = ()
+    # The permission to run the actions of this page; without one nobody runs them.
+    operators = ""
+    # The columns of the page that asks before an action; none: those of the list.
+    question_columns: Sequence[str] = ()
+    list_per_page = 50
+    # Counting millions of rows for a headline takes longer than the page itself.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return "add" in self.allows and super().has_add_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return "change" in self.allows and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return "delete" in self.allows and super().has_delete_permission(request, obj)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """Tell whether this person may run the actions of this page."""
+        return bool(self.operators) and request.user.has_perm(self.operators)
+
+    # --- Actions ------------------------------------------------------------------------------------------
+
+    # Does an action of this page to rows; a package that audits its actions as a whole has its own.
+    run_action = staticmethod(run_service)
+
+    def get_action(self, action: Any) -> Any:
+        """Return how Django runs an action that is declared as data."""
+        if not isinstance(action, Action):
+            return super().get_action(action)
+        function: Any = partial(respond, action=action)
+        function.allowed_permissions = (action.permission,)
+        return function, action.name, action.button
+
+    # --- Columns -----------------------------------------------------------------------------------------
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return self.written(super().get_list_display(request))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.written(super().get_readonly_fields(request, obj))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        # Whoever may not change a row reads all of it; a form that adds one has no row yet.
+        if obj is not None and not self.has_change_permission(request, obj):
+            read = set(flatten_fieldsets(fieldsets))
+        else:
+            read = {getattr(each, "__name__", each) for each in self.get_readonly_fields(request, obj)}
+
+        def write(name: Any) -> Any:
+            if isinstance(name, (list, tuple)):
+                return [write(each) for each in name]
+            return self.written([name])[0] if name in read else name
+
+        return [(title, {**options, "fields": write(options["fields"])}) for title, options in fieldsets]
+
+    def written(self, names: Iterable[Any]) -> list[Any]:
+        """Return columns as this portal writes them, for a page that names its own read-only fields."""
+        return [written(name, owner=self, opts=self.opts) for name in names]
+
+    # --- Refusals ----------------------------------------------------------------------------------------
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse a filter for a column that no page shows this reader: it would be told letter by letter."""
+        name = lookup.partition(LOOKUP_SEP)[0]
+        return self._is_shown(name, request) and bool(super().lookup_allowed(lookup, value, request))
+
+    def _is_shown(self, name: str, request: HttpRequest) -> bool:
+        try:
+            field = self.opts.get_field(name)
+        except FieldDoesNotExist:
+            # No column: a filter of the list's own, or nothing at all.
+            return True
+        filters = (
+            each[0] if isinstance(each, (tuple, list)) else each for each in self.get_list_filter(request)
+        )
+        shown = [*self.get_list_display(request), *flatten_fieldsets(self.get_fieldsets(request)), *filters]
+        names = (each if isinstance(each, str) else getattr(each, "__name__", "") for each in shown)
+        return field is self.opts.pk or field.name in {each.partition(LOOKUP_SEP)[0] for each in names}
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> Any:
+        """Refuse an action on keys that no row can have."""
+        try:
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(key)
+        except ValidationError as error:
+            raise BadRequest("The selected rows do not exist.") from error
+        return super().response_action(request, queryset, *args, **kwargs)

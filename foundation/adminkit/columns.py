@@ -1,0 +1,65 @@
+"""How the administration writes columns: moments with zone and UTC, and fields under the labels of people."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import BooleanField, DateField, DateTimeField
+
+from foundation.moments import day, moment
+
+# Labels of columns whose names speak to programmers only.
+LABELS = {
+    "uuid": "identifier in this portal",
+    "request_uuid": "request",
+    "exam_uuid": "exam at Clarius Cloud",
+    "sha256": "SHA-256",
+    "is_full": "whole list",
+    "is_complete": "completed",
+    "page_count": "pages",
+    "seen_count": "listed",
+    "new_count": "new",
+    "known_count": "known",
+    "error_count": "errors",
+    "remote_count": "listed at Clarius Cloud",
+    "local_count": "here",
+    "stored_count": "captures stored",
+    "capture_count": "captures",
+    "missed_pass_count": "passes that did not list it",
+    "attempt_count": "attempts under way",
+    "first_tried_at": "first tried",
+    "not_before": "next attempt",
+    "nudged_until": "queued for a worker until",
+    "lease_until": "leased by a worker until",
+    "lease_token": "times leased by a worker",
+}
+
+
+def written(name: Any, *, owner: Any, opts: Any) -> Any:
+    """Return what writes the field of this name, or the name itself where the theme writes it well."""
+    if not isinstance(name, str) or hasattr(owner, name):
+        return name
+    try:
+        field = opts.get_field(name)
+    except FieldDoesNotExist:
+        return name
+    return _writer(field) if isinstance(field, DateField) or name in LABELS else name
+
+
+@cache
+def _writer(field: Any) -> Callable[[Any], Any]:
+    """Return what writes this field, always the same for one field: the theme compares columns."""
+
+    def write(row: Any) -> Any:
+        value = getattr(row, field.name)
+        if isinstance(field, DateTimeField):
+            return moment(value)
+        return day(value) if isinstance(field, DateField) else value
+
+    write.__name__ = field.name
+    write.short_description = LABELS.get(field.name, field.verbose_name)  # type: ignore[attr-defined]
+    write.admin_order_field = field.name  # type: ignore[attr-defined]
+    # An icon for yes or no, and none for a number.
+    write.boolean = isinstance(field, BooleanField)  # type: ignore[attr-defined]
+    return write
