@@ -50,6 +50,3 @@ class ContentAdmin(PortalAdmin):
                 address=client_address(request),
             )
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)
-
-
-LEASE_FIELDS = ("attempt_count", "first_tried_at", "not_before", "nudged_until", "lease_until", "lease_token")

@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 
-from exams.admin.base import LEASE_FIELDS, ContentAdmin
+from exams.admin.base import ContentAdmin
 from exams.admin.subjects import OfSubmission
 from exams.models import Capture
+from foundation.adminkit.columns import LEASE_FIELDS
 
 
 @admin.register(Capture)

@@ -2,8 +2,9 @@
 
 from django.contrib import admin
 
-from exams.admin.base import LEASE_FIELDS, ContentAdmin
+from exams.admin.base import ContentAdmin
 from exams.models import Chore
+from foundation.adminkit.columns import LEASE_FIELDS
 
 
 @admin.register(Chore)

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Max, Min
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import pluralize
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,6 +16,8 @@ from exams.models import Release
 from exams.services.releases import find_early, list_waiting, start_release, stop_release, sum_waiting
 from exams.services.states import NotAllowed
 from foundation.address import client_address
+from foundation.adminkit.question import Question, ask
+from foundation.moments import moment
 
 SHOWN_RELEASES = 10
 MOST_SHOWN = 100
@@ -75,14 +78,30 @@ def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 20
 
 def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
     rows = find_early(**form.bounds())
-    context = admin.admin_site.each_context(request) | {
-        "title": "Release these exams?",
-        "form": form,
-        "bounds": form.bounds(),
-        "count": rows.count(),
-        "span": rows.aggregate(oldest=Min("submitted_at"), newest=Max("submitted_at")),
-    }
-    return TemplateResponse(request, "exams/admin/day_one_confirm.html", context)
+    count, span = rows.count(), rows.aggregate(oldest=Min("submitted_at"), newest=Max("submitted_at"))
+    bounds, exams = form.bounds(), f"{count:,} exam{pluralize(count)}"
+    facts: list[tuple[str, Any]] = [("Service", bounds["service"])]
+    if bounds["customer"]:
+        facts.append(("Customer", bounds["customer"]))
+    if count:
+        facts += [
+            ("Exams", f"{count:,}"),
+            ("Oldest", moment(span["oldest"])),
+            ("Newest", moment(span["newest"])),
+        ]
+    question = Question(
+        title=f"Import {exams}?",
+        button=f"Import {exams}" if count else "",
+        back=reverse(PAGE),
+        explanation="They are fetched in the background, newest first, and become visible to their "
+        "clinicians and to the reviewers of the service. You can stop the import; exams imported until "
+        "then stay imported."
+        if count
+        else "The backlog has no exams in this range.",
+        facts=facts,
+        hidden=[*((name, form[name].value() or "") for name in form.fields), ("confirmed", "yes")],
+    )
+    return ask(request, question, site=admin.admin_site)
 
 
 def _state(request: HttpRequest, admin: Any) -> dict[str, Any]:

@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from exams.admin.attempts import AttemptsAdmin
-from exams.admin.base import LEASE_FIELDS
 from exams.admin.subjects import OfSubmission
 from exams.admin.waiting import WaitFilter
 from exams.models import Report
 from exams.services import deeds
+from foundation.adminkit.columns import LEASE_FIELDS
 
 
 @admin.register(Report)

@@ -10,12 +10,12 @@ from django.utils.safestring import SafeString
 
 from exams.admin import day_one
 from exams.admin.attempts import AttemptsAdmin
-from exams.admin.base import LEASE_FIELDS
 from exams.admin.subjects import HELP, request_mark
 from exams.admin.waiting import WaitFilter
 from exams.models import Submission
 from exams.services import deeds
 from exams.services.demographics import ALL_FIELDS
+from foundation.adminkit.columns import LEASE_FIELDS
 
 
 @admin.register(Submission)

@@ -35,6 +35,8 @@ LABELS = {
     "lease_token": "times leased by a worker",
 }
 
+LEASE_FIELDS = ("attempt_count", "first_tried_at", "not_before", "nudged_until", "lease_until", "lease_token")
+
 
 def written(name: Any, *, owner: Any, opts: Any) -> Any:
     """Return what writes the field of this name, or the name itself where the theme writes it well."""

@@ -12,7 +12,6 @@ from accounts.models import User
 from accounts.roles import REVIEWERS
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
-from integrations.admin.bases import acting_user
 from integrations.models import ReviewerAccess
 from integrations.services.access import note_grant, note_removal
 
@@ -40,11 +39,11 @@ class ReviewerAccessAdmin(PortalAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
             super().save_model(request, obj, form, change)
-            note_grant(access=obj, actor=acting_user(request), address=client_address(request))
+            note_grant(access=obj, **_acting(request))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
-            note_removal(access=obj, actor=acting_user(request), address=client_address(request))
+            note_removal(access=obj, **_acting(request))
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -52,6 +51,10 @@ class ReviewerAccessAdmin(PortalAdmin):
             self.delete_model(request, access)
 
 
+def _acting(request: HttpRequest) -> dict[str, Any]:
+    return {"actor": request.user, "address": client_address(request)}
+
+
 def _reviewers(request: HttpRequest) -> QuerySet[User]:
     reviewers = User.objects.filter(groups__name=REVIEWERS, is_active=True).order_by("email")
-    return reviewers if request.user.is_superuser else reviewers.exclude(pk=acting_user(request).pk)
+    return reviewers if request.user.is_superuser else reviewers.exclude(pk=_acting(request)["actor"].pk)

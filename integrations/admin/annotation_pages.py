@@ -13,8 +13,9 @@ from django.utils.text import slugify
 
 from audit.record import record
 from foundation.address import client_address
+from foundation.adminkit.question import Question, ask
+from foundation.adminkit.requests import actor_of
 from integrations.admin.annotation_form import Draft, can_carry, drafts_of, groups_of, read_drafts
-from integrations.admin.bases import acting_user
 from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotation_groups import (
     MOST_GROUPS,
@@ -35,17 +36,17 @@ from integrations.services.annotations import (
 from integrations.services.asking import CloudSaidNo
 
 SNAPSHOTS_SHOWN = 20
-SAVED = "Clarius Cloud has the annotations now."
-EMPTIED = "The scanner shows no annotations for {} any more."
-REMOVED = "The customization is removed: the scanner shows Clarius's own annotations again."
-READ = "Read from Clarius Cloud just now."
+SAVED = "The annotations were saved at Clarius Cloud."
+EMPTIED = "The scanner no longer shows annotations for {}."
+REMOVED = "The customization was removed. The scanner shows Clarius's own annotations."
+READ = "The annotations are up to date."
 CHANGED = (
-    "Somebody changed the annotations at Clarius Cloud since this page began. Nothing was written. "
-    "Below is what Clarius Cloud has now; going on replaces it."
+    "Someone changed the annotations at Clarius Cloud after you opened this page. Nothing was saved. "
+    "Below are the current ones; saving replaces them."
 )
 NO_GROUPS = (
-    "There is no group. Press “Show no annotations” if the scanner shall show none, or “Remove "
-    "customization” to go back to Clarius's own."
+    "There is no group. Press “Show no annotations” if the scanner should show none, or “Remove "
+    "customization” to restore Clarius's own."
 )
 
 FULL = f"A page carries at most {MOST_GROUPS} groups."
@@ -150,17 +151,16 @@ class AnnotationPages:
             )
             if problems is None:
                 return self._done(EMPTIED.format(application))
-        return self._page(
-            "annotation_ask.html",
-            problems=problems,
-            question=f"The scanner will show no annotations at all for {application}.",
+        return self._ask(
+            problems,
             button="Show no annotations",
-            do="none",
-            ask_url=self._url("change"),
-            is_needed=bool(application.annotations) or not application.is_customized,
-            not_needed="is customized to show no annotations already.",
-            has_unsaved=not is_confirmed and self._differs(drafts),
-            groups=read_groups(application.annotations),
+            explanation=f"The scanner will show no annotations for {application}.",
+            warning="Unsaved changes in the editor are lost."
+            if not is_confirmed and self._differs(drafts)
+            else "",
+            target=self._url("change"),
+            not_needed="" if application.annotations or not application.is_customized else "shows none",
+            hidden=(("do", "none"), ("confirmed", "yes")),
         )
 
     def _remove(self) -> HttpResponse:
@@ -173,16 +173,43 @@ class AnnotationPages:
             )
             if problems is None:
                 return self._done(REMOVED)
-        return self._page(
-            "annotation_ask.html",
-            problems=problems,
-            question=f"The scanner will go back to Clarius's own annotations for {application}.",
+        return self._ask(
+            problems,
             button="Remove customization",
-            ask_url=self._url("remove"),
-            is_needed=application.is_customized,
-            not_needed="is not customized.",
-            groups=read_groups(application.annotations),
+            explanation=f"The scanner will show Clarius's own annotations for {application} again.",
+            target=self._url("remove"),
+            not_needed="" if application.is_customized else "is not customized",
         )
+
+    def _ask(
+        self,
+        problems: list[str] | None,
+        *,
+        button: str,
+        explanation: str,
+        not_needed: str,
+        hidden: Sequence[tuple[str, str]] = (),
+        **about: Any,
+    ) -> HttpResponse:
+        application, facts = self._application, []
+        if not_needed:
+            button, explanation = "", f"{application} {not_needed}."
+        elif application.is_customized:
+            explanation += " The current annotations are kept under “Earlier versions”."
+            groups = read_groups(application.annotations)
+            facts = [(f"{each.title}{' (linked)' * each.linked}", ", ".join(each.labels)) for each in groups]
+        question = Question(
+            title=f"Annotations: {application}",
+            button=button,
+            back=self._url("change"),
+            explanation=explanation,
+            problems=problems or (),
+            is_grave=True,
+            facts=facts,
+            hidden=(("base", base_of(application)), *hidden),
+            **about,
+        )
+        return ask(self._request, question, site=self._owner.admin_site, opts=self._owner.opts)
 
     def _try(self, write: Callable[[], None]) -> list[str] | None:
         """Write, and return what stood against it, or None."""
@@ -271,7 +298,7 @@ class AnnotationPages:
         return str(self._request.POST.get("base", ""))
 
     def _actor(self) -> Actor:
-        return Actor(user=acting_user(self._request), address=client_address(self._request))
+        return Actor(**actor_of(self._request))
 
     def _snapshots(self) -> Any:
         return AnnotationSnapshot.objects.filter(application=self._application).select_related("taken_by")

@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 
 from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.requests import find_row
 from integrations.admin.annotation_pages import AnnotationPages
-from integrations.admin.bases import find_row
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import AnnotationSnapshot, Application, Mirror
 

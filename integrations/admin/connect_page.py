@@ -6,8 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from foundation.address import client_address
-from integrations.admin.bases import acting_user
+from foundation.adminkit.requests import actor_of
 from integrations.admin.desk_forms import ConnectServiceForm
 from integrations.services.setup import CannotConnect, Wishes, connect
 
@@ -21,12 +20,12 @@ def connect_page(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         wishes = Wishes(**form.cleaned_data, is_new=True)
         try:
-            setup = connect(wishes=wishes, user=acting_user(request), address=client_address(request))
+            setup = connect(wishes=wishes, **actor_of(request))
         except CannotConnect as error:
             form.add_error(error.about if error.about in form.fields else None, str(error))
         else:
             request.session[JUST_CONNECTED] = setup.service.pk
-            messages.success(request, f"{setup.service.name} is connected: its API key works and is sealed.")
+            messages.success(request, f"{setup.service.name} is connected. Its API key works.")
             return HttpResponseRedirect(reverse("admin:integrations_service_change", args=[setup.service.pk]))
     context = site.each_context(request) | {"title": "Connect a service", "form": form, "opts": None}
     status = 400 if form.errors else 200

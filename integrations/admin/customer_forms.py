@@ -7,6 +7,7 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import User
+from foundation.adminkit.forms import ThemedForm
 from integrations.models import Customer
 from integrations.services.customers import active_link
 from integrations.services.health import ago
@@ -14,7 +15,7 @@ from integrations.services.health import ago
 INVITED_LATELY = timedelta(days=1)
 
 
-class DeedForm(forms.Form):
+class DeedForm(ThemedForm):
     """Asks for nothing but the decision."""
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
@@ -46,16 +47,14 @@ class TransferForm(HolderForm):
     """To whom, why, and what the customer is called from then on."""
 
     email = forms.EmailField(
-        label="Portal account that shall hold it", help_text="Its e-mail address; it exists already."
+        label="New portal account", help_text="The e-mail address of an existing account."
     )
     reason = forms.CharField(
         max_length=500,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Kept for administrators; not mailed. No patient data.",
+        help_text="For administrators only; not mailed. No patient data.",
     )
-    label = forms.CharField(
-        max_length=200, required=False, help_text="Was chosen by or for the account that holds it now."
-    )
+    label = forms.CharField(max_length=200, required=False, help_text="Chosen by or for the current account.")
     institution = forms.CharField(max_length=200, required=False)
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
@@ -77,9 +76,9 @@ class InviteForm(DeedForm):
 
     email = forms.EmailField(
         label="Address",
-        help_text="Asked to sign up or log in, and to press Connect again in Clarius Cloud.",
+        help_text="Receives a mail that asks to sign up or log in and to press Connect in Clarius Cloud.",
     )
-    is_again = forms.BooleanField(required=False, label="Send it again to the same address")
+    is_again = forms.BooleanField(required=False, label="Send it to the same address again")
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, customer=customer, **kwargs)
@@ -96,6 +95,6 @@ class InviteForm(DeedForm):
             self.add_error(
                 "is_again",
                 f"{self.customer.invited_email} was invited {ago(self.customer.invited_at)}. "
-                "Tick this to send another mail all the same.",
+                "Tick this to send the mail again.",
             )
         return cleaned

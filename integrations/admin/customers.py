@@ -6,13 +6,12 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
 from django.urls import path, reverse
 
 from accounts.models import User
 from foundation.actions import Action
-from foundation.address import client_address
-from integrations.admin.bases import acting_user
+from foundation.adminkit.question import Question, ask
+from foundation.adminkit.requests import actor_of
 from integrations.admin.deeds import DEEDS
 from integrations.admin.mirrors import MirrorAdmin
 from integrations.models import Customer, Link, Mirror
@@ -116,8 +115,7 @@ class CustomerAdmin(MirrorAdmin):
             customer=obj,
             label=obj.label,
             institution=obj.institution,
-            user=acting_user(request),
-            address=client_address(request),
+            **actor_of(request),
         )
 
     def deed_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
@@ -134,19 +132,25 @@ class CustomerAdmin(MirrorAdmin):
         back = reverse("admin:integrations_customer_change", args=[pk])
         if request.method == "POST" and form.is_valid():
             try:
-                told = deed.work(customer, form, acting_user(request), client_address(request))
+                told = deed.work(customer, form, actor_of(request))
             except (CannotDo, CloudSaidNo) as error:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, told)
                 return HttpResponseRedirect(back)
-        context = self.admin_site.each_context(request) | {
-            "opts": self.opts,
-            "title": f"{deed.title}: {customer}",
-            "customer": customer,
-            "link": active_link(customer=customer),
-            "deed": deed,
-            "form": form,
-            "back": back,
-        }
-        return render(request, "integrations/admin/customer_deed.html", context)
+        link = active_link(customer=customer)
+        institution = f", {customer.institution}" if customer.institution else ""
+        question = Question(
+            title=f"{deed.title}: {customer}",
+            button=deed.button,
+            back=back,
+            explanation=deed.explanation,
+            is_grave=deed.is_grave,
+            facts=(
+                ("Customer", f"{customer}{institution}"),
+                ("Service", customer.service.name),
+                ("Portal account", f"{link.user.display_name} ({link.user.email})" if link else "none"),
+            ),
+            form=form,
+        )
+        return ask(request, question, site=self.admin_site, opts=self.opts)

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.models import User
 from integrations.admin.customer_forms import DeedForm, HolderForm, InviteForm, TransferForm
 from integrations.models import Customer
 from integrations.services import customers
 
-# Customer, the form with what was said, who asks and from where: returns a sentence on what was done.
-Work = Callable[[Customer, Any, User, str | None], str]
+# Takes the customer, the valid form and who acts; returns a sentence on what was done.
+Work = Callable[[Customer, Any, dict[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -26,17 +25,17 @@ class Deed:
     needs_holder: bool = True
 
 
-def _confirm(customer: Customer, form: DeedForm, user: User, address: str | None) -> str:
-    return customers.confirm_again(customer=customer, user=user, address=address)
+def _confirm(customer: Customer, form: DeedForm, actor: dict[str, Any]) -> str:
+    return customers.confirm_again(customer=customer, **actor)
 
 
-def _gone(customer: Customer, form: HolderForm, user: User, address: str | None) -> str:
+def _gone(customer: Customer, form: HolderForm, actor: dict[str, Any]) -> str:
     assert form.link is not None  # noqa: S101 - a valid form has found it
-    customers.mark_gone(link=form.link, user=user, address=address)
-    return "The link is marked as gone; its account was mailed."
+    customers.mark_gone(link=form.link, **actor)
+    return "The link is marked as gone. Its account will be notified by mail."
 
 
-def _transfer(customer: Customer, form: TransferForm, user: User, address: str | None) -> str:
+def _transfer(customer: Customer, form: TransferForm, actor: dict[str, Any]) -> str:
     assert form.recipient and form.link  # noqa: S101 - a valid form has found them
     customers.transfer_customer(
         link=form.link,
@@ -44,15 +43,14 @@ def _transfer(customer: Customer, form: TransferForm, user: User, address: str |
         reason=form.cleaned_data["reason"],
         label=form.cleaned_data["label"],
         institution=form.cleaned_data["institution"],
-        user=user,
-        address=address,
+        **actor,
     )
-    return "The customer was transferred; both accounts were mailed. Clarius Cloud is asked to confirm it."
+    return "The customer was transferred. Both accounts will be notified, and Clarius Cloud has to confirm."
 
 
-def _invite(customer: Customer, form: InviteForm, user: User, address: str | None) -> str:
+def _invite(customer: Customer, form: InviteForm, actor: dict[str, Any]) -> str:
     email = form.cleaned_data["email"]
-    customers.invite_customer(customer=customer, email=email, user=user, address=address)
+    customers.invite_customer(customer=customer, email=email, **actor)
     return f"{email} was invited. Nothing is connected until they press Connect in Clarius Cloud."
 
 
@@ -60,8 +58,8 @@ DEEDS: dict[str, Deed] = {
     "confirm": Deed(
         title="Confirm again",
         explanation=(
-            "Tells Clarius Cloud once more that a portal account holds this customer. Where the link was "
-            "gone, it is made anew for the account that had it."
+            "Confirms to Clarius Cloud that a portal account holds this customer. If the link was marked as "
+            "gone, it is restored for its former account."
         ),
         button="Confirm at Clarius Cloud",
         work=_confirm,
@@ -69,8 +67,8 @@ DEEDS: dict[str, Deed] = {
     "gone": Deed(
         title="Mark as gone",
         explanation=(
-            "Ends the link here: its account sees nothing of this customer any more, and is told so by mail. "
-            "Exams are kept. Clarius Cloud is not told, it has no such call."
+            "Ends the link: its account loses access to this customer and is notified by mail. Exams are "
+            "kept. Clarius Cloud is not notified; it has no call for this."
         ),
         button="Mark as gone",
         work=_gone,
@@ -80,8 +78,8 @@ DEEDS: dict[str, Deed] = {
     "transfer": Deed(
         title="Transfer to another account",
         explanation=(
-            "The account that holds this customer now sees nothing of it any more, the other one sees all "
-            "its exams, the earlier ones too. Both are mailed."
+            "The current account loses access to this customer. The new account sees all its exams, past "
+            "ones too. Both accounts are notified by mail."
         ),
         button="Transfer",
         work=_transfer,
@@ -91,10 +89,10 @@ DEEDS: dict[str, Deed] = {
     "invite": Deed(
         title="Invite its owner",
         explanation=(
-            "Mails an address to sign up here and to press Connect again in Clarius Cloud. The invitation "
-            "alone connects nothing: whoever owns the Clarius Cloud account decides."
+            "Sends a mail with the request to sign up here and to press Connect in Clarius Cloud. The "
+            "invitation itself connects nothing; the owner of the Clarius Cloud account decides."
         ),
-        button="Send the invitation",
+        button="Send invitation",
         work=_invite,
         form=InviteForm,
         needs_holder=False,

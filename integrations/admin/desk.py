@@ -9,8 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 
-from foundation.address import client_address
-from integrations.admin.bases import acting_user, find_row
+from foundation.adminkit.requests import actor_of, find_row
 from integrations.models import Service
 
 
@@ -28,7 +27,7 @@ class Desk:
     @property
     def actor(self) -> dict[str, Any]:
         """Who acts, as services want to know it."""
-        return {"user": acting_user(self.request), "address": client_address(self.request)}
+        return actor_of(self.request)
 
     def render(self, template: str, *, title: str, status: int = 200, **context: Any) -> HttpResponse:
         """Draw a page of the desk."""

@@ -1,4 +1,4 @@
-"""The keys of a service: list, replace, make, type in, use another, revoke."""
+"""The keys of a service: list, rotate, create, type in, use another, revoke."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,9 @@ from django.contrib.admin import AdminSite
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 
+from foundation.adminkit.question import Question, ask
 from integrations.admin.desk import Desk
 from integrations.admin.desk_forms import CreateKeyForm, TypedKeyForm
 from integrations.models import ApiKey, KeyRotation, Service
@@ -33,7 +35,7 @@ def key_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
     if request.method != "POST":
         return _show(desk)
     deed = DEEDS.get(request.POST.get("deed", ""))
-    return deed(desk) if deed is not None else _show(desk, problem="This is no action.")
+    return deed(desk) if deed is not None else _show(desk, problem="Unknown action.")
 
 
 def rotation_fragment(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
@@ -54,7 +56,7 @@ def _show(
 
 
 def _known(service: Service) -> dict[str, object]:
-    # Read after the rotation: what ended in between shows at the next turn.
+    # Read after the rotation: one that ends in between shows at the next refresh.
     rotation = open_rotation(service=service)
     last = KeyRotation.objects.filter(service=service).first()
     reached = PATH.index(Step(rotation.step)) if rotation is not None else -1
@@ -76,9 +78,27 @@ def _prefix_in_use(service: Service) -> str:
     return keys_in_use.values_list("prefix", flat=True).first() or ""
 
 
-def _ask(desk: Desk, **context: Any) -> HttpResponse:
+def _ask(desk: Desk, *, deed: str, prefix: str, title: str, **about: Any) -> HttpResponse:
     """Say what follows and ask whether that is meant."""
-    return desk.render("key_ask.html", title="API keys", **context)
+    page = reverse("admin:integrations_service_keys", args=[desk.service.pk])
+    question = Question(
+        title=f"{desk.service.name}: {title}",
+        back=page,
+        target=page,
+        hidden=(("deed", deed), ("prefix", prefix), ("is_meant", "yes")),
+        **about,
+    )
+    return ask(desk.request, question, site=desk.site)
+
+
+def _what_cancelling_does(rotation: KeyRotation) -> str:
+    if rotation.switched_at:
+        return (
+            f"The new key {rotation.new_prefix}… stays in use. The old key {rotation.old_prefix}… is not "
+            "revoked; it becomes a standby key."
+        )
+    new = f" The new key {rotation.new_prefix}… is revoked if Clarius Cloud can be reached."
+    return "The key in use stays in use." + (new if rotation.new_prefix else "")
 
 
 def _is_meant(desk: Desk) -> bool:
@@ -93,13 +113,22 @@ def _read(desk: Desk) -> HttpResponse:
     try:
         read_again(service=desk.service, **desk.actor)
     except CannotRead as error:
-        return _show(desk, problem=f"{error} The list below is the one that was read last.")
-    return desk.back("keys", said="The list was read again.")
+        return _show(desk, problem=f"{error} The list below is from the last successful read.")
+    return desk.back("keys", said="The list of keys is up to date.")
 
 
 def _rotate(desk: Desk) -> HttpResponse:
     if not _is_meant(desk) and open_rotation(service=desk.service) is None:
-        return _ask(desk, deed="rotate", prefix=_prefix_in_use(desk.service))
+        prefix = _prefix_in_use(desk.service)
+        return _ask(
+            desk,
+            deed="rotate",
+            prefix=prefix,
+            title=f"rotate the key {prefix}…?",
+            button="Rotate key",
+            explanation="A new key is created, tested and put into use. Then the old key is revoked at "
+            "Clarius Cloud. That cannot be undone: anything else that uses the old key is refused.",
+        )
     try:
         start_rotation(service=desk.service, cause="person", **desk.actor)
     except CannotRotate as error:
@@ -117,14 +146,22 @@ def _resume(desk: Desk) -> HttpResponse:
 def _cancel(desk: Desk) -> HttpResponse:
     rotation = open_rotation(service=desk.service)
     if rotation is None:
-        return _show(desk, problem="No key is being replaced.")
+        return _show(desk, problem="No key is being rotated.")
     if not _is_meant(desk):
-        return _ask(desk, deed="cancel", prefix=rotation.new_prefix, rotation=rotation)
+        return _ask(
+            desk,
+            deed="cancel",
+            prefix=rotation.new_prefix,
+            title="cancel the rotation?",
+            button="Cancel rotation",
+            explanation=_what_cancelling_does(rotation),
+            is_grave=True,
+        )
     try:
         cancel_rotation(rotation=rotation, **desk.actor)
     except CannotRotate as error:
         return _show(desk, problem=str(error))
-    return desk.back("keys", said="The replacement was cancelled.")
+    return desk.back("keys", said="The rotation was cancelled.")
 
 
 def _create(desk: Desk) -> HttpResponse:
@@ -135,7 +172,7 @@ def _create(desk: Desk) -> HttpResponse:
         except keys.KeyProblem as error:
             form.add_error("name", str(error))
         else:
-            return desk.back("keys", said=f"The key {key.prefix}… was made and stored as a reserve.")
+            return desk.back("keys", said=f"The key {key.prefix}… was created and stored as a standby key.")
     return _show(desk, create_form=form)
 
 
@@ -147,7 +184,7 @@ def _type(desk: Desk) -> HttpResponse:
         except keys.KeyProblem as error:
             form.add_error("key", str(error))
         else:
-            return desk.back("keys", said=f"The key {key.prefix}… works and was stored.")
+            return desk.back("keys", said=f"The key {key.prefix}… works and was saved.")
     return _show(desk, type_form=form)
 
 
@@ -157,7 +194,7 @@ def _use(desk: Desk) -> HttpResponse:
         keys.use_key(service=desk.service, prefix=prefix, **desk.actor)
     except keys.KeyProblem as error:
         return _show(desk, problem=str(error))
-    return desk.back("keys", said=f"The key {prefix}… works and is in use now; the former stays in reserve.")
+    return desk.back("keys", said=f"The key {prefix}… is now in use. The previous key is a standby key.")
 
 
 def _revoke(desk: Desk) -> HttpResponse:
@@ -167,7 +204,21 @@ def _revoke(desk: Desk) -> HttpResponse:
     try:
         if not _is_meant(desk):
             keys.check_revocation(service=desk.service, prefix=prefix, **desk.actor)
-            return _ask(desk, deed="revoke", prefix=prefix, key=row, is_elsewhere=is_elsewhere)
+            named = f" “{row.name}”" if row is not None and row.name else ""
+            return _ask(
+                desk,
+                deed="revoke",
+                prefix=prefix,
+                title=f"revoke the key {prefix}…?",
+                button="Revoke key",
+                explanation="Clarius Cloud will refuse this key from now on. That cannot be undone."
+                + ("" if is_elsewhere else " It is no longer a standby key here."),
+                warning=f"This portal does not hold the key{named}. Another deployment may use it; its calls "
+                "to Clarius Cloud will fail."
+                if is_elsewhere
+                else "",
+                is_grave=True,
+            )
         keys.revoke_key(service=desk.service, prefix=prefix, **desk.actor)
     except keys.KeyProblem as error:
         return _show(desk, problem=str(error))

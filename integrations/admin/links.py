@@ -7,7 +7,7 @@ from accounts.models import User
 from audit.words import register_words
 from foundation.actions import Action
 from foundation.adminkit.base import PortalAdmin
-from integrations.admin.bases import LEASE_FIELDS
+from foundation.adminkit.columns import LEASE_FIELDS
 from integrations.models import Link
 from integrations.services.linking import check_links_again, suspend_links
 

@@ -11,9 +11,8 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
-from integrations.admin.bases import acting_user, find_row
+from foundation.adminkit.requests import actor_of, find_row
 from integrations.models import Mirror, Service
 from integrations.services.mirrors import read_again
 
@@ -25,7 +24,6 @@ class MirrorAdmin(PortalAdmin):
     list_before_template = "integrations/admin/mirror_panel.html"
 
     class Media:
-        css = {"all": ["integrations/desk.css"]}
         # The panel stands below the head, in which scripts of the administration are named.
         js = [Script("integrations/mirror.js", defer=True)]
 
@@ -84,9 +82,8 @@ class MirrorAdmin(PortalAdmin):
         if service is None:
             raise Http404
         if service.is_active:
-            user, address = acting_user(request), client_address(request)
-            read_again(service=service, kind=self.mirror_kind, user=user, address=address)
-            messages.success(request, f"{service.name} is read again as soon as a worker is free.")
+            read_again(service=service, kind=self.mirror_kind, **actor_of(request))
+            messages.success(request, f"{service.name} will be read as soon as a worker is free.")
         else:
-            messages.error(request, f"{service.name} is paused: resume it first.")
+            messages.error(request, f"{service.name} is paused. Resume it first.")
         return HttpResponseRedirect(reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist"))

@@ -23,7 +23,7 @@ def proven(view: View) -> View:
         if request.method == "POST":
             if did_recently_reauthenticate(request):
                 return view(request, *args, **kwargs)
-            messages.warning(request, "Nothing was done: first type your password again.")
+            messages.warning(request, "Nothing was done. Confirm your password first.")
             return HttpResponseRedirect(request.path)
         return guarded(request, *args, **kwargs)
 

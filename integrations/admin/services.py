@@ -14,9 +14,9 @@ from django.urls import URLPattern, path
 from accounts.models import User
 from foundation.actions import Action
 from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.columns import LEASE_FIELDS
 from foundation.adminkit.requests import actor_of, find_row
 from integrations.admin import key_pages, setting_pages
-from integrations.admin.bases import LEASE_FIELDS
 from integrations.admin.connect_page import connect_page, was_just_connected
 from integrations.admin.proof import View, proven
 from integrations.models import ApiKey, Service
@@ -121,9 +121,6 @@ class ServiceAdmin(PortalAdmin):
     list_before_template = "integrations/admin/connect_link.html"
     show_add_link = False
     change_form_outer_before_template = "integrations/admin/_health.html"
-
-    class Media:
-        css = {"all": ("integrations/service.css",)}
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages of one service's keys, settings and connection."""

@@ -38,7 +38,7 @@ def setting_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpRespo
     if request.method != "POST":
         return _show(desk)
     deed = DEEDS.get(request.POST.get("deed", ""))
-    return deed(desk) if deed is not None else _show(desk, problem="This is no action.")
+    return deed(desk) if deed is not None else _show(desk, problem="Unknown action.")
 
 
 def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
@@ -95,9 +95,7 @@ def _rows(desk: Desk, state: RemoteState) -> list[Row]:
         ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_verdict),
     ):
         ours = (
-            "not told (poll only)"
-            if wanted is None
-            else mask_url(wanted[name], slug=desk.service.slug) or "off"
+            "none (poll only)" if wanted is None else mask_url(wanted[name], slug=desk.service.slug) or "off"
         )
         shown = there or ("off" if state.read_at else "not read yet")
         tone = "good" if verdict == V.SAME else "warn"
@@ -109,8 +107,8 @@ def _read(desk: Desk) -> HttpResponse:
     try:
         read_again(service=desk.service, **desk.actor)
     except CannotRead as error:
-        return _show(desk, problem=f"{error} What stands below was read earlier.")
-    return desk.back("settings", said="The settings were read again.")
+        return _show(desk, problem=f"{error} The settings below are from the last successful read.")
+    return desk.back("settings", said="The settings are up to date.")
 
 
 def _push(desk: Desk) -> HttpResponse:
@@ -125,7 +123,7 @@ def _push(desk: Desk) -> HttpResponse:
     except NotPushed as error:
         form.add_error(None, str(error))
         return _show(desk, form=form)
-    return desk.back("settings", said="Clarius Cloud has the settings that you wanted.")
+    return desk.back("settings", said="Clarius Cloud has the new settings.")
 
 
 def _rotate_secret(desk: Desk) -> HttpResponse:
@@ -133,7 +131,7 @@ def _rotate_secret(desk: Desk) -> HttpResponse:
         rotate_webhook_secret(service=desk.service, **desk.actor)
     except NotPushed as error:
         return _show(desk, problem=str(error))
-    return desk.back("settings", said="The webhook has a new secret; the old one works for another hour.")
+    return desk.back("settings", said="The webhook has a new secret. The old URL works for one more hour.")
 
 
 DEEDS: dict[str, Callable[[Desk], HttpResponse]] = {

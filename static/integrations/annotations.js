@@ -110,7 +110,7 @@
   const removeGroup = (group) => {
     const place = [...box.children].indexOf(group);
     const title = group.querySelector("[name$='-title']").value.trim();
-    const line = make("p", "desk-row", title ? `“${title}” removed. ` : "Group removed. ");
+    const line = make("p", "desk-actions", title ? `“${title}” removed. ` : "Group removed. ");
     const undo = button("Undo", `Restore ${title ? `“${title}”` : "the group"}`, "", () => {
       box.insertBefore(group, box.children[place] || null);
       line.remove();
@@ -161,7 +161,7 @@
       button("Add a label", "Add a label to this group", "", () => addLabel(list, "").querySelector("input").focus()),
     );
     const remove = button("Remove", "Remove this group", "", () => removeGroup(group));
-    const row = make("div", "desk-row");
+    const row = make("div", "desk-actions");
     row.append(handle(group, "group"), remove);
     group.querySelector("legend").after(row);
     group.addEventListener("input", changed);

@@ -102,3 +102,8 @@ def scripted_application(scripted: Any, service: Service, groups: list[dict[str,
     scripted.script("GET", "exams/applications/", lambda: (200, catalogue))
     scripted.script("GET", "services/applications/", lambda: (200, [answer()[1]]))
     return read_application(service)
+
+
+def asked_base(page: Any) -> str:
+    """What the page that asks knew of the annotations at the Cloud."""
+    return str(dict(page.context["question"].hidden)["base"])

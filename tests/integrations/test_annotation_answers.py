@@ -98,7 +98,7 @@ def test_the_page_is_read_again_by_a_button_of_its_own(
     assert application.annotations == [SIDES, NOTES]
     # Somebody else wrote them.
     page = client.get(f"/admin/integrations/application/{application.pk}/change/").content.decode()
-    assert "Read from Clarius Cloud just now." in page
+    assert "The annotations are up to date." in page
     assert "your own" not in page
     scripted.script("GET", PATH, lambda: (500, {}))
     (problem,) = _send(client, application, "read").context["problems"]

@@ -62,7 +62,7 @@ def test_of_two_who_save_at_once_the_second_is_told_and_nothing_is_lost(
     assert [group["labels"] for group in there] == [["Mine"]]
     # Then the second sees what the first wrote, and replaces it knowingly.
     page = sent(other, application, theirs)
-    assert "Somebody changed the annotations" in page.content.decode()
+    assert "Someone changed the annotations" in page.content.decode()
     assert sent(other, application, theirs | {"base": page.context["base"]}).status_code == 302
     kept = [snapshot.annotations[0]["labels"] for snapshot in AnnotationSnapshot.objects.order_by("pk")]
     assert kept == [["Repeat"], ["Mine"]]

@@ -11,7 +11,16 @@ from django.test import Client
 from audit.models import Entry
 from integrations.models import AnnotationSnapshot, Application, Mirror, Service
 from integrations.services.mirrors import read_now
-from tests.integrations.annotating import CARDIAC, NOTES, SIDES, VIEWS, Elsewhere, page_of, read_application
+from tests.integrations.annotating import (
+    CARDIAC,
+    NOTES,
+    SIDES,
+    VIEWS,
+    Elsewhere,
+    asked_base,
+    page_of,
+    read_application,
+)
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db
@@ -85,7 +94,7 @@ def test_nobodys_change_is_overwritten_unseen(
     page = _save(client, application, SIDES, base=base)
     assert page.status_code == 200
     text = page.content.decode()
-    assert "Somebody changed the annotations" in text
+    assert "Someone changed the annotations" in text
     assert "Repeat" in text
     assert "Left" in text
     assert elsewhere.get() == [NOTES]
@@ -106,15 +115,15 @@ def test_no_annotations_is_not_the_same_as_no_customization(
     assert elsewhere.get() == [NOTES]
     asked = _save(client, application, NOTES, do="none")
     assert "Repeat" in asked.content.decode()
-    assert "is not saved by this" not in asked.content.decode()
-    assert "is not saved by this" in _save(client, application, SIDES, do="none").content.decode()
+    assert "Unsaved changes" not in asked.content.decode()
+    assert "Unsaved changes" in _save(client, application, SIDES, do="none").content.decode()
     assert elsewhere.get() == [NOTES]
-    answer = _save(client, application, do="none", confirmed="yes", base=asked.context["base"])
+    answer = _save(client, application, do="none", confirmed="yes", base=asked_base(asked))
     assert answer.status_code == 302
     assert elsewhere.get() == []
-    assert "The scanner shows no annotations for Cardiac any more." in client.get("/").content.decode()
+    assert "The scanner no longer shows annotations for Cardiac." in client.get("/").content.decode()
     assert "customized to show no annotations" in client.get(page_of(application)).content.decode()
-    base = client.get(page_of(application, "remove")).context["base"]
+    base = asked_base(client.get(page_of(application, "remove")))
     assert client.post(page_of(application, "remove"), {"base": base}).status_code == 302
     assert elsewhere.get() is None
     assert "not customized" in client.get(page_of(application)).content.decode()
@@ -124,10 +133,10 @@ def test_a_customization_that_changed_is_not_removed_unseen(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     _save(client, application, NOTES)
-    base = client.get(page_of(application, "remove")).context["base"]
+    base = asked_base(client.get(page_of(application, "remove")))
     elsewhere.put(SIDES)
     page = client.post(page_of(application, "remove"), {"base": base})
-    assert "Somebody changed the annotations" in page.content.decode()
+    assert "Someone changed the annotations" in page.content.decode()
     assert elsewhere.get() == [SIDES]
 
 

@@ -15,6 +15,7 @@ from tests.integrations.annotating import (
     NOTES,
     SIDES,
     Elsewhere,
+    asked_base,
     opened,
     page_of,
     read_application,
@@ -157,7 +158,7 @@ def test_what_cannot_be_kept_exactly_is_not_written_over(
     application = scripted_application(scripted, service, [group])
     page = sent(client, application, opened(client, application))
     assert "that the portal cannot keep exactly" in page.content.decode()
-    base = client.get(page_of(application, "remove")).context["base"]
+    base = asked_base(client.get(page_of(application, "remove")))
     page = client.post(page_of(application, "remove"), {"base": base})
     assert "that the portal cannot keep exactly" in page.content.decode()
     assert {method for method, path in scripted.calls if path == APPLICATION_PATH} == {"GET"}

@@ -69,7 +69,7 @@ def test_a_service_is_connected_and_its_page_says_what_comes_next(
     assert {call["method"] for call in cloud.calls(path="/services/")} == {"GET"}
     page = client.get(answer.url).content.decode()
     assert "Echo reading is connected" in page
-    assert "What comes next" in page
+    assert "Next steps" in page
     assert f"/admin/integrations/service/{service.pk}/settings/" in page
     for secret in (key, key.partition(".")[2], service.webhook_secret):
         assert secret not in page
@@ -80,7 +80,7 @@ def test_the_page_tests_the_connection_automatically_once(client: Client, fill: 
     assert 'hx-trigger="submit, load"' in client.get(page).content.decode()
     again = client.get(page).content.decode()
     assert 'hx-trigger="submit"' in again
-    assert "What comes next" in again
+    assert "Next steps" in again
     tested = client.post(page.replace("change/", "test/"), headers={"HX-Request": "true"}).content.decode()
     assert f"The key {ApiKey.objects.get().prefix}… works." in tested
 
@@ -109,8 +109,8 @@ def test_the_audit_log_tells_who_connected_what(client: Client, fill: Fill) -> N
         ({"base_url": "http://8.8.8.8"}, "base_url", "by https at the usual port only"),
         ({"base_url": "https://10.0.0.8"}, "base_url", "internal network"),
         ({"slug": "Echo Lab"}, "slug", "small letters"),
-        ({"name": "Эхо", "slug": ""}, "slug", "Type one"),
-        ({"name": WRONG}, "name", "belongs into the last field"),
+        ({"name": "Эхо", "slug": ""}, "slug", "Enter one"),
+        ({"name": WRONG}, "name", "Enter it in the last field"),
         ({"name": "a\x00b"}, "name", "Null characters"),
     ],
 )

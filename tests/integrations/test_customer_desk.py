@@ -227,7 +227,7 @@ def test_a_transfer_takes_a_reason_and_tells_both_accounts(
     client: Client, customer: Customer, clinician: Any, other_clinician: Any, mails: Any
 ) -> None:
     said = {"email": other_clinician.email.upper(), "reason": "Left the practice", "label": "Dr. Lindqvist"}
-    assert "both accounts were mailed" in _do(client, customer, "transfer", **said)
+    assert "Both accounts will be notified" in _do(client, customer, "transfer", **said)
     former, new = Link.objects.order_by("pk")
     assert (former.state, former.user, former.detail) == ("unlinked", clinician, "Left the practice")
     assert (new.state, new.user) == ("pending", other_clinician)
@@ -303,7 +303,7 @@ def test_a_customer_that_is_held_needs_no_invitation(client: Client, customer: C
 def test_the_panel_follows_a_reading_and_its_button_makes_one_due(client: Client, service: Service) -> None:
     assert "Not read yet." in client.get(LIST).content.decode()
     page = client.post(f"{LIST}read-again/", {"service": service.pk}, follow=True)
-    assert "Waits for a worker." in page.content.decode()
+    assert "Waiting for a worker." in page.content.decode()
     assert _outcomes("mirror.wanted") == ["ok"]
     mirror = find_mirror(service=service, kind=Mirror.Kind.CUSTOMERS)
     soon = timezone.now() + timedelta(seconds=30)

@@ -113,8 +113,8 @@ def test_keys_are_made_read_and_revoked(cloud: Any, cloud_service: Service, clie
     assert "standby" in page
     reserve = ApiKey.objects.get(name="reserve")
     asked = _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix).content.decode()
-    assert f"Revoke the key <code>{reserve.prefix}…</code>?" in asked
-    assert "no longer stands in reserve" in asked
+    assert f"revoke the key {reserve.prefix}…?" in asked
+    assert "no longer a standby key" in asked
     reserve.refresh_from_db()
     assert reserve.revoked_at is None
     _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix, **MEANT)
@@ -130,28 +130,28 @@ def test_a_replacement_is_begun_by_a_button_and_shows_its_steps(
     cloud_service: Service, client: Client
 ) -> None:
     asked = _do(client, cloud_service, "keys/", "rotate").content.decode()
-    assert f"Replace the key in use, <code>{ApiKey.objects.get().prefix}…</code>?" in asked
+    assert f"rotate the key {ApiKey.objects.get().prefix}…?" in asked
     assert not KeyRotation.objects.exists()
     page = _do(client, cloud_service, "keys/", "rotate", **MEANT).content.decode()
     assert KeyRotation.objects.get().cause == "person"
-    assert "The key in use is being replaced" in page
+    assert "The key in use is being rotated" in page
     again = _do(client, cloud_service, "keys/", "rotate")
     assert "being replaced already" in again.content.decode()
     # What is refreshed is everything that changes meanwhile: steps, buttons and the table.
     fragment = client.get(_page(cloud_service, "keys/rotation/")).content.decode()
-    for words in ("Made and stored", "Go on now", "Cancel the replacement", "Keys there and here"):
+    for words in ("Made and stored", "Continue", "Cancel rotation", "Keys at Clarius Cloud and here"):
         assert words in fragment
 
 
 def test_a_replacement_is_cancelled_by_a_button_that_asks(cloud_service: Service, client: Client) -> None:
     _do(client, cloud_service, "keys/", "rotate", **MEANT)
-    assert "The key in use stays." in _do(client, cloud_service, "keys/", "cancel").content.decode()
+    assert "The key in use stays in use." in _do(client, cloud_service, "keys/", "cancel").content.decode()
     assert KeyRotation.objects.get().step == KeyRotation.Step.INTENDED
     page = _do(client, cloud_service, "keys/", "cancel", **MEANT).content.decode()
-    assert "The replacement was cancelled." in page
+    assert "The rotation was cancelled." in page
     assert "keys/rotation/" not in page
     assert KeyRotation.objects.get().step == KeyRotation.Step.FAILED
-    assert "No key is being replaced" in _do(client, cloud_service, "keys/", "cancel").content.decode()
+    assert "No key is being rotated" in _do(client, cloud_service, "keys/", "cancel").content.decode()
 
 
 def test_whoever_revokes_a_key_of_another_deployment_is_warned(
@@ -173,12 +173,12 @@ def test_while_every_key_is_refused_the_table_says_so_and_offers_no_replacement(
     cloud: Any, cloud_service: Service, client: Client
 ) -> None:
     page = _page(cloud_service, "keys/")
-    assert "Replace the key in use" in client.get(page).content.decode()
+    assert "Rotate key" in client.get(page).content.decode()
     cloud.revoke_key(key=ApiKey.objects.get().secret)
     circuit.key_is_refused(service=cloud_service)
     shown = client.get(page).content.decode()
     assert "in use, refused" in shown
-    assert "Replace the key in use" not in shown
+    assert "Rotate key" not in shown
     refused = _do(client, cloud_service, "keys/", "rotate", **MEANT).content.decode()
     assert "No stored key works" in refused
 
@@ -197,11 +197,11 @@ def test_the_last_replacement_names_no_key_that_is_not_in_use_any_more(
         ended_at=timezone.now(),
     )
     page = _page(cloud_service, "keys/")
-    assert f"gave way to {new}…" in client.get(page).content.decode()
+    assert f"{new}… replaced oldoldol…" in client.get(page).content.decode()
     ApiKey.objects.update(prefix="newnewne")
     shown = client.get(page).content.decode()
-    assert "gave way" not in shown
-    assert "not in use any more" in shown
+    assert "oldoldol" not in shown
+    assert "is no longer in use" in shown
 
 
 def test_looking_at_the_pages_writes_nothing_and_reading_anew_is_audited(
@@ -232,7 +232,10 @@ def test_pages_of_a_service_write_moments_out_with_utc_on_hover(
         text = client.get(_page(cloud_service, page)).content.decode()
         assert "Read from Clarius Cloud <time datetime=" in text
         assert "minutes ago" not in text
-    assert "was given up <time datetime=" in client.get(_page(cloud_service, "keys/")).content.decode()
+    assert (
+        "The last rotation failed <time datetime="
+        in client.get(_page(cloud_service, "keys/")).content.decode()
+    )
 
 
 @pytest.mark.parametrize(("page", "deed"), [("keys/", "read"), ("settings/", "read")])

@@ -34,7 +34,7 @@ def page(client: Client, service: Service) -> str:
 
 
 def headline(client: Client, service: Service) -> str:
-    return page(client, service).partition('<div class="svc-lead">')[2].partition("</p>")[0]
+    return page(client, service).partition('<div class="desk-lead">')[2].partition("</p>")[0]
 
 
 def act(client: Client, action: str, *services: Service, **data: str) -> str:

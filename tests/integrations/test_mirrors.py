@@ -80,12 +80,12 @@ def test_a_paused_service_stands_in_the_panel_as_paused(service: Service) -> Non
     Service.objects.update(is_active=False)
     page = client.get("/admin/integrations/customer/").content.decode()
     assert "Echo reading" in page
-    assert "Paused: nothing is read." in page
-    for words in ("No service is connected.", "Waits for a worker.", "Read again"):
+    assert "Paused. Nothing is read." in page
+    for words in ("No services are connected.", "Waiting for a worker.", "Read again"):
         assert words not in page
     again = {"service": service.pk}
     text = client.post("/admin/integrations/customer/read-again/", again, follow=True).content.decode()
-    assert "Echo reading is paused: resume it first." in text
+    assert "Echo reading is paused. Resume it first." in text
     assert not Entry.objects.filter(action="mirror.wanted").exists()
 
 

@@ -53,7 +53,7 @@ def test_the_page_says_how_many_from_when_to_when_and_by_whom(stage: Stage, admi
 def test_nothing_is_released_before_the_question_is_answered(stage: Stage, administrator: Client) -> None:
     early(stage.customer, 4)
     page = send(administrator, stage).content.decode()
-    assert "Release 1 exam" in page
+    assert "Import 1 exam" in page
     assert not Release.objects.exists() and states() == ["held"]
 
 
@@ -147,9 +147,9 @@ def test_a_customer_is_named_by_label_and_no_list_of_all_is_sent(stage: Stage, a
     assert "<option" in administrator.get(PAGE).content.decode()
     assert administrator.get(PAGE).content.decode().count("<option") == 1
     for text, told in (
-        ("dr. osei", "Release 1 exam"),
-        ("oseira", "Release 1 exam"),
-        (str(Customer.objects.get(pk=unnamed.pk)), "Release 1 exam"),
+        ("dr. osei", "Import 1 exam"),
+        ("oseira", "Import 1 exam"),
+        (str(Customer.objects.get(pk=unnamed.pk)), "Import 1 exam"),
         ("Ose", "This is said of several customers: Dr. Osei, Dr. Oseira."),
         ("nobody", "No customer of this label has exams that wait."),
     ):
@@ -209,4 +209,4 @@ def test_the_first_and_the_last_day_there_is_bound_nothing(stage: Stage, adminis
     for zone in ("Asia/Tokyo", "America/Lima"):
         User.objects.update(timezone=zone)
         page = send(administrator, stage, since="0001-01-01", until="9999-12-31")
-        assert "Release 1 exam" in page.content.decode()
+        assert "Import 1 exam" in page.content.decode()

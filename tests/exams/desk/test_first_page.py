@@ -72,6 +72,6 @@ def test_the_first_page_shows_only_what_may_be_seen(stage: Stage) -> None:
     assert stage.service.name in page and "No room." not in page
 
 
-@pytest.mark.parametrize("address", ["portal/mark.svg", "portal/admin.css", "exams/admin.css"])
+@pytest.mark.parametrize("address", ["portal/mark.svg", "portal/admin.css", "integrations/annotations.css"])
 def test_what_the_pages_ask_for_is_there(administrator: Client, address: str) -> None:
     assert administrator.get(f"/static/{address}").status_code == 200

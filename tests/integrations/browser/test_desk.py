@@ -13,7 +13,7 @@ from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.integrations.annotating import sent
 from tests.people import logged_in, make_person
 
-OURS = (".desk", ".svc", "[data-mirror]")
+OURS = (".desk", "[data-mirror]")
 # Of the whole page, the theme's parts too: where the middle of it begins.
 LANDMARKS = {"runOnly": ["landmark-one-main", "landmark-no-duplicate-main", "landmark-main-is-top-level"]}
 
@@ -80,12 +80,12 @@ def test_annotations_are_ordered_by_arrow_keys_and_by_dragging_and_saved(
     assert _labels(views) == ["Subcostal", "Apical", "Short axis"]
     _drag(page, views, place=0, below=2)
     assert _labels(views) == ["Apical", "Short axis", "Subcostal"]
-    views.locator("> .desk-row > .annotation-handle").first.focus()
+    views.locator("> .desk-actions > .annotation-handle").first.focus()
     page.keyboard.press("ArrowUp")
     expect(page.locator("[data-preview-area]")).to_contain_text("6 labels from View × Side")
     expect(page.locator("[data-preview-area]")).to_contain_text("Subcostal Right")
     page.get_by_role("button", name="Save at Clarius Cloud").click()
-    expect(page.get_by_text("Clarius Cloud has the annotations now.")).to_be_visible()
+    expect(page.get_by_text("The annotations were saved at Clarius Cloud.")).to_be_visible()
     application.refresh_from_db()
     assert application.annotations == [
         {"title": "View", "labels": ["Apical", "Short axis", "Subcostal"], "linked": True},
@@ -173,19 +173,19 @@ def test_a_service_is_connected_once_and_its_connection_is_tested(
     expect(page.get_by_label("Slug")).to_have_value("harbour-echo")
     page.get_by_label("Base URL").fill(cloud.url)
     page.get_by_label("API key").fill("aaaaaaaa." + "b" * 32)
-    page.get_by_role("button", name="Prove the key and connect").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nothing was stored.")
+    page.get_by_role("button", name="Test and connect").click()
+    expect(page.get_by_role("alert")).to_contain_text("Nothing was saved.")
     expect(page.get_by_label("API key")).to_be_focused()
     expect(page.get_by_label("API key")).to_have_value("")
-    assert [each["id"] for each in Axe().run(page, context=".svc").response["violations"]] == []
+    assert [each["id"] for each in Axe().run(page, context=".desk").response["violations"]] == []
     page.get_by_label("API key").fill(cloud.new_key(name="first"))
-    page.get_by_role("button", name="Prove the key and connect").dblclick()
+    page.get_by_role("button", name="Test and connect").dblclick()
     expect(page.get_by_text("Härbour Echo is connected")).to_be_visible()
     key = Service.objects.get(slug="harbour-echo").api_keys.get()
     expect(page.locator("#findings")).to_contain_text(f"The key {key.prefix}… works.")
-    assert [each["id"] for each in Axe().run(page, context=".svc").response["violations"]] == []
-    page.get_by_role("link", name="Push the settings").click()
-    expect(page.get_by_role("heading", name="There and wanted")).to_be_visible()
+    assert [each["id"] for each in Axe().run(page, context=".desk").response["violations"]] == []
+    page.get_by_role("link", name="Open the settings").click()
+    expect(page.get_by_role("heading", name="Current and expected")).to_be_visible()
 
 
 def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cloud_service: Service) -> None:
@@ -195,13 +195,13 @@ def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cl
     panel = page.locator("[data-mirror]")
     expect(panel).to_contain_text("04 Mar 2020")
     page.get_by_role("button", name="Read again from Echo reading").click()
-    expect(panel).to_contain_text("Waits for a worker.")
+    expect(panel).to_contain_text("Waiting for a worker.")
     mirror = Mirror.objects.get(kind=Mirror.Kind.CUSTOMERS)
     # The look of a moment ago must not be the last one.
     with page.expect_event("requestfailed"):
         page.route("**/customer/panel/", lambda route: route.abort(), times=1)
     assert read_mirror(pk=mirror.pk) is not None
-    expect(panel).not_to_contain_text("Waits for a worker.")
+    expect(panel).not_to_contain_text("Waiting for a worker.")
     expect(panel).not_to_contain_text("04 Mar 2020")
     expect(page.get_by_role("button", name="Read again from Echo reading")).to_be_enabled()
 

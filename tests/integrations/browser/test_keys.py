@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def _is_sound(page: Page) -> None:
-    found = Axe().run(page, context={"include": [[".svc"]]})
+    found = Axe().run(page, context={"include": [[".desk"]]})
     assert found.response["violations"] == []
 
 
@@ -31,12 +31,12 @@ def test_a_replacement_asks_first_and_is_followed_without_a_reload(
     old = ApiKey.objects.get()
     keys = f"{live_server.url}/admin/integrations/service/{cloud_service.pk}/keys/"
     page.goto(keys)
-    page.get_by_role("button", name="Replace the key in use").click()
-    expect(page.get_by_role("heading", name=f"Replace the key in use, {old.prefix}")).to_be_visible()
+    page.get_by_role("button", name="Rotate key").click()
+    expect(page.get_by_role("heading", name=f"rotate the key {old.prefix}")).to_be_visible()
     _is_sound(page)
-    page.get_by_role("button", name="Yes, replace it").click()
-    expect(page.get_by_role("heading", name="The key in use is being replaced")).to_be_visible()
-    expect(page.get_by_role("button", name="Cancel the replacement")).to_be_visible()
+    page.get_by_role("button", name="Rotate key").click()
+    expect(page.get_by_role("heading", name="The key in use is being rotated")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel rotation")).to_be_visible()
     rotate_key(KeyRotation.objects.get().pk)
     new = KeyRotation.objects.get().new_prefix
     # Nobody reloads: the row of the table changes together with the steps.
@@ -54,12 +54,12 @@ def test_a_key_that_only_the_cloud_has_is_revoked_after_a_warning(
 ) -> None:
     stranger = cloud.new_key(name="staging").partition(".")[0]
     page.goto(f"{live_server.url}/admin/integrations/service/{cloud_service.pk}/keys/")
-    page.get_by_role("button", name="Read the list again").click()
+    page.get_by_role("button", name="Refresh list").click()
     page.get_by_role("button", name=f"Revoke {stranger}").click()
     expect(page.get_by_text("Another deployment may use it")).to_be_visible()
     _is_sound(page)
-    page.get_by_role("link", name="No, go back").click()
+    page.get_by_role("link", name="Cancel").click()
     page.get_by_role("button", name=f"Revoke {stranger}").click()
-    page.get_by_role("button", name="Yes, revoke it").click()
+    page.get_by_role("button", name="Revoke key").click()
     expect(page.get_by_text("was revoked")).to_be_visible()
     expect(page.locator("tr", has_text=stranger)).to_have_count(0)
