@@ -15,7 +15,7 @@ PAGES = {
         ("Back to the portal", "home", "arrow_back", ""),
         ("Today", "admin:index", "today", ""),
         ("Problems", "problems", "notification_important", ""),
-        ("Earlier exams", "admin:exams_submission_day_one", "history", "exams.view_submission"),
+        ("Backlog", "admin:exams_submission_day_one", "history", "exams.view_submission"),
     ],
 }
 # By group: the models in their order with an icon; what is not named goes into its app's group.
@@ -50,6 +50,14 @@ MODELS = {
         "background.heartbeat": "monitor_heart",
     },
     "Audit": {"audit.entry": "fact_check"},
+}
+# What a list is called in the sidebar, where its model's plural says less.
+TITLES = {
+    "audit.entry": "Audit log",
+    "background.heartbeat": "Processes",
+    "exams.chore": "Maintenance",
+    "exams.junknotification": "Rejected notifications",
+    "exams.walk": "Poll runs",
 }
 GROUP_OF_APP = {
     "exams": "Background",
@@ -107,7 +115,7 @@ def _page(request: HttpRequest, title: str, name: str, icon: str, permission: st
 
 def _list(request: HttpRequest, model: Any, icon: str) -> Item:
     is_allowed = _may_open(request, model)
-    title = str(model._meta.verbose_name_plural)
+    title = TITLES.get(model._meta.label_lower, str(model._meta.verbose_name_plural))
     return {
         "title": title[:1].upper() + title[1:],
         "icon": icon,
