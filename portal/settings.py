@@ -263,7 +263,8 @@ WEBHOOK_UNKNOWN_SECRET_SECONDS = 0.5
 WORKLIST_PAGE_SIZE = 50
 OWN_PAGE_SIZE = 25
 WORKLIST_COUNT_LIMIT = 10_000
-# One request of the administration does so many rows; the rest stays chosen by the same filter.
+# One request of the administration does so many rows. A form that asks names each of them, and Django reads
+# at most 1,000 fields.
 BULK_LIMIT = 500
 # Somebody who knows the secret can make up notifications; they must not fill the disk.
 UNCONFIRMED_LIMIT = 50_000

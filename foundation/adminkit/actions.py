@@ -29,14 +29,15 @@ def respond(
     page: Any, request: HttpRequest, selected: QuerySet[Any], *, action: Action
 ) -> HttpResponse | None:
     """Ask, or carry the action out; None leads back to the list."""
+    most = settings.BULK_LIMIT
     rows = action.rows_of(selected) if action.rows_of else selected
     count, plural = rows.count(), rows.model._meta.verbose_name_plural
     if not count:
         messages.info(request, f"Nothing was done: the selected rows have no {plural} that allow it.")
-    elif count > settings.BULK_LIMIT and not action.is_partial:
+    elif count > most and not action.is_partial:
         messages.error(
             request,
-            f"{count:,} {plural} are selected, but one step takes at most {settings.BULK_LIMIT}. Nothing was changed. "
+            f"{count:,} {plural} are selected, but one step takes at most {most}. Nothing was changed. "
             "Select fewer rows with a filter or a search.",
         )
     elif action.title and request.POST.get("confirmed") != "yes":
@@ -50,15 +51,15 @@ def carry_out(
     *, request: HttpRequest, queryset: QuerySet[Any], action: Action, run: Run = run_service
 ) -> None:
     """Do it to as many rows as one step takes, newest first, and say what became of them."""
-    model = queryset.model
-    keys = list(queryset.order_by("-pk").values_list("pk", flat=True)[: settings.BULK_LIMIT + 1])
-    is_more, keys = len(keys) > settings.BULK_LIMIT, keys[: settings.BULK_LIMIT]
+    model, most = queryset.model, settings.BULK_LIMIT
+    keys = list(queryset.order_by("-pk").values_list("pk", flat=True)[: most + 1])
+    is_more, keys = len(keys) > most, keys[:most]
     done, left = run(action, model._default_manager.filter(pk__in=keys), request)
     parts = [f"{done} of {len(keys)} {model._meta.verbose_name_plural} {action.told}."]
     if done < len(keys):
         parts += left
     if is_more:
-        parts.append(f"One step takes at most {settings.BULK_LIMIT}. Repeat it for the rest.")
+        parts.append(f"One step takes at most {most}. Repeat it for the rest.")
     level = messages.SUCCESS if done == len(keys) and not is_more else messages.WARNING
     messages.add_message(request, level, format_html_join(" ", "{}", ((part,) for part in parts)))
 
@@ -66,9 +67,10 @@ def carry_out(
 def _ask(
     page: Any, request: HttpRequest, selected: QuerySet[Any], rows: QuerySet[Any], action: Action
 ) -> HttpResponse:
-    keys = list(selected.values_list("pk", flat=True)[: settings.BULK_LIMIT + 1])
+    most = settings.BULK_LIMIT
+    keys = list(selected.values_list("pk", flat=True)[: most + 1])
     hidden: list[tuple[str, Any]] = [("action", action.name), ("confirmed", "yes")]
-    if len(keys) > settings.BULK_LIMIT:
+    if len(keys) > most:
         # More than a form can name: the selection of everything is repeated as such.
         hidden.append(("select_across", "1"))
         keys = keys[:1]
@@ -89,11 +91,7 @@ def _ask(
         ),
         table_title=f"{count:,} selected"
         + (f"; the first {SHOWN} are shown" if count > SHOWN else "")
-        + (
-            f". One step takes the newest {settings.BULK_LIMIT}; repeat it for the rest"
-            if count > settings.BULK_LIMIT
-            else ""
-        ),
+        + (f". One step takes the newest {most}; repeat it for the rest" if count > most else ""),
         hidden=[*hidden, *((ACTION_CHECKBOX_NAME, key) for key in keys)],
     )
     return ask(request, question, site=page.admin_site, opts=page.opts)
