@@ -22,3 +22,19 @@ def inserts_fail(model: type[Model], error: Exception) -> Iterator[list[str]]:
     with connection.execute_wrapper(execute):
         yield failed
     assert failed
+
+
+@contextmanager
+def reads_fail(model: type[Model], error: Exception) -> Iterator[list[str]]:
+    """Fail with this error when rows of the model are read; yields the statements that failed."""
+    failed: list[str] = []
+
+    def execute(call: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if sql.startswith("SELECT") and f'FROM "{model._meta.db_table}"' in sql:
+            failed.append(sql)
+            raise error
+        return call(sql, *rest)
+
+    with connection.execute_wrapper(execute):
+        yield failed
+    assert failed

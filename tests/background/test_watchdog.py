@@ -15,6 +15,7 @@ from background.scheduler import DispatchScheduler
 from background.watchdog import Watchdog
 from tests.background.rows import Work
 from tests.background.service import due, work_on
+from tests.databases import reads_fail
 
 pytestmark = pytest.mark.usefixtures("only_job")
 
@@ -91,8 +92,7 @@ def test_time_without_a_database_does_not_count(watchdog: Watchdog, clock: Clock
     watchdog.is_stalled()
     watchdog.is_stalled()
     clock.now += watchdog.stall_seconds
-    gone = mock.patch("background.watchdog.has_due_rows", side_effect=DatabaseError)
-    with gone, pytest.raises(DatabaseError):
+    with reads_fail(Work, DatabaseError()), pytest.raises(DatabaseError):
         watchdog.is_stalled()
     assert not watchdog.is_stalled()
 
@@ -127,8 +127,7 @@ def test_a_tick_survives_whatever_happens_and_says_so_once(
 ) -> None:
     scheduler = DispatchScheduler(app=broker)
     row = due()
-    gone = mock.patch("background.scheduler.nudge_due", side_effect=DatabaseError)
-    with gone, caplog.at_level(logging.INFO, logger="background.scheduler"):
+    with reads_fail(Work, DatabaseError()), caplog.at_level(logging.INFO, logger="background.scheduler"):
         assert [scheduler.tick(), scheduler.tick()] == [5, 5]
     assert len([line for line in caplog.records if line.name == "background.scheduler"]) == 1
     assert scheduler.tick() == 1

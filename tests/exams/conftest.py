@@ -1,11 +1,13 @@
 """A linked customer at the running sandbox, and a worker's turn in this process."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from background.due import is_due
 from exams.models import Report, Submission
@@ -90,3 +92,24 @@ def submit(cloud: Cloud, clinician: CloudCustomer) -> Callable[..., CloudSubmiss
 def pages_of_two(around: Around) -> None:
     """Read the list in so short pages that a walk has several."""
     around.call("exam_pages", lambda real: real(limit=2))
+
+
+@pytest.fixture
+def before_the_first_file(around: Around) -> Callable[[Callable[[], object]], None]:
+    """Act in the thread that is about to fetch the first file, while every other one waits."""
+    turn, acted = threading.Lock(), []
+
+    def arrange(act: Callable[[], object]) -> None:
+        def download(real: Any, *args: Any, **options: Any) -> Any:
+            with turn:
+                if not acted:
+                    acted.append(True)
+                    try:
+                        act()
+                    finally:
+                        connection.close()
+            return real(*args, **options)
+
+        around.download(download)
+
+    return arrange

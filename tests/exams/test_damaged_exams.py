@@ -2,12 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from exams.models import Submission
-from exams.services import attempt
 from exams.services.fetch import check_again
 from exams.services.holds import release_linked, retry_submissions
 from exams.services.verifying import verify_files
@@ -123,17 +121,13 @@ def test_an_exam_of_a_service_that_is_switched_off_waits_and_is_not_ready(
 
 
 def test_a_capture_found_damaged_while_its_exam_is_fetched_comes_again(
-    portal: Portal, exam: Submission, media_root: Path, monkeypatch: pytest.MonkeyPatch
+    portal: Portal,
+    exam: Submission,
+    media_root: Path,
+    before_the_first_file: Callable[[Callable[[], object]], None],
 ) -> None:
-    real = attempt.fetch_captures
-
-    def damage_another(**options: Any) -> Any:
-        damage(media_root, exam, position=2)
-        return real(**options)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(attempt, "fetch_captures", damage_another)
-        portal.work()
+    before_the_first_file(lambda: damage(media_root, exam, position=2))
+    portal.work()
     exam.refresh_from_db()
     assert (exam.state, of(exam, "pending"), of(exam, "failed")) == ("fetching", 1, 0)
     portal.make_due()

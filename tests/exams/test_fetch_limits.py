@@ -2,13 +2,11 @@
 
 import errno
 import os
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from background.leases import DeadlineExceeded, LeaseLost
 from exams.models import Capture, Submission
@@ -29,27 +27,6 @@ def hashes(row: Submission) -> list[str]:
 
 def sent_hashes(sent: CloudSubmission) -> list[str]:
     return [capture.sha256 for capture in sent.captures]
-
-
-@pytest.fixture
-def before_the_first_file(around: Around) -> Callable[[Callable[[], object]], None]:
-    """Act in the thread that is about to fetch the first file, while every other one waits."""
-    turn, acted = threading.Lock(), []
-
-    def arrange(act: Callable[[], object]) -> None:
-        def download(real: Any, *args: Any, **options: Any) -> Any:
-            with turn:
-                if not acted:
-                    acted.append(True)
-                    try:
-                        act()
-                    finally:
-                        connection.close()
-            return real(*args, **options)
-
-        around.download(download)
-
-    return arrange
 
 
 def temporary_files(media_root: Path) -> list[Path]:

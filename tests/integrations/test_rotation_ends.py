@@ -14,6 +14,7 @@ from integrations.management.commands import rotate_api_key
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services import circuit
 from integrations.services.rotation import CannotRotate, cancel_rotation, rotate_if_old, start_rotation
+from tests.around import after_the_first_statement
 from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
 
@@ -154,10 +155,13 @@ def test_the_key_of_a_paused_service_is_not_replaced_on_schedule(cloud: Any, clo
 
 
 def test_the_command_says_in_a_sentence_that_another_began_meanwhile(
-    cloud_service: Service, monkeypatch: pytest.MonkeyPatch
+    cloud_service: Service,
 ) -> None:
-    start_rotation(service=cloud_service, cause="person")
-    # The other one began between the look and the start.
-    monkeypatch.setattr(rotate_api_key, "open_rotation", lambda **_: None)
-    with pytest.raises(CommandError, match="being replaced already"):
+    # The other one begins between look and start.
+    begins = after_the_first_statement(
+        "SELECT",
+        "integrations_keyrotation",
+        act=lambda: start_rotation(service=cloud_service, cause="person"),
+    )
+    with begins, pytest.raises(CommandError, match="being replaced already"):
         call_command("rotate_api_key", "echo", stdout=StringIO())
