@@ -1,0 +1,34 @@
+"""The order of the test files: the longest first, so that none is alone at the end of a run."""
+
+import pytest
+
+from tests.processes import ROOT
+
+# By what they took on idle cores. A file that is not named comes after these, in the order of its name.
+LONGEST = (
+    "tests/chaos/test_chaos.py",
+    "tests/e2e/test_demo.py",
+    "tests/portal/access/test_administration.py",
+    "tests/e2e/test_leaks.py",
+    "tests/e2e/test_story.py",
+    "tests/e2e/test_browser.py",
+    "tests/e2e/test_crash.py",
+    "tests/portal/health/test_fixes.py",
+    "tests/exams/pages/test_report_pages.py",
+    "tests/e2e/test_log_out.py",
+    "tests/exams/pages/test_exam_browser.py",
+    "tests/portal/administration/test_phone.py",
+    "tests/e2e/test_limits.py",
+    "tests/e2e/test_slow_clients.py",
+    "tests/exams/desk/test_browser.py",
+    "tests/exams/test_crash_points.py",
+    "tests/exams/test_killed_workers.py",
+    "tests/exams/test_files_away.py",
+    "tests/background/test_processes.py",
+)
+
+
+def put_the_longest_first(items: list[pytest.Item]) -> None:
+    """Sort collected tests by their file; within a file they stay as they are."""
+    places = {ROOT / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))

@@ -1,0 +1,8 @@
+"""The order of the test files names files that are there."""
+
+from tests.order import LONGEST
+from tests.processes import ROOT
+
+
+def test_every_file_that_comes_first_exists() -> None:
+    assert [name for name in LONGEST if not (ROOT / name).is_file()] == []
