@@ -20,15 +20,19 @@ demo:
 	@scripts/make_venv.sh demo
 	@exec $(PY) manage.py demo
 
-# Four files at a time: many wait for processes that they started. In their order: the longest have few tests.
+# Four files at a time: many wait for processes that they started. In the order of tests/order.py.
 SIDE_BY_SIDE := -n 4 --dist loadfile --no-loadscope-reorder
+SANDBOX_SUITE := $(PY) -m pytest -c tests/sandbox/pytest.ini --rootdir . tests/sandbox
+# The sandbox's suite runs beside the portal's and is printed after it.
 test:
 	@scripts/make_venv.sh dev
-	$(PY) -m pytest $(SIDE_BY_SIDE)
-	@$(MAKE) --no-print-directory test-sandbox
+	@printed=$$(mktemp); trap 'kill $$beside 2>/dev/null; rm -f "$$printed"' EXIT; trap 'exit 130' INT TERM; \
+	if [ -e tests/sandbox/pytest.ini ]; then $(SANDBOX_SUITE) >"$$printed" 2>&1 & beside=$$!; fi; \
+	echo "$(PY) -m pytest $(SIDE_BY_SIDE)"; $(PY) -m pytest $(SIDE_BY_SIDE); portal=$$?; \
+	wait $$beside; sandbox=$$?; cat "$$printed"; [ $$portal = 0 ] && [ $$sandbox = 0 ]
 
 test-sandbox:
-	@if [ -e tests/sandbox/pytest.ini ]; then $(PY) -m pytest -c tests/sandbox/pytest.ini --rootdir . tests/sandbox; fi
+	@if [ -e tests/sandbox/pytest.ini ]; then $(SANDBOX_SUITE); fi
 
 # N submissions, while KILLS processes and servers are killed. The run prints its seed.
 N ?= 200
