@@ -26,8 +26,8 @@ CUSTOMERS = (
 def seed() -> None:
     """Create the service, its applications and some customers if they are missing."""
     Service.get()
-    for name, uuid in APPLICATIONS.items():
-        Application.objects.get_or_create(uuid=UUID(uuid), defaults={"name": name})
+    presets = [Application(uuid=UUID(uuid), name=name) for name, uuid in APPLICATIONS.items()]
+    Application.objects.bulk_create(presets, ignore_conflicts=True)
     if not customers().exists():
         for name, institution in CUSTOMERS:
             add_customer(name=name, institution=institution)
