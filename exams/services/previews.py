@@ -35,7 +35,7 @@ _FACTS = frozenset(
 )
 
 
-def preview_submission(*, pk: int) -> None:
+def preview_capture(*, pk: int) -> None:
     """Make the preview of one capture, then those of its submission's other due captures.
 
     They share a decoding process, and occupy one thread however many they are.
@@ -82,5 +82,5 @@ PREVIEW = Job(
     applies=lambda capture: capture.state == Capture.State.STORED and capture.kind != Capture.Kind.OTHER,
     exhausted=lambda capture, hold, last: Done({"preview_failure": NO_PREVIEW}),
     is_limited=True,
-    entry=preview_submission,
+    entry=preview_capture,
 )

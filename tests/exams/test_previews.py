@@ -14,7 +14,7 @@ from PIL import Image
 
 from exams import storage
 from exams.models import Capture, Submission
-from exams.services.previews import NO_PREVIEW, preview_submission
+from exams.services.previews import NO_PREVIEW, preview_capture
 from tests.exams import pictures
 from tests.exams.deadly_decoding import ENDS_ALL, ENDS_ITSELF
 from tests.exams.rows import ago, from_now, make_capture, make_customer, make_service, make_submission
@@ -59,7 +59,7 @@ def due(content: bytes, kind: str = "image", *, submission: Submission | None = 
 
 def previewed(content: bytes, kind: str = "image") -> Capture:
     capture = due(content, kind)
-    preview_submission(pk=capture.pk)
+    preview_capture(pk=capture.pk)
     capture.refresh_from_db()
     return capture
 
@@ -224,7 +224,7 @@ def test_a_missing_file_has_no_preview() -> None:
     capture = previewed(pictures.encoded(pictures.circle(10, 10)))
     storage.full_path(capture.file).unlink()
     Capture.objects.update(not_before=ago(seconds=5))
-    preview_submission(pk=capture.pk)
+    preview_capture(pk=capture.pk)
     capture.refresh_from_db()
     assert capture.preview_failure == "No preview: the file is missing."
 
@@ -232,7 +232,7 @@ def test_a_missing_file_has_no_preview() -> None:
 def test_a_file_that_keeps_ending_its_worker_is_given_up() -> None:
     capture = previewed(pictures.encoded(pictures.circle(10, 10)))
     Capture.objects.update(not_before=ago(seconds=5), attempt_count=3)
-    preview_submission(pk=capture.pk)
+    preview_capture(pk=capture.pk)
     capture.refresh_from_db()
     assert (capture.preview_failure, capture.not_before) == (NO_PREVIEW, None)
 
@@ -242,13 +242,13 @@ def test_a_disk_without_room_is_tried_ever_less_often_and_costs_no_preview(setti
     capture = previewed(pictures.encoded(pictures.circle(10, 10)))
     settings.MIN_FREE_MB = 10**9
     Capture.objects.update(thumbnail="", not_before=ago(hours=2), first_tried_at=ago(hours=2))
-    preview_submission(pk=capture.pk)
+    preview_capture(pk=capture.pk)
     capture.refresh_from_db()
     assert (capture.preview_failure, capture.attempt_count) == ("", 0)
     assert capture.not_before > from_now(minutes=14)
     settings.MIN_FREE_MB = 0
     Capture.objects.update(not_before=ago(seconds=5))
-    preview_submission(pk=capture.pk)
+    preview_capture(pk=capture.pk)
     capture.refresh_from_db()
     assert capture.thumbnail and capture.not_before is None
 
@@ -273,7 +273,7 @@ def test_a_submission_takes_one_process(started: list[dict[str, Any]]) -> None:
     elsewhere = due(
         pictures.encoded(pictures.circle(30, 20)), submission=make_submission(submission.customer)
     )
-    preview_submission(pk=captures[4].pk)
+    preview_capture(pk=captures[4].pk)
     assert len(started) == 1
     rows = Capture.objects.filter(submission=submission)
     assert [(row.width, row.not_before, bool(row.thumbnail)) for row in rows] == [(30, None, True)] * 10
@@ -289,7 +289,7 @@ def test_a_file_that_ends_what_decodes_it_costs_the_others_nothing(started: list
     )
     contents = [good, ENDS_ITSELF, good, ENDS_ALL, good]
     captures = [due(each, submission=submission) for each in contents]
-    preview_submission(pk=captures[0].pk)
+    preview_capture(pk=captures[0].pk)
     rows = list(Capture.objects.filter(submission=submission))
     assert [row.width for row in rows] == [30, None, 30, None, 30]
     assert (rows[1].preview_failure, rows[1].not_before) == (NO_PREVIEW, None)
@@ -298,7 +298,7 @@ def test_a_file_that_ends_what_decodes_it_costs_the_others_nothing(started: list
     assert (rows[3].preview_failure, rows[3].attempt_count) == ("", 1)
     for _ in range(2):
         Capture.objects.filter(pk=rows[3].pk).update(not_before=ago(seconds=5))
-        preview_submission(pk=rows[3].pk)
+        preview_capture(pk=rows[3].pk)
     rows[3].refresh_from_db()
     assert (rows[3].preview_failure, rows[3].not_before) == (NO_PREVIEW, None)
 
@@ -307,9 +307,9 @@ def test_a_submission_occupies_one_worker(started: list[dict[str, Any]]) -> None
     submission = make_submission(make_customer(make_service()))
     first, second = (due(pictures.encoded(pictures.circle(9, 9)), submission=submission) for _ in range(2))
     Capture.objects.filter(pk=first.pk).update(lease_until=from_now(seconds=60))
-    preview_submission(pk=second.pk)
+    preview_capture(pk=second.pk)
     assert started == []
     # A worker that died loses its lease, and nothing is lost with it.
     Capture.objects.filter(pk=first.pk).update(lease_until=ago(seconds=5))
-    preview_submission(pk=second.pk)
+    preview_capture(pk=second.pk)
     assert [bool(row.thumbnail) for row in Capture.objects.all()] == [True, True]
