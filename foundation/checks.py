@@ -149,6 +149,8 @@ class Check:
     # it is not told of the problem either.
     link: str = ""
     permission: str = ""
+    # What an operator runs instead, with `{slug}` for the subject.
+    command: str = "doctor"
     # What is counted.
     noun: str = "service"
     # Returns what it is made of one by one.

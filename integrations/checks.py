@@ -175,6 +175,7 @@ def look_at_refused_key(service: Service) -> Iterator[Finding]:
     sentence="No API key is in use.",
     audience=Audience.ADMINISTRATORS,
     is_setup=True,
+    command="connect_service {slug}",
     **MANAGED | {"link": "Add an API key"},
 )
 def look_at_missing_key(service: Service) -> Iterator[Finding]:
@@ -204,6 +205,7 @@ def look_at_rotation(service: Service) -> Iterator[Finding]:
     severity=Level.TODO,
     sentence="Clarius Cloud does not know our addresses yet.",
     is_setup=True,
+    command="connect_service {slug} --register (or --poll-only)",
     **MANAGED | {"link": "Push the settings"},
 )
 def look_at_registration(service: Service) -> Iterator[Finding]:

@@ -105,6 +105,7 @@ def use_key(
     record(action="api_key.switched", actor=actor, target=service, address=address, **identifiers)
     if cause in _ALERTS:
         alert_administrators(
+            check="api-key",
             subject=f"{service.name} now uses another API key",
             body=_ALERTS[cause].format(prefix=key.prefix),
         )
@@ -193,6 +194,7 @@ def _open_circuit(*, service: Service) -> None:
             return
         record(action="service.circuit_opened", outcome="refused", target=service)
         alert_administrators(
+            check="api-key-refused",
             subject=f"Clarius Cloud refuses the API key of {service.name}",
             body=f"{ALL_REFUSED}\nNo exam or report is lost in the meantime.",
         )

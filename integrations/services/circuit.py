@@ -93,6 +93,7 @@ def _use(*, service: Service, key: ApiKey) -> Verdict:
         ApiKey.objects.filter(pk=key.pk).update(is_in_use=True, in_use_since=now)
         record(action="api_key.switched", target=service, prefix=key.prefix)
         alert_administrators(
+            check="api-key",
             subject=f"Another API key of {service.name} is in use now",
             body=f"Clarius Cloud refused the key in use; the portal goes on with {key.prefix}….",
         )
@@ -113,6 +114,7 @@ def _open(*, service: Service) -> None:
             return
         record(action="service.circuit_opened", outcome="refused", target=service)
         alert_administrators(
+            check="api-key-refused",
             subject=f"Clarius Cloud refuses the API key of {service.name}",
             body=f"{SENTENCE}\nNothing is lost meanwhile.",
         )

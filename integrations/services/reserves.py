@@ -39,6 +39,7 @@ def _put_into_use(service: Service, key: ApiKey) -> None:
     ApiKey.objects.filter(pk=key.pk).update(is_in_use=True, in_use_since=timezone.now())
     record(action="api_key.switched", target=service, prefix=key.prefix)
     alert_administrators(
+        check="api-key",
         subject=f"Another API key of {service.name} is in use now",
         body=f"No key was in use that can be opened; the portal goes on with {key.prefix}….",
     )

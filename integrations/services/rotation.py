@@ -164,6 +164,7 @@ def _give_up(*, rotation: KeyRotation, lease: Lease, reason: str) -> None:
         outcome: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
         record(action="api_key.rotation_failed", outcome="failed", target=rotation.service, **outcome)
         alert_administrators(
+            check="key-rotation-failed",
             subject=f"The API key of {rotation.service.name} could not be replaced",
             body=f"{reason}\n{_in_use(rotation)}",
         )

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Error, Warning
 from django.db import DatabaseError
 
-from foundation.checks import find
+from foundation.checks import Finding, find
 
 
 def check_setup(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
@@ -22,10 +22,12 @@ def check_setup(databases: Sequence[str] | None = None, **kwargs: Any) -> list[C
         ]
     except DatabaseError:
         return []
+    return [_message(each) for each in found]
+
+
+def _message(finding: Finding) -> CheckMessage:
     # What is not ready must not start; the rest is done in the administration.
-    return [
-        (Error if each.check.decides_readiness else Warning)(
-            each.text, hint=f"{each.check.link}.", id=each.code
-        )
-        for each in found
-    ]
+    kind = Error if finding.check.decides_readiness else Warning
+    slug = finding.subject.slug if finding.subject else ""
+    command = finding.check.command.format(slug=slug)
+    return kind(finding.text, hint=f"Run: manage.py {command}", id=finding.code)
