@@ -1,4 +1,4 @@
-"""What every page knows. The parts that ask the database are functions, so fragments do not pay for them."""
+"""The context of every page. Parts that query the database are functions, so fragments skip them."""
 
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""Submissions of one exam side by side: which captures differ, and whether a newer one says another name."""
+"""Compare submissions of one exam: captures, and the patient data of the newest one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from exams.services.related import list_changes
 
 @dataclass(frozen=True)
 class CaptureChange:
-    """What became of one capture between two submissions; `uuid` names the one to look at."""
+    """The change of one capture between two submissions; `capture` is the one to show."""
 
     text: str
     capture: Capture
 
 
 def compare_captures(*, before: Submission, after: Submission) -> list[CaptureChange]:
-    """Return what is new, gone or in another place in `after`, told by the bytes of the files."""
+    """Return captures that are new, gone or moved in `after`, compared by the hash of their files."""
     old, new = _stored(before), _stored(after)
     old_places = {each.sha256: each for each in reversed(old)}
     new_hashes = {each.sha256 for each in new}
@@ -31,12 +31,12 @@ def compare_captures(*, before: Submission, after: Submission) -> list[CaptureCh
     gone = (each for each in old if each.sha256 not in new_hashes)
     return [
         *changes,
-        *(CaptureChange(f"Capture {each.position} is not in it any more", each) for each in gone),
+        *(CaptureChange(f"Capture {each.position} is no longer included", each) for each in gone),
     ]
 
 
 def find_newer_demographics(*, submission: Submission, siblings: Sequence[Submission]) -> Submission | None:
-    """Return the newest of the exam's submissions (oldest first) if it says something else of the patient."""
+    """Return the exam's newest submission (of those given, oldest first) if its patient data differ."""
     newest = siblings[-1] if siblings else submission
     if newest.pk == submission.pk or not list_changes(before=submission, after=newest):
         return None

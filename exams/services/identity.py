@@ -1,4 +1,4 @@
-"""A reviewer says that a submission is not of the person it was matched with."""
+"""Separate a submission from a patient that it was wrongly matched with."""
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -17,7 +17,7 @@ def can_split(*, submission: Submission) -> bool:
 
 
 def split_patient(*, submission: Submission, user: User, address: str | None) -> Patient:
-    """Give the submission's exam a patient of its own and return it; raises NotAllowed when it has one.
+    """Move the submission's exam to a new patient and return that; raises NotAllowed if it shares none.
 
     The submissions of one exam stay together, and are never matched with the other person again.
     """

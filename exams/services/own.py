@@ -1,4 +1,4 @@
-"""What a clinician sees as their own: exams and signed reports of the customers they hold."""
+"""A clinician's own exams and signed reports: those of the customers linked to the account."""
 
 import uuid
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class OwnExams:
 
 
 def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int | None = None) -> OwnExams:
-    """Return the exams of the customers that `user` holds now, `size` or a page of them."""
+    """Return exams of the customers that are linked to `user` now: one page, or `size` of them."""
     size = settings.OWN_PAGE_SIZE if size is None else size
     own = visible_submissions(user).filter(customer__in=_held(user)).without_data()
     cursor = own.filter(uuid=after).first() if after else None

@@ -1,4 +1,4 @@
-"""What belongs beside a submission: others of its exam, earlier exams, and what differs between them."""
+"""Submissions related to one: others of its exam, other exams of its patient, and the differences."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ def find_priors(*, submission: Submission, user: User) -> list[Submission]:
 
 
 def list_changes(*, before: Demographics, after: Demographics) -> list[Change]:
-    """Return what `after` says of the patient that `before` did not."""
+    """Return the patient fields in which `after` differs from `before`."""
     pairs = ((label, _text(before, fields), _text(after, fields)) for label, fields in COMPARED.items())
     return [Change(label=label, before=old, after=new) for label, old, new in pairs if old != new]
 

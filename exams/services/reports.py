@@ -27,11 +27,11 @@ WHAT_IS_ALLOWED = "A report must be a PDF document, or a JPEG or PNG image"
 
 
 class InvalidReport(Exception):
-    """The report cannot be taken; the message is for the reader and names no patient."""
+    """The report is refused; the message is for the reader and names no patient."""
 
 
 class NotADraft(Exception):
-    """The report was signed or discarded before."""
+    """The report is already signed or discarded."""
 
 
 def create_draft(
@@ -78,7 +78,7 @@ def create_draft(
 
 
 def sign_report(*, report: Report, user: User | None, address: str | None) -> None:
-    """Sign a draft and make its delivery due; raises NotADraft, and ClaimRefused if another has it."""
+    """Sign a draft and make its delivery due; raises NotADraft, or ClaimRefused if a colleague has it."""
     with transaction.atomic():
         if user is not None:
             take_claim(submission=report.submission, user=user, address=address)
@@ -97,7 +97,7 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
 
 
 def discard_draft(*, report: Report, user: User, address: str | None) -> None:
-    """Remove a draft; its file goes once nothing names it. Raises NotADraft."""
+    """Delete a draft; maintenance deletes its file later. Raises NotADraft."""
     with transaction.atomic():
         removed, _ = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT).delete()
         if not removed:

@@ -1,4 +1,4 @@
-"""A reviewer takes a submission, so that two do not report on it at once, gives it back, or takes it over."""
+"""Claims: a reviewer takes, returns or takes over a submission, so that only one person reports on it."""
 
 from django.conf import settings
 from django.db import transaction
@@ -13,11 +13,11 @@ from exams.permissions import can_review
 
 
 class ClaimRefused(Exception):
-    """The claim was not made or not given back; the message is for the reader."""
+    """The claim could not be made or returned; the message is for the reader."""
 
 
 def claim_submission(*, submission: Submission, user: User, address: str | None) -> None:
-    """Claim the submission for `user`; raises ClaimRefused when somebody else holds it or may not review."""
+    """Claim the submission for `user`; raises ClaimRefused if a colleague has it or `user` may not review."""
     _require_reviewer(user, submission)
     with transaction.atomic():
         take_claim(submission=submission, user=user, address=address)
@@ -36,7 +36,7 @@ def take_claim(*, submission: Submission, user: User, address: str | None) -> No
 
 
 def take_over_claim(*, submission: Submission, user: User, holder: int, address: str | None) -> None:
-    """Give `user` what the account with the key `holder` has claimed, and mail them if they still review.
+    """Move the claim of the account with the key `holder` to `user`; mail the holder if they still review.
 
     Raises ClaimRefused when somebody else holds it by now, or `user` may not review.
     """
@@ -69,7 +69,7 @@ def take_over_claim(*, submission: Submission, user: User, holder: int, address:
 
 
 def release_claim(*, submission: Submission, user: User, address: str | None) -> None:
-    """Give the submission back; raises ClaimRefused when somebody else holds it."""
+    """Return the claim; raises ClaimRefused if a colleague has it."""
     with transaction.atomic():
         rows = Submission.objects.filter(pk=submission.pk)
         if rows.filter(claimed_by=user).update(claimed_by=None, claimed_at=None):

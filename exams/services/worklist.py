@@ -22,7 +22,7 @@ TROUBLE = (Report.State.FAILED, Report.State.UNCERTAIN)
 
 @dataclass(frozen=True)
 class Filters:
-    """What narrows the worklist; every field but `words` may stand in an address."""
+    """The worklist's filters; every field but `words` may be part of an address."""
 
     state: str = ""
     customer: uuid.UUID | None = None
@@ -34,7 +34,7 @@ class Filters:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is left out."""
+        """Whether no filter is set."""
         return self == Filters()
 
 
@@ -79,7 +79,7 @@ def list_submissions(
 
 
 def filter_submissions(*, user: User, filters: Filters) -> SubmissionQuerySet:
-    """Return the submissions that the account sees and the filters leave."""
+    """Return the submissions that the account may see and that match the filters."""
     found = visible_submissions(user)
     if filters.state:
         found = found.filter(state=filters.state)

@@ -42,7 +42,7 @@ def test_what_changed_is_shown_field_by_field_and_capture_by_capture(stage: Stag
     assert "Born: not given → 04 Mar 1970" in text
     assert "Capture 1 is new" in text
     assert "Capture 5 was capture 2" in text
-    assert "Capture 1 is not in it any more" in text
+    assert "Capture 1 is no longer included" in text
     assert "Gender:" not in text
 
 
