@@ -84,7 +84,6 @@ class Job:
     guard: Callable[[Any], bool] = lambda row: True
     # Somebody decided otherwise meanwhile: the row is given up as it is.
     gone: tuple[type[Exception], ...] = ()
-    on_lost: Callable[[Any], None] = lambda row: None
     # May take half of a worker's threads only, so that what people wait for always finds another one.
     is_limited: bool = False
     # What the task calls with `pk`, for rows that share something costly and are done in one go by `run`.
@@ -130,7 +129,6 @@ def _attempt(job: Job, pk: Any) -> Outcome | None:
             return outcome
     except LeaseLost:
         logger.info("Another worker goes on with %s.", lease)
-        job.on_lost(row)
         return None
 
 

@@ -13,8 +13,8 @@ django.setup()
 
 from django.db import connection  # noqa: E402
 
-from bench.measuring import Held, Usage  # noqa: E402
-from exams.services.polling import walk  # noqa: E402
+from bench.measuring import Usage  # noqa: E402
+from exams.services.polling import poll_now  # noqa: E402
 from integrations.models import Service  # noqa: E402
 
 
@@ -38,17 +38,16 @@ class Counted:
 
 def whole_list() -> dict[str, float]:
     """Read the list to its end and return the resources used."""
-    counted, held = Counted(), Held()
-    lease: Any = held
+    counted = Counted()
     service = Service.objects.get()
     with connection.execute_wrapper(counted), Usage() as usage:
-        result = walk(service=service, is_full=True, held=lease)
-    assert result.is_whole and not result.error_count
+        poll_run = poll_now(service=service, is_full=True)
+    assert poll_run is not None and poll_run.is_whole and not poll_run.error_count
     return usage.facts() | {
         "statements": counted.statements,
         "database_seconds": counted.seconds,
-        "pages": result.pages,
-        "new_rows": result.new,
+        "pages": poll_run.page_count,
+        "new_rows": poll_run.new_count,
     }
 
 

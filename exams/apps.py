@@ -7,8 +7,6 @@ from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 
-from background.jobs import register
-
 # A new portal has nothing to tidy up in its first hour.
 FIRST_CHORE = timedelta(hours=1)
 
@@ -18,12 +16,6 @@ class ExamsConfig(AppConfig):
     verbose_name = "Exams"
 
     def ready(self) -> None:
-        register(name="fetch submission", model=self.get_model("Submission"), task="exams.fetch_submission")
-        register(name="deliver report", model=self.get_model("Report"), task="exams.deliver_report")
-        service = apps.get_model("integrations", "Service")
-        register(name="poll service", model=service, task="exams.poll_service")
-        register(name="release early exams", model=self.get_model("Release"), task="exams.release_early")
-        register(name="read answers again", model=self.get_model("FieldMap"), task="exams.read_again")
         post_migrate.connect(_make_chores, sender=self)
 
 

@@ -1,6 +1,7 @@
 """Patients, exams, submissions, their captures and the reports that go back."""
 
 import uuid
+from typing import TypeAlias
 
 from django.conf import settings
 from django.db import models
@@ -9,6 +10,7 @@ from background.models import LeasedRow
 from exams.desk import Call, FieldMap, Release
 from exams.names import join_name
 from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
+from exams.states import CaptureState, Failure, Hold, ReportFailure, ReportState, SubmissionState
 from integrations.models import Customer, Service
 
 __all__ = [
@@ -92,20 +94,8 @@ class Exam(models.Model):
 class Submission(LeasedRow, Demographics):
     """One time that a customer sent an exam; its lease is the confirmation and the fetch."""
 
-    class State(models.TextChoices):
-        RECEIVED = "received", "received"
-        HELD = "held", "held"
-        FETCHING = "fetching", "fetching"
-        READY = "ready", "ready"
-        FAILED = "failed", "failed"
-
-    class Hold(models.TextChoices):
-        UNCONFIRMED = "unconfirmed", "not yet confirmed by the Cloud"
-        NOT_LISTED = "not_listed", "the Cloud does not list it"
-        UNLINKED = "unlinked", "no portal account holds this customer"
-        FOREIGN_URL = "foreign_url", "its download address is not the service's"
-        BEFORE_START = "before_start", "submitted before the service was connected"
-        STOPPED = "stopped", "stopped by an administrator"
+    State: TypeAlias = SubmissionState
+    Hold: TypeAlias = Hold
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     # Every index is paid for by every row that arrives: those below stand in for the keys' own.
@@ -146,7 +136,7 @@ class Submission(LeasedRow, Demographics):
     )
     state = models.CharField(max_length=10, choices=State.choices, default=State.HELD)
     hold_reason = models.CharField(max_length=20, choices=Hold.choices, blank=True)
-    failure_reason = models.CharField(max_length=300, blank=True)
+    failure_reason = models.CharField(max_length=30, choices=Failure.choices, blank=True)
     failure_detail = models.TextField(blank=True)
     missed_pass_count = models.PositiveSmallIntegerField(default=0)
     download_url = models.TextField(blank=True)
@@ -219,6 +209,15 @@ class Submission(LeasedRow, Demographics):
             ),
         ]
 
+    @property
+    def failure_sentence(self) -> str:
+        """Why it waits or failed, for a reader, and how much of it arrived."""
+        sentence: str = self.get_failure_reason_display()
+        if self.state != SubmissionState.FAILED or not self.capture_count:
+            return sentence
+        counts = f"{self.stored_count} of {self.capture_count} captures arrived."
+        return counts if self.failure_reason == Failure.INCOMPLETE else f"{sentence} {counts}"
+
     def __str__(self) -> str:
         # The one identifier by which the Cloud, every list and the audit log know it.
         return str(self.request_uuid)
@@ -227,10 +226,7 @@ class Submission(LeasedRow, Demographics):
 class Capture(LeasedRow):
     """One image or video of a submission; its lease is the preview."""
 
-    class State(models.TextChoices):
-        PENDING = "pending", "waiting"
-        STORED = "stored", "stored"
-        FAILED = "failed", "failed"
+    State: TypeAlias = CaptureState
 
     class Kind(models.TextChoices):
         IMAGE = "image", "image"
@@ -246,7 +242,7 @@ class Capture(LeasedRow):
     is_listed = models.BooleanField(default=True)
     label = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    failure_reason = models.CharField(max_length=300, blank=True)
+    failure_reason = models.CharField(max_length=30, choices=Failure.choices, blank=True)
     failure_detail = models.TextField(blank=True)
     file = models.CharField(max_length=200, blank=True)
     sha256 = models.CharField(max_length=64, blank=True)
@@ -290,16 +286,18 @@ class Walk(models.Model):
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="walks")
     started_at = models.DateTimeField()
     is_full = models.BooleanField()
-    is_complete = models.BooleanField()
-    page_count = models.PositiveIntegerField()
-    seen_count = models.PositiveIntegerField()
-    new_count = models.PositiveIntegerField()
-    known_count = models.PositiveIntegerField()
-    error_count = models.PositiveIntegerField()
-    # How many rows the Cloud and the portal had at the end of a whole walk.
+    is_complete = models.BooleanField(default=False)
+    page_count = models.PositiveIntegerField(default=0)
+    seen_count = models.PositiveIntegerField(default=0)
+    new_count = models.PositiveIntegerField(default=0)
+    known_count = models.PositiveIntegerField(default=0)
+    error_count = models.PositiveIntegerField(default=0)
+    # Whether it came to the end of the list.
+    is_whole = models.BooleanField(default=False)
+    # How many rows the Cloud had, and the portal at the end of a whole one.
     remote_count = models.PositiveIntegerField(null=True, blank=True)
     local_count = models.PositiveIntegerField(null=True, blank=True)
-    seconds = models.FloatField()
+    seconds = models.FloatField(default=0.0)
     error = models.CharField(max_length=300, blank=True)
 
     class Meta:
@@ -340,13 +338,7 @@ class Chore(LeasedRow):
 class Report(LeasedRow):
     """A file we return for one submission; its lease is the delivery."""
 
-    class State(models.TextChoices):
-        DRAFT = "draft", "draft"
-        SIGNED = "signed", "signed, waiting to be sent"
-        SENDING = "sending", "being sent"
-        DELIVERED = "delivered", "delivered"
-        FAILED = "failed", "not delivered"
-        UNCERTAIN = "uncertain", "delivery uncertain"
+    State: TypeAlias = ReportState
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="reports")
@@ -363,7 +355,7 @@ class Report(LeasedRow):
     size = models.BigIntegerField()
     media_type = models.CharField(max_length=100)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
-    failure_reason = models.CharField(max_length=300, blank=True)
+    failure_reason = models.CharField(max_length=30, choices=ReportFailure.choices, blank=True)
     failure_detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     signed_at = models.DateTimeField(null=True, blank=True)
@@ -381,6 +373,15 @@ class Report(LeasedRow):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class PageRendering(LeasedRow):
+    """Making pictures of a document's pages; its lease is not the delivery's, so that neither waits."""
+
+    report = models.OneToOneField(Report, on_delete=models.CASCADE, related_name="page_rendering")
+
+    def __str__(self) -> str:
+        return f"Pages of report {self.report_id}"
 
 
 class ReportPage(models.Model):

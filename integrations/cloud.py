@@ -57,12 +57,15 @@ class Rule:
     errors: type[Exception] | tuple[type[Exception], ...]
     means: Means
     code: str
-    status: frozenset[int] | None = None
+    status: frozenset[int | None] | None = None
+    # Only where the answer says when to try again.
+    has_retry_after: bool = False
 
     def matches(self, error: Exception) -> bool:
         """Tell whether the rule speaks of this error."""
         has_status = self.status is None or getattr(error, "status", None) in self.status
-        return has_status and isinstance(error, self.errors)
+        is_timed = not self.has_retry_after or getattr(error, "retry_after", None) is not None
+        return isinstance(error, self.errors) and has_status and is_timed
 
 
 # The first rule that matches decides; a call's own rules come before these.
@@ -120,11 +123,10 @@ class CloudProblem(Exception):
 
     @property
     def detail(self) -> str:
-        """Kind and status of the error, for administrators; without the Cloud's own words."""
+        """Kind of the error and the beginning of the answer, masked, for who may see patient content."""
         if self.error is None:
-            return ""
-        status = getattr(self.error, "status", None)
-        return f"{type(self.error).__name__} {status or ''}".strip()
+            return str(self)
+        return f"{type(self.error).__name__} {getattr(self.error, 'detail', '')}".strip()
 
     def later(self, *, cap: timedelta | None = None, **changes: Any) -> Later:
         """Return when a job tries again: counted only where the problem says something about its object."""
@@ -191,20 +193,21 @@ def problem_of(
         match keyring.judge_refusal(service=service):
             case KeyState.REFUSED:
                 return _away(Code.KEY_REFUSED, error)
-            case KeyState.SWITCHED:
-                return _away(Code.KEY_UNKNOWN, error)
-            case KeyState.UNKNOWN:
+            case KeyState.SWITCHED | KeyState.UNKNOWN:
                 # Not away: without a backoff and an end each row would ask every minute for ever.
                 return _problem(Means.WAIT, Code.KEY_UNKNOWN, error)
-    for rule in (*rules, *DEFAULT):
-        if rule.matches(error):
-            return _problem(rule.means, rule.code, error)
-    raise AssertionError("The last default rule matches every error.")
+    return judge(error, (*rules, *DEFAULT))
+
+
+def judge(error: Exception, rules: Sequence[Rule]) -> CloudProblem:
+    """Return what an error means by the first rule that matches; the last one has to match every error."""
+    rule = next(rule for rule in rules if rule.matches(error))
+    return _problem(rule.means, rule.code, error)
 
 
 def _away(code: Code, error: Exception | None = None) -> CloudProblem:
     return CloudProblem(SENTENCES[code], means=Means.WAIT, code=code, error=error, is_away=True)
 
 
-def _problem(means: Means, code: str, error: errors.ClariusError) -> CloudProblem:
-    return CloudProblem(SENTENCES.get(code, error.message), means=means, code=code, error=error)
+def _problem(means: Means, code: str, error: Exception) -> CloudProblem:
+    return CloudProblem(SENTENCES.get(code, str(error)), means=means, code=code, error=error)

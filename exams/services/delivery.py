@@ -1,97 +1,53 @@
 """A signed report goes to the Cloud at most once; what got no answer is for a person to decide."""
 
-import logging
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from audit.record import record
-from background.due import from_now
 from background.jobs import schedule
-from background.leases import (
-    MAX_ATTEMPTS,
-    DeadlineExceeded,
-    Hold,
-    Lease,
-    LeaseLost,
-    acquire,
-    finish,
-    holding,
-    release,
-    renew,
-)
+from background.leases import Hold
 from background.mail import queue_mail
-from exams.models import Call, Report, Submission
-from exams.services.calls import noted, told
-from exams.services.report_pages import lacks_pages, prepare_pages
+from background.runner import NOW, Done, Job, Later, Outcome
+from exams.models import Call, Report
+from exams.services.calls import noted
 from exams.services.states import NotAllowed, move_report
-from exams.services.verdicts import may_call, next_turn, pause
+from exams.states import ReportFailure, SubmissionState
+from exams.states import ReportState as R
 from exams.storage import open_file
 from integrations.clarius import errors
+from integrations.cloud import CloudProblem, Means, Rule, cloud, wait_for_service
 from integrations.models import Link
-from integrations.services import circuit
-from integrations.services.clients import NoKey, client_for
 
-logger = logging.getLogger(__name__)
-
-DEADLINE_SECONDS = 30 * 60
-R = Report.State
-UNCERTAIN = (
-    "The report was sent, but Clarius Cloud did not say whether it took it: it may have arrived. "
-    "Look in Clarius Cloud before it is sent again."
+# The call cannot be repeated safely: only an answer that says so is a refusal.
+RULES: tuple[Rule, ...] = (
+    Rule((errors.Unreachable, errors.Throttled), Means.WAIT, ReportFailure.AWAY),
+    Rule(errors.ServerError, Means.WAIT, ReportFailure.AWAY, has_retry_after=True),
+    Rule(errors.ProtocolError, Means.MAYBE_DONE, ReportFailure.UNCERTAIN, status=frozenset({None, 0})),
+    Rule(errors.Rejected, Means.NEVER, ReportFailure.TOO_LARGE, status=frozenset({413})),
+    # A redirect is definite as well, since nobody follows it.
+    Rule(
+        (errors.KeyRefused, errors.NotFound, errors.Rejected, errors.BlockedByPolicy, errors.ProtocolError),
+        Means.NEVER,
+        ReportFailure.REFUSED,
+    ),
+    Rule(errors.ClariusError, Means.MAYBE_DONE, ReportFailure.UNCERTAIN),
 )
-REFUSED = "Clarius Cloud did not accept the report."
-HELD = "The exam is held; its report is sent once the exam is released."
 
 
-def deliver_report(*, pk: int) -> None:
-    """Send a signed report, else prepare missing pages; does nothing when another worker holds it."""
-    lease = acquire(model=Report, pk=pk)
-    if lease is None:
-        return
-    report = Report.objects.select_related("submission__service", "submission__customer").get(pk=pk)
-    try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            if report.state not in (R.SIGNED, R.SENDING) and lacks_pages(report):
-                prepare_pages(report=report, lease=lease)
-            elif _may_send(report=report, lease=lease):
-                _send(report=report, lease=lease, held=held)
-    except LeaseLost:
-        logger.info("Another worker decides about report %s.", report.uuid)
-    except NotAllowed:
-        finish(lease=lease)
-
-
-def _may_send(*, report: Report, lease: Lease) -> bool:
-    if report.state == R.SENDING:
-        # Whoever was sending it is gone without a word.
-        _end(
-            report=report, lease=lease, to=R.UNCERTAIN, reason=UNCERTAIN, detail="The worker ended meanwhile."
-        )
-    elif report.state != R.SIGNED:
-        finish(lease=lease)
-    elif lease.attempt > MAX_ATTEMPTS:
-        _end(report=report, lease=lease, to=R.FAILED, reason=REFUSED, detail="Too many attempts ended badly.")
-    elif report.submission.state == Submission.State.HELD:
-        turn = next_turn(now=timezone.now())
-        release(lease=lease, not_before=turn, count_attempt=False, failure_reason=HELD, failure_detail="")
-    elif not may_call(service=report.submission.service):
-        release(lease=lease, not_before=next_turn(now=timezone.now()), count_attempt=False)
-    else:
-        return True
-    return False
-
-
-def _send(*, report: Report, lease: Lease, held: Hold) -> None:
+def _send(report: Report, hold: Hold) -> Outcome:
+    if report.submission.state == SubmissionState.HELD:
+        held = {"failure_reason": ReportFailure.EXAM_HELD, "failure_detail": ""}
+        return Later(wait_for_service(), changes=held)
     service = report.submission.service
     try:
-        with open_file(report.file) as file, client_for(service=service) as client:
+        with open_file(report.file) as file, cloud(service, rules=RULES) as client:
             # Written down before the first byte: from here on only an answer tells what happened.
-            with transaction.atomic():
-                renew(lease=lease)
+            with hold.step():
                 move_report(pk=report.pk, to=R.SENDING)
             with noted(kind=Call.Kind.REPORT, client=client, report=report):
                 client.upload_report(
@@ -101,70 +57,60 @@ def _send(*, report: Report, lease: Lease, held: Hold) -> None:
                     file_name=report.file_name,
                     content_type=report.media_type,
                     use_put=service.report_api == "put",
-                    on_progress=held.check,
+                    on_progress=hold.check,
                 )
-    except (errors.ClariusError, NoKey, OSError, ValueError, DeadlineExceeded) as error:
-        _judge(report=report, lease=lease, error=error)
-    else:
-        with transaction.atomic():
-            _tell_clinicians(report)
-            _end(report=report, lease=lease, to=R.DELIVERED, delivered_at=timezone.now())
+    except CloudProblem as problem:
+        return _judge(report, problem)
+    except (OSError, ValueError) as error:
+        return _end(report, R.FAILED, ReportFailure.FILE_UNREADABLE, type(error).__name__)
+    return Done(effect=lambda: _write_end(report, R.DELIVERED, delivered_at=timezone.now()))
 
 
-def _judge(*, report: Report, lease: Lease, error: Exception) -> None:
-    detail = f"{type(error).__name__} {getattr(error, 'detail', '')}".strip()
-    match error:
-        case NoKey() | errors.Unreachable() | errors.Throttled():
-            _put_off(report=report, lease=lease, error=error, detail=detail)
-        case errors.ServerError() if error.retry_after is not None:
-            _put_off(report=report, lease=lease, error=error, detail=detail)
-        case errors.KeyRefused() if circuit.key_is_refused(service=report.submission.service):
-            _put_off(report=report, lease=lease, error=error, detail=detail)
-        case errors.ProtocolError() if not error.status:
-            _end(report=report, lease=lease, to=R.UNCERTAIN, reason=UNCERTAIN, detail=detail)
-        case (
-            errors.KeyRefused()
-            | errors.NotFound()
-            | errors.Rejected()
-            | errors.BlockedByPolicy()
-            # A redirect: definite, since nobody follows it.
-            | errors.ProtocolError()
-        ):
-            reason = f"{REFUSED} {told(error)}"
-            _end(report=report, lease=lease, to=R.FAILED, reason=reason, detail=detail)
-        case OSError() | ValueError():
-            reason = "The report's file could not be read."
-            _end(report=report, lease=lease, to=R.FAILED, reason=reason, detail=detail)
-        case _:
-            _end(report=report, lease=lease, to=R.UNCERTAIN, reason=UNCERTAIN, detail=detail)
+def _judge(report: Report, problem: CloudProblem) -> Outcome:
+    if problem.means == Means.MAYBE_DONE:
+        return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, problem.detail)
+    if problem.means != Means.WAIT:
+        is_name = "name" in getattr(problem.error, "fields", ())
+        reason = ReportFailure.NAME_REFUSED if is_name else ReportFailure(problem.code)
+        return _end(report, R.FAILED, reason, problem.detail)
+    if problem.error is None:
+        # Nothing went out: the service is paused, or no key works.
+        return problem.later()
+    failure: dict[str, Any] = {"failure_reason": ReportFailure.AWAY, "failure_detail": problem.detail}
+    return replace(problem.later(**failure), effect=lambda: _take_back(report))
 
 
-def _put_off(*, report: Report, lease: Lease, error: Exception, detail: str) -> None:
-    reason = "Clarius Cloud cannot take the report at the moment; the portal tries again by itself."
-    retry_after = getattr(error, "retry_after", None)
-    with transaction.atomic():
-        if Report.objects.filter(pk=report.pk, state=R.SENDING).exists():
-            move_report(pk=report.pk, to=R.SIGNED)
-        release(
-            lease=lease,
-            not_before=pause(now=timezone.now(), since=report.first_tried_at, retry_after=retry_after),
-            count_attempt=False,
-            first_tried_at=F("first_tried_at"),
-            failure_reason=reason,
-            failure_detail=detail,
-        )
+def _take_back(report: Report) -> None:
+    if Report.objects.filter(pk=report.pk, state=R.SENDING).exists():
+        move_report(pk=report.pk, to=R.SIGNED)
 
 
-def _end(
-    *, report: Report, lease: Lease, to: str, reason: str = "", detail: str = "", **changes: Any
-) -> None:
-    with transaction.atomic():
-        move_report(pk=report.pk, to=to, failure_reason=reason, failure_detail=detail, **changes)
-        # Signed before its pages were made: due once more, for them alone.
-        pages_due = from_now() if lacks_pages(report) else None
-        finish(lease=lease, not_before=pages_due, attempt_count=0, first_tried_at=None)
-        outcome = {R.DELIVERED: "ok", R.UNCERTAIN: "uncertain"}.get(R(to), "failed")
-        record(action="report.sent", outcome=outcome, target=report, sha256=report.sha256)
+def _find_abandoned(report: Report, hold: Hold) -> Outcome | None:
+    # Whoever was sending it is gone without a word.
+    if report.state != R.SENDING:
+        return None
+    return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, "The worker ended meanwhile.")
+
+
+def _run_late(report: Report, hold: Hold) -> Outcome:
+    report.refresh_from_db(fields=["state"])
+    if report.state == R.SENDING:
+        # Part of it is at the Cloud: trying again by rule could deliver it twice.
+        return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, "It took too long.")
+    return Later(NOW, counts=True)
+
+
+def _end(report: Report, to: R, reason: ReportFailure, detail: str) -> Done:
+    failure = {"failure_reason": reason, "failure_detail": detail}
+    return Done(effect=lambda: _write_end(report, to, **failure))
+
+
+def _write_end(report: Report, to: R, **changes: Any) -> None:
+    move_report(pk=report.pk, to=to, **changes)
+    if to == R.DELIVERED:
+        _tell_clinicians(report)
+    outcome = {R.DELIVERED: "ok", R.UNCERTAIN: "uncertain"}.get(to, "failed")
+    record(action="report.sent", outcome=outcome, target=report, sha256=report.sha256)
 
 
 def _tell_clinicians(report: Report) -> None:
@@ -213,3 +159,21 @@ def _require(report: Report, state: str) -> None:
     # Two people may press at the same moment; the second finds it decided.
     if not Report.objects.select_for_update().filter(pk=report.pk, state=state).exists():
         raise NotAllowed("Somebody else has decided about this report meanwhile.")
+
+
+DELIVER = Job(
+    name="exams.deliver_report",
+    model=Report,
+    work=_send,
+    # 100 MiB over a slow line; the upload checks it as it goes.
+    deadline=timedelta(minutes=30),
+    overtime=_run_late,
+    related=("submission__service", "submission__customer"),
+    applies=lambda report: report.state in (R.SIGNED, R.SENDING),
+    recover=_find_abandoned,
+    exhausted=lambda report, hold, last: _end(
+        report, R.FAILED, ReportFailure.TOO_MANY_TRIES, "Too many attempts ended badly."
+    ),
+    # Somebody decided about it meanwhile.
+    gone=(NotAllowed,),
+)

@@ -1,66 +1,24 @@
-"""What is due is confirmed if it is a hint, and fetched if the Cloud lists it."""
+"""The job of a submission: confirm it with the Cloud, then fetch its captures."""
 
-import logging
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
 from audit.record import record
-from background.due import from_now
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import Hold
+from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import Submission
-from exams.services.attempt import Attempt, Stop
+from exams.services.attempt import Attempt
 from exams.services.hints import confirm_hint
 from exams.services.holds import retry_submissions
 from exams.services.states import NotAllowed
+from exams.states import Failure
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
 
-logger = logging.getLogger(__name__)
-
-DEADLINE_SECONDS = 60 * 60
-S, H = Submission.State, Submission.Hold
 FETCHABLE = frozenset({S.RECEIVED, S.FETCHING, S.READY})
-
-
-def fetch_submission(*, pk: int) -> None:
-    """Confirm the submission if it is a hint, then fetch it; does nothing when another worker holds it."""
-    while _work(pk):
-        # It was a hint and is confirmed now: no need to wait for the next message.
-        pass
-
-
-def _work(pk: int) -> bool:
-    lease = acquire(model=Submission, pk=pk)
-    if lease is None:
-        return False
-    try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            return _dispatch(pk=pk, lease=lease, held=held)
-    except LeaseLost:
-        logger.info("Another worker goes on with submission %s.", pk)
-    except DeadlineExceeded:
-        # What is stored stays stored; the rest goes on in a new attempt.
-        release(lease=lease, not_before=from_now())
-    return False
-
-
-def _dispatch(*, pk: int, lease: Lease, held: Hold) -> bool:
-    submission = Submission.objects.select_related("service", "customer").get(pk=pk)
-    if submission.state == S.HELD and submission.hold_reason == H.UNCONFIRMED:
-        return confirm_hint(submission=submission, lease=lease, held=held)
-    if submission.state not in FETCHABLE:
-        finish(lease=lease)
-        return False
-    attempt = Attempt(submission=submission, lease=lease, held=held)
-    try:
-        try:
-            attempt.run()
-        except Stop as stop:
-            attempt.end(stop.verdict)
-    except NotAllowed:
-        # An administrator stopped it meanwhile: the state is theirs, only the row is given up.
-        finish(lease=lease)
-    return False
 
 
 def check_again(*, submission: Submission, user: Any, address: str | None) -> None:
@@ -73,3 +31,47 @@ def check_again(*, submission: Submission, user: Any, address: str | None) -> No
             raise NotAllowed("A held submission is not fetched.")
         rows.update(not_ready_since=None)
         record(action="submission.checked_again", actor=user, target=submission, address=address)
+
+
+def _is_unconfirmed(submission: Submission) -> bool:
+    return submission.state == S.HELD and submission.hold_reason == H.UNCONFIRMED
+
+
+def _note_missing(submission: Submission, hold: Hold) -> None:
+    # Before anything can end the attempt: a damaged capture may be lost for good.
+    if submission.state in FETCHABLE:
+        Attempt(submission, hold).note_missing()
+
+
+def _work(submission: Submission, hold: Hold) -> Outcome:
+    if _is_unconfirmed(submission):
+        return confirm_hint(submission=submission, hold=hold)
+    return Attempt(submission, hold).run()
+
+
+def _give_up(submission: Submission, hold: Hold, last: Later | None) -> Outcome:
+    if _is_unconfirmed(submission):
+        # Poll runs will list it, or not.
+        return Done()
+    if last is not None:
+        return Attempt(submission, hold).give_up(last.changes)
+    detail = "Too many attempts ended badly."
+    return Attempt(submission, hold).give_up(
+        {"failure_reason": Failure.TOO_MANY_TRIES, "failure_detail": detail}
+    )
+
+
+FETCH = Job(
+    name="exams.fetch_submission",
+    model=Submission,
+    work=_work,
+    # What is stored by then stays stored; the rest goes on in a new attempt.
+    deadline=timedelta(hours=1),
+    overtime=lambda submission, hold: Later(NOW, counts=True),
+    related=("service", "customer"),
+    applies=lambda submission: submission.state in FETCHABLE or _is_unconfirmed(submission),
+    recover=_note_missing,
+    exhausted=_give_up,
+    # An administrator stopped it meanwhile: the state is theirs.
+    gone=(NotAllowed,),
+)

@@ -1,7 +1,5 @@
 """Submissions and reports by state and reason, each group with the list that holds exactly its rows."""
 
-import re
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -11,9 +9,6 @@ from exams.models import Report, Submission
 from foundation.admin_urls import list_url
 from foundation.checks import Group
 
-# How the sentence of a fetch ends that brought a part: one reason, whatever the number.
-COUNTED = r"\d+ of \d+ captures arrived\."
-INCOMPLETE = "Not every capture arrived."
 # Where no reason is written down, and none is needed.
 GOES_ON = {
     Submission.State.RECEIVED: "Waits to be fetched.",
@@ -27,15 +22,13 @@ def groups_of(rows: QuerySet[Any], *, since: str, **lookups: Any) -> tuple[Group
     """Return the groups, largest first; `lookups` are the filters of the list that hold for all of them."""
     model = rows.model
     names = ("state", "failure_reason", *(("hold_reason",) if model is Submission else ()))
-    merged: dict[str, Group] = {}
-    for row in rows.order_by().values(*names).annotate(count=Count("pk"), oldest=Min(since)):
-        group = _group(model, row, lookups)
-        other = merged.get(group.url)
-        if other is not None:
-            oldest = min(filter(None, (group.oldest, other.oldest)), default=None)
-            group = replace(group, count=group.count + other.count, oldest=oldest)
-        merged[group.url] = group
-    return tuple(sorted(merged.values(), key=lambda each: (-each.count, each.state, each.reason)))
+    rows = rows.order_by().values(*names).annotate(count=Count("pk"), oldest=Min(since))
+    return tuple(
+        sorted(
+            (_group(model, row, lookups) for row in rows),
+            key=lambda each: (-each.count, each.state, each.reason),
+        )
+    )
 
 
 def list_unfinished(user: Any) -> list[Group]:
@@ -56,9 +49,9 @@ def _group(model: Any, row: dict[str, Any], lookups: dict[str, Any]) -> Group:
         reason = str(Submission.Hold(hold).label)
         filters["hold_reason__exact"] = hold
     elif row["failure_reason"]:
-        reason = re.sub(f"{COUNTED}$", "", row["failure_reason"]).strip() or INCOMPLETE
-        start = "^" if reason == INCOMPLETE else f"^{re.escape(reason)} ?"
-        filters["failure_reason__regex"] = f"{start}({COUNTED})?$"
+        sentences = dict(model._meta.get_field("failure_reason").choices)
+        reason = str(sentences.get(row["failure_reason"], row["failure_reason"]))
+        filters["failure_reason__exact"] = row["failure_reason"]
     else:
         reason = GOES_ON.get(state, "No reason was recorded.")
     label = str(model.State(state).label)

@@ -1,69 +1,64 @@
-"""A notification is only a claim: ask the Cloud whether it lists the submission, for that customer."""
+"""Confirm a notification, which is only a claim: does the Cloud list the submission for that customer?"""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from background.leases import Hold, Lease, finish, release
+from background.backoff import Backoff
+from background.leases import Hold
+from background.runner import Done, Later, Outcome
 from exams.models import Call, Submission
 from exams.services.calls import noted
 from exams.services.intake import take_page
 from exams.services.states import move_submission, move_submissions
-from exams.services.verdicts import Retry, Verdict, is_out_of_patience, judge_data, may_call, pause
-from integrations.clarius import errors
+from exams.services.verdicts import CONFIRM_RULES, PATIENCE
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
+from integrations.cloud import CloudProblem, cloud, require_open
 from integrations.models import Customer, Link, Service
-from integrations.services import circuit
-from integrations.services.clients import NoKey, client_for
 
 PARALLEL = 4
 CROWDED = timedelta(seconds=2)
 MISSED_PASSES = 3
 MISSED_FOR = timedelta(hours=24)
 KEEP_UNLISTED = timedelta(days=30)
-S, H = Submission.State, Submission.Hold
-KEY_REFUSED = "Clarius Cloud refuses the API key."
-CUSTOMER_REFUSED = "Clarius Cloud refuses to list this customer's exams."
-NOT_YET_LISTED = Verdict(Retry.PATIENTLY, "", "")
 
 
-def confirm_hint(*, submission: Submission, lease: Lease, held: Hold) -> bool:
-    """Ask the Cloud about a hint's customer and give the row up; True when it may be fetched at once.
+def confirm_hint(*, submission: Submission, hold: Hold) -> Outcome:
+    """Ask the Cloud about the customer of an unconfirmed notification; one call confirms every one of theirs.
 
-    One call confirms every hint of that customer. Raises LeaseLost.
+    Raises LeaseLost.
     """
     customer = Customer.objects.filter(
         service=submission.service, token_digest=submission.hint_digest, links__state=Link.State.CONFIRMED
     ).first()
     if customer is None:
-        with transaction.atomic():
-            move_submission(pk=submission.pk, to=S.HELD, hold_reason=H.UNLINKED)
-            finish(lease=lease)
-        return False
-    wait = _wait(submission=submission, customer=customer)
-    if wait is not None:
-        _put_off(lease=lease, wait=wait)
-        return False
+        return Done(effect=lambda: move_submission(pk=submission.pk, to=S.HELD, hold_reason=H.UNLINKED))
     try:
-        _ask(submission=submission, customer=customer, held=held)
-    except errors.KeyRefused as error:
-        _meet_refusal(submission=submission, lease=lease, error=error)
-        return False
-    except (errors.ClariusError, NoKey) as error:
-        _try_later(submission=submission, lease=lease, verdict=judge_data(error))
-        return False
-    return _settle(submission=submission, lease=lease)
+        require_open(submission.service)
+        wait = _wait(submission=submission, customer=customer)
+        if wait is not None:
+            return Later(wait)
+        _ask(submission=submission, customer=customer, hold=hold)
+    except CloudProblem as problem:
+        if problem.is_away:
+            return problem.later()
+        return _try_later(
+            submission, problem.retry_after, failure_reason=problem.code, failure_detail=problem.detail
+        )
+    fresh = Submission.objects.get(pk=submission.pk)
+    if fresh.customer_id is None:
+        return _try_later(fresh, None, failure_reason="", failure_detail="")
+    # Taking it in made it due already, where it is to be fetched.
+    return Done(at_once=fresh.state == S.RECEIVED)
 
 
 def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
-    """Return how long to wait before the Cloud may be asked, or None: then this caller has the turn."""
-    if not may_call(service=submission.service):
-        return circuit.PROBE_EVERY
+    """Return how long to wait before the Cloud may be asked, or None: then this caller may ask now."""
     asking = Submission.objects.filter(
         service=submission.service, hold_reason=H.UNCONFIRMED, lease_until__gt=timezone.now()
     )
@@ -75,16 +70,16 @@ def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
     return None if turn.update(asked_at=now) else every
 
 
-def _ask(*, submission: Submission, customer: Customer, held: Hold) -> None:
+def _ask(*, submission: Submission, customer: Customer, hold: Hold) -> None:
     waiting = Submission.objects.filter(
         service=submission.service, hint_digest=customer.token_digest, customer=None
     )
     with (
-        client_for(service=submission.service) as client,
+        cloud(submission.service, rules=CONFIRM_RULES) as client,
         noted(kind=Call.Kind.CONFIRM, client=client, submission=submission),
     ):
         for page in client.exam_pages(customer_id=customer.token):
-            held.check()
+            hold.check()
             # A Cloud that ignores the filter must not make other customers' rows.
             own = [each for each in page.results if each.customer_id == customer.token]
             take_page(service=submission.service, notifications=own)
@@ -92,53 +87,14 @@ def _ask(*, submission: Submission, customer: Customer, held: Hold) -> None:
                 return
 
 
-def _meet_refusal(*, submission: Submission, lease: Lease, error: errors.KeyRefused) -> None:
-    is_key = circuit.key_is_refused(service=submission.service)
-    if is_key and circuit.is_open(service=submission.service):
-        _put_off(lease=lease, wait=circuit.PROBE_EVERY)
-        return
-    verdict = judge_data(error)
-    # Also where the Cloud does not say whether the key works: a minute each time would have no end.
-    _try_later(
-        submission=submission,
-        lease=lease,
-        verdict=replace(verdict, reason=KEY_REFUSED if is_key else CUSTOMER_REFUSED),
-    )
-
-
-def _settle(*, submission: Submission, lease: Lease) -> bool:
-    fresh = Submission.objects.get(pk=submission.pk)
-    if fresh.customer_id is None:
-        _try_later(submission=fresh, lease=lease, verdict=NOT_YET_LISTED)
-        return False
-    # Taking it in made it due already, where it is to be fetched.
-    finish(lease=lease)
-    return bool(fresh.state == S.RECEIVED)
-
-
-def _put_off(*, lease: Lease, wait: timedelta) -> None:
-    release(
-        lease=lease,
-        not_before=timezone.now() + wait,
-        count_attempt=False,
-        first_tried_at=F("first_tried_at"),
-    )
-
-
-def _try_later(*, submission: Submission, lease: Lease, verdict: Verdict) -> None:
+def _try_later(submission: Submission, retry_after: timedelta | None, **failure: str) -> Outcome:
     now = timezone.now()
-    told = {"failure_reason": verdict.reason, "failure_detail": verdict.detail}
-    if is_out_of_patience(submission=submission, now=now):
-        # Nobody asks about it any more; the walks will list it, or not.
-        finish(lease=lease, **told)
-        return
-    release(
-        lease=lease,
-        not_before=pause(now=now, since=submission.not_ready_since, retry_after=verdict.retry_after),
-        count_attempt=False,
-        not_ready_since=Coalesce(F("not_ready_since"), now),
-        **told,
-    )
+    since = submission.not_ready_since or now
+    if now - since >= PATIENCE:
+        # Nobody asks about it any more; poll runs will list it, or not.
+        return Done(failure)
+    waiting_since = {"not_ready_since": Coalesce(F("not_ready_since"), now)}
+    return Later(Backoff(retry_after, tried_for=now - since), changes=failure | waiting_since)
 
 
 def count_missed_pass(*, service: Service, started_at: object) -> int:

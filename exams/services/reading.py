@@ -6,7 +6,6 @@ from typing import Any
 from django.utils import timezone
 
 from audit.record import record
-from background.leases import Lease, renew
 from exams.models import Capture, Submission
 from exams.services.capture_links import capture_links
 from exams.services.demographics import ALL_FIELDS, read_patient
@@ -19,12 +18,11 @@ from integrations.models import Customer
 _LINK_QUERY = re.compile(r'("https?:(?:\\?/){2}[^"?]*)\?(?:[^"\\]|\\.)*(?=")')
 
 
-def read_data(*, submission: Submission, data: DownloadData, lease: Lease) -> dict[str, str]:
+def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
     """Store the data and return the link of each listed capture by its key; call it inside a transaction.
 
-    Captures are added, never removed. Raises LeaseLost.
+    Captures are added, never removed.
     """
-    renew(lease=lease)
     values = read_patient(data.patient)
     changes: dict[str, Any] = dict(values)
     has_changed = any(getattr(submission, name) != values[name] for name in ALL_FIELDS)

@@ -1,8 +1,7 @@
 """Exams from before the connection: how many wait, and letting them through in the background."""
 
-import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -11,19 +10,16 @@ from django.db.models import Count, F, Max, Min
 from django.utils import timezone
 
 from audit.record import record
-from background.due import from_now
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import Hold
+from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import Release, Submission
 from exams.querysets import SubmissionQuerySet
 from exams.services.holds import release_submissions
 from exams.services.states import NotAllowed
 from integrations.models import Customer, Service
 
-logger = logging.getLogger(__name__)
-
-DEADLINE_SECONDS = 30 * 60
-LOOK_AGAIN_SECONDS = 5
+LOOK_AGAIN = timedelta(seconds=5)
 S, H = Submission.State, Submission.Hold
 
 
@@ -145,41 +141,24 @@ def stop_release(*, pk: int, user: Any, address: str | None) -> None:
         _record_end(Release.objects.get(pk=pk), outcome="stopped", user=user, address=address)
 
 
-def release_early(*, pk: int) -> None:
-    """Let the next exams of a release through; does nothing when another worker is at it."""
-    lease = acquire(model=Release, pk=pk)
-    if lease is None:
-        return
-    try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            _go_on(lease=lease, held=held)
-    except LeaseLost:
-        logger.info("Another worker goes on with release %s.", pk)
-    except DeadlineExceeded:
-        release(lease=lease, not_before=from_now(), count_attempt=False)
-
-
-def _go_on(*, lease: Lease, held: Hold) -> None:
-    row = Release.objects.select_related("service", "customer", "started_by").get(pk=lease.pk)
-    if row.ended_at is not None:
-        finish(lease=lease)
-        return
+def _go_on(row: Release, hold: Hold) -> Outcome:
     waiting = find_early(service=row.service, customer=row.customer, since=row.since, until=row.until)
     for pk in _next(row, waiting):
-        held.check()
+        hold.check()
         if not Release.objects.filter(pk=row.pk, ended_at=None).exists():
             break
         one = Submission.objects.filter(pk=pk, hold_reason=H.BEFORE_START)
         done = release_submissions(queryset=one, user=row.started_by, address=row.address)
         Release.objects.filter(pk=row.pk).update(released_count=F("released_count") + done)
     if waiting.exists():
-        release(lease=lease, not_before=from_now(seconds=LOOK_AGAIN_SECONDS), count_attempt=False)
-        return
-    with transaction.atomic():
-        if Release.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
-            row.refresh_from_db()
-            _record_end(row, outcome="ok", user=row.started_by, address=row.address)
-        finish(lease=lease)
+        return Later(LOOK_AGAIN)
+    return Done(effect=lambda: _end(row))
+
+
+def _end(row: Release) -> None:
+    if Release.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
+        row.refresh_from_db()
+        _record_end(row, outcome="ok", user=row.started_by, address=row.address)
 
 
 def _next(row: Release, waiting: SubmissionQuerySet) -> list[int]:
@@ -200,3 +179,17 @@ def _record_end(row: Release, *, outcome: str, user: Any, address: str | None) -
         release=str(row.pk),
         released=str(row.released_count),
     )
+
+
+RELEASE = Job(
+    name="exams.release_early",
+    model=Release,
+    work=_go_on,
+    # A window of exams is due within seconds; what is left goes on in a new attempt.
+    deadline=timedelta(minutes=30),
+    overtime=lambda row, hold: Later(NOW),
+    # It ends when no exam is left, or a person stops it.
+    tries=None,
+    related=("service", "customer", "started_by"),
+    applies=lambda row: row.ended_at is None,
+)

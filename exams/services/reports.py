@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.record import record
+from background.due import from_now
 from background.jobs import schedule
 from exams import media_types, storage
-from exams.models import Report, Submission
+from exams.models import PageRendering, Report, Submission
 from exams.services.reviews import take_claim
 from exams.services.states import move_reports
 
@@ -63,9 +64,9 @@ def create_draft(
             sha256=stored.sha256,
             size=stored.size,
             media_type=stored.media_type,
-            # Due: the pictures of a document's pages.
-            not_before=timezone.now() if stored.media_type == media_types.PDF else None,
         )
+        if stored.media_type == media_types.PDF:
+            PageRendering.objects.create(report=report, not_before=from_now())
         record(
             action="report.drafted",
             actor=author,

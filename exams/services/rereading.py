@@ -1,6 +1,6 @@
 """A changed field map: the stored answers are read again in the background, and the Cloud is not asked."""
 
-import logging
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -9,16 +9,12 @@ from django.db.models import F
 from django.utils import timezone
 
 from audit.record import record
-from background.due import from_now
 from background.jobs import schedule
-from background.leases import DeadlineExceeded, Hold, Lease, LeaseLost, acquire, finish, holding, release
+from background.leases import Hold
+from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import FieldMap, Submission
 from exams.services.field_map import read_mapped, store_mapped
 from integrations.models import Service
-
-logger = logging.getLogger(__name__)
-
-DEADLINE_SECONDS = 30 * 60
 
 
 class MapChanged(Exception):
@@ -65,27 +61,11 @@ def change_map(
     return field_map
 
 
-def read_again(*, pk: int) -> None:
-    """Read the stored answers of one service by its map; does nothing when another worker is at it."""
-    lease = acquire(model=FieldMap, pk=pk)
-    if lease is None:
-        return
-    try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            _read_all(lease=lease, held=held)
-    except LeaseLost:
-        logger.info("Another worker reads on with field map %s.", pk)
-    except DeadlineExceeded:
-        # The cursor stays where it is; the rest goes on in a new turn.
-        release(lease=lease, not_before=from_now(), count_attempt=False)
-
-
-def _read_all(*, lease: Lease, held: Hold) -> None:
-    field_map = FieldMap.objects.get(pk=lease.pk)
-    mine = FieldMap.objects.filter(pk=lease.pk, version=field_map.version)
+def _read_all(field_map: FieldMap, hold: Hold) -> Outcome:
+    mine = FieldMap.objects.filter(pk=field_map.pk, version=field_map.version)
     cursor = field_map.cursor
     while True:
-        held.check()
+        hold.check()
         rows = _answers(field_map.service_id).filter(pk__gt=cursor).order_by("pk")
         chunk = list(rows.only("pk", "raw_data", "data_read_at")[: settings.REREAD_CHUNK])
         if not chunk:
@@ -96,9 +76,11 @@ def _read_all(*, lease: Lease, held: Hold) -> None:
         if not mine.update(cursor=cursor, read_count=F("read_count") + len(chunk)):
             # The map was changed meanwhile, and is due again from its start.
             break
-    with transaction.atomic():
+
+    def note_end() -> None:
         mine.update(finished_at=timezone.now())
-        finish(lease=lease)
+
+    return Done(effect=note_end)
 
 
 def _read_one(field_map: FieldMap, row: Submission) -> None:
@@ -115,3 +97,14 @@ def _read_one(field_map: FieldMap, row: Submission) -> None:
 
 def _answers(service_id: int) -> Any:
     return Submission.objects.filter(service=service_id).exclude(raw_data="")
+
+
+READ_AGAIN = Job(
+    name="exams.read_again",
+    model=FieldMap,
+    work=_read_all,
+    deadline=timedelta(minutes=30),
+    # The cursor stays where it is; the rest goes on in a new attempt.
+    overtime=lambda field_map, hold: Later(NOW),
+    tries=None,
+)

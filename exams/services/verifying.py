@@ -16,12 +16,12 @@ from audit.record import record
 from background.jobs import schedule
 from exams.models import Capture, Report, Submission
 from exams.services.states import move_captures
+from exams.states import Failure
 from exams.storage import open_file, root
 
 SAMPLE_BYTES = 4 << 30
 STEP = 1 << 20
 RENDITIONS = ("thumbnail", "preview")
-DAMAGED = "The stored file is damaged; it is fetched again."
 
 
 class FilesAway(OSError):
@@ -189,7 +189,10 @@ def _fetch_again(path: str) -> None:
     rows = Capture.objects.stored().filter(file=path)
     for pk, submission in list(rows.values_list("pk", "submission")):
         moved = move_captures(
-            Capture.objects.filter(pk=pk), to=Capture.State.PENDING, file="", failure_reason=DAMAGED
+            Capture.objects.filter(pk=pk),
+            to=Capture.State.PENDING,
+            file="",
+            failure_reason=Failure.FILE_DAMAGED,
         )
         Submission.objects.filter(pk=submission).update(stored_count=F("stored_count") - moved)
         schedule(model=Submission, pk=submission)

@@ -12,9 +12,9 @@ from audit.record import record
 from exams.models import Report, Submission
 from exams.services.delivery import resolve_uncertain, retry_delivery
 from exams.services.states import NotAllowed, move_reports, move_submissions
+from exams.states import Failure, ReportFailure
 
 S, R = Submission.State, Report.State
-GIVEN_UP = "An administrator gave it up."
 
 
 def give_up_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
@@ -34,7 +34,9 @@ def give_up_submissions(*, queryset: QuerySet[Submission], user: Any, address: s
 
 
 def _end_fetch(moving: QuerySet[Any], now: datetime) -> int:
-    ended = move_submissions(moving, to=S.FAILED, failure_reason=GIVEN_UP, given_up_at=now, not_before=None)
+    ended = move_submissions(
+        moving, to=S.FAILED, failure_reason=Failure.GIVEN_UP, given_up_at=now, not_before=None
+    )
     return int(ended)
 
 
@@ -48,7 +50,7 @@ def give_up_reports(*, queryset: QuerySet[Report], user: Any, address: str | Non
             waiting = mine.filter(state=R.SIGNED)
             stuck = mine.filter(state__in=(R.FAILED, R.UNCERTAIN), given_up_at=None)
             ended = move_reports(
-                waiting, to=R.FAILED, failure_reason=GIVEN_UP, given_up_at=now, not_before=None
+                waiting, to=R.FAILED, failure_reason=ReportFailure.GIVEN_UP, given_up_at=now, not_before=None
             )
             if not (ended or stuck.update(given_up_at=now)):
                 continue

@@ -68,7 +68,7 @@ def _shown(capture: Capture, *, original: str, preview: str) -> tuple[str, str]:
 
 def _reason(capture: Capture, *, show: str) -> str:
     if capture.state == Capture.State.FAILED:
-        return capture.failure_reason or "This capture could not be fetched."
+        return capture.get_failure_reason_display() or "This capture could not be fetched."
     if capture.state == Capture.State.PENDING:
         return WAITING
     if show == "none":

@@ -10,9 +10,10 @@ import pytest
 from django.db import connection
 
 from background.due import is_due
+from background.runner import run
 from exams.models import Report, Submission
-from exams.services.delivery import deliver_report
-from exams.services.fetch import fetch_submission
+from exams.services.delivery import DELIVER
+from exams.services.fetch import FETCH
 from exams.services.polling import Walk, poll_now
 from integrations.models import Customer, Service
 from tests.around import Around, around
@@ -36,9 +37,9 @@ class Portal:
     def work(self) -> None:
         """Take every submission and report that is due, once."""
         for pk in list(Submission.objects.filter(is_due()).values_list("pk", flat=True)):
-            fetch_submission(pk=pk)
+            run(FETCH, pk=pk)
         for pk in list(Report.objects.filter(is_due()).values_list("pk", flat=True)):
-            deliver_report(pk=pk)
+            run(DELIVER, pk=pk)
 
     def make_due(self) -> None:
         """Let the time pass until the next attempt of everything that waits."""

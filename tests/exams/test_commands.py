@@ -37,7 +37,11 @@ def test_poll_exams_says_what_it_saw(portal: Portal, submit: Submit, run: Run) -
     submit(capture_count=1)
     assert run("poll_exams") == "echo: 1 listed, 1 new, 0 unreadable\n"
     again = json.loads(run("poll_exams", "--service", "echo", "--full", "--json"))
-    assert (again["echo"]["seen"], again["echo"]["known"], again["echo"]["is_whole"]) == (1, 1, True)
+    assert (again["echo"]["seen_count"], again["echo"]["known_count"], again["echo"]["is_whole"]) == (
+        1,
+        1,
+        True,
+    )
 
 
 def test_poll_exams_fails_with_one_sentence(portal: Portal, cloud: Cloud, run: Run) -> None:

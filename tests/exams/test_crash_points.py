@@ -10,9 +10,10 @@ from threading import Event, Thread, current_thread, main_thread
 import pytest
 from django.db import connection
 
+from background.runner import run
 from exams.models import Capture, Submission
 from exams.services.cleaning import collect_files
-from exams.services.fetch import fetch_submission
+from exams.services.fetch import FETCH
 from exams.services.verifying import verify_files
 from exams.storage import store_upload
 from tests.cloud import CloudSubmission
@@ -122,7 +123,7 @@ def test_a_file_is_whole_or_has_no_row_wherever_its_writer_dies(
     assert collect_files(older_than=timedelta(0)) == 1
     assert files(media_root) == {before}
     Submission.objects.update(lease_until=ago(seconds=1))
-    fetch_submission(pk=row.pk)
+    run(FETCH, pk=row.pk)
     assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
     assert files(media_root) == stored_files(media_root)
     assert portal.row(sent).state == "ready"

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from django.db import Error, connection
 
+from background.runner import run
 from exams.models import Report, Submission
-from exams.services.delivery import deliver_report
-from exams.services.fetch import fetch_submission
+from exams.services.delivery import DELIVER
+from exams.services.fetch import FETCH
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.cast import add_report
@@ -65,12 +66,12 @@ def test_between_the_start_and_the_end_of_a_fetch(
 
     around.download(fetch_and_lose)
     row = portal.row(sent)
-    call_and_lose(lambda: fetch_submission(pk=row.pk))
+    call_and_lose(lambda: run(FETCH, pk=row.pk))
     around.end()
     row = portal.row(sent)
     assert (row.state, row.stored_count, row.attempt_count) == ("fetching", 0, 1)
     Submission.objects.update(lease_until=ago(seconds=1))
-    fetch_submission(pk=row.pk)
+    run(FETCH, pk=row.pk)
     row = portal.row(sent)
     assert row.state == "ready"
     assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
@@ -91,10 +92,10 @@ def test_between_the_sending_of_a_report_and_the_note_that_it_arrived(
         hang_up()
 
     around.call("upload_report", send_and_lose)
-    call_and_lose(lambda: deliver_report(pk=report.pk))
+    call_and_lose(lambda: run(DELIVER, pk=report.pk))
     around.end()
     Report.objects.update(lease_until=ago(seconds=1))
-    deliver_report(pk=report.pk)
+    run(DELIVER, pk=report.pk)
     report.refresh_from_db()
     # It did arrive, and nobody here can know that.
     assert report.state == "uncertain"

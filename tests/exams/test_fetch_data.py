@@ -33,7 +33,7 @@ def test_the_data_of_another_submission_is_not_taken(portal: Portal, submit: Sub
     edit(lambda data: replace(data, request_uuid=uuid.uuid4()))
     row = portal.receive(submit())
     assert (row.state, row.attempt_count, row.data_read_at) == ("fetching", 1, None)
-    assert row.failure_reason == "Clarius Cloud answered with another submission."
+    assert row.failure_reason == "other_submission"
     assert not Patient.objects.exists()
 
 
@@ -62,8 +62,9 @@ def test_a_link_that_may_not_be_called_fails_its_capture_alone(
     sent = submit()
     row = portal.receive(sent)
     total = len(sent.captures)
-    assert (row.state, row.failure_reason) == ("failed", f"{total} of {total + 1} captures arrived.")
-    assert row.captures.get(state="failed").failure_reason == "The file's address may not be called."
+    assert (row.state, row.failure_reason) == ("failed", "incomplete")
+    assert row.failure_sentence == f"{total} of {total + 1} captures arrived."
+    assert row.captures.get(state="failed").failure_reason == "file_blocked"
 
 
 def test_checking_again_adds_what_is_new(portal: Portal, submit: Submit, edit: Edit) -> None:
@@ -102,7 +103,7 @@ def test_a_listed_capture_that_vanishes_before_it_was_fetched_is_told(
     portal.work()
     row.refresh_from_db()
     assert row.state == "failed"
-    assert row.captures.get(state="failed").failure_reason == "Clarius Cloud no longer lists this capture."
+    assert row.captures.get(state="failed").failure_reason == "not_listed"
 
 
 def test_demographics_that_change_are_taken_and_recorded(portal: Portal, submit: Submit, edit: Edit) -> None:

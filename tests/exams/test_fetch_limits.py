@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from background.leases import DeadlineExceeded, LeaseLost
+from background.runner import run
 from exams.models import Capture, Submission
-from exams.services.fetch import check_again, fetch_submission
+from exams.services.fetch import FETCH, check_again
 from exams.services.holds import stop_submissions
 from integrations.models import Link, Service
 from tests.around import Around
@@ -39,9 +40,7 @@ def test_a_file_above_the_limit_fails_and_leaves_nothing(
     settings.CAPTURE_MAX_MB = 0
     row = portal.receive(submit())
     assert row.state == "failed"
-    assert {capture.failure_reason for capture in row.captures.all()} == {
-        "The file is larger than the portal accepts."
-    }
+    assert {capture.failure_reason for capture in row.captures.all()} == {"file_too_large"}
     assert temporary_files(media_root) == []
 
 
@@ -60,7 +59,7 @@ def test_a_full_disk_pauses_and_costs_no_attempt(
     settings.MIN_FREE_MB = 1 << 40
     row = portal.receive(sent)
     assert (row.state, row.attempt_count, row.stored_count) == ("fetching", 0, 0)
-    assert "no room" in row.failure_reason
+    assert row.failure_reason == "no_room"
     settings.MIN_FREE_MB = 0
     portal.make_due()
     portal.work()
@@ -88,7 +87,7 @@ def test_a_failed_check_leaves_a_ready_exam_as_it_was(portal: Portal, submit: Su
     cloud.fault(match="download", kind="status", status=410, times=4)
     portal.work()
     row.refresh_from_db()
-    assert (row.state, row.failure_reason) == ("ready", "Clarius Cloud no longer has this exam.")
+    assert (row.state, row.failure_reason) == ("ready", "data_gone")
 
 
 def test_an_exam_that_is_stopped_while_it_is_fetched_stays_stopped(
@@ -121,7 +120,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     around.end()
     Submission.objects.update(lease_until=ago(minutes=1))
     portal.make_due()
-    fetch_submission(pk=row.pk)
+    run(FETCH, pk=row.pk)
     assert hashes(portal.row(sent)) == sent_hashes(sent)
 
 

@@ -83,7 +83,7 @@ def test_after_a_vacuum_of_empty_tables_a_long_walk_does_not_read_whole_tables_f
             cursor.execute(f"VACUUM {table}")
     before = _rows_read_by_whole_tables()
     walk = poll_now(service=service, is_full=True)
-    assert walk is not None and walk.new == ROWS
+    assert walk is not None and walk.new_count == ROWS
     read = _rows_read_by_whole_tables() - before
     # Whole-table reads for each row until the end would come to ROWS² / 2, 4.5 million.
     assert read < polling.MANY_NEW**2
@@ -91,5 +91,5 @@ def test_after_a_vacuum_of_empty_tables_a_long_walk_does_not_read_whole_tables_f
 
 def test_a_long_walk_on_any_database_takes_everything_in(service: Service) -> None:
     walk = poll_now(service=service, is_full=True)
-    assert walk is not None and (walk.new, walk.is_whole) == (ROWS, True)
+    assert walk is not None and (walk.new_count, walk.is_whole) == (ROWS, True)
     assert Submission.objects.count() == ROWS

@@ -6,10 +6,11 @@ from pathlib import Path
 from django.utils import timezone
 
 from background.jobs import schedule
+from background.runner import run
 from exams import storage
 from exams.models import Report, Submission
-from exams.services.delivery import deliver_report
-from exams.services.fetch import fetch_submission
+from exams.services.delivery import DELIVER
+from exams.services.fetch import FETCH
 from exams.services.states import move_reports
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
@@ -31,11 +32,11 @@ def test_a_worker_killed_in_the_middle_of_a_download(
     row.refresh_from_db()
     assert (row.state, row.attempt_count) == ("fetching", 1)
     # Nobody else may take it before the lease has ended.
-    fetch_submission(pk=row.pk)
+    run(FETCH, pk=row.pk)
     assert portal.row(sent).stored_count == 0
     cloud.clear_faults()
     Submission.objects.update(lease_until=ago(seconds=1))
-    fetch_submission(pk=row.pk)
+    run(FETCH, pk=row.pk)
     row = portal.row(sent)
     assert row.state == "ready"
     assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
@@ -63,7 +64,7 @@ def test_a_worker_killed_while_it_sends_a_report(
     with worker("deliver", report.pk, media_root) as process:
         wait_until(lambda: Report.objects.filter(state="sending").exists(), process)
     Report.objects.update(lease_until=ago(seconds=1))
-    deliver_report(pk=report.pk)
+    run(DELIVER, pk=report.pk)
     report.refresh_from_db()
     assert report.state == "uncertain"
     assert len(cloud.reports()) <= 1

@@ -8,8 +8,9 @@ import pytest
 from django.utils import timezone
 
 from background.leases import release_held
+from background.runner import run
 from exams.models import Submission, Walk
-from exams.services.polling import poll_service
+from exams.services.polling import POLL
 from integrations.clarius import errors
 from integrations.encryption import lookup_digest
 from integrations.models import Customer, Service
@@ -33,7 +34,8 @@ def test_one_walk_finds_everything_that_was_missed(portal: Portal, submit: Submi
     sent = {submit(capture_count=1).request_uuid for _ in range(5)}
     walk = portal.poll()
     assert walk is not None
-    assert (walk.seen, walk.new, walk.known, walk.error_count, walk.is_whole) == (5, 5, 0, 0, True)
+    assert (walk.seen_count, walk.new_count, walk.known_count) == (5, 5, 0)
+    assert (walk.error_count, walk.is_whole) == (0, True)
     assert known_requests() == sent
     row = service_row(portal)
     assert (row.remote_count, row.last_error) == (5, "")
@@ -60,12 +62,12 @@ def test_a_walk_stops_after_two_pages_of_known_rows_and_a_full_pass_does_not(
 ) -> None:
     for _ in range(9):
         submit(capture_count=1)
-    assert portal.poll().pages == 5
+    assert portal.poll().page_count == 5
     submit(capture_count=1)
     short = portal.poll()
-    assert (short.pages, short.new, short.is_whole) == (3, 1, False)
+    assert (short.page_count, short.new_count, short.is_whole) == (3, 1, False)
     full = portal.poll(is_full=True)
-    assert (full.pages, full.new, full.is_whole) == (5, 0, True)
+    assert (full.page_count, full.new_count, full.is_whole) == (5, 0, True)
 
 
 @pytest.mark.usefixtures("pages_of_two")
@@ -135,7 +137,7 @@ def test_a_refused_key_opens_the_circuit(portal: Portal, cloud: Cloud) -> None:
 def test_a_service_without_a_key_says_so(portal: Portal) -> None:
     portal.service.api_keys.all().delete()
     assert portal.poll() is None
-    assert service_row(portal).last_error == "The service has no API key in use."
+    assert service_row(portal).last_error == "The service echo has no API key in use."
 
 
 def test_a_service_that_is_switched_off_is_not_asked(portal: Portal, cloud: Cloud) -> None:
@@ -148,8 +150,8 @@ def test_a_service_that_is_switched_off_is_not_asked(portal: Portal, cloud: Clou
 def test_of_three_pollers_one_walks(portal: Portal, submit: Submit, cloud: Cloud) -> None:
     submit(capture_count=1)
     Service.objects.update(not_before=ago(seconds=5))
-    walks = in_parallel(3, lambda: poll_service(pk=portal.service.pk))
-    assert sum(walk is not None for walk in walks) == 1
+    outcomes = in_parallel(3, lambda: run(POLL, pk=portal.service.pk))
+    assert sum(outcome is not None for outcome in outcomes) == 1
     assert len(cloud.calls(path="/accessible/")) == 1
 
 
@@ -211,7 +213,8 @@ def test_a_walk_whose_worker_died_is_followed_by_a_whole_one(portal: Portal, sub
     portal.poll()
     # A worker that was killed leaves its lease, and its attempt counted.
     Service.objects.update(not_before=ago(seconds=5), attempt_count=1)
-    assert poll_service(pk=portal.service.pk).is_whole
+    run(POLL, pk=portal.service.pk)
+    assert Walk.objects.first().is_whole
 
 
 @pytest.mark.usefixtures("pages_of_two")
@@ -235,5 +238,6 @@ def test_a_walk_whose_process_was_told_to_stop_is_followed_by_a_whole_one(
     assert stopped == [1]
     assert Service.objects.get().attempt_count == 0
     assert len(known_requests()) == 6
-    assert poll_service(pk=portal.service.pk).is_whole
+    run(POLL, pk=portal.service.pk)
+    assert Walk.objects.first().is_whole
     assert len(known_requests()) == 8

@@ -9,9 +9,10 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
+from background.runner import run
 from exams.models import Submission
 from exams.services.arrivals import count_arrivals, days_of
-from exams.services.polling import poll_service
+from exams.services.polling import POLL
 from integrations.models import Link, Mirror, NotificationRecord, Service
 from integrations.services.clients import client_for
 from integrations.services.linking import link_customer
@@ -132,7 +133,7 @@ def test_one_click_takes_in_what_was_missed(cloud: Any, cloud_service: Service, 
     page = client.post(f"{LIST}take-in/", follow=True)
     assert "Echo reading" in page.content.decode()
     assert Entry.objects.filter(action="records.taken_in").count() == 1
-    poll_service(pk=cloud_service.pk)
+    run(POLL, pk=cloud_service.pk)
     assert str(Submission.objects.get().request_uuid) == sent.request_uuid
     assert "Take in what was missed" not in client.get(LIST).content.decode()
     again = client.post(f"{LIST}take-in/", follow=True)

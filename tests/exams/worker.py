@@ -10,11 +10,14 @@ from django.conf import settings
 django.setup()
 settings.DATABASES["default"] |= json.loads(os.environ["TEST_DATABASE"])
 
-from exams.services.delivery import deliver_report  # noqa: E402
-from exams.services.fetch import fetch_submission  # noqa: E402
+from background.runner import run  # noqa: E402
+from exams.services.delivery import DELIVER  # noqa: E402
+from exams.services.fetch import FETCH  # noqa: E402
+from exams.services.report_pages import RENDER_PAGES  # noqa: E402
 from tests.exams.crash_points import die_at  # noqa: E402
 
 if len(sys.argv) > 3:
     die_at(sys.argv[3])
 
-{"fetch": fetch_submission, "deliver": deliver_report}[sys.argv[1]](pk=int(sys.argv[2]))
+JOBS = {"fetch": FETCH, "deliver": DELIVER, "pages": RENDER_PAGES}
+run(JOBS[sys.argv[1]], pk=int(sys.argv[2]))

@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from background.models import OutgoingMail
-from exams.tasks import poll_service
+from background.runner import run
+from exams.services.polling import POLL
 from integrations.management.commands import rotate_api_key
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.circuit import PROBE_EVERY
@@ -29,7 +30,7 @@ def _poll(service: Service) -> Service:
     past = timezone.now() - PROBE_EVERY - timedelta(seconds=1)
     Service.objects.update(not_before=past)
     Service.objects.filter(circuit_probe_at__isnull=False).update(circuit_probe_at=past)
-    poll_service(service.pk)
+    run(POLL, pk=service.pk)
     return Service.objects.get()
 
 
@@ -45,7 +46,7 @@ def test_another_stored_key_takes_over_and_administrators_are_told(
     cloud.revoke_key(key=ApiKey.objects.get(is_in_use=True).secret)
     _poll(cloud_service)
     assert ApiKey.objects.get(is_in_use=True) == reserve
-    assert alarmed() == ["Another API key of Echo reading is in use now"]
+    assert alarmed() == ["Echo reading now uses another API key"]
     assert _poll(cloud_service).polled_at is not None
 
 

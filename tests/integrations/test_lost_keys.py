@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.models import OutgoingMail
-from exams.services.polling import poll_service
+from background.runner import run
+from exams.services.polling import POLL
 from integrations.clarius import errors
 from integrations.clarius.client import ClariusClient
 from integrations.models import ApiKey, RemoteState, Service
@@ -227,7 +228,7 @@ def test_reserves_are_used_when_none_is_in_use_that_can_be_opened(
     else:
         _seal_with_another_key(settings, ApiKey.objects.get(is_in_use=True))
     Service.objects.update(not_before=timezone.now())
-    poll_service(pk=cloud_service.pk)
+    run(POLL, pk=cloud_service.pk)
     service = Service.objects.get()
     assert (service.polled_at is not None, service.last_error) == (True, "")
     assert ApiKey.objects.get(is_in_use=True) == spare

@@ -1,13 +1,24 @@
 """Poll the Cloud's list now, in this process."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from exams.services.polling import poll_now
 from integrations.models import Service
+
+FIGURES = (
+    "is_full",
+    "is_whole",
+    "page_count",
+    "seen_count",
+    "new_count",
+    "known_count",
+    "error_count",
+    "remote_count",
+    "seconds",
+)
 
 
 class Command(BaseCommand):
@@ -31,15 +42,16 @@ class Command(BaseCommand):
         results: dict[str, Any] = {}
         failures = []
         for service in services:
-            run = poll_now(service=service, is_full=options["full"])
-            if run is None:
+            poll_run = poll_now(service=service, is_full=options["full"])
+            if poll_run is None:
                 service.refresh_from_db()
                 reason = service.last_error or "another worker is polling it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
-            results[service.slug] = {name: value for name, value in asdict(run).items() if name != "calls"}
+            results[service.slug] = {name: getattr(poll_run, name) for name in FIGURES}
             if not options["json"]:
-                print(f"{service.slug}: {run.seen} listed, {run.new} new, {run.error_count} unreadable")
+                counts = f"{poll_run.seen_count} listed, {poll_run.new_count} new"
+                print(f"{service.slug}: {counts}, {poll_run.error_count} unreadable")
         if options["json"]:
             print(json.dumps(results))
         if failures:

@@ -8,8 +8,9 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import Entry
+from background.runner import run
 from exams.models import Release, Submission
-from exams.services.releases import release_early
+from exams.services.releases import RELEASE
 from integrations.models import Customer
 from tests.exams.cast import Stage
 from tests.exams.rows import make_customer, make_submission
@@ -32,7 +33,7 @@ def work() -> None:
     """A worker's turn, and those that follow it."""
     for row in Release.objects.filter(ended_at=None):
         Release.objects.filter(pk=row.pk).update(not_before="2020-01-01T00:00:00Z")
-        release_early(pk=row.pk)
+        run(RELEASE, pk=row.pk)
 
 
 def states() -> list[str]:
@@ -164,7 +165,7 @@ def test_a_release_is_stopped(stage: Stage, administrator: Client) -> None:
     send(administrator, stage, confirmed="yes")
     release = Release.objects.get()
     administrator.post(f"{PAGE}{release.pk}/stop/")
-    release_early(pk=release.pk)
+    run(RELEASE, pk=release.pk)
     release.refresh_from_db()
     assert (release.is_stopped, states()) == (True, ["held"])
     assert Entry.objects.get(action="early_exams.release_ended").outcome == "stopped"

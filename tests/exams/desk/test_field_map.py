@@ -9,11 +9,12 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
+from background.runner import run
 from exams.models import Capture, FieldMap, Submission
 from exams.services.capture_links import capture_links
 from exams.services.field_map import read_moment
 from exams.services.paths import InvalidPath, find_value, parse_path
-from exams.services.rereading import change_map, read_again
+from exams.services.rereading import READ_AGAIN, change_map
 from integrations.clarius import DownloadData
 from tests.exams.cast import Stage, add_submission
 from tests.exams.desk.answers import ANSWER, PATHS, SECRET
@@ -50,7 +51,7 @@ def base_of(page: Any) -> str:
 
 def work() -> None:
     for pk in FieldMap.objects.values_list("pk", flat=True):
-        read_again(pk=pk)
+        run(READ_AGAIN, pk=pk)
 
 
 def test_a_kept_map_reads_the_stored_answers_again(

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from background.runner import run
 from exams.models import FieldMap, Submission
-from exams.services.rereading import change_map, read_again
+from exams.services.rereading import READ_AGAIN, change_map
 from integrations.clarius import DownloadData
 from tests.around import Around, after_the_first_statement
 from tests.cloud import Cloud, CloudSubmission
@@ -42,7 +43,7 @@ def test_reading_again_asks_the_cloud_nothing(portal: Portal, submit: Submit, cl
     assert row.mapped is None
     before = len(cloud.calls())
     field_map = keep(portal)
-    read_again(pk=field_map.pk)
+    run(READ_AGAIN, pk=field_map.pk)
     row.refresh_from_db()
     assert row.mapped == {"application": "Cardiac"}
     assert len(cloud.calls()) == before
@@ -58,11 +59,11 @@ def test_a_reader_of_a_former_map_writes_nothing(portal: Portal, submit: Submit)
 
     # The reader has the answer by then, and has written nothing yet.
     with after_the_first_statement("SELECT", "raw_data", act=empty_the_map):
-        read_again(pk=field_map.pk)
+        run(READ_AGAIN, pk=field_map.pk)
     assert Submission.objects.get(pk=row.pk).mapped is None
     field_map.refresh_from_db()
     assert (field_map.finished_at, field_map.not_before is not None) == (None, True)
-    read_again(pk=field_map.pk)
+    run(READ_AGAIN, pk=field_map.pk)
     field_map.refresh_from_db()
     assert (field_map.read_count, field_map.finished_at is not None) == (1, True)
 

@@ -2,9 +2,7 @@
 
 import io
 import os
-import time
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,16 +10,11 @@ from django.urls import reverse
 from PIL import Image
 
 from audit.models import Entry
-from background.jobs import schedule
+from background.runner import run
 from exams import storage
-from exams.models import Report
-from exams.services.cleaning import collect_files
-from exams.services.delivery import deliver_report
-from exams.services.report_pages import ATTEMPTS, NO_PAGES
-from exams.services.reports import discard_draft, sign_report
-from integrations.clarius import errors
-from integrations.models import ApiKey
-from tests.around import Around
+from exams.models import PageRendering, Report
+from exams.services.report_pages import NO_PAGES, RENDER_PAGES
+from exams.services.reports import sign_report
 from tests.exams.cast import Stage, add_report
 from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago, from_now
@@ -47,14 +40,22 @@ def drafted(stage: Stage, content: bytes) -> Report:
         size=stored.size,
         media_type=stored.media_type,
     )
-    schedule(model=Report, pk=report.pk)
+    PageRendering.objects.create(report=report, not_before=ago(seconds=1))
     return report
+
+
+def render(report: Report) -> PageRendering:
+    """Work on the pages if they are due, and return the row of that work."""
+    rendering = PageRendering.objects.get(report=report)
+    run(RENDER_PAGES, pk=rendering.pk)
+    rendering.refresh_from_db()
+    report.refresh_from_db()
+    return rendering
 
 
 def prepared(stage: Stage, content: bytes) -> Report:
     report = drafted(stage, content)
-    deliver_report(pk=report.pk)
-    report.refresh_from_db()
+    render(report)
     return report
 
 
@@ -111,53 +112,49 @@ def page_bomb() -> bytes:
 
 def test_a_document_that_ends_its_decoder_is_given_up_until_a_person_asks_again(stage: Stage) -> None:
     report = prepared(stage, page_bomb())
-    assert (report.page_failure, report.not_before) == (NO_PAGES, None)
+    assert report.page_failure == NO_PAGES
     browser, address = stage.browser("reviewer"), reverse("report", args=[report.uuid])
     again = reverse("report_pages", args=[report.uuid])
     assert again in browser.get(address).content.decode()
     assert browser.post(again).status_code == 302
     page = browser.get(address).content.decode()
     assert "Preparing pages" in page and again not in page
-    deliver_report(pk=report.pk)
-    report.refresh_from_db()
-    assert (report.page_failure, report.not_before) == (NO_PAGES, None)
+    assert render(report).not_before is None
+    assert report.page_failure == NO_PAGES
     assert Entry.objects.filter(action="report.pages_again").count() == 1
 
 
 def test_a_document_that_ends_its_worker_every_time_is_given_up(stage: Stage, settings: Any) -> None:
     report = drafted(stage, document(20, size=(1200, 1600)))
-    for attempt in range(1, ATTEMPTS + 1):
-        with worker("deliver", report.pk, settings.MEDIA_ROOT) as process:
-            wait_until(lambda: Report.objects.filter(lease_until__isnull=False).exists(), process)
+    rendering = PageRendering.objects.get(report=report)
+    for attempt in range(1, RENDER_PAGES.tries + 1):
+        with worker("pages", rendering.pk, settings.MEDIA_ROOT) as process:
+            wait_until(lambda: PageRendering.objects.filter(lease_until__isnull=False).exists(), process)
+        rendering.refresh_from_db()
         report.refresh_from_db()
-        assert (report.attempt_count, report.page_count) == (attempt, None)
-        Report.objects.update(lease_until=None)
-    deliver_report(pk=report.pk)
-    report.refresh_from_db()
-    assert (report.page_failure, report.not_before) == (NO_PAGES, None)
-    assert (report.state, report.attempt_count) == ("draft", 0)
+        assert (rendering.attempt_count, report.page_count) == (attempt, None)
+        PageRendering.objects.update(lease_until=None)
+    rendering = render(report)
+    assert (rendering.not_before, rendering.attempt_count) == (None, 0)
+    assert (report.state, report.page_failure) == ("draft", NO_PAGES)
 
 
 def test_pages_that_find_no_room_wait_ever_longer_and_are_made_later(stage: Stage, settings: Any) -> None:
     report = drafted(stage, document(1))
     settings.MIN_FREE_MB = 10**9
-    deliver_report(pk=report.pk)
-    report.refresh_from_db()
-    assert (report.page_failure, report.page_count, report.attempt_count) == ("", None, 0)
-    Report.objects.update(not_before=ago(seconds=1), first_tried_at=ago(hours=2))
-    deliver_report(pk=report.pk)
-    report.refresh_from_db()
-    assert report.not_before > from_now(minutes=14)
+    assert render(report).attempt_count == 0
+    assert (report.page_failure, report.page_count) == ("", None)
+    PageRendering.objects.update(not_before=ago(seconds=1), first_tried_at=ago(hours=2))
+    assert render(report).not_before > from_now(minutes=14)
     settings.MIN_FREE_MB = 0
-    Report.objects.update(not_before=ago(seconds=1))
-    deliver_report(pk=report.pk)
-    report.refresh_from_db()
+    PageRendering.objects.update(not_before=ago(seconds=1))
+    render(report)
     assert (report.page_failure, report.page_count) == ("", 1)
 
 
 def test_asking_for_pages_again_sends_nothing_sooner(stage: Stage) -> None:
     report = drafted(stage, b"%PDF-1.7\nnothing more")
-    deliver_report(pk=report.pk)
+    render(report)
     sign_report(report=report, user=stage.people["reviewer"], address=None)
     Report.objects.update(not_before=from_now(hours=1), attempt_count=5)
     stage.browser("reviewer").post(reverse("report_pages", args=[report.uuid]))
@@ -171,7 +168,7 @@ def test_until_the_pages_are_there_the_page_asks_again(stage: Stage) -> None:
     address = reverse("report", args=[report.uuid])
     browser = stage.browser("reviewer")
     assert "Preparing pages" in browser.get(address).content.decode()
-    deliver_report(pk=report.pk)
+    render(report)
     fragment = browser.get(f"{address}?pages", headers={"HX-Request": "true"}).content.decode()
     assert "hx-get" not in fragment
     assert "Page 1 of 1" in fragment
@@ -184,45 +181,14 @@ def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
     assert report.not_before is not None
 
 
-@pytest.mark.parametrize(
-    ("state", "error"),
-    [
-        ("delivered", None),
-        ("failed", errors.Rejected("no", status=400)),
-        ("uncertain", errors.UncertainOutcome("gone")),
-    ],
-)
-def test_what_was_signed_before_its_pages_were_there_gets_them_after_it_was_sent(
-    stage: Stage, around: Around, state: str, error: Exception | None
+@pytest.mark.parametrize("state", ["sending", "delivered", "failed", "uncertain"])
+def test_what_was_signed_before_its_pages_were_there_gets_them_whatever_became_of_it(
+    stage: Stage, state: str
 ) -> None:
-    ApiKey.objects.create(service=stage.service, prefix="abcd1234", secret="abcd1234.x", is_in_use=True)
     report = drafted(stage, document(2))
     sign_report(report=report, user=stage.people["reviewer"], address=None)
-
-    def send(real: Any, **details: Any) -> None:
-        if error is not None:
-            raise error
-
-    around.call("upload_report", send)
-    for _ in range(3):
-        deliver_report(pk=report.pk)
-    report.refresh_from_db()
-    assert (report.state, report.page_count, report.not_before) == (state, 2, None)
+    Report.objects.update(state=state, not_before=None)
+    assert render(report).not_before is None
+    assert (report.state, report.page_count) == (state, 2)
     page = stage.browser("reviewer").get(reverse("report", args=[report.uuid])).content.decode()
     assert "Preparing pages" not in page
-
-
-def test_pages_go_with_their_draft_and_are_kept_with_their_report(stage: Stage, settings: Any) -> None:
-    kept, thrown = prepared(stage, document(1)), prepared(stage, document(2))
-    gone = list(thrown.pages.values_list("file", flat=True))
-    discard_draft(report=thrown, user=stage.people["reviewer"], address=None)
-    long_ago = time.time() - 7 * 24 * 3600
-    for path in Path(settings.MEDIA_ROOT).rglob("*"):
-        os.utime(path, (long_ago, long_ago))
-    collect_files()
-    assert all(storage.full_path(page.file).exists() for page in kept.pages.all())
-    assert not any(storage.full_path(path).exists() for path in gone if path not in _files_of(kept))
-
-
-def _files_of(report: Report) -> set[str]:
-    return set(report.pages.values_list("file", flat=True))

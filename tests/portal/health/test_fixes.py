@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.models import OutgoingMail
+from background.runner import run
 from exams.models import Report, Submission
-from exams.services.polling import poll_service
+from exams.services.polling import POLL
 from foundation.checks import Finding, find_problems
 from integrations.models import Customer, Link, Mirror, NotificationRecord, Service
 from integrations.services.confirmation import confirm_link
@@ -244,7 +245,7 @@ def test_a_worker_then_heals_what_was_asked_for(cloud_service: Service, stage_of
     assert names <= {each.code for each in find_problems()}
     for name in names:
         _click(browser, _problem(name))
-    assert poll_service(pk=cloud_service.pk) is not None
+    assert run(POLL, pk=cloud_service.pk) is not None
     read_now(service=cloud_service, kind="customers")
     assert not names & {each.code for each in find_problems()}
 
