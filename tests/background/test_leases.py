@@ -12,6 +12,7 @@ from background.jobs import schedule
 from background.leases import (
     MAX_ATTEMPTS,
     DeadlineExceeded,
+    Hold,
     LeaseLost,
     acquire,
     finish,
@@ -22,6 +23,7 @@ from background.leases import (
 )
 from tests.background.rows import Work
 from tests.background.service import complete, due, in_parallel, let_lease_end, work_on
+from tests.processes import wait_for
 
 pytestmark = pytest.mark.usefixtures("rows")
 
@@ -133,10 +135,11 @@ def test_an_attempt_that_does_not_count_is_as_if_it_never_was() -> None:
 
 def test_work_longer_than_its_lease_is_done_in_one_attempt() -> None:
     row = due()
-    lease = acquire(model=Work, pk=row.pk, seconds=1)
+    lease = acquire(model=Work, pk=row.pk, seconds=5)
     intruders = []
-    with holding(lease=lease, deadline_seconds=30) as held:
-        until = time.monotonic() + 2.5
+    with holding(lease=lease, deadline_seconds=60) as held:
+        # Longer than the lease; its renewal, at a third of it, may be three seconds late.
+        until = time.monotonic() + 6.5
         while time.monotonic() < until:
             intruders.append(acquire(model=Work, pk=row.pk))
             time.sleep(0.1)
@@ -149,22 +152,28 @@ def test_work_longer_than_its_lease_is_done_in_one_attempt() -> None:
 
 def test_work_beyond_its_deadline_is_told_and_the_row_becomes_free() -> None:
     row = due()
-    with holding(lease=acquire(model=Work, pk=row.pk, seconds=1), deadline_seconds=0.1) as held:
-        time.sleep(0.2)
+    with holding(lease=acquire(model=Work, pk=row.pk, seconds=4), deadline_seconds=0.1) as held:
+        wait_for(lambda: not held.seconds_left, what="The deadline")
         with pytest.raises(DeadlineExceeded):
             held.check()
-    time.sleep(1)
-    assert acquire(model=Work, pk=row.pk) is not None
+    assert wait_for(lambda: acquire(model=Work, pk=row.pk), what="The end of the lease")
+
+
+def _is_lost(held: Hold) -> bool:
+    try:
+        held.check()
+    except LeaseLost:
+        return True
+    return False
 
 
 def test_a_worker_is_told_that_another_took_its_row() -> None:
     row = due()
-    with holding(lease=acquire(model=Work, pk=row.pk, seconds=3), deadline_seconds=30) as held:
+    with holding(lease=acquire(model=Work, pk=row.pk, seconds=6), deadline_seconds=60) as held:
         let_lease_end(row)
         other = acquire(model=Work, pk=row.pk)
-        time.sleep(1.5)
-        with pytest.raises(LeaseLost):
-            held.check()
+        # Before the first lease would have ended by itself: the renewal, at a third of it, is what tells.
+        wait_for(lambda: _is_lost(held), what="The notice of the loss", seconds=5)
     complete(other)
 
 

@@ -1,5 +1,6 @@
 """When the key in use is refused others are tried; then calls stop, people hear of it, and it goes on."""
 
+import time
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -11,7 +12,6 @@ from django.utils import timezone
 from background.models import OutgoingMail
 from background.runner import run
 from exams.services.polling import POLL
-from integrations.management.commands import rotate_api_key
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.circuit import PROBE_EVERY
 from integrations.services.rotation import start_rotation
@@ -82,7 +82,7 @@ def test_the_command_goes_on_with_a_rotation_and_waits_for_its_end(
         past = timezone.now() - timedelta(minutes=30)
         KeyRotation.objects.filter(switched_at__isnull=False).update(switched_at=past, not_before=past)
 
-    monkeypatch.setattr(rotate_api_key.time, "sleep", let_time_pass)
+    monkeypatch.setattr(time, "sleep", let_time_pass)
     call_command("rotate_api_key", "echo", stdout=StringIO())
     rotation.refresh_from_db()
     assert rotation.step == KeyRotation.Step.DONE

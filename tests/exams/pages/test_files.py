@@ -6,7 +6,6 @@ import pytest
 from django.db import DatabaseError
 from django.urls import reverse
 
-from audit import record as audit
 from audit.models import Entry
 from exams.models import Capture
 from tests.exams.cast import PDF, Stage, add_file, add_image, add_report, add_submission
@@ -161,7 +160,7 @@ def test_when_the_audit_log_cannot_be_written_no_byte_is_sent(
     def fail(*args: Any, **kwargs: Any) -> None:
         raise DatabaseError("away")
 
-    monkeypatch.setattr(audit.Entry, "save", fail)
+    monkeypatch.setattr(Entry, "save", fail)
     browser = stage.browser("reviewer")
     browser.raise_request_exception = False
     for name, target in (("capture_file", stage.film), ("exam", stage.submission)):
