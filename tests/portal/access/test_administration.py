@@ -7,25 +7,35 @@ import pytest
 from django.db import connection
 
 from tests.cloud import Cloud
+from tests.portal.access import answers
+from tests.portal.access.answers import Answers
 from tests.portal.access.deeds import ACTIONS, DEEDS
 from tests.portal.access.forms import form_of, form_of_action, form_of_deed, prepared
 from tests.portal.access.pages import PAGES
 from tests.portal.access.routes import address_of, addresses_of_nobody, find_actions, find_deeds, find_pages
 from tests.portal.access.stage import ROLES, Answer, Desk, undrawn
 
-STATUSES = {200: "o", 302: "r", 400: "b", 403: "x", 404: "-", 405: "m"}
+STATUSES = {
+    200: answers.SHOWN,
+    302: answers.SENT_ON,
+    400: answers.CORRECTED,
+    403: answers.FORBIDDEN,
+    404: answers.NOT_FOUND,
+    405: answers.WRONG_METHOD,
+}
 LOOKED = {"audit_entry"}
 
 
-def letter_of(answer: Answer) -> str:
-    """Return the table's letter; a word where something was written that should not have been."""
+def outcome_of(answer: Answer) -> str:
+    """Return what came of it; more words where something was written that should not have been."""
     status = answer.response.status_code
-    letter = "l" if answer.is_to_log_in else STATUSES.get(status, str(status))
+    outcome = answers.LOG_IN if answer.is_to_log_in else STATUSES.get(status, str(status))
     if not answer.written:
-        return letter
-    if letter in "or":
-        return "o" if letter == "o" and answer.written == LOOKED else "d"
-    return f"{letter}, but wrote {sorted(answer.written)}"
+        return outcome
+    if outcome in (answers.SHOWN, answers.SENT_ON):
+        is_look = outcome == answers.SHOWN and answer.written == LOOKED
+        return answers.SHOWN if is_look else answers.WRITTEN
+    return f"{outcome}, but wrote {sorted(answer.written)}"
 
 
 def asking() -> Sequence[str]:
@@ -33,12 +43,11 @@ def asking() -> Sequence[str]:
     return ROLES if connection.vendor == "sqlite" else ("onlooker", "administrator with content")
 
 
-def compare(table: dict[str, str], ask: Callable[[str, str], str]) -> None:
+def compare(table: dict[str, Answers], ask: Callable[[str, str], str]) -> None:
     """Ask everything, and fail with each answer that is not what the table says."""
-    expected = {name: dict(zip(ROLES, row.replace(" ", ""), strict=True)) for name, row in table.items()}
     wrong = [
         f"{name} as {role}: {given} instead of {wanted}"
-        for name, row in expected.items()
+        for name, row in table.items()
         for role, wanted in row.items()
         if role in asking() and (given := ask(name, role)) != wanted
     ]
@@ -59,7 +68,7 @@ def test_each_role_opens_what_the_table_says(desk: Desk) -> None:
     def ask(name: str, role: str) -> str:
         # One role is shown every page as it is.
         with nullcontext() if role == "administrator with content" else undrawn():
-            return letter_of(desk.send(role, "get", address_of(desk, name)))
+            return outcome_of(desk.send(role, "get", address_of(desk, name)))
 
     compare({name: get for name, (get, _) in PAGES.items()}, ask)
 
@@ -67,7 +76,7 @@ def test_each_role_opens_what_the_table_says(desk: Desk) -> None:
 def test_each_role_sends_what_the_table_says_and_a_refusal_changes_nothing(desk: Desk, cloud: Cloud) -> None:
     def ask(name: str, role: str) -> str:
         with prepared(desk, cloud, name), undrawn():
-            return letter_of(desk.send(role, "post", address_of(desk, name), form_of(desk, cloud, name)))
+            return outcome_of(desk.send(role, "post", address_of(desk, name), form_of(desk, cloud, name)))
 
     compare({name: post for name, (_, post) in PAGES.items()}, ask)
 
@@ -76,7 +85,7 @@ def test_each_role_does_to_rows_what_the_table_says(desk: Desk, cloud: Cloud) ->
     def ask(name: str, role: str) -> str:
         page = address_of(desk, name.partition(".")[0] + "_changelist")
         with prepared(desk, cloud, name), undrawn():
-            return letter_of_deed(desk.send(role, "post", page, form_of_action(desk, name)))
+            return outcome_of_deed(desk.send(role, "post", page, form_of_action(desk, name)))
 
     compare(ACTIONS, ask)
 
@@ -86,7 +95,7 @@ def test_each_role_presses_the_buttons_that_the_table_says(desk: Desk, cloud: Cl
         page, _, deed = name.partition(".")
         with prepared(desk, cloud, name), undrawn():
             form = form_of_deed(desk, cloud, name)
-            return letter_of_deed(desk.send(role, "post", address_of(desk, page, deed=deed), form))
+            return outcome_of_deed(desk.send(role, "post", address_of(desk, page, deed=deed), form))
 
     compare(DEEDS, ask)
 
@@ -99,13 +108,13 @@ def test_a_row_that_does_not_exist_is_not_found(desk: Desk, method: str) -> None
         for address in addresses_of_nobody():
             answer = desk.send("superuser", method, address)
             if answer.response.status_code not in (302, 400, 403, 404, 405) or answer.written:
-                found[address[:200]] = letter_of(answer)
+                found[address[:200]] = outcome_of(answer)
     assert not found
 
 
-def letter_of_deed(answer: Answer) -> str:
-    """Return the table's letter: what is done is written, in the audit log if nowhere else."""
+def outcome_of_deed(answer: Answer) -> str:
+    """Return what came of it: what is done is written, in the audit log if nowhere else."""
     status = answer.response.status_code
     if status in (200, 302) and not answer.is_to_log_in:
-        return "d" if answer.written else "n"
-    return letter_of(answer)
+        return answers.WRITTEN if answer.written else answers.NOTHING
+    return outcome_of(answer)
