@@ -84,7 +84,7 @@ def look_at_failed_mail() -> Iterator[Finding]:
     failed = OutgoingMail.objects.filter(state=OutgoingMail.State.FAILED, created_at__gte=since)
     found = failed.aggregate(count=Count("pk"), oldest=Min("created_at"))
     if found["count"]:
-        url = list_url(OutgoingMail, state__exact="failed", created_at__gte=since)
+        url = list_url(OutgoingMail, state__exact=OutgoingMail.State.FAILED.value, created_at__gte=since)
         fix = Fix(rows=failed, permission="background.change_outgoingmail", actions=(RESEND,))
         yield Finding(url=url, fix=fix, **found)
 

@@ -7,6 +7,11 @@ from django.db import models
 from django.db.models import Func, Q
 from django.utils import timezone
 
+from exams.states import CaptureState
+from exams.states import Hold as H
+from exams.states import ReportState as R
+from exams.states import SubmissionState as S
+
 # What the Cloud has not ready yet is asked for during a day, and has failed then.
 WAITING_LONG = timedelta(hours=30)
 
@@ -36,7 +41,7 @@ class SubmissionQuerySet(models.QuerySet[Any]):
 
     def visible(self) -> Self:
         """Confirmed by the Cloud and not held: the only ones a page outside the admin shows."""
-        return self.filter(customer__isnull=False, exam__isnull=False).exclude(state="held")
+        return self.filter(customer__isnull=False, exam__isnull=False).exclude(state=S.HELD)
 
     def without_data(self) -> Self:
         """Leave what the Cloud answered where it is: megabytes for each row, and no list shows them."""
@@ -48,16 +53,16 @@ class SubmissionQuerySet(models.QuerySet[Any]):
 
     def stopped(self) -> Self:
         """Held because an administrator stopped them."""
-        return self.filter(state="held", hold_reason="stopped", given_up_at=None)
+        return self.filter(state=S.HELD, hold_reason=H.STOPPED, given_up_at=None)
 
     def waiting_long(self) -> Self:
         """On their way for longer than anything takes, and not given up."""
-        return self.filter(_long("received_at"), state__in=("received", "fetching"), given_up_at=None)
+        return self.filter(_long("received_at"), state__in=(S.RECEIVED, S.FETCHING), given_up_at=None)
 
     def going_on(self) -> Self:
         """On their way, or held for a reason that goes away by itself or has a page of its own."""
-        held = Q(state="held", hold_reason__in=("unconfirmed", "before_start"))
-        return self.filter(held | Q(state__in=("received", "fetching")), given_up_at=None)
+        held = Q(state=S.HELD, hold_reason__in=(H.UNCONFIRMED, H.BEFORE_START))
+        return self.filter(held | Q(state__in=(S.RECEIVED, S.FETCHING)), given_up_at=None)
 
     def newest_first(self) -> Self:
         return self.order_by("-submitted_at", "-id")
@@ -87,7 +92,7 @@ class CaptureQuerySet(models.QuerySet[Any]):
     """Captures of submissions."""
 
     def stored(self) -> Self:
-        return self.filter(state="stored")
+        return self.filter(state=CaptureState.STORED)
 
     def without_data(self) -> Self:
         """Leave what the Cloud answered out of the submissions that are read along."""
@@ -98,7 +103,7 @@ class ReportQuerySet(models.QuerySet[Any]):
     """Reports, drafts apart from signed ones."""
 
     def signed(self) -> Self:
-        return self.filter(~Q(state="draft"))
+        return self.filter(~Q(state=R.DRAFT))
 
     def without_data(self) -> Self:
         """Leave what the Cloud answered out of the submissions that are read along."""
@@ -106,8 +111,8 @@ class ReportQuerySet(models.QuerySet[Any]):
 
     def waiting_long(self) -> Self:
         """On their way for longer than anything takes, and not given up."""
-        return self.filter(_long("signed_at"), state__in=("signed", "sending"), given_up_at=None)
+        return self.filter(_long("signed_at"), state__in=(R.SIGNED, R.SENDING), given_up_at=None)
 
     def going_on(self) -> Self:
         """Signed and not delivered yet."""
-        return self.filter(state__in=("signed", "sending"), given_up_at=None)
+        return self.filter(state__in=(R.SIGNED, R.SENDING), given_up_at=None)

@@ -2,6 +2,7 @@
 
 import secrets
 import uuid
+from typing import TypeAlias
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +11,7 @@ from background.models import LeasedRow
 from integrations.encryption import EncryptedTextField
 from integrations.mirrors import AnnotationSnapshot, Application, ListedToken, Mirror, NotificationRecord
 from integrations.querysets import CustomerQuerySet, LinkQuerySet, ServiceQuerySet
+from integrations.states import ACTIVE, CustomerStatus, LinkState
 
 __all__ = [
     "AnnotationSnapshot",
@@ -183,16 +185,7 @@ class RemoteState(LeasedRow):
 class Customer(models.Model):
     """One user of the service, known by a token that is sealed and found by its keyed hash."""
 
-    class Standing(models.TextChoices):
-        """What links, portal accounts and the Cloud's list say together; computed, not stored."""
-
-        CONFIRMED = "confirmed", "confirmed"
-        PENDING = "pending", "confirming"
-        MISSING = "missing", "linked here, not listed by the last walk"
-        GONE = "gone", "gone at the Cloud"
-        UNKNOWN_HERE = "unknown_here", "confirmed there, held by nobody here"
-        ACCOUNT_OFF = "account_off", "held by an account that is switched off"
-        UNLINKED = "unlinked", "not linked"
+    Standing: TypeAlias = CustomerStatus
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="customers")
@@ -226,14 +219,9 @@ class Customer(models.Model):
 class Link(LeasedRow):
     """A portal account holds a customer's token; its lease is the confirmation at the Cloud."""
 
-    class State(models.TextChoices):
-        PENDING = "pending", "confirming"
-        CONFIRMED = "confirmed", "linked"
-        REJECTED = "rejected", "unknown at the Cloud"
-        GONE = "gone", "gone at the Cloud"
-        UNLINKED = "unlinked", "unlinked"
+    State: TypeAlias = LinkState
+    ACTIVE = ACTIVE
 
-    ACTIVE = (State.PENDING, State.CONFIRMED)
     # The one reason that tells of a person's decision where the state tells of the Cloud's.
     MARKED = "An administrator of this portal ended this link."
 
@@ -254,7 +242,7 @@ class Link(LeasedRow):
         constraints = [
             models.UniqueConstraint(
                 fields=["customer"],
-                condition=models.Q(state__in=["pending", "confirmed"]),
+                condition=models.Q(state__in=[LinkState.PENDING, LinkState.CONFIRMED]),
                 name="integrations_link_one_active",
             )
         ]

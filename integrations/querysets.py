@@ -5,6 +5,9 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Case, Count, OuterRef, Q, Subquery, Value, When
 
+from integrations.states import ACTIVE, LinkState
+from integrations.states import CustomerStatus as Status
+
 
 class ServiceQuerySet(models.QuerySet[Any]):
     """Services."""
@@ -19,31 +22,31 @@ class CustomerQuerySet(models.QuerySet[Any]):
 
     def held_by(self, user: Any) -> Self:
         """Customers to which this account holds a confirmed link now."""
-        return self.filter(links__user=user, links__state="confirmed")
+        return self.filter(links__user=user, links__state=LinkState.CONFIRMED)
 
     def linked(self) -> Self:
         """Customers that some account holds, confirmed, now."""
-        return self.filter(links__state="confirmed")
+        return self.filter(links__state=LinkState.CONFIRMED)
 
     def with_standing(self) -> Self:
         """Add `standing`: what links, portal accounts and the Cloud's list say together, in one word."""
         links = self.model._meta.get_field("links").related_model._base_manager.filter(
             customer=OuterRef("pk")
         )
-        active = links.filter(state__in=("pending", "confirmed"))
+        active = links.filter(state__in=ACTIVE)
         return self.annotate(
             held_state=Subquery(active.values("state")[:1]),
             holder_is_active=Subquery(active.values("user__is_active")[:1]),
             last_state=Subquery(links.order_by("-created_at", "-pk").values("state")[:1]),
         ).annotate(
             standing=Case(
-                When(held_state__isnull=False, holder_is_active=False, then=Value("account_off")),
-                When(held_state="pending", then=Value("pending")),
-                When(held_state="confirmed", missed_walk_count__gt=0, then=Value("missing")),
-                When(held_state="confirmed", then=Value("confirmed")),
-                When(listed_at__isnull=False, missed_walk_count=0, then=Value("unknown_here")),
-                When(last_state="gone", then=Value("gone")),
-                default=Value("unlinked"),
+                When(held_state__isnull=False, holder_is_active=False, then=Value(Status.ACCOUNT_OFF)),
+                When(held_state=LinkState.PENDING, then=Value(Status.PENDING)),
+                When(held_state=LinkState.CONFIRMED, missed_walk_count__gt=0, then=Value(Status.MISSING)),
+                When(held_state=LinkState.CONFIRMED, then=Value(Status.CONFIRMED)),
+                When(listed_at__isnull=False, missed_walk_count=0, then=Value(Status.UNKNOWN_HERE)),
+                When(last_state=LinkState.GONE, then=Value(Status.GONE)),
+                default=Value(Status.UNLINKED),
                 output_field=models.CharField(),
             )
         )
@@ -60,7 +63,7 @@ class CustomerQuerySet(models.QuerySet[Any]):
     def unlisted_since(self, started_at: Any) -> Self:
         """Customers held, confirmed, since before a walk that did not list them."""
         # A link that was confirmed during the walk may have come too late for its page.
-        held = self.filter(links__state="confirmed", links__confirmed_at__lt=started_at)
+        held = self.filter(links__state=LinkState.CONFIRMED, links__confirmed_at__lt=started_at)
         return held.filter(Q(listed_at=None) | Q(listed_at__lt=started_at))
 
 
@@ -69,11 +72,11 @@ class LinkQuerySet(models.QuerySet[Any]):
 
     def active(self) -> Self:
         """Pending or confirmed: what keeps others from taking the customer."""
-        return self.filter(state__in=("pending", "confirmed"))
+        return self.filter(state__in=ACTIVE)
 
     def confirmed(self) -> Self:
         """Links that show something."""
-        return self.filter(state="confirmed")
+        return self.filter(state=LinkState.CONFIRMED)
 
     def with_customer(self) -> Self:
         """Links with what their pages say of customer and service."""

@@ -141,7 +141,7 @@ def look_at_filling_disk() -> Iterator[Finding]:
 
 def _about_disk(sentence: str) -> Finding:
     waiting = Submission.objects.filter(state=Submission.State.RECEIVED).order_by()
-    url = list_url(Submission, state__exact="received")
+    url = list_url(Submission, state__exact=Submission.State.RECEIVED.value)
     try:
         found = waiting.aggregate(count=Count("pk"), oldest=Min("received_at"))
     except DatabaseError:

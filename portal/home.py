@@ -9,6 +9,7 @@ from accounts.models import User
 from exams.permissions import is_reviewer, visible_reports
 from exams.services.own import list_own_exams
 from exams.services.worklist import FREE, MINE, NO_REPORT, TROUBLE, Filters, filter_submissions
+from exams.states import SubmissionState
 from foundation.checks import find
 from integrations.models import Link, Service
 from integrations.services.health import headline_of
@@ -74,7 +75,7 @@ def list_service_health() -> list[ServiceHealth]:
 
 def _review_figures(user: User) -> list[Figure]:
     worklist = reverse("worklist")
-    waiting = Filters(claim=FREE, report=NO_REPORT, state="ready")
+    waiting = Filters(claim=FREE, report=NO_REPORT, state=SubmissionState.READY)
     mine = Filters(claim=MINE, report=NO_REPORT)
     trouble = visible_reports(user).filter(state__in=TROUBLE).order_by()
     return [

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from exams.models import Submission
+from exams.states import SubmissionState as S
 from foundation.checks import problems_for
 from integrations.models import Service
 
@@ -25,10 +26,10 @@ def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _figures() -> dict[str, int]:
     day_ago = timezone.now() - timedelta(days=1)
-    counts = Submission.objects.filter(state__in=("received", "fetching", "held")).aggregate(
-        waiting=Count("pk", filter=Q(state__in=("received", "fetching"))),
+    counts = Submission.objects.filter(state__in=(S.RECEIVED, S.FETCHING, S.HELD)).aggregate(
+        waiting=Count("pk", filter=Q(state__in=(S.RECEIVED, S.FETCHING))),
         early=Count("pk", filter=Q(hold_reason=Submission.Hold.BEFORE_START)),
     )
     # Bounded by the index of the newest: what was submitted longer ago is no news of today.
-    ready = Submission.objects.filter(submitted_at__gte=day_ago, state="ready").count()
+    ready = Submission.objects.filter(submitted_at__gte=day_ago, state=S.READY).count()
     return {**counts, "ready": ready}

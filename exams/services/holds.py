@@ -13,12 +13,14 @@ from audit.record import record
 from background.jobs import schedule
 from exams.models import Capture, Submission
 from exams.services.states import move_captures, move_submissions
+from exams.states import CaptureState
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
 from integrations.clarius.egress import Origin, clean_url
 from integrations.clarius.errors import BlockedByPolicy
 from integrations.models import Link, Service
 
 BATCH = 500
-H = Submission.Hold
 # A foreign address is never called, and what the Cloud does not list cannot be fetched.
 RELEASABLE = (H.BEFORE_START, H.UNLINKED, H.STOPPED)
 
@@ -66,7 +68,7 @@ def is_linked(*, submission: Submission) -> bool:
 def release_linked(*, service: Service) -> int:
     """Let through what waited for its customer to be linked, and return how many changed their state."""
     linked = Link.objects.filter(customer__service=service, state=Link.State.CONFIRMED)
-    waiting = Submission.objects.filter(service=service, state="held", hold_reason=H.UNLINKED)
+    waiting = Submission.objects.filter(service=service, state=S.HELD, hold_reason=H.UNLINKED)
     count = 0
     confirmed = waiting.filter(customer__in=linked.values("customer"))
     for row in confirmed.only("pk", "download_url", "submitted_at").iterator(chunk_size=BATCH):
@@ -85,9 +87,9 @@ def _settle(pk: int, hold: str) -> int:
     row = Submission.objects.filter(pk=pk, hold_reason=H.UNLINKED)
     with transaction.atomic():
         if hold:
-            moved = move_submissions(row, to="held", hold_reason=hold)
+            moved = move_submissions(row, to=S.HELD, hold_reason=hold)
         else:
-            moved = move_submissions(row, to="received")
+            moved = move_submissions(row, to=S.RECEIVED)
         if moved and hold in ("", H.UNCONFIRMED):
             schedule(model=Submission, pk=pk)
     return moved
@@ -95,7 +97,7 @@ def _settle(pk: int, hold: str) -> int:
 
 def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
     """Let held submissions through, newest first, and return how many; what cannot be fetched stays held."""
-    rows = queryset.filter(state="held", hold_reason__in=RELEASABLE, customer__isnull=False)
+    rows = queryset.filter(state=S.HELD, hold_reason__in=RELEASABLE, customer__isnull=False)
     newest_first = list(rows.order_by("-submitted_at", "-id").values_list("pk", flat=True))
     now = timezone.now()
     count = 0
@@ -104,7 +106,7 @@ def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: s
         due = now - timedelta(milliseconds=len(newest_first) - place)
         with transaction.atomic():
             row = Submission.objects.filter(pk=pk, hold_reason__in=RELEASABLE)
-            if not move_submissions(row, to="received", released_at=now, not_ready_since=None):
+            if not move_submissions(row, to=S.RECEIVED, released_at=now, not_ready_since=None):
                 continue
             schedule(model=Submission, pk=pk, at=due)
             _record("submission.released", pk, user, address)
@@ -118,7 +120,7 @@ def stop_submissions(*, queryset: QuerySet[Submission], user: Any, address: str 
     for pk in list(queryset.exclude(hold_reason=H.STOPPED).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Submission.objects.filter(pk=pk)
-            count += move_submissions(row, to="held", hold_reason=H.STOPPED, not_before=None)
+            count += move_submissions(row, to=S.HELD, hold_reason=H.STOPPED, not_before=None)
             _record("submission.stopped", pk, user, address)
     return count
 
@@ -126,11 +128,13 @@ def stop_submissions(*, queryset: QuerySet[Submission], user: Any, address: str 
 def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
     """Fetch failed submissions again, with fresh attempts, and return how many."""
     count = 0
-    for pk in list(queryset.filter(state="failed").values_list("pk", flat=True)):
+    for pk in list(queryset.filter(state=S.FAILED).values_list("pk", flat=True)):
         with transaction.atomic():
-            if not move_submissions(Submission.objects.filter(pk=pk), to="received", not_ready_since=None):
+            if not move_submissions(Submission.objects.filter(pk=pk), to=S.RECEIVED, not_ready_since=None):
                 continue
-            move_captures(Capture.objects.filter(submission=pk, state="failed"), to="pending")
+            move_captures(
+                Capture.objects.filter(submission=pk, state=CaptureState.FAILED), to=CaptureState.PENDING
+            )
             schedule(model=Submission, pk=pk)
             _record("submission.retried", pk, user, address)
         count += 1

@@ -102,7 +102,7 @@ class CustomerAdmin(MirrorAdmin):
     def _deeds(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
         if not self.has_operate_permission(request):
             return []
-        can_return = customer.standing == Customer.Standing.GONE or customer.last_state == "gone"
+        can_return = customer.standing == Customer.Standing.GONE or customer.last_state == Link.State.GONE
         return [
             {"deed": deed, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
             for name, deed in DEEDS.items()
