@@ -12,10 +12,11 @@ from foundation.actions import Action
 from foundation.admin_urls import list_url
 from foundation.checks import Audience, Cost, Finding, Fix, Level, check
 from foundation.moments import span
+from integrations import keyring
 from integrations.connection_checks import list_services
 from integrations.encryption import CannotDecrypt, lookup_digest
 from integrations.models import ApiKey, Customer, KeyRotation, Link, Mirror, RemoteState, Service
-from integrations.services import circuit, operation
+from integrations.services import operation
 from integrations.services.actions import CONFIRM, POLL, POLL_EVERYTHING, READ_AGAIN, RESUME
 from integrations.services.overdue import full_overdue_after, overdue_after
 
@@ -160,7 +161,7 @@ def look_at_pause(service: Service) -> Iterator[Finding]:
 @of_service(
     code="api-key-refused",
     severity=Level.URGENT,
-    sentence=circuit.SENTENCE,
+    sentence=keyring.ALL_REFUSED,
     **MANAGED | {"link": "Add an API key"},
 )
 def look_at_refused_key(service: Service) -> Iterator[Finding]:

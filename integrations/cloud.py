@@ -78,8 +78,9 @@ DEFAULT: tuple[Rule, ...] = (
     Rule((errors.ServerError, errors.Timeout, errors.Truncated), Means.NOT_READY, Code.OTHER),
     Rule(errors.ClariusError, Means.COUNT, Code.OTHER),
 )
-# For a person who waits for the answer.
+# For a change that a person waits for: without a definite answer it may have been made.
 PAGE: tuple[Rule, ...] = (
+    Rule(errors.Throttled, Means.WAIT, Code.THROTTLED),
     Rule(errors.Rejected, Means.MAYBE_DONE, Code.OTHER, status=frozenset({408, 425})),
     Rule(
         (errors.KeyRefused, errors.NotFound, errors.Rejected, errors.BlockedByPolicy), Means.NEVER, Code.OTHER

@@ -9,12 +9,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from foundation.checks import Audience, Cost, Finding, Level, check
+from integrations import keyring
 from integrations.clarius import clean_url, errors, key_problem, probe_url
+from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import ApiKey, RemoteState, Service
 from integrations.services.addresses import is_public_https
-from integrations.services.clients import NoKey, client_for
-from integrations.services.remote_state import CannotRead, read_now
-from integrations.services.reserves import key_with_secret
+from integrations.services.remote_state import read_now
 
 CLOCK_SKEW = timedelta(minutes=5)
 # The Date of an answer counts whole seconds, and answers take a moment.
@@ -50,27 +50,24 @@ def look_at_base_url(service: Service) -> Iterator[Finding]:
 @of_service(code="api-key", sentence="The API key does not work.")
 def look_at_key(service: Service) -> Iterator[Finding]:
     """A call with the key in use works; what it reads is stored for the checks that follow."""
-    found = key_with_secret(service=service)
-    if found is None:
-        has_locked = ApiKey.objects.filter(service=service, revoked_at=None).exists()
-        none = "No API key is in use. Add one in the administration, or run connect_service."
-        locked = "The API key cannot be decrypted with FIELD_ENCRYPTION_KEYS."
-        yield Finding(sentence=locked if has_locked else none)
+    try:
+        read_now(service=service)
+    except CloudProblem as problem:
+        shape = _shape_of(service) if problem.code == Code.KEY_REFUSED else ""
+        yield Finding(sentence=f"{problem} {shape}".strip())
         return
-    key, secret = found
-    problem = key_problem(secret)
-    if not problem:
-        try:
-            read_now(service=service)
-        except CannotRead as error:
-            problem = str(error)
-    if problem:
-        yield Finding(sentence=problem)
-    elif Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists():
+    if Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists():
         sentence = "The key works, but calls still wait since it was refused. Choose “Try the stored keys”."
         yield Finding(sentence=sentence)
     else:
-        yield Finding(sentence=f"The key {key.prefix}… works.", level=Level.OK)
+        key = keyring.usable_keys(service=service).defer("secret").get(is_in_use=True)
+        yield Finding(sentence=f"The key {key} works.", level=Level.OK)
+
+
+def _shape_of(service: Service) -> str:
+    """Return what can be seen to be wrong with the key in use."""
+    key = keyring.usable_keys(service=service).filter(is_in_use=True).first()
+    return "" if key is None else key_problem(key.secret) or ""
 
 
 @of_service(code="webhook", sentence="The webhook does not answer.")
@@ -127,10 +124,10 @@ def look_at_clock(service: Service) -> Iterator[Finding]:
 def _skew(service: Service) -> timedelta | None:
     """Return how far the Cloud's clock is ahead of ours; None when it cannot be read."""
     try:
-        with client_for(service=service) as client:
+        with cloud(service, always=True) as client:
             begun = timezone.now()
             client.get_settings()
             middle = begun + (timezone.now() - begun) / 2
             return None if client.last_date is None else client.last_date - middle
-    except (errors.ClariusError, NoKey):
+    except CloudProblem:
         return None

@@ -37,7 +37,9 @@ class KeyInUse(Exception):
 class Cause(StrEnum):
     """Why another key came into use."""
 
+    # A stored key was chosen, or a new one was given.
     PERSON = "person"
+    STORED = "stored"
     ROTATION = "rotation"
     REFUSED = "refused"
     UNREADABLE = "unreadable"
@@ -112,6 +114,14 @@ def use_key(
     return True
 
 
+def store_key(*, service: Service, key: str) -> ApiKey:
+    """Store a proven key without using it. Call it in a transaction."""
+    row, _ = ApiKey.objects.update_or_create(
+        service=service, prefix=key.partition(".")[0], defaults={"secret": key, "revoked_at": None}
+    )
+    return row
+
+
 @contextmanager
 def withdrawn(*, service: Service, prefix: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Revoke a key at the Cloud inside, while nothing here can begin to use it; its secret is then deleted.
@@ -122,13 +132,14 @@ def withdrawn(*, service: Service, prefix: str, check: Callable[[], None] = lamb
     rows = ApiKey.objects.filter(service=service, prefix=prefix)
     with transaction.atomic():
         Service.objects.select_for_update().get(pk=service.pk)
+        check()
         if rows.filter(is_in_use=True).exists():
             raise KeyInUse
-        check()
         rows.filter(revoked_at=None).update(revoked_at=Now())
     try:
         yield
-    except BaseException:
+    except Exception:
+        # Whoever is killed here leaves it withdrawn: nobody knows whether it still works.
         rows.exclude(secret="").update(revoked_at=None)
         raise
     rows.update(revoked_at=Now(), secret="")
@@ -220,8 +231,8 @@ def _fall_back(service: Service) -> tuple[ApiKey, str]:
                 use_key(service=service, key=key, cause=Cause.UNREADABLE)
                 return key, secret
     if usable_keys(service=service).exists():
-        raise NoKey(f"No API key of {service.slug} can be decrypted with FIELD_ENCRYPTION_KEYS.")
-    raise NoKey(f"The service {service.slug} has no API key in use.")
+        raise NoKey("No stored API key can be decrypted with FIELD_ENCRYPTION_KEYS.")
+    raise NoKey("No API key is in use. Type one in, or run connect_service.")
 
 
 def _decrypt(key: ApiKey | None) -> str:

@@ -10,8 +10,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
 from exams.permissions import is_clinician, is_reviewer, sees_all_content
+from integrations import keyring
 from integrations.models import Service
-from integrations.services import circuit
 from portal.health.count import count_problems
 
 
@@ -62,7 +62,7 @@ def _refusals(request: HttpRequest) -> list[Refusal]:
     return [
         Refusal(
             each.name,
-            circuit.SENTENCE,
+            keyring.ALL_REFUSED,
             reverse("admin:integrations_service_keys", args=[each.pk]) if may_fix else "",
         )
         for each in refused

@@ -13,7 +13,6 @@ from background.leases import Hold
 from exams.media_types import MARKUP
 from exams.storage import NewFile, StoredFile, commit_files, require_room
 from integrations.clarius import MediaClient, errors
-from integrations.services.clients import media_client
 
 # Downloads at a time, and files that may have arrived without being durable yet.
 PARALLEL = 3
@@ -83,7 +82,10 @@ class _Clients:
     def __init__(self, stack: ExitStack) -> None:
         self._free: queue.SimpleQueue[MediaClient] = queue.SimpleQueue()
         for _ in range(PARALLEL):
-            self._free.put(stack.enter_context(media_client(max_bytes=settings.CAPTURE_MAX_MB * MB)))
+            client = MediaClient(
+                allowed_networks=settings.EGRESS_ALLOWED_NETWORKS, max_bytes=settings.CAPTURE_MAX_MB * MB
+            )
+            self._free.put(stack.enter_context(client))
 
     @contextmanager
     def borrow(self) -> Iterator[MediaClient]:

@@ -16,6 +16,7 @@ from foundation.address import client_address
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
 from integrations.admin.annotation_form import Draft, can_carry, drafts_of, groups_of, read_drafts
+from integrations.cloud import CloudProblem
 from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotation_groups import (
     MOST_GROUPS,
@@ -28,12 +29,12 @@ from integrations.services.annotation_groups import (
 from integrations.services.annotations import (
     Actor,
     ChangedMeanwhile,
+    NotSaved,
     base_of,
     customize_application,
     read_application,
     remove_customization,
 )
-from integrations.services.asking import CloudSaidNo
 
 SNAPSHOTS_SHOWN = 20
 SAVED = "The annotations were saved at Clarius Cloud."
@@ -126,7 +127,7 @@ class AnnotationPages:
             )
         except NotValid as error:
             return self._editor(drafts, problems=error.problems, base=self._sent_base())
-        except CloudSaidNo as error:
+        except (CloudProblem, NotSaved) as error:
             return self._editor(drafts, problems=[str(error)], base=self._sent_base())
         except ChangedMeanwhile:
             return self._editor(drafts, problems=[CHANGED], theirs=self._application)
@@ -135,7 +136,7 @@ class AnnotationPages:
     def _read_again(self) -> HttpResponse:
         try:
             read_application(application=self._application, actor=self._actor())
-        except CloudSaidNo as error:
+        except (CloudProblem, NotSaved) as error:
             return self._editor(self._stored(), problems=[str(error)])
         return self._done(READ)
 
@@ -215,7 +216,7 @@ class AnnotationPages:
         """Write, and return what stood against it, or None."""
         try:
             write()
-        except CloudSaidNo as error:
+        except (CloudProblem, NotSaved) as error:
             return [str(error)]
         except ChangedMeanwhile:
             return [CHANGED]

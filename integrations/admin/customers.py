@@ -14,8 +14,8 @@ from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
 from integrations.admin.deeds import DEEDS
 from integrations.admin.mirrors import MirrorAdmin
+from integrations.cloud import CloudProblem
 from integrations.models import Customer, Link, Mirror
-from integrations.services.asking import CloudSaidNo
 from integrations.services.customers import CannotDo, active_link, describe_customer
 from integrations.services.linking import check_links_again
 
@@ -133,7 +133,7 @@ class CustomerAdmin(MirrorAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 told = deed.work(customer, form, actor_of(request))
-            except (CannotDo, CloudSaidNo) as error:
+            except (CannotDo, CloudProblem) as error:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, told)

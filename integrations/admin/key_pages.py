@@ -12,10 +12,11 @@ from django.urls import reverse
 from foundation.adminkit.question import Question, ask
 from integrations.admin.desk import Desk
 from integrations.admin.desk_forms import CreateKeyForm, TypedKeyForm
+from integrations.cloud import CloudProblem
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services import keys
 from integrations.services.key_list import ELSEWHERE, list_keys
-from integrations.services.remote_state import CannotRead, last_read, read_again
+from integrations.services.remote_state import last_read, read_again
 from integrations.services.rotation import (
     CannotRotate,
     cancel_rotation,
@@ -112,7 +113,7 @@ def _prefix(desk: Desk) -> str:
 def _read(desk: Desk) -> HttpResponse:
     try:
         read_again(service=desk.service, **desk.actor)
-    except CannotRead as error:
+    except CloudProblem as error:
         return _show(desk, problem=f"{error} The list below is from the last successful read.")
     return desk.back("keys", said="The list of keys is up to date.")
 

@@ -10,11 +10,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from foundation.checks import Audience, Check, find
 from integrations.admin.desk import Desk
 from integrations.admin.desk_forms import PushForm
+from integrations.cloud import CloudProblem
 from integrations.models import RemoteState
 from integrations.services.addresses import is_loopback, is_public_https
 from integrations.services.operation import note_test, reveal_webhook
 from integrations.services.push import NotPushed, push_settings, rotate_webhook_secret
-from integrations.services.remote_state import CannotRead, last_read, mask_url, read_again, wanted_urls
+from integrations.services.remote_state import last_read, mask_url, read_again, wanted_urls
 
 MANAGE = "integrations.manage_service"
 OPERATE = "integrations.operate_service"
@@ -106,7 +107,7 @@ def _rows(desk: Desk, state: RemoteState) -> list[Row]:
 def _read(desk: Desk) -> HttpResponse:
     try:
         read_again(service=desk.service, **desk.actor)
-    except CannotRead as error:
+    except CloudProblem as error:
         return _show(desk, problem=f"{error} The settings below are from the last successful read.")
     return desk.back("settings", said="The settings are up to date.")
 

@@ -3,24 +3,24 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from audit.record import record
+from background.locks import Busy, Lock, lock
+from integrations.clarius import ClariusClient
 from integrations.clarius.schemas import AnnotationGroup, CustomizedApplication
+from integrations.cloud import PAGE, CloudProblem, Code, Means, cloud
 from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotation_groups import check_groups, core, fingerprint
-from integrations.services.asking import CloudSaidNo, NotAnswered, Refused, ask
 from integrations.services.catalogue import remote_values
 from integrations.services.reading import is_exact
-from integrations.services.saving import NotNow, Turn, saving_turn
 
 Outcome = AnnotationSnapshot.Outcome
 UNCHANGED = "Nothing was changed."
-NOT_KNOWN = "It is not known whether Clarius Cloud took it. Read the applications again before you go on."
+NOT_KNOWN = "It is not known whether Clarius Cloud took it. Read the applications again before you continue."
 BUSY = (
     "Somebody else is saving the annotations of this application at this moment. Nothing was written; "
     "try again in a minute."
@@ -29,6 +29,10 @@ CANNOT_KEEP = (
     "Clarius Cloud has something in these annotations that the portal cannot keep exactly, such as a NUL or "
     "lists within lists deeper than 40 levels. Nothing was written, since it would be lost."
 )
+
+
+class NotSaved(Exception):
+    """Nothing was written; the message says to the reader why."""
 
 
 class ChangedMeanwhile(Exception):
@@ -49,12 +53,12 @@ def base_of(application: Application) -> str:
 
 
 def read_application(*, application: Application, actor: Actor) -> None:
-    """Write down what the Cloud has of this application now; raises Refused and NotAnswered."""
+    """Write down what the Cloud has of this application now; raises CloudProblem."""
     try:
         _note(application, _look(application))
-    except CloudSaidNo as error:
+    except CloudProblem as problem:
         _audit(application, actor, "annotations.read", "failed")
-        raise error.also(UNCHANGED) from None
+        raise problem.also(UNCHANGED) from None
     _audit(application, actor, "annotations.read", "ok")
 
 
@@ -63,7 +67,7 @@ def customize_application(
 ) -> None:
     """Replace the annotations, an empty list being none at all.
 
-    Raises NotValid, ChangedMeanwhile, Refused (nothing changed) and NotAnswered (not done, or not known).
+    Raises NotValid, NotSaved, ChangedMeanwhile, and CloudProblem, which says whether it may be done.
     """
     check_groups(groups)
     uuid = application.remote_uuid
@@ -78,7 +82,7 @@ def customize_application(
 
 
 def remove_customization(*, application: Application, base: str, actor: Actor) -> None:
-    """Go back to the provider's own annotations; raises ChangedMeanwhile, Refused and NotAnswered."""
+    """Go back to the provider's own annotations; raises as above."""
     uuid = application.remote_uuid
     _write(
         application=application,
@@ -97,47 +101,48 @@ def _write(
     actor: Actor,
     action: str,
     wanted: str,
-    call: Callable[[Any], CustomizedApplication | None],
+    call: Callable[[ClariusClient], CustomizedApplication | None],
 ) -> None:
-    with _alone(application, actor, action) as turn:
+    with _alone(application, actor, action) as held:
         _compare(application, base, actor, action)
-        turn.renew()
+        held.renew()
         snapshot = _take_snapshot(application, actor)
         try:
-            after = ask(service=application.service, call=call)
-        except Refused as error:
+            with cloud(application.service, rules=PAGE) as client:
+                after = call(client)
+        except CloudProblem as problem:
+            if problem.may_be_done:
+                _find_out(application, snapshot, actor, action, wanted=wanted, base=base, problem=problem)
+                return
             _settle(application, snapshot, actor, action, Outcome.REFUSED)
-            raise error.also(UNCHANGED) from None
-        except NotAnswered as error:
-            _find_out(application, snapshot, actor, action, wanted=wanted, base=base, error=error)
-            return
+            raise problem.also(UNCHANGED) from None
         _note(application, after)
         _settle(application, snapshot, actor, action, Outcome.DONE)
 
 
 @contextmanager
-def _alone(application: Application, actor: Actor, action: str) -> Iterator[Turn]:
+def _alone(application: Application, actor: Actor, action: str) -> Iterator[Lock]:
     try:
-        with saving_turn(application=application) as turn:
-            yield turn
-    except NotNow:
+        with lock(application, field="saving_until") as held:
+            yield held
+    except Busy:
         _audit(application, actor, action, "busy")
-        raise Refused(BUSY) from None
+        raise NotSaved(BUSY) from None
 
 
 def _compare(application: Application, base: str, actor: Actor, action: str) -> None:
     """Raise unless the Cloud has what the editor began with, and the snapshot will hold all of it."""
     try:
         before = _look(application)
-    except CloudSaidNo as error:
+    except CloudProblem as problem:
         _audit(application, actor, action, "failed")
-        raise error.also(UNCHANGED) from None
+        raise problem.also(UNCHANGED) from None
     if _note(application, before) != base:
         _audit(application, actor, action, "changed_meanwhile")
         raise ChangedMeanwhile
     if before is not None and not is_exact([group.to_json() for group in before.annotations]):
         _audit(application, actor, action, "refused")
-        raise Refused(CANNOT_KEEP)
+        raise NotSaved(CANNOT_KEEP)
 
 
 def _find_out(
@@ -148,27 +153,27 @@ def _find_out(
     *,
     wanted: str,
     base: str,
-    error: NotAnswered,
+    problem: CloudProblem,
 ) -> None:
-    """Look what became of a write whose answer did not come; raises NotAnswered unless it was done."""
+    """Look what became of a write whose answer did not come; raises CloudProblem unless it was done."""
     try:
-        state = _note(application, _look(application)) if error.may_be_done else base
-    except CloudSaidNo:
+        state = _note(application, _look(application))
+    except CloudProblem:
         state = ""
     # A Cloud that drops a field it does not know did write all the same.
     if state and core(is_customized=application.is_customized, annotations=application.annotations) == wanted:
         _settle(application, snapshot, actor, action, Outcome.DONE)
     elif state == base:
         _settle(application, snapshot, actor, action, Outcome.REFUSED)
-        raise error.also(UNCHANGED)
+        raise problem.also(UNCHANGED)
     else:
         _settle(application, snapshot, actor, action, Outcome.UNKNOWN)
-        raise NotAnswered(NOT_KNOWN, may_be_done=True)
+        raise CloudProblem(NOT_KNOWN, means=Means.MAYBE_DONE, code=Code.OTHER)
 
 
 def _look(application: Application) -> CustomizedApplication | None:
-    uuid = application.remote_uuid
-    return ask(service=application.service, call=lambda client: client.get_customized_application(uuid=uuid))
+    with cloud(application.service, rules=PAGE) as client:
+        return client.get_customized_application(uuid=application.remote_uuid)
 
 
 def _note(application: Application, found: CustomizedApplication | None) -> str:

@@ -11,8 +11,8 @@ from accounts.models import Invitation, User
 from audit.record import record
 from background.due import from_now
 from background.mail import queue_mail
+from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import Customer, Link
-from integrations.services.asking import CloudSaidNo, Refused, ask
 from integrations.services.confirmation import UNKNOWN, accept_link
 from integrations.services.reconciliation import tell_gone
 from integrations.services.states import NotAllowed, move_link
@@ -44,25 +44,26 @@ def describe_customer(
 
 
 def confirm_again(*, customer: Customer, user: User, address: str | None) -> str:
-    """Confirm the customer at the Cloud once more and return what became of it.
+    """Confirm the customer at the Cloud again and return what became of it.
 
     A link that is gone is made anew for the account that had it, if that account is active. Raises CannotDo
-    when nobody holds or held the customer, CloudSaidNo when the Cloud does not confirm it.
+    when nobody holds or held the customer, CloudProblem when the Cloud does not confirm it.
     """
     link = active_link(customer=customer)
     former = None if link else _gone_link(customer)
     if link is None and former is None:
         raise CannotDo("No account holds this customer. Invite its owner to press Connect in Clarius Cloud.")
     try:
-        ask(service=customer.service, call=lambda client: client.confirm_customer(token=customer.token))
-    except CloudSaidNo as error:
-        is_unknown = isinstance(error, Refused) and error.is_unknown
+        with cloud(customer.service, rules=PAGE) as client:
+            client.confirm_customer(token=customer.token)
+    except CloudProblem as problem:
+        outcome = "not_found" if problem.is_unknown else "failed"
+        is_ended = problem.is_unknown and link is not None
         with transaction.atomic():
-            _audit("customer.confirmed", customer, user, address, "not_found" if is_unknown else "failed")
-            if is_unknown and link is not None and _end(link=link, reason=UNKNOWN):
+            _audit("customer.confirmed", customer, user, address, outcome)
+            if problem.is_unknown and link is not None and _end(link=link, reason=UNKNOWN):
                 tell_gone(link=link)
-        is_ended = is_unknown and link is not None
-        raise error.also(ENDED if is_ended else "Nothing was changed here.") from None
+        raise problem.also(ENDED if is_ended else "Nothing was changed here.") from None
     try:
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, "ok")

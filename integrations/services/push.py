@@ -9,14 +9,14 @@ from django.db import transaction
 
 from accounts.models import User
 from audit.record import record
+from background.jobs import schedule
+from background.locks import Busy
 from integrations.clarius import RemoteSettings, errors
-from integrations.encryption import CannotDecrypt
+from integrations.cloud import CloudProblem
 from integrations.models import RemoteState, Service
 from integrations.services.addresses import connect_url, is_public_https, webhook_url
-from integrations.services.clients import NoKey, client_for
-from integrations.services.remote_settings import FIELDS, Unanswered, tell_cloud
+from integrations.services.remote_settings import BUSY, FIELDS, Unanswered, changing, tell_cloud
 from integrations.services.remote_state import judge, note_settings, watch
-from integrations.services.turns import NotNow, cloud_turn, look_again
 from integrations.services.webhook_secrets import (
     doubt_secret,
     propose_secret,
@@ -50,7 +50,7 @@ def push_settings(
 ) -> None:
     """Tell the Cloud our addresses or "" for what is off, and read them back; raises NotPushed."""
     audit = partial(record, action="service.settings_pushed", actor=user, target=service, address=address)
-    with _told(audit), _turn(service):
+    with _audited(audit), _alone(service):
         if is_notified or is_connectable:
             _require_https(service)
         wanted = {
@@ -82,7 +82,7 @@ def push_settings(
 def rotate_webhook_secret(*, service: Service, user: User, address: str | None) -> None:
     """Give the webhook a new secret and tell the Cloud; the old one works for an hour. Raises NotPushed."""
     audit = partial(record, action="service.webhook_rotated", actor=user, target=service, address=address)
-    with _told(audit), _turn(service):
+    with _audited(audit), _alone(service):
         if service.is_notified and service.is_registered:
             _push_new_secret(service)
             audit()
@@ -113,26 +113,23 @@ def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool
             _refuse_foreign(service=service, before=before, names=changes)
 
     try:
-        with client_for(service=service) as client:
-            _, after = tell_cloud(client=client, wanted=wanted, check=check)
-    except errors.Rejected as error:
-        # The Cloud's own words may repeat the secret address.
-        refused = [name for name in FIELDS if name in error.fields] or list(wanted)
-        raise NotPushed(
-            f"Clarius Cloud refused {' and '.join(refused)}. It must be able to call PUBLIC_URL."
-        ) from None
-    except errors.KeyRefused:
-        raise NotPushed("Clarius Cloud does not accept the API key in use.") from None
+        _, after = tell_cloud(service=service, wanted=wanted, check=check)
     except Unanswered as error:
         raise OutcomeUnknown(str(error)) from None
-    except (errors.ClariusError, NoKey, CannotDecrypt) as error:
-        raise NotPushed(f"{error} Nothing was changed.") from None
+    except CloudProblem as problem:
+        if isinstance(problem.error, errors.Rejected):
+            # The Cloud's own words may repeat the secret address.
+            refused = [name for name in FIELDS if name in problem.error.fields] or list(wanted)
+            raise NotPushed(
+                f"Clarius Cloud refused {' and '.join(refused)}. It must be able to call PUBLIC_URL."
+            ) from None
+        raise NotPushed(f"{problem} Nothing was changed.") from None
     return after
 
 
 @contextmanager
-def _told(audit: Callable[..., Any]) -> Iterator[None]:
-    """Write into the audit log what was not done, or is not known; what was done is told where it is done."""
+def _audited(audit: Callable[..., Any]) -> Iterator[None]:
+    """Log what was not done, or is not known; what was done is logged where it is done."""
     try:
         yield
     except OutcomeUnknown:
@@ -144,15 +141,15 @@ def _told(audit: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _turn(service: Service) -> Iterator[None]:
+def _alone(service: Service) -> Iterator[None]:
     watch(service=service)
     try:
-        with cloud_turn(service=service):
+        with changing(service):
             yield
-    except NotNow as error:
-        raise NotPushed(str(error)) from None
+    except Busy:
+        raise NotPushed(BUSY) from None
     except OutcomeUnknown:
-        look_again(service=service)
+        schedule(queryset=RemoteState.objects.filter(service=service))
         raise
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from background.leases import Hold, Lease, LeaseLost
+from background.leases import Hold
 from integrations.models import Mirror, Service
 
 DEEPEST = 40
@@ -18,21 +18,19 @@ class NotBelievable(Exception):
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading under way, under a lease."""
+    """One reading under way."""
 
     service: Service
     mirror: Mirror
-    lease: Lease
     held: Hold
     started_at: datetime
 
     def note(self, *, seen: int, expected: int | None = None) -> None:
         """Show how far it came; raises LeaseLost and DeadlineExceeded."""
         self.held.check()
-        mine = Mirror.objects.filter(pk=self.mirror.pk, lease_token=self.lease.token)
         counts = {"seen_count": seen, "expected_count": expected and min(expected, LARGEST_COUNT)}
-        if not mine.update(**counts):
-            raise LeaseLost(str(self.lease))
+        with self.held.step():
+            Mirror.objects.filter(pk=self.mirror.pk).update(**counts)
 
 
 def storable(value: Any, depth: int = DEEPEST) -> Any:

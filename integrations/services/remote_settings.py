@@ -1,24 +1,26 @@
 """The Cloud's settings of a service: push our two addresses and read them back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from audit.record import record
 from background.jobs import schedule
-from integrations.clarius import ClariusClient, RemoteSettings, errors
+from background.locks import Busy, lock
+from integrations.clarius import RemoteSettings, errors
+from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import RemoteState, Service
 from integrations.services.addresses import connect_url, is_public_https, webhook_url
-from integrations.services.clients import NoKey, client_for
-from integrations.services.turns import NotNow, cloud_turn
-from integrations.services.webhook_secrets import doubt_secret
+from integrations.services.webhook_secrets import COLUMNS, doubt_secret
 
 FIELDS = ("notification_url", "token_transfer_url")
 UNANSWERED = (
-    "Clarius Cloud gave no answer, so whether it took the change is not known. "
-    "It is asked again by itself; what it has is shown here then."
+    "Clarius Cloud gave no answer, so it is not known whether it took the change. "
+    "It is asked again automatically; what it has is shown here then."
 )
+BUSY = "Somebody else is changing settings or keys at this moment. Try again in a minute."
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,48 @@ class Unanswered(Exception):
 Check = Callable[[RemoteSettings, dict[str, str]], None]
 
 
+@contextmanager
+def changing(service: Service) -> Iterator[None]:
+    """Be the only one who changes what the Cloud has, with the secrets as they are now; raises Busy."""
+    with lock(service, field="change_until"):
+        service.refresh_from_db(fields=COLUMNS)
+        yield
+
+
 def tell_cloud(
-    *, client: ClariusClient, wanted: dict[str, str], check: Check | None = None
+    *, service: Service, wanted: dict[str, str], check: Check | None = None
 ) -> tuple[RemoteSettings, RemoteSettings]:
     """Change what differs and return what was there before and is there now.
 
-    A change whose answer was lost is read back. Raises Unanswered when that fails as well, and ClariusError
+    A change whose answer was lost is read back. Raises Unanswered when that fails as well, and CloudProblem
     when nothing was changed; `check` sees what was there and the changes, and may stop them.
     """
-    before = client.get_settings()
+    before = _read(service)
     changes = {name: url for name, url in wanted.items() if getattr(before, name) != url}
     if check is not None:
         check(before, changes)
     if not changes:
         return before, before
-    lost = _change(client, changes)
+    lost = None
     try:
-        after = client.get_settings()
-    except errors.ClariusError:
+        with cloud(service, rules=PAGE, always=True) as client:
+            client.update_settings(**changes)
+    except CloudProblem as problem:
+        if not problem.may_be_done:
+            raise
+        lost = problem
+    try:
+        after = _read(service)
+    except CloudProblem:
         raise Unanswered(UNANSWERED) from None
     if lost is not None and _urls(after) == _urls(before):
         raise lost
     return before, after
+
+
+def _read(service: Service) -> RemoteSettings:
+    with cloud(service, always=True) as client:
+        return client.get_settings()
 
 
 def register_service(*, service: Service) -> Registration:
@@ -90,28 +112,19 @@ def _register(*, service: Service) -> Registration:
             False, "PUBLIC_URL must begin with https:// before Clarius Cloud can be told; or use --poll-only."
         )
     try:
-        with cloud_turn(service=service), client_for(service=service) as client:
+        with changing(service):
             wanted = {
                 "notification_url": webhook_url(service=service),
                 "token_transfer_url": connect_url(service=service),
             }
-            before, after = tell_cloud(client=client, wanted=wanted)
-    except errors.Rejected as error:
-        return Registration(False, _refusal(error))
-    except (errors.ClariusError, NoKey, NotNow) as error:
-        return Registration(False, f"{error} Run the command again to resume.")
+            before, after = tell_cloud(service=service, wanted=wanted)
+    except CloudProblem as problem:
+        if isinstance(problem.error, errors.Rejected):
+            return Registration(False, _refusal(problem.error))
+        return Registration(False, f"{problem} Run the command again to resume.")
+    except Busy:
+        return Registration(False, BUSY)
     return _compare(before=before, after=after, wanted=wanted)
-
-
-def _change(client: ClariusClient, changes: dict[str, str]) -> errors.ClariusError | None:
-    """Push; return the error that says nothing of whether the change was made, raise any other."""
-    try:
-        client.update_settings(**changes)
-    except (errors.Rejected, errors.KeyRefused, errors.NotFound, errors.Throttled, errors.BlockedByPolicy):
-        raise
-    except errors.ClariusError as error:
-        return error
-    return None
 
 
 def _urls(remote: RemoteSettings) -> tuple[str, ...]:

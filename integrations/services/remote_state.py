@@ -10,20 +10,17 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.record import record
-from background.backoff import next_attempt
 from background.due import from_now
-from background.leases import Lease, LeaseLost, acquire, finish, holding, release
-from integrations.clarius import ClariusClient, RemoteSettings, errors
-from integrations.encryption import CannotDecrypt
+from background.leases import Hold
+from background.locks import stamp_of, was_changed_since
+from background.runner import Done, Job, Outcome
+from integrations.clarius import ClariusClient, RemoteSettings
+from integrations.cloud import CloudProblem, Code, cloud, require_open
 from integrations.models import RemoteState, Service
-from integrations.services import circuit
 from integrations.services.addresses import connect_url, webhook_url
-from integrations.services.clients import NoKey, client_for
 from integrations.services.rotation import rotate_if_old
-from integrations.services.turns import last_turn, was_changed_since
 from integrations.services.webhook_secrets import honour_longer, settle_secrets, webhook_secrets
 
-DEADLINE_SECONDS = 3 * 60
 LOOK_EVERY = timedelta(hours=1)
 V = RemoteState.Verdict
 MASK = "••••••••"
@@ -31,10 +28,6 @@ MASK = "••••••••"
 KNOWN_PARTS = frozenset({"", "webhooks", "clarius", "connect"})
 PLACEHOLDER = "{token}"
 HARMLESS = {V.SAME, V.UNKNOWN}
-
-
-class CannotRead(Exception):
-    """The Cloud could not be asked; the message is one sentence for the reader, and nothing changed."""
 
 
 def wanted_urls(*, service: Service) -> dict[str, str] | None:
@@ -80,22 +73,17 @@ def judge(*, service: Service, name: str, url: str) -> RemoteState.Verdict:
 
 
 def read_now(*, service: Service) -> RemoteState:
-    """Read settings and keys and store them; raises CannotRead."""
-    try:
-        with client_for(service=service) as client:
-            return _read(service=service, client=client)
-    except errors.ClariusError as error:
-        raise CannotRead(_sentence(service, error)) from None
-    except (NoKey, CannotDecrypt) as error:
-        raise CannotRead(str(error)) from None
+    """Read settings and keys and store them, also while the service is paused; raises CloudProblem."""
+    with cloud(service, always=True) as client:
+        return _read(service=service, client=client)
 
 
 def read_again(*, service: Service, user: User, address: str | None) -> None:
-    """Read settings and keys because a person wants it, which is audited; raises CannotRead."""
+    """Read settings and keys because a person wants it, which is audited; raises CloudProblem."""
     audit = partial(record, action="service.remote_read", actor=user, target=service, address=address)
     try:
         read_now(service=service)
-    except CannotRead:
+    except CloudProblem:
         audit(outcome="failed")
         raise
     audit()
@@ -106,46 +94,19 @@ def last_read(*, service: Service) -> RemoteState:
     return RemoteState.objects.filter(service=service).first() or RemoteState(service=service)
 
 
-def look(*, pk: int) -> None:
-    """Read once an hour, and begin a rotation when the key in use is old; held by one worker at a time."""
-    lease = acquire(model=RemoteState, pk=pk)
-    if lease is None:
-        return
-    service = Service.objects.get(remote=pk)
-    try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS):
-            if not service.is_active or circuit.is_open(service=service):
-                release(lease=lease, not_before=from_now(seconds=600), count_attempt=False)
-                return
-            _look(service=service, lease=lease)
-    except LeaseLost:
-        return
-
-
 def watch(*, service: Service) -> RemoteState:
     """Return the row that keeps what the Cloud said, made and due if it is missing."""
     return RemoteState.objects.get_or_create(service=service, defaults={"not_before": from_now()})[0]
 
 
-def _look(*, service: Service, lease: Lease) -> None:
-    try:
-        read_now(service=service)
-    except CannotRead as error:
-        until = next_attempt(now=timezone.now(), attempt=min(lease.attempt + 4, 12), cap=LOOK_EVERY)
-        release(lease=lease, not_before=until, problem=str(error)[:300])
-        return
-    rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
-    finish(
-        lease=lease, not_before=timezone.now() + LOOK_EVERY, attempt_count=0, first_tried_at=None, problem=""
-    )
-
-
 def _read(*, service: Service, client: ClariusClient) -> RemoteState:
-    turn = last_turn(service=service)
+    row = Service.objects.filter(pk=service.pk)
+    stamp = stamp_of(row, field="change_until")
     remote, keys = client.get_settings(), client.list_api_keys()
     state = watch(service=service)
     # A push that came between has noted what is there now.
-    if not was_changed_since(service=service, turn=turn) and note_settings(service=service, remote=remote):
+    is_current = not was_changed_since(row, field="change_until", stamp=stamp)
+    if is_current and note_settings(service=service, remote=remote):
         record(action="service.webhook_secret_adopted", target=service)
     listed = [
         {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
@@ -188,15 +149,34 @@ def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
     return has_adopted
 
 
-def _sentence(service: Service, error: errors.ClariusError) -> str:
-    if isinstance(error, errors.KeyRefused) and circuit.key_is_refused(service=service):
-        return "Clarius Cloud does not accept the API key in use."
-    return error.message
-
-
 def _origin(url: str) -> str:
     try:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}".lower()
     except ValueError:
         return ""
+
+
+def _look(state: RemoteState, hold: Hold) -> Outcome:
+    """Read once an hour, and begin a rotation when the key in use is old."""
+    service = state.service
+    try:
+        require_open(service)
+        read_now(service=service)
+    except CloudProblem as problem:
+        # Nothing is wrong with a service that was paused.
+        changes = {} if problem.code == Code.PAUSED else {"problem": str(problem)[:300]}
+        return problem.later(cap=LOOK_EVERY, **changes)
+    rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
+    return Done({"problem": ""}, again_in=LOOK_EVERY)
+
+
+LOOK = Job(
+    name="integrations.read_remote",
+    model=RemoteState,
+    work=_look,
+    related=("service",),
+    # Two calls, and those that try the other keys when one is refused.
+    deadline=timedelta(minutes=3),
+    tries=None,
+)

@@ -1,4 +1,4 @@
-"""Replace the key in use: a saga of small steps, each written down, that any process may resume."""
+"""Replace the key in use: a state machine of small steps, each written down, that any process may resume."""
 
 import secrets
 from datetime import timedelta
@@ -11,30 +11,18 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
 from audit.record import record
-from background.backoff import next_attempt
 from background.due import from_now, is_free
 from background.jobs import schedule
-from background.leases import (
-    MAX_ATTEMPTS,
-    DeadlineExceeded,
-    Lease,
-    LeaseLost,
-    acquire,
-    finish,
-    holding,
-    release,
-)
-from integrations.clarius import errors
-from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services import circuit
-from integrations.services.clients import NoKey
-from integrations.services.rotation_steps import SCHEDULE, STEPS, CannotGoOn, NotYet, NotYetKnown, clean_up
-from integrations.services.turns import look_again
+from background.leases import Hold
+from background.runner import Done, Job, Later, Outcome
+from integrations import keyring
+from integrations.cloud import CloudProblem, Means
+from integrations.models import KeyRotation, RemoteState, Service
+from integrations.services.rotation_steps import SCHEDULE, STEPS, CannotGoOn, clean_up
 
 Step = KeyRotation.Step
-DEADLINE_SECONDS = 5 * 60
-# Doublings from ten seconds: the Cloud is asked again within some minutes for as long as it is away.
-PATIENCE = 5
+# A person may watch it: the Cloud is asked again within some minutes for as long as it is away.
+LONGEST_WAIT = timedelta(minutes=3)
 # What has not come to its end by then needs a person.
 LONGEST = timedelta(days=1)
 
@@ -80,87 +68,30 @@ def open_rotation(*, service: Service) -> KeyRotation | None:
     return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED).first()
 
 
-def rotate_key(*, pk: int) -> None:
-    """Take a rotation as far as it goes now; does nothing when it is not due or another worker holds it."""
-    lease = acquire(model=KeyRotation, pk=pk)
-    if lease is None:
-        return
-    rotation = KeyRotation.objects.select_related("service").get(pk=pk)
+def _go_on(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Do one step; the runner comes back at once for the next one."""
     try:
-        with holding(lease=lease, deadline_seconds=DEADLINE_SECONDS) as held:
-            while rotation.step not in KeyRotation.ENDED:
-                held.check()
-                if not _advance(rotation=rotation, lease=lease):
-                    return
-            finish(lease=lease)
-    except LeaseLost:
-        return
-    except DeadlineExceeded:
-        release(lease=lease, not_before=from_now())
-
-
-def _advance(*, rotation: KeyRotation, lease: Lease) -> bool:
-    """Do one step; False when the row was given up, for later or for good."""
-    if lease.attempt > MAX_ATTEMPTS:
-        _give_up(rotation=rotation, lease=lease, reason="It was tried too often without success.")
-        return False
-    try:
-        STEPS[Step(rotation.step)](rotation=rotation, lease=lease)
-    except NotYet as wait:
-        release(lease=lease, not_before=from_now(seconds=wait.seconds), count_attempt=False, problem="")
-    except NotYetKnown:
-        _wait(
-            rotation=rotation,
-            lease=lease,
-            problem="Clarius Cloud does not accept the new key yet.",
-            is_counted=True,
-        )
+        return STEPS[Step(rotation.step)](rotation, hold)
     except CannotGoOn as error:
-        _give_up(rotation=rotation, lease=lease, reason=str(error))
-    except NoKey as error:
-        _wait(rotation=rotation, lease=lease, problem=str(error))
-    except errors.ClariusError as error:
-        _judge(rotation=rotation, lease=lease, error=error)
-    else:
-        return True
-    return False
+        return _give_up(rotation, hold, reason=str(error))
+    except CloudProblem as problem:
+        if problem.means == Means.NEVER:
+            return _give_up(rotation, hold, reason=str(problem))
+        if timezone.now() - rotation.created_at > LONGEST:
+            return _give_up(rotation, hold, reason=f"It could not go on for a day. {problem}")
+        return problem.later(cap=LONGEST_WAIT, problem=str(problem)[:300])
 
 
-def _judge(*, rotation: KeyRotation, lease: Lease, error: errors.ClariusError) -> None:
-    if isinstance(error, errors.KeyRefused) and circuit.key_is_refused(service=rotation.service):
-        _wait(rotation=rotation, lease=lease, problem=circuit.SENTENCE)
-    elif isinstance(error, errors.KeyRefused | errors.Rejected) and not error.retryable:
-        _give_up(rotation=rotation, lease=lease, reason=error.message)
-    else:
-        _wait(
-            rotation=rotation,
-            lease=lease,
-            problem=error.message,
-            retry_after=error.retry_after,
-            is_counted=not error.retryable,
-        )
+def _exhaust(rotation: KeyRotation, hold: Hold, last: Later | None) -> Done:
+    said = "" if last is None else f" {last.changes['problem']}"
+    return _give_up(rotation, hold, reason=f"It was tried too often without success.{said}")
 
 
-def _wait(
-    *,
-    rotation: KeyRotation,
-    lease: Lease,
-    problem: str,
-    retry_after: timedelta | None = None,
-    is_counted: bool = False,
-) -> None:
-    """Try again later, though not for ever; that the Cloud is away is no attempt of ours."""
-    if timezone.now() - rotation.created_at > LONGEST:
-        _give_up(rotation=rotation, lease=lease, reason=f"It could not go on for a day. {problem}")
-        return
-    until = next_attempt(now=timezone.now(), attempt=PATIENCE, retry_after=retry_after)
-    release(lease=lease, not_before=until, count_attempt=is_counted, problem=problem[:300])
-
-
-def _give_up(*, rotation: KeyRotation, lease: Lease, reason: str) -> None:
+def _give_up(rotation: KeyRotation, hold: Hold, *, reason: str) -> Done:
     """End without success: the old key stays unless the new one is in use already."""
-    with transaction.atomic():
-        finish(lease=lease, step=Step.FAILED, ended_at=timezone.now(), problem=reason[:300])
+    clean_up(rotation=rotation, hold=hold)
+
+    def report() -> None:
         outcome: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
         record(action="api_key.rotation_failed", outcome="failed", target=rotation.service, **outcome)
         alert_administrators(
@@ -168,8 +99,22 @@ def _give_up(*, rotation: KeyRotation, lease: Lease, reason: str) -> None:
             subject=f"The API key of {rotation.service.name} could not be replaced",
             body=f"{reason}\n{_in_use(rotation)}",
         )
-    clean_up(rotation=rotation)
-    look_again(service=rotation.service)
+        schedule(queryset=RemoteState.objects.filter(service=rotation.service))
+
+    failure = {"step": Step.FAILED, "ended_at": timezone.now(), "problem": reason[:300]}
+    return Done(failure, effect=report)
+
+
+ROTATE = Job(
+    name="integrations.rotate_key",
+    model=KeyRotation,
+    work=_go_on,
+    related=("service",),
+    # Of one step: some calls to the Cloud.
+    deadline=timedelta(minutes=5),
+    applies=lambda rotation: rotation.step not in KeyRotation.ENDED,
+    exhausted=_exhaust,
+)
 
 
 def cancel_rotation(*, rotation: KeyRotation, user: User, address: str | None) -> None:
@@ -197,7 +142,7 @@ def cancel_rotation(*, rotation: KeyRotation, user: User, address: str | None) -
         raise CannotRotate("It goes on at this moment, or has ended. Look again in a moment.")
     rotation.refresh_from_db()
     clean_up(rotation=rotation)
-    look_again(service=rotation.service)
+    schedule(queryset=RemoteState.objects.filter(service=rotation.service))
 
 
 def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | None) -> None:
@@ -209,7 +154,7 @@ def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | N
 
 def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
     """Start a rotation when the key in use is older than `days`; 0 means never."""
-    key = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None).first()
+    key = keyring.usable_keys(service=service).filter(is_in_use=True).first()
     # It may have been paused since it was read.
     is_active = Service.objects.filter(pk=service.pk, is_active=True).exists()
     if days <= 0 or key is None or not is_active:
@@ -228,7 +173,7 @@ def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
 
 
 def _in_use(rotation: KeyRotation) -> str:
-    keys = ApiKey.objects.filter(service=rotation.service, is_in_use=True, revoked_at=None)
+    keys = keyring.usable_keys(service=rotation.service).filter(is_in_use=True)
     prefix = keys.values_list("prefix", flat=True).first()
     if prefix is None:
         return "No key is in use."

@@ -14,9 +14,10 @@ from audit.record import record
 from background.jobs import schedule
 from integrations.clarius import clean_url, errors
 from integrations.encryption import CannotDecrypt
+from integrations.keyring import Cause, store_key, use_key
 from integrations.models import ApiKey, Service
 from integrations.services.addresses import connect_url, is_public_https, is_sandbox_address, webhook_url
-from integrations.services.credentials import KeyNotProven, prove_key, store_key
+from integrations.services.credentials import KeyNotProven, prove_key
 from integrations.services.mirrors import make_mirrors
 from integrations.services.remote_settings import Registration, register_service
 from integrations.services.remote_state import watch
@@ -179,10 +180,6 @@ def _store(
             "base_url": base_url,
             "is_sandbox": is_sandbox_address(url=base_url),
             "is_active": True,
-            "circuit_opened_at": None,
-            "circuit_probe_at": None,
-            "last_error": "",
-            "last_error_at": None,
             "full_poll_due_at": timezone.now(),
         }
         if wishes.take is not None:
@@ -193,7 +190,8 @@ def _store(
             setattr(service, name, value)
         # A poll may hold the row at this moment: its lease is not ours to write.
         service.save(update_fields=list(changes) if existing else None)
-        store_key(service=service, key=wishes.key, user=user, address=address)
+        key = store_key(service=service, key=wishes.key)
+        use_key(service=service, key=key, cause=Cause.STORED, actor=user, address=address)
         watch(service=service)
         make_mirrors(service=service)
         schedule(model=Service, pk=service.pk)

@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from background.leases import Lease, finish
 from integrations.models import Link
 
 State = Link.State
@@ -34,21 +33,12 @@ def unlink_all(*, links: QuerySet[Link], reason: str) -> list[Link]:
     return rows
 
 
-def move_link(*, pk: int, to: str, lease: Lease | None = None, **changes: Any) -> Link:
-    """Move a link to another state, under `lease` when a worker does it; call it in a transaction.
-
-    Raises NotAllowed when the link's state does not allow it, LeaseLost when the lease is another's.
-    """
+def move_link(*, pk: int, to: str, **changes: Any) -> Link:
+    """Move a link to another state; call it in a transaction. Raises NotAllowed."""
     link = Link.objects.select_for_update().get(pk=pk)
     if to not in ALLOWED[link.state]:
         raise NotAllowed(f"A link that is {link.state} does not become {to}.")
-    values = {"state": to} | changes
-    if to == State.CONFIRMED:
-        values["confirmed_at"] = timezone.now()
-    else:
-        values["ended_at"] = timezone.now()
-    if lease is not None:
-        finish(lease=lease, **values)
-    else:
-        Link.objects.filter(pk=pk).update(**values, not_before=None, nudged_until=None)
+    moment = "confirmed_at" if to == State.CONFIRMED else "ended_at"
+    values = {"state": to, moment: timezone.now(), "not_before": None, "nudged_until": None}
+    Link.objects.filter(pk=pk).update(**(values | changes))
     return link

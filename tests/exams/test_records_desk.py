@@ -13,8 +13,8 @@ from background.runner import run
 from exams.models import Submission
 from exams.services.arrivals import count_arrivals, days_of
 from exams.services.polling import POLL
+from integrations.keyring import client_for
 from integrations.models import Link, Mirror, NotificationRecord, Service
-from integrations.services.clients import client_for
 from integrations.services.linking import link_customer
 from integrations.services.mirrors import read_now
 from tests.exams.rows import make_customer

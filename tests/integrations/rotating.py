@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from background.runner import run
+from integrations.keyring import client_with
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.clients import client_with
-from integrations.tasks import rotate_key
+from integrations.services.rotation import ROTATE
 
 
 def run_rotation(rotation: KeyRotation) -> KeyRotation:
@@ -15,7 +16,7 @@ def run_rotation(rotation: KeyRotation) -> KeyRotation:
     KeyRotation.objects.filter(pk=rotation.pk).update(lease_until=None)
     KeyRotation.objects.filter(pk=rotation.pk, switched_at__isnull=False).update(switched_at=long_ago)
     KeyRotation.objects.filter(pk=rotation.pk).exclude(step__in=KeyRotation.ENDED).update(not_before=long_ago)
-    rotate_key(rotation.pk)
+    run(ROTATE, pk=rotation.pk)
     return KeyRotation.objects.get(pk=rotation.pk)
 
 

@@ -9,15 +9,15 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.leases import MAX_ATTEMPTS
+from background.runner import run
+from integrations.keyring import KeyState, is_circuit_open, judge_refusal
 from integrations.models import ApiKey, Link, Service
-from integrations.services.circuit import is_open, key_is_refused
-from integrations.services.confirmation import AWAY
+from integrations.services.confirmation import AWAY, CONFIRM
 from integrations.services.linking import Ending, check_again, customers_of, link_customer, unlink
-from integrations.tasks import confirm_link
 from tests.integrations.scripted import ScriptedCloud
 
 pytestmark = pytest.mark.django_db
-CONFIRM = "services/customer-confirmations/"
+CALL = "services/customer-confirmations/"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def link(service: Any, clinician: Any, token: str) -> Link:
 def _work(link: Link) -> Link:
     """Run the task as if the row were due."""
     Link.objects.filter(pk=link.pk).update(not_before=timezone.now() - timedelta(seconds=1))
-    confirm_link(link.pk)
+    run(CONFIRM, pk=link.pk)
     return Link.objects.get(pk=link.pk)
 
 
@@ -54,8 +54,8 @@ def test_a_message_delivered_three_times_asks_the_cloud_once(
 ) -> None:
     scripted.tokens.add(token)
     for _ in range(3):
-        confirm_link(link.pk)
-    assert scripted.count("POST", CONFIRM) == 1
+        run(CONFIRM, pk=link.pk)
+    assert scripted.count("POST", CALL) == 1
 
 
 def test_an_unknown_customer_is_rejected_and_may_connect_again(
@@ -73,7 +73,7 @@ def test_an_unknown_customer_is_rejected_and_may_connect_again(
 def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
     link: Link, scripted: ScriptedCloud, token: str, status: int
 ) -> None:
-    scripted.script("POST", CONFIRM, lambda: (status, {}))
+    scripted.script("POST", CALL, lambda: (status, {}))
     for _ in range(MAX_ATTEMPTS + 2):
         waiting = _work(link)
         assert waiting.state == Link.State.PENDING
@@ -122,7 +122,7 @@ def test_a_confirmed_link_that_is_refused_is_asked_about_no_more_and_says_so(
     scripted.tokens.add(token)
     _work(link)
     check_again(link=link, user=clinician, address=None)
-    scripted.script("POST", CONFIRM, lambda: (400, {"token": ["Invalid."]}))
+    scripted.script("POST", CALL, lambda: (400, {"token": ["Invalid."]}))
     for _ in range(MAX_ATTEMPTS):
         done = _work(link)
     assert (done.state, done.not_before, done.attempt_count) == (Link.State.CONFIRMED, None, 0)
@@ -142,7 +142,7 @@ def test_a_worker_that_dies_each_time_ends_no_confirmed_link(
     Link.objects.filter(pk=link.pk).update(attempt_count=MAX_ATTEMPTS)
     done = _work(link)
     assert (done.state, done.not_before, done.reason) == (Link.State.CONFIRMED, None, "")
-    assert scripted.count("POST", CONFIRM) == 1
+    assert scripted.count("POST", CALL) == 1
 
 
 def _disturb(scripted: ScriptedCloud, settings: Any, trouble: str) -> None:
@@ -154,12 +154,12 @@ def _disturb(scripted: ScriptedCloud, settings: Any, trouble: str) -> None:
     if trouble == "blocked":
         settings.EGRESS_ALLOWED_NETWORKS = ()
     else:
-        scripted.script("POST", CONFIRM, lambda: answers[trouble])
+        scripted.script("POST", CALL, lambda: answers[trouble])
 
 
 def test_the_longer_the_cloud_is_away_the_rarer_it_is_asked(link: Link, scripted: ScriptedCloud) -> None:
-    scripted.script("POST", CONFIRM, lambda: (503, {}))
-    Link.objects.update(created_at=timezone.now() - timedelta(days=2))
+    scripted.script("POST", CALL, lambda: (503, {}))
+    Link.objects.update(first_tried_at=timezone.now() - timedelta(days=2))
     waits = [(_work(link).not_before - timezone.now()).total_seconds() for _ in range(8)]
     assert max(waits) > 60
     assert max(waits) <= 1800
@@ -168,7 +168,7 @@ def test_the_longer_the_cloud_is_away_the_rarer_it_is_asked(link: Link, scripted
 def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
     link: Link, scripted: ScriptedCloud
 ) -> None:
-    scripted.script("POST", CONFIRM, lambda: (400, {"token": ["Invalid."]}))
+    scripted.script("POST", CALL, lambda: (400, {"token": ["Invalid."]}))
     for _ in range(MAX_ATTEMPTS - 1):
         assert _work(link).state == Link.State.PENDING
     done = _work(link)
@@ -178,7 +178,7 @@ def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
 def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted: ScriptedCloud) -> None:
     Link.objects.filter(pk=link.pk).update(attempt_count=MAX_ATTEMPTS)
     assert _work(link).state == Link.State.REJECTED
-    assert scripted.count("POST", CONFIRM) == 0
+    assert scripted.count("POST", CALL) == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -197,7 +197,7 @@ def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
         connection.close()
         return status, {}
 
-    scripted.script("POST", CONFIRM, end_meanwhile)
+    scripted.script("POST", CALL, end_meanwhile)
     done = _work(link)
     assert (done.state, done.lease_until, done.not_before) == (Link.State.UNLINKED, None, None)
     assert (done.reason, done.detail) == (Ending.DISPUTED, "")
@@ -214,7 +214,7 @@ def test_a_link_that_is_ended_while_the_key_is_refused_says_why_it_ended(
         scripted.keys.clear()
         return 403, {}
 
-    scripted.script("POST", CONFIRM, end_and_refuse)
+    scripted.script("POST", CALL, end_and_refuse)
     done = _work(link)
     assert Service.objects.get().circuit_opened_at is not None
     assert (done.state, done.reason, done.not_before) == (Link.State.UNLINKED, Ending.BY_OWNER, None)
@@ -225,7 +225,7 @@ def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
 ) -> None:
     scripted.tokens.add(token)
     _work(link)
-    scripted.script("POST", CONFIRM, lambda: (503, {}))
+    scripted.script("POST", CALL, lambda: (503, {}))
     check_again(link=link, user=clinician, address=None)
     assert "cannot be reached" in _work(link).reason
     scripted.scripts.clear()
@@ -255,7 +255,7 @@ def test_a_paused_service_confirms_nothing_until_it_is_resumed(
     scripted.tokens.add(token)
     Service.objects.update(is_active=False)
     assert _work(link).state == Link.State.PENDING
-    assert scripted.count("POST", CONFIRM) == 0
+    assert scripted.count("POST", CALL) == 0
 
 
 def test_a_refused_key_opens_the_circuit_once_and_tells_the_administrators(
@@ -269,8 +269,8 @@ def test_a_refused_key_opens_the_circuit_once_and_tells_the_administrators(
     assert service.circuit_opened_at is not None
     calls = len(scripted.calls)
     _work(link)
-    assert key_is_refused(service=service)
-    assert scripted.count("POST", CONFIRM) == 1
+    assert judge_refusal(service=service) != KeyState.WORKS
+    assert scripted.count("POST", CALL) == 1
     assert len(scripted.calls) == calls + 1
     assert mails("alerts@example.test") == ["Clarius Cloud refuses the API key of Echo reading"]
 
@@ -280,17 +280,17 @@ def test_an_open_circuit_is_probed_once_a_minute_and_closes_when_a_key_works(
 ) -> None:
     key = service.api_keys.get().secret
     scripted.keys.clear()
-    assert key_is_refused(service=service)
-    assert is_open(service=service)
+    assert judge_refusal(service=service) != KeyState.WORKS
+    assert is_circuit_open(service=service)
     probes = scripted.count("GET", "services/settings/")
-    assert is_open(service=service)
+    assert is_circuit_open(service=service)
     assert scripted.count("GET", "services/settings/") == probes
     Service.objects.update(circuit_probe_at=timezone.now() - timedelta(seconds=61))
-    assert is_open(service=service)
+    assert is_circuit_open(service=service)
     assert scripted.count("GET", "services/settings/") == probes + 1
     scripted.keys.add(key)
     Service.objects.update(circuit_probe_at=timezone.now() - timedelta(seconds=61))
-    assert not is_open(service=service)
+    assert not is_circuit_open(service=service)
     closed = Service.objects.get()
     assert (closed.circuit_opened_at, closed.last_error) == (None, "")
 
@@ -311,8 +311,8 @@ def test_another_stored_key_takes_over_when_the_one_in_use_is_revoked(
 def test_a_refusal_with_a_working_key_is_held_against_the_customer(
     link: Link, scripted: ScriptedCloud, service: Any
 ) -> None:
-    scripted.script("POST", CONFIRM, lambda: (403, {"detail": "no"}))
-    assert not key_is_refused(service=service)
+    scripted.script("POST", CALL, lambda: (403, {"detail": "no"}))
+    assert judge_refusal(service=service) == KeyState.WORKS
     assert _work(link).attempt_count == 1
     assert Service.objects.get().circuit_opened_at is None
 
@@ -321,7 +321,7 @@ def test_when_the_cloud_cannot_be_asked_nothing_is_concluded_about_the_key(
     service: Any, scripted: ScriptedCloud
 ) -> None:
     scripted.script("GET", "services/settings/", lambda: (500, {}))
-    assert key_is_refused(service=service)
+    assert judge_refusal(service=service) != KeyState.WORKS
     assert Service.objects.get().circuit_opened_at is None
 
 
@@ -333,6 +333,6 @@ def test_a_key_that_cannot_be_opened_is_passed_over(
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
     reserve = scripted.new_key()
     ApiKey.objects.create(service=service, prefix="reserve1", secret=reserve)
-    assert key_is_refused(service=service)
+    assert judge_refusal(service=service) != KeyState.WORKS
     settings.FIELD_ENCRYPTION_KEYS = former
     assert ApiKey.objects.defer("secret").get(is_in_use=True).prefix == "reserve1"

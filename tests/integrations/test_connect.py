@@ -12,9 +12,10 @@ from django.urls import reverse
 from accounts.arrivals import arrival_path
 from audit.models import Entry
 from background.models import OutgoingMail
+from background.runner import run
 from integrations.models import Customer, Link, Service
 from integrations.services import pending
-from integrations.tasks import confirm_link
+from integrations.services.confirmation import CONFIRM
 from integrations.views.connect import ARRIVALS_PER_MINUTE, CLAIMS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import PASSWORD, logged_in, make_person
@@ -211,7 +212,7 @@ def test_connecting_what_is_already_yours_says_so(
     scripted.tokens.add(token)
     client = logged_in(clinician)
     _connect(client, token)
-    confirm_link(Link.objects.get().pk)
+    run(CONFIRM, pk=Link.objects.get().pk)
     _arrive(client, token)
     answer = client.get(PAGE, follow=True)
     assert b"already connected to your portal account" in answer.content

@@ -94,14 +94,14 @@ def test_the_audit_log_tells_who_connected_what(client: Client, fill: Fill) -> N
         ("ok", "a…@example.test"),
     ]
     assert [each.target_id for each in found] == ["", str(Service.objects.get().pk)]
-    assert Entry.objects.get(action="api_key.stored").actor_label == "a…@example.test"
+    assert Entry.objects.get(action="api_key.switched").actor_label == "a…@example.test"
     assert "b" * 32 not in str(list(Entry.objects.values()))
 
 
 @pytest.mark.parametrize(
     ("changes", "field", "words"),
     [
-        ({"key": WRONG}, "key", "does not accept this API key. Copy it once more"),
+        ({"key": WRONG}, "key", "does not accept this API key. Copy it again"),
         ({"key": "aaaaaaaa"}, "key", "only the prefix"),
         ({"key": ""}, "key", "required"),
         ({"base_url": "http://127.0.0.1:9"}, "base_url", "does not take connections. Check the base URL"),

@@ -50,7 +50,7 @@ def test_registering_pushes_both_addresses_and_makes_the_first_poll_due(
     assert len(service.webhook_secret) >= 43
     assert set(Entry.objects.values_list("action", flat=True)) == {
         "service.connected",
-        "api_key.stored",
+        "api_key.switched",
         "service.registered",
     }
 

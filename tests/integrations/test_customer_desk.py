@@ -155,7 +155,7 @@ def test_a_refused_key_says_so_and_opens_the_circuit(
     client: Client, customer: Customer, scripted: Any
 ) -> None:
     scripted.keys.clear()
-    assert "did not accept the API key" in _do(client, customer, "confirm")
+    assert "refuses every stored API key" in _do(client, customer, "confirm")
     assert Service.objects.get().circuit_opened_at is not None
     calls = len(scripted.calls)
     assert "refuses every stored API key" in _do(client, customer, "confirm")

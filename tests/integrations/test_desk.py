@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.models import Heartbeat
+from integrations import keyring
+from integrations.keyring import client_for
 from integrations.models import ApiKey, KeyRotation, RemoteState, Service
-from integrations.services import circuit
 from integrations.services.addresses import webhook_url
-from integrations.services.clients import client_for
 from tests.people import PASSWORD, logged_in, make_person
 
 pytestmark = pytest.mark.django_db
@@ -175,7 +175,7 @@ def test_while_every_key_is_refused_the_table_says_so_and_offers_no_replacement(
     page = _page(cloud_service, "keys/")
     assert "Rotate key" in client.get(page).content.decode()
     cloud.revoke_key(key=ApiKey.objects.get().secret)
-    circuit.key_is_refused(service=cloud_service)
+    keyring.judge_refusal(service=cloud_service)
     shown = client.get(page).content.decode()
     assert "in use, refused" in shown
     assert "Rotate key" not in shown

@@ -16,8 +16,8 @@ from background.models import Heartbeat
 from foundation.checks import find_problems
 from integrations.clarius import ClariusClient
 from integrations.encryption import lookup_digest
+from integrations.keyring import client_for
 from integrations.models import ApiKey, Customer, Service
-from integrations.services.clients import client_for
 from integrations.services.push import push_settings
 from portal import checks as machine
 from tests.integrations.scripted import ScriptedCloud
@@ -195,7 +195,7 @@ def test_each_fault_is_named(
 
 def test_a_refused_key_is_named(cloud: Any, well: Service) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
-    assert "does not accept" in _ask()[1]["api-key"]
+    assert "refuses every stored API key" in _ask()[1]["api-key"]
 
 
 def test_missing_migrations_are_named_before_anything_else(well: Service) -> None:

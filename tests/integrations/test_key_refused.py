@@ -12,8 +12,8 @@ from django.utils import timezone
 from background.models import OutgoingMail
 from background.runner import run
 from exams.services.polling import POLL
+from integrations.keyring import PROBE_EVERY
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.circuit import PROBE_EVERY
 from integrations.services.rotation import start_rotation
 from tests.people import make_person
 

@@ -8,10 +8,11 @@ from django.db import connection
 from django.test import Client
 
 from audit.models import Entry
+from background.runner import run
 from integrations.models import Customer, Link, Service
+from integrations.services.confirmation import CONFIRM
 from integrations.services.linking import Outcome, customers_of, link_customer
 from integrations.services.states import ALLOWED, NotAllowed, move_link
-from integrations.tasks import confirm_link
 from integrations.views.links import CHECKS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import logged_in, make_person
@@ -57,9 +58,9 @@ def test_a_waiting_link_says_that_the_cloud_is_away(
     client: Client, link: Link, scripted: ScriptedCloud
 ) -> None:
     scripted.script("POST", "services/customer-confirmations/", lambda: (503, {}))
-    confirm_link(link.pk)
+    run(CONFIRM, pk=link.pk)
     page = client.get(f"/links/{link.uuid}/").content.decode()
-    assert "cannot be reached; the portal tries again by itself" in page
+    assert "cannot be reached. The portal tries again automatically" in page
     assert "ServerError" not in page
 
 
@@ -89,7 +90,7 @@ def test_unlinking_hides_the_customer_at_once(
     client: Client, link: Link, scripted: ScriptedCloud, token: str, clinician: Any
 ) -> None:
     scripted.tokens.add(token)
-    confirm_link(link.pk)
+    run(CONFIRM, pk=link.pk)
     assert customers_of(clinician).exists()
     assert (
         b"Unlinking does not end your subscription in Clarius Cloud."

@@ -11,11 +11,11 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
 from exams.services.polling import POLL
+from integrations import keyring
 from integrations.clarius import errors
 from integrations.clarius.client import ClariusClient
+from integrations.keyring import NoKey, client_for
 from integrations.models import ApiKey, RemoteState, Service
-from integrations.services import circuit
-from integrations.services.clients import NoKey, client_for
 from integrations.services.key_list import list_keys
 from integrations.services.keys import (
     KeyProblem,
@@ -147,7 +147,7 @@ def test_a_key_that_is_being_revoked_is_not_put_into_use(
 
     def refuse() -> None:
         cloud.revoke_key(key=old.secret)
-        circuit.key_is_refused(service=cloud_service)
+        keyring.judge_refusal(service=cloud_service)
 
     meanwhile: Callable[[], None] = {"button": use, "circuit": refuse}[how]
 
@@ -207,7 +207,7 @@ def test_every_stored_key_is_shown_as_refused_when_all_are(
 ) -> None:
     for key in ApiKey.objects.all():
         cloud.revoke_key(key=key.secret)
-    circuit.key_is_refused(service=cloud_service)
+    keyring.judge_refusal(service=cloud_service)
     assert _states(cloud_service) == {"portal": "in use, refused", "spare": "standby, refused"}
 
 
@@ -233,13 +233,13 @@ def test_reserves_are_used_when_none_is_in_use_that_can_be_opened(
     assert (service.polled_at is not None, service.last_error) == (True, "")
     assert ApiKey.objects.get(is_in_use=True) == spare
     assert _outcomes("api_key.switched") == ["ok"]
-    assert OutgoingMail.objects.filter(subject__contains="Another API key").count() == 1
+    assert OutgoingMail.objects.filter(subject__contains="another API key").count() == 1
 
 
 def test_without_any_key_that_can_be_opened_the_reason_is_said(cloud_service: Service, settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
-    with pytest.raises(NoKey, match="can be opened"):
+    with pytest.raises(NoKey, match="can be decrypted"):
         client_for(service=cloud_service)
     ApiKey.objects.all().delete()
-    with pytest.raises(NoKey, match="no API key in use"):
+    with pytest.raises(NoKey, match="No API key is in use"):
         client_for(service=cloud_service)

@@ -8,11 +8,12 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
+from background.locks import Lock
 from exams import webhooks
 from integrations.clarius.client import ClariusClient
+from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
 from integrations.services.addresses import webhook_url
-from integrations.services.clients import client_for
 from integrations.services.push import NotPushed, OutcomeUnknown, push_settings, rotate_webhook_secret
 from integrations.services.remote_settings import register_service
 from integrations.services.remote_state import judge, read_now
@@ -166,8 +167,8 @@ def test_a_push_that_died_holds_nobody_up_for_long(
 
     with monkeypatch.context() as patched:
         patched.setattr(ClariusClient, "update_settings", die)
-        # What a killed process would not do: give the turn back.
-        patched.setattr("integrations.services.turns.give_back", lambda **_: None)
+        # What a killed process would not do: end its lock.
+        patched.setattr(Lock, "end", lambda held: None)
         with pytest.raises(Killed):
             _rotate(user)
     with pytest.raises(NotPushed, match="at this moment"):

@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.jobs import jobs
+from background.runner import run
 from integrations.models import AnnotationSnapshot, Application, Mirror, NotificationRecord, Service
-from integrations.services.mirrors import find_mirror, make_mirrors, read_now
+from integrations.services.mirrors import READ, find_mirror, make_mirrors, read_now
 from integrations.services.setup import Wishes, connect
-from integrations.tasks import read_mirror
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db
@@ -35,7 +35,7 @@ def test_the_dispatchers_task_reads_a_due_list_once(scripted: Any, service: Serv
     mirror = find_mirror(service=service, kind=APPLICATIONS)
     Mirror.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     for _ in range(3):
-        read_mirror(mirror.pk)
+        run(READ, pk=mirror.pk)
     assert scripted.count("GET", "exams/applications/") == 1
     mirror.refresh_from_db()
     assert (mirror.result, mirror.problem) == ("1 application, 0 customized", "")
@@ -55,7 +55,7 @@ def test_a_refused_key_waits_without_counting_attempts(scripted: Any, service: S
     mirror = read_now(service=service, kind=APPLICATIONS)
     assert mirror is not None
     assert (mirror.attempt_count, mirror.read_at) == (0, None)
-    assert "did not accept the API key" in mirror.problem
+    assert "refuses every stored API key" in mirror.problem
     assert Service.objects.get().circuit_opened_at is not None
 
 

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.models import OutgoingMail
+from background.runner import run
 from integrations.models import Customer, Link, ListedToken, Mirror, Service
-from integrations.services.confirmation import confirm_link
+from integrations.services.confirmation import CONFIRM
 from integrations.services.linking import link_customer
 from integrations.services.mirrors import read_now
 from integrations.services.reconciliation import count_standings
@@ -212,7 +213,7 @@ def test_a_confirmation_ends_what_was_counted_against_the_customer(
 ) -> None:
     link = _hold(cloud_service, cloud.add_customer().token, clinician, Link.State.PENDING)
     Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=2, missed_at=timezone.now())
-    confirm_link(pk=link.pk)
+    run(CONFIRM, pk=link.pk)
     assert _standing(link.customer_id) == S.CONFIRMED
 
 

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.models import OutgoingMail
+from background.runner import run
 from integrations.clarius.transport import Transport
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.keys import KeyProblem, revoke_key
-from integrations.services.rotation import RotationUnderWay, rotate_if_old, start_rotation
-from integrations.tasks import rotate_key
+from integrations.services.rotation import ROTATE, RotationUnderWay, rotate_if_old, start_rotation
 from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
 
@@ -135,7 +135,7 @@ def test_the_old_key_lives_while_work_that_may_use_it_is_under_way(
 
 def test_nothing_is_revoked_in_the_minutes_after_the_switch(cloud: Any, cloud_service: Service) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
-    rotate_key(rotation.pk)
+    run(ROTATE, pk=rotation.pk)
     waiting = KeyRotation.objects.get()
     assert waiting.step == Step.DRAINING
     assert waiting.not_before > timezone.now() + timedelta(seconds=60)
@@ -189,7 +189,7 @@ def test_a_refused_revocation_keeps_both_keys_and_tells(cloud: Any, cloud_servic
     make_person("administrator", is_staff=True)
     rotation = start_rotation(service=cloud_service, cause="person")
     while rotation.step != Step.DRAINING:
-        rotate_key(rotation.pk)
+        run(ROTATE, pk=rotation.pk)
         rotation = KeyRotation.objects.get()
     cloud.fault(match="keys", kind="status", status=400)
     ended = run_rotation(rotation)

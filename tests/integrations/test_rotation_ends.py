@@ -10,10 +10,16 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.models import OutgoingMail
-from integrations.management.commands import rotate_api_key
+from background.runner import run
+from integrations import keyring
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services import circuit
-from integrations.services.rotation import CannotRotate, cancel_rotation, rotate_if_old, start_rotation
+from integrations.services.rotation import (
+    ROTATE,
+    CannotRotate,
+    cancel_rotation,
+    rotate_if_old,
+    start_rotation,
+)
 from tests.around import after_the_first_statement
 from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
@@ -51,7 +57,7 @@ def test_the_new_key_survives_when_it_is_in_use_already(
     rotation = _made_but_not_proven(cloud, cloud_service)
     cloud.revoke_key(key=old.secret)
     # The circuit finds the new key, which works.
-    assert circuit.key_is_refused(service=cloud_service)
+    assert keyring.judge_refusal(service=cloud_service)
     if end == "cancelled":
         cancel_rotation(rotation=rotation, user=user, address=None)
     elif end == "a refusal":
@@ -80,7 +86,7 @@ def test_the_mail_names_the_key_that_is_in_use(cloud: Any, cloud_service: Servic
 
 
 def _step(rotation: KeyRotation) -> KeyRotation:
-    rotate_api_key.rotate_key(pk=rotation.pk)
+    run(ROTATE, pk=rotation.pk)
     return KeyRotation.objects.get(pk=rotation.pk)
 
 
@@ -125,7 +131,7 @@ def test_without_a_key_that_works_it_ends_after_a_day(cloud: Any, cloud_service:
 
 def test_none_is_begun_while_every_key_is_refused(cloud: Any, cloud_service: Service, user: Any) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
-    circuit.key_is_refused(service=cloud_service)
+    keyring.judge_refusal(service=cloud_service)
     with pytest.raises(CannotRotate, match="No stored key works"):
         start_rotation(service=cloud_service, cause="person", user=user)
     assert not KeyRotation.objects.exists()

@@ -8,10 +8,10 @@ from django.db.models import F
 from django.utils import timezone
 
 from audit.models import Entry
+from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.keys import KeyProblem, add_typed_key
-from integrations.services.rotation import start_rotation
-from integrations.tasks import rotate_key
+from integrations.services.rotation import ROTATE, start_rotation
 from tests.integrations.rotating import finish_rotation, key_works, run_rotation
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
@@ -44,7 +44,7 @@ def test_a_worker_that_slept_until_another_one_switched_neither_revokes_nor_make
         return 200, [listed] if is_listed else []
 
     scripted.script("GET", KEYS, switched_meanwhile)
-    rotate_key(rotation.pk)
+    run(ROTATE, pk=rotation.pk)
     assert scripted.calls == [("GET", KEYS)]
     assert ApiKey.objects.get(is_in_use=True).prefix == prefix
     assert KeyRotation.objects.get().step == Step.SWITCHED
@@ -81,7 +81,7 @@ def test_an_old_key_that_comes_into_use_just_before_it_is_revoked_is_kept(
 ) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     while rotation.step != Step.DRAINING:
-        rotate_key(rotation.pk)
+        run(ROTATE, pk=rotation.pk)
         rotation.refresh_from_db()
 
     def used_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
@@ -107,7 +107,7 @@ def test_an_old_key_whose_revocation_got_no_answer_stays_in_reserve_until_the_ne
 ) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     while rotation.step != Step.DRAINING:
-        rotate_key(rotation.pk)
+        run(ROTATE, pk=rotation.pk)
         rotation.refresh_from_db()
     cloud.fault(match="keys", kind="status", status=503, times=99)
     assert run_rotation(rotation).step == Step.DRAINING

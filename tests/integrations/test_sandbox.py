@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from background.runner import run
 from integrations.models import Link, Service
+from integrations.services.confirmation import CONFIRM
 from integrations.services.linking import customers_of
-from integrations.tasks import confirm_link
 from tests.people import logged_in
 
 pytestmark = pytest.mark.django_db
@@ -30,7 +31,7 @@ def link(cloud_service: Service, customer: Any, clinician: Any) -> Link:
 
 def _work(link: Link) -> Link:
     Link.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-    confirm_link(link.pk)
+    run(CONFIRM, pk=link.pk)
     return Link.objects.get()
 
 
@@ -65,7 +66,7 @@ def test_a_cloud_in_trouble_only_delays_the_link(
     waiting = _work(link)
     assert waiting.state == Link.State.PENDING
     page = logged_in(clinician).get(f"/links/{link.uuid}/").content.decode()
-    assert "the portal tries again by itself" in page
+    assert "The portal tries again automatically" in page
     assert _work(link).state == Link.State.CONFIRMED
 
 

@@ -8,20 +8,21 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
+from background.runner import run
 from exams import webhooks
 from integrations.clarius import RemoteSettings
+from integrations.cloud import CloudProblem
+from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
 from integrations.services.addresses import connect_url, webhook_url
-from integrations.services.clients import client_for
 from integrations.services.push import (
     NotPushed,
     WouldReplaceForeign,
     push_settings,
     rotate_webhook_secret,
 )
-from integrations.services.remote_state import CannotRead, judge, mask_url, read_now, watch
+from integrations.services.remote_state import LOOK, judge, mask_url, read_now, watch
 from integrations.services.webhook_secrets import webhook_secrets
-from integrations.tasks import read_remote
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -120,7 +121,7 @@ def test_a_drift_is_seen_by_the_hourly_look_and_told_once(cloud_service: Service
     state = watch(service=cloud_service)
     for _ in range(2):
         RemoteState.objects.update(not_before=timezone.now() - timedelta(seconds=1))
-        read_remote(state.pk)
+        run(LOOK, pk=state.pk)
     state.refresh_from_db()
     assert (state.notification_verdict, state.drifted_at is not None) == (V.FOREIGN, True)
     assert "s3cr3t" not in state.notification_url
@@ -133,7 +134,7 @@ def test_a_drift_is_seen_by_the_hourly_look_and_told_once(cloud_service: Service
 def test_a_look_that_fails_keeps_what_was_read_before(cloud: Any, cloud_service: Service) -> None:
     read = read_now(service=cloud_service)
     cloud.fault(match="settings", kind="status", status=500, times=99)
-    with pytest.raises(CannotRead):
+    with pytest.raises(CloudProblem):
         read_now(service=cloud_service)
     state = RemoteState.objects.get()
     assert (state.read_at, state.keys) == (read.read_at, read.keys)

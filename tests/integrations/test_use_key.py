@@ -7,9 +7,9 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
+from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.rotation import start_rotation
-from integrations.tasks import rotate_key
+from integrations.services.rotation import ROTATE, start_rotation
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import PASSWORD, logged_in, make_person
 
@@ -105,7 +105,7 @@ def test_no_key_is_put_in_between_while_the_one_in_use_is_being_replaced(
     rotation = start_rotation(service=cloud_service, cause="person")
     assert "Use the key" not in _page(client, cloud_service)
     assert "Wait until that is over" in _use(client, cloud_service, reserve.prefix)
-    rotate_key(rotation.pk)
+    run(ROTATE, pk=rotation.pk)
     assert KeyRotation.objects.get().new_prefix == _in_use() != reserve.prefix
 
 
@@ -129,7 +129,7 @@ def test_a_key_that_cannot_be_opened_says_to_type_it_in_again(
     former = _in_use()
     ApiKey.objects.filter(pk=reserve.pk).update(secret=reserve.secret)
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
-    assert "Type it in once more" in _use(client, cloud_service, reserve.prefix)
+    assert "Type it in again" in _use(client, cloud_service, reserve.prefix)
     assert _in_use() == former
 
 

@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from integrations import keyring
 from integrations.models import Service
-from integrations.services import circuit
 from integrations.services.health import headline_of
 from tests.people import PASSWORD, logged_in, make_person
 
@@ -61,19 +61,19 @@ def test_a_refused_key_is_announced_on_every_page_and_leads_to_where_it_is_mende
         assert answer.status_code == 200, address
         page = answer.content.decode()
         alarm = _alarm(page)
-        assert f"Echo reading: {circuit.SENTENCE}" in alarm, address
+        assert f"Echo reading: {keyring.ALL_REFUSED}" in alarm, address
         assert f'href="{mend}"' in alarm, address
         assert len(re.findall(r"<main[ >]", page)) == 1, address
         assert page.index("alarm-strip") < page.index("<main"), address
 
 
 def test_the_alarm_says_what_the_service_says_of_itself(service: Service) -> None:
-    assert headline_of(service=service) == ("bad", circuit.SENTENCE)
+    assert headline_of(service=service) == ("bad", keyring.ALL_REFUSED)
 
 
 def test_who_cannot_mend_it_is_told_without_a_link(service: Service) -> None:
     alarm = _alarm(_browser("bare").get("/admin/").content.decode())
-    assert circuit.SENTENCE in alarm
+    assert keyring.ALL_REFUSED in alarm
     assert "href" not in alarm
 
 

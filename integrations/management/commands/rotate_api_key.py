@@ -5,12 +5,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from background.runner import run
 from integrations.models import KeyRotation, Service
 from integrations.services.rotation import (
+    ROTATE,
     CannotRotate,
     open_rotation,
     retry_rotation,
-    rotate_key,
     start_rotation,
 )
 
@@ -49,7 +50,7 @@ class Command(BaseCommand):
     def _follow(self, rotation: KeyRotation, *, has_to_wait: bool) -> None:
         printed = ""
         while True:
-            rotate_key(pk=rotation.pk)
+            run(ROTATE, pk=rotation.pk)
             rotation.refresh_from_db()
             line = f"{rotation.get_step_display()}. {rotation.problem}".strip()
             if line != printed:

@@ -7,8 +7,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 
+from background.runner import run
 from integrations.models import Application, Customer, Mirror, NotificationRecord, Service
-from integrations.services.mirrors import read_mirror
+from integrations.services.mirrors import READ
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.integrations.annotating import sent
 from tests.people import logged_in, make_person
@@ -200,7 +201,7 @@ def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cl
     # The look of a moment ago must not be the last one.
     with page.expect_event("requestfailed"):
         page.route("**/customer/panel/", lambda route: route.abort(), times=1)
-    assert read_mirror(pk=mirror.pk) is not None
+    assert run(READ, pk=mirror.pk) is not None
     expect(panel).not_to_contain_text("Waiting for a worker.")
     expect(panel).not_to_contain_text("04 Mar 2020")
     expect(page.get_by_role("button", name="Read again from Echo reading")).to_be_enabled()

@@ -6,8 +6,9 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.tasks import rotate_key
+from integrations.services.rotation import ROTATE
 from tests.e2e.chromium import NEEDS_CHROMIUM
 
 pytestmark = [
@@ -37,7 +38,7 @@ def test_a_replacement_asks_first_and_is_followed_without_a_reload(
     page.get_by_role("button", name="Rotate key").click()
     expect(page.get_by_role("heading", name="The key in use is being rotated")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel rotation")).to_be_visible()
-    rotate_key(KeyRotation.objects.get().pk)
+    run(ROTATE, pk=KeyRotation.objects.get().pk)
     new = KeyRotation.objects.get().new_prefix
     # Nobody reloads: the row of the table changes together with the steps.
     row = page.locator("tr", has_text=new)

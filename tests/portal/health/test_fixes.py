@@ -16,7 +16,7 @@ from exams.models import Report, Submission
 from exams.services.polling import POLL
 from foundation.checks import Finding, find_problems
 from integrations.models import Customer, Link, Mirror, NotificationRecord, Service
-from integrations.services.confirmation import confirm_link
+from integrations.services.confirmation import CONFIRM
 from integrations.services.mirrors import read_now
 from tests.exams.cast import ROLES, Stage, add_report
 from tests.exams.rows import make_submission
@@ -255,7 +255,7 @@ def test_a_customer_that_the_cloud_confirms_after_all_needs_nobody_any_more(
 ) -> None:
     TROUBLE["customers-missing"](stage_of_cloud)
     _click(stage_of_cloud.browser("administrator"), _problem("customers-missing"))
-    confirm_link(pk=Link.objects.get(customer=stage_of_cloud.customer).pk)
+    run(CONFIRM, pk=Link.objects.get(customer=stage_of_cloud.customer).pk)
     assert "customers-missing" not in [each.code for each in find_problems()]
 
 
