@@ -102,7 +102,7 @@ def test_the_services_page_counts_customers_as_their_list_does(
     assert {label: text for label, text in counts.items() if text != "0"} == {
         "Confirmed": "1",
         "Linked here, missing from the last sync": "1",
-        "Confirmed there, held by nobody here": "2",
+        "No portal account": "2",
         "Not linked": "1",
     }
 
