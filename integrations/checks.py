@@ -202,6 +202,23 @@ def look_at_rotation(service: Service) -> Iterator[Finding]:
 
 
 @of_service(
+    code="never-polled",
+    severity=Level.TODO,
+    sentence="The service was never polled.",
+    audience=Audience.OPERATORS,
+)
+def look_at_first_poll(service: Service) -> Iterator[Finding]:
+    """A worker began with the service."""
+    if service.polled_at is not None:
+        return
+    if timezone.now() - service.created_at < FIRST_POLL:
+        sentence = "Not polled yet. The first poll begins as soon as a worker is free."
+        yield Finding(sentence=sentence, level=Level.NOTE)
+    else:
+        yield Finding(sentence="The service was never polled. Is a worker running?")
+
+
+@of_service(
     code="not-registered",
     severity=Level.TODO,
     sentence="Clarius Cloud does not know our addresses yet.",
@@ -235,23 +252,6 @@ def look_at_settings(service: Service) -> Iterator[Finding]:
         yield Finding(sentence="The settings have not been read yet.", level=Level.SKIPPED)
     else:
         yield Finding(sentence="The settings at Clarius Cloud are as expected.", level=Level.OK)
-
-
-@of_service(
-    code="never-polled",
-    severity=Level.TODO,
-    sentence="The service was never polled.",
-    audience=Audience.OPERATORS,
-)
-def look_at_first_poll(service: Service) -> Iterator[Finding]:
-    """A worker began with the service."""
-    if service.polled_at is not None:
-        return
-    if timezone.now() - service.created_at < FIRST_POLL:
-        sentence = "Not polled yet. The first poll begins as soon as a worker is free."
-        yield Finding(sentence=sentence, level=Level.NOTE)
-    else:
-        yield Finding(sentence="The service was never polled. Is a worker running?")
 
 
 @of_service(code="poll-overdue", severity=Level.URGENT, sentence="The poll is overdue.")

@@ -53,7 +53,10 @@ def headline_of(*, service: Service) -> tuple[str, str]:
     found = [each for each in find(_matters, subjects=[service]) if (each.level or Level.OK) >= Level.NOTE]
     if not found:
         return GOOD, "Working."
-    worst = min(found, key=lambda each: (not each.check.is_final, -(each.level or 0), each.subject is None))
+    # Of equal ones the first: a service that was never polled has not met its other problems yet.
+    worst = min(
+        found, key=lambda each: (not each.check.is_final, each.level != Level.URGENT, each.subject is None)
+    )
     return worst.tone, worst.sentence
 
 

@@ -154,9 +154,9 @@ def test_another_command_finds_the_running_demo_without_being_told_its_ports(
         timeout=60,
         check=False,
     )
-    findings = {each["name"]: each for each in json.loads(done.stdout)["findings"]}
+    findings = {each["code"]: each for each in json.loads(done.stdout)["findings"]}
     assert findings["webhook"]["sentence"] == "The webhook answers at PUBLIC_URL."
-    assert findings["key"]["level"] == findings["settings"]["level"] == "ok"
+    assert findings["api-key"]["level"] == findings["settings-differ"]["level"] == "ok"
 
 
 def test_a_second_demo_and_a_taken_port_are_told_apart(demo: Demo, running: Process) -> None:

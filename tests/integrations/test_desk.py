@@ -288,5 +288,5 @@ def test_the_webhook_gets_a_new_secret_by_a_button_and_is_revealed_by_another(
 def test_the_connection_is_tested_by_a_button(cloud_service: Service, client: Client) -> None:
     page = client.post(_page(cloud_service, "test/")).content.decode()
     assert f"The key {ApiKey.objects.get().prefix}… works." in page
-    assert "No worker has ever run" in page
+    assert "The worker has never run" in page
     assert ApiKey.objects.get().secret not in page
