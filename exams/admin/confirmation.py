@@ -10,14 +10,8 @@ from django.utils.html import format_html
 from audit.record import record
 from exams.admin.standing import Standing, standings_of, tell
 from foundation.actions import Action
-from foundation.adminkit import actions
 from foundation.adminkit.requests import actor_of
 from integrations.models import Service
-
-
-def carry_out(*, request: HttpRequest, queryset: QuerySet[Any], deed: Action) -> None:
-    """Do it to as many rows as one step takes, write that to the audit log and say what became of them."""
-    actions.carry_out(request=request, queryset=queryset, action=deed, run=run_audited)
 
 
 def run_audited(action: Action, rows: QuerySet[Any], request: HttpRequest) -> tuple[int, list[str]]:

@@ -1,4 +1,4 @@
-"""Exams from before the connection: how many wait, from when, and letting them through."""
+"""The backlog: how many exams from before the connection it has, from when, and importing them."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def show_day_one(request: HttpRequest, admin: Any) -> HttpResponse:
     try:
         start_release(**form.bounds(), user=request.user, address=client_address(request))
         messages.success(
-            request, "The release has begun. It goes on by itself; this page shows how far it is."
+            request, "The import has started. It runs in the background; this page shows its progress."
         )
     except NotAllowed as refusal:
         messages.error(request, str(refusal))
@@ -59,7 +59,7 @@ def stop(request: HttpRequest, admin: Any, pk: int) -> HttpResponse:
     _require(admin, request, is_change=True)
     try:
         stop_release(pk=pk, user=request.user, address=client_address(request))
-        messages.success(request, "Stopped. What was released stays released.")
+        messages.success(request, "The import was stopped. Imported exams stay imported.")
     except NotAllowed as refusal:
         messages.warning(request, str(refusal))
     return HttpResponseRedirect(reverse(PAGE))
@@ -72,7 +72,7 @@ def _require(admin: Any, request: HttpRequest, *, is_change: bool = False) -> No
 
 def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 200) -> HttpResponse:
     context = admin.admin_site.each_context(request) | _state(request, admin)
-    context |= {"title": "Exams from before the connection", "form": form}
+    context |= {"title": "Backlog", "form": form}
     return TemplateResponse(request, "exams/admin/day_one.html", context, status=status)
 
 

@@ -12,10 +12,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from background.heartbeat import latest_heartbeat
-from exams.admin.confirmation import carry_out
+from exams.admin.confirmation import run_audited
 from exams.admin.subjects import subject_of
 from exams.services.groups import list_unfinished
 from foundation.actions import Action
+from foundation.adminkit.actions import carry_out
 from foundation.checks import Finding, Fix, problems_for
 from integrations.models import Service
 from portal.health.count import forget_count
@@ -72,7 +73,7 @@ def fix(request: HttpRequest, key: str) -> HttpResponse:
             action = None
     if action is None:
         return _ask(request, problem, problem.fix)
-    carry_out(request=request, queryset=rows, deed=action)
+    carry_out(request=request, queryset=rows, action=action, run=run_audited)
     forget_count()
     return HttpResponseRedirect(reverse("problems"))
 

@@ -131,7 +131,7 @@ def test_the_page_of_a_walk_shows_its_calls_and_offers_nothing(
     answer = administrator_of_portal.get(f"/admin/exams/walk/{Walk.objects.get().pk}/change/")
     page = answer.content.decode()
     assert "read the list" in page and ">200<" in page and f"{prefix}…" in page and " ms<" in page
-    assert "The first page and the newest 49" in page and "What can be done" not in page
+    assert "The first page and the newest 49" in page and 'id="offers-title"' not in page
 
 
 def test_calls_go_with_their_walk(portal: Portal, submit: Submit) -> None:
