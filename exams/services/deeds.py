@@ -1,4 +1,4 @@
-"""What can be done to submissions and reports that do not get on by themselves."""
+"""Actions on submissions and reports that need a person."""
 
 from exams.models import Report, Submission
 from exams.services import holds, work
@@ -9,36 +9,36 @@ S, R = Submission.State, Report.State
 RETRY = Action(
     name="retry",
     title="Fetch again?",
-    explanation="Failed submissions are fetched again, with fresh attempts. Files that are here stay.",
+    explanation="Failed submissions are fetched again, with new attempts. Stored files are kept.",
     button="Fetch again",
     told="are fetched again",
     service=holds.retry_submissions,
 )
 RELEASE = Action(
     name="release",
-    title="Let held submissions through?",
+    title="Resume held submissions?",
     explanation="They are fetched, newest first, and shown to the reviewers of their service. A submission "
-    "that the Cloud does not list, or whose address is foreign, stays held.",
-    button="Release",
-    told="were released",
+    "stays held if Clarius Cloud does not list it or if its address is not the service's.",
+    button="Resume",
+    told="were resumed",
     service=holds.release_submissions,
 )
 STOP = Action(
     name="stop",
     title="Stop submissions?",
-    explanation="They are held, and nobody outside the administration sees them until they are released. "
-    "Signed reports that are not sent yet wait as well.",
+    explanation="They are held. Only administrators see them until someone resumes them. Signed reports "
+    "that were not sent yet are held as well.",
     button="Stop",
     told="were stopped",
     service=holds.stop_submissions,
-    warning="Reviewers who have one of them open lose it.",
+    warning="Reviewers viewing one of these will lose access.",
     is_grave=True,
 )
 GIVE_UP = Action(
     name="give_up",
-    title="Give submissions up?",
-    explanation="Failed and held ones stay as they are and leave the work list; fetching is ended. They can "
-    "be fetched again or released at any time.",
+    title="Give up submissions?",
+    explanation="Failed and held submissions keep their state and leave the list of problems; fetching "
+    "ends. You can fetch or resume them at any time.",
     button="Give up",
     told="were given up",
     service=work.give_up_submissions,
@@ -47,26 +47,27 @@ GIVE_UP = Action(
 SEND_AGAIN = Action(
     name="send_again",
     title="Send reports again?",
-    explanation="Reports that Clarius Cloud did not take are sent once more.",
+    explanation="Reports that Clarius Cloud did not accept are sent again.",
     button="Send again",
     told="wait to be sent again",
     service=work.send_reports_again,
     warning="A report whose delivery is uncertain may have arrived. Sending it again can put it into the "
-    "patient's record twice: look in Clarius Cloud first, and mark as arrived what is there.",
+    "patient's record twice: look in Clarius Cloud first, and mark the report as arrived if it is there.",
     is_grave=True,
 )
 MARK_ARRIVED = Action(
     name="mark_arrived",
     title="Mark uncertain reports as arrived?",
-    explanation="You saw these reports in Clarius Cloud. They count as delivered; their clinicians are told.",
+    explanation="Choose this if you found the reports in Clarius Cloud. They count as delivered, and their "
+    "clinicians are notified.",
     button="Mark as arrived",
     told="count as delivered",
     service=work.mark_arrived,
 )
 GIVE_UP_REPORTS = Action(
     name="give_up",
-    title="Give reports up?",
-    explanation="They are not sent any more and leave the work list. Clinicians still read them here.",
+    title="Give up reports?",
+    explanation="They are not sent and leave the list of problems. Clinicians can still read them here.",
     button="Give up",
     told="were given up",
     service=work.give_up_reports,

@@ -156,11 +156,11 @@ def test_held_submissions_of_chosen_records_are_released(
     data = {"action": "release", "_selected_action": [each.pk for each in records.values()]}
     asked = client.post(LIST, data).content.decode()
     held.refresh_from_db()
-    assert "Let held submissions through?" in asked and "1 selected" in asked
+    assert "Resume held submissions?" in asked and "1 selected" in asked
     assert held.state == "held"
     told = client.post(LIST, data | {"confirmed": "yes"}, follow=True).content.decode()
     held.refresh_from_db()
-    assert "1 of 1 submissions were released" in told
+    assert "1 of 1 submissions were resumed" in told
     assert held.state == "received"
     assert Entry.objects.get(action="submission.release").identifiers["done"] == "1"
     assert (

@@ -119,7 +119,7 @@ def test_what_is_left_is_told_by_reason_and_leads_to_a_poll(stage: Stage, do: Do
     rows += [hold(stage, "unlinked") for _ in range(3)]
     Submission.objects.filter(hold_reason="unlinked").update(customer=None)
     page = do(Submission, "release", rows)
-    assert "1 of 6 submissions were released. Nothing was done to the others: 3 are not yet listed" in page
+    assert "1 of 6 submissions were resumed. Nothing was done to the others: 3 are not yet listed" in page
     assert "1 is held: its download address is not the service&#x27;s" in page and "1 is ready" in page
     mend = f"/admin/integrations/service/{stage.service.pk}/change/"
     assert f'<a href="{mend}">Poll Echo reading now</a>' in page
