@@ -14,11 +14,11 @@ from typing import Any
 
 from celery import shared_task
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Model
 
 from background import jobs
 from background.backoff import Backoff
-from background.due import from_now
+from background.due import from_now, is_free, just_due
 from background.lanes import patiently
 from background.leases import DeadlineExceeded, Hold, LeaseLost, acquire, finish, holding, release
 from background.models import LeasedRow
@@ -84,17 +84,34 @@ class Job:
     guard: Callable[[Any], bool] = lambda row: True
     # Somebody decided otherwise meanwhile: the row is given up as it is.
     gone: tuple[type[Exception], ...] = ()
+    # Lookup from a row to the service that it may wait for; `wake` makes it due when that goes on.
+    waits_for: str | None = None
     # May take half of a worker's threads only, so that what people wait for always finds another one.
     is_limited: bool = False
     # What the task calls with `pk`, for rows that share something costly and are done in one go by `run`.
     entry: Callable[..., object] | None = None
 
 
+_declared: dict[str, Job] = {}
+
+
 def register(*declared: Job) -> None:
     """Have due rows of the jobs worked on; raises ValueError when a name stands for another job."""
     for job in declared:
         jobs.register(name=job.name, model=job.model, task=job.name)
+        _declared[job.name] = job
         shared_task(name=job.name, ignore_result=True)(_task(job))
+
+
+def wake(service: Model) -> None:
+    """Make every row due that waits for this service; which of them comes first stays as it was.
+
+    Attempts keep their count, and a row that a worker holds is left alone.
+    """
+    for job in _declared.values():
+        if job.waits_for is not None:
+            rows = job.model._base_manager.filter(is_free(), not_before__gt=from_now())
+            rows.filter(**{job.waits_for: service.pk}).update(not_before=just_due(), nudged_until=None)
 
 
 def _task(job: Job) -> Callable[[Any], None]:

@@ -123,6 +123,13 @@ class CloudProblem(Exception):
         return self.means == Means.MAYBE_DONE
 
     @property
+    def kind(self) -> str:
+        """Kind and status of the error, without the Cloud's own words."""
+        if self.error is None:
+            return self.code
+        return f"{type(self.error).__name__} {getattr(self.error, 'status', None) or ''}".strip()
+
+    @property
     def detail(self) -> str:
         """Kind of the error and the beginning of the answer, masked, for who may see patient content."""
         if self.error is None:

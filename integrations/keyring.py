@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
 from audit.record import record
+from background.runner import wake
 from integrations.clarius import ClariusClient, errors
 from integrations.encryption import CannotDecrypt
 from integrations.models import ApiKey, Service
@@ -193,6 +194,7 @@ def close_circuit(*, service: Service) -> None:
     is_open = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False)
     if is_open.update(circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None):
         record(action="service.circuit_closed", target=service)
+        wake(service)
 
 
 def _open_circuit(*, service: Service) -> None:

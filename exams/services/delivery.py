@@ -165,6 +165,7 @@ DELIVER = Job(
     name="exams.deliver_report",
     model=Report,
     work=_send,
+    waits_for="submission__service",
     # 100 MiB over a slow line; the upload checks it as it goes.
     deadline=timedelta(minutes=30),
     overtime=_run_late,

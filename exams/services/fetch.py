@@ -65,6 +65,7 @@ FETCH = Job(
     name="exams.fetch_submission",
     model=Submission,
     work=_work,
+    waits_for="service",
     # What is stored by then stays stored; the rest goes on in a new attempt.
     deadline=timedelta(hours=1),
     overtime=lambda submission, hold: Later(NOW, counts=True),

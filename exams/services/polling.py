@@ -155,6 +155,7 @@ POLL = Job(
     name="exams.poll_service",
     model=Service,
     work=_poll,
+    waits_for="pk",
     # A first import of 100,000 exams takes minutes; what does not end by then begins again as a full pass.
     deadline=timedelta(hours=1),
     # Polling never ends: an exam is in the list or nowhere.

@@ -185,6 +185,7 @@ RELEASE = Job(
     name="exams.release_early",
     model=Release,
     work=_go_on,
+    waits_for="service",
     # A window of exams is due within seconds; what is left goes on in a new attempt.
     deadline=timedelta(minutes=30),
     overtime=lambda row, hold: Later(NOW),

@@ -40,7 +40,7 @@ def _confirm(link: Link, hold: Hold) -> Outcome:
         if problem.code == Code.PAUSED:
             return problem.later()
         reason = NOT_ACCEPTED if problem.means == Means.COUNT else AWAY
-        return problem.later(reason=reason, detail=f"{problem.detail}: {problem}".removeprefix(": "))
+        return problem.later(reason=reason, detail=f"{problem.kind}: {problem}")
     return Done({"reason": "", "detail": ""}, effect=partial(_succeed, link))
 
 
@@ -93,6 +93,7 @@ CONFIRM = Job(
     name="integrations.confirm_link",
     model=Link,
     work=_confirm,
+    waits_for="customer__service",
     related=("customer__service",),
     # One call, and those that try the other keys when one is refused.
     deadline=timedelta(minutes=1),

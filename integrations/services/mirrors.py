@@ -95,6 +95,7 @@ READ = Job(
     name="integrations.read_mirror",
     model=Mirror,
     work=_read,
+    waits_for="service",
     related=("service",),
     # Ten thousand customers are ten calls; this is for a Cloud that is slow.
     deadline=timedelta(hours=1),

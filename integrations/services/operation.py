@@ -9,6 +9,7 @@ from accounts.models import User
 from audit.models import Entry
 from audit.record import record
 from background.jobs import schedule
+from background.runner import wake
 from integrations.models import Service
 from integrations.services.addresses import webhook_url
 
@@ -78,5 +79,6 @@ def _switch(*, service: Service, user: User, address: str | None, is_active: boo
         if is_active:
             Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
             schedule(model=Service, pk=service.pk)
+            wake(service)
         record(action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address)
     return True

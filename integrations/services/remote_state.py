@@ -175,6 +175,7 @@ LOOK = Job(
     name="integrations.read_remote",
     model=RemoteState,
     work=_look,
+    waits_for="service",
     related=("service",),
     # Two calls, and those that try the other keys when one is refused.
     deadline=timedelta(minutes=3),

@@ -109,6 +109,7 @@ ROTATE = Job(
     name="integrations.rotate_key",
     model=KeyRotation,
     work=_go_on,
+    waits_for="service",
     related=("service",),
     # Of one step: some calls to the Cloud.
     deadline=timedelta(minutes=5),

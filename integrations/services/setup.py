@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.record import record
 from background.jobs import schedule
+from background.runner import wake
 from integrations.clarius import clean_url, errors
 from integrations.encryption import CannotDecrypt
 from integrations.keyring import Cause, store_key, use_key
@@ -195,6 +196,8 @@ def _store(
         watch(service=service)
         make_mirrors(service=service)
         schedule(model=Service, pk=service.pk)
+        # It may have been paused before.
+        wake(service)
         record(
             action="service.connected", actor=user, target=service, address=address, mode=wishes.mode.value
         )

@@ -8,11 +8,12 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from background import runner
 from background.backoff import Backoff
 from background.due import from_now
 from background.jobs import schedule
 from background.leases import DeadlineExceeded, Hold, acquire
-from background.runner import Done, Job, Later, Outcome, run
+from background.runner import Done, Job, Later, Outcome, run, wake
 from tests.background.rows import Work
 from tests.background.service import due, let_lease_end
 
@@ -214,3 +215,26 @@ def test_a_step_in_the_middle_is_refused_to_a_worker_that_lost_its_row() -> None
     assert run(job(work), pk=row.pk) is None
     row.refresh_from_db()
     assert row.effect_count == 0
+
+
+def test_rows_that_wait_for_a_service_become_due_at_once_and_keep_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = timezone.now()
+    waits = [timedelta(days=1), timedelta(seconds=30), timedelta(hours=2)]
+    # In these tests a number takes the place of the service.
+    waiting = [Work.objects.create(effect_count=7, attempt_count=2, not_before=now + each) for each in waits]
+    other = Work.objects.create(effect_count=8, not_before=now + MINUTE)
+    done = Work.objects.create(effect_count=7)
+    long_due = due(effect_count=7)
+    held = Work.objects.create(effect_count=7, not_before=now + MINUTE, lease_until=now + MINUTE)
+    waiting_job = job(lambda row, hold: Done(), waits_for="effect_count")
+    monkeypatch.setattr(runner, "_declared", {waiting_job.name: waiting_job})
+    wake(Work(pk=7))
+    later = Work.objects.filter(not_before__gt=from_now())
+    assert set(later) == {other, held}
+    done.refresh_from_db()
+    assert done.not_before is None
+    due_rows = Work.objects.filter(pk__in=[row.pk for row in [*waiting, long_due]]).order_by("not_before")
+    assert list(due_rows) == [long_due, waiting[1], waiting[2], waiting[0]]
+    assert [row.attempt_count for row in due_rows] == [0, 2, 2, 2]

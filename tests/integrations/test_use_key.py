@@ -58,7 +58,7 @@ def test_a_reserve_is_used_and_the_former_key_stays_in_reserve(
     assert f"Use the key {reserve.prefix}" in page
     assert f"Use the key {former}" not in page
     said = _use(client, cloud_service, reserve.prefix)
-    assert f"The key {reserve.prefix}… works and is in use now" in said
+    assert f"The key {reserve.prefix}… is now in use" in said
     assert reserve.secret.partition(".")[2] not in said
     assert _in_use() == reserve.prefix
     assert ApiKey.objects.get(prefix=reserve.prefix).in_use_since is not None

@@ -1,0 +1,41 @@
+"""When a service goes on, everything of it that waited is due at once, and nothing of another service."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from background.due import from_now
+from integrations import keyring
+from integrations.models import Service
+from integrations.services.operation import pause_service, resume_service
+from tests.exams.rows import link, make_customer, make_service, make_submission
+from tests.people import make_person
+
+pytestmark = pytest.mark.django_db
+
+
+def _resume(service: Service) -> None:
+    user = make_person("administrator", is_staff=True)
+    pause_service(service=service, user=user, address=None)
+    assert resume_service(service=service, user=user, address=None)
+
+
+def _accept_key(service: Service) -> None:
+    Service.objects.filter(pk=service.pk).update(circuit_opened_at=timezone.now())
+    keyring.close_circuit(service=service)
+
+
+@pytest.mark.parametrize("go_on", [_resume, _accept_key])
+def test_what_waits_for_a_service_is_due_when_it_goes_on(go_on: Callable[[Service], None]) -> None:
+    waiting = []
+    for service in (make_service(), make_service(slug="other")):
+        customer = make_customer(service, is_linked=False)
+        waiting.append((link(customer), make_submission(customer, state="queued")))
+    for row in (each for rows in waiting for each in rows):
+        type(row)._base_manager.filter(pk=row.pk).update(not_before=timezone.now() + timedelta(hours=3))
+    go_on(Service.objects.get(slug="echo"))
+    for mine in waiting[0]:
+        due = type(mine)._base_manager.filter(not_before__lte=from_now())
+        assert list(due) == [mine]
