@@ -137,7 +137,7 @@ def test_a_refused_key_opens_the_circuit(portal: Portal, cloud: Cloud) -> None:
 def test_a_service_without_a_key_says_so(portal: Portal) -> None:
     portal.service.api_keys.all().delete()
     assert portal.poll() is None
-    assert service_row(portal).last_error == "The service echo has no API key in use."
+    assert service_row(portal).last_error == "No API key is in use. Type one in, or run connect_service."
 
 
 def test_a_service_that_is_switched_off_is_not_asked(portal: Portal, cloud: Cloud) -> None:
