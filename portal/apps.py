@@ -10,8 +10,6 @@ from django.db.models.signals import post_migrate
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
-from background.jobs import register
-
 
 class AdministrationConfig(administration.AdminConfig):
     """Django's administration, drawn by the theme."""
@@ -25,7 +23,6 @@ class PortalConfig(AppConfig):
     verbose_name = "Portal"
 
     def ready(self) -> None:
-        register(name="send digest", model=self.get_model("Digest"), task="portal.send_digest")
         post_migrate.connect(_make_digest, sender=self)
         # Models exist only now, and the checks are about their rows.
         autodiscover_modules("checks")

@@ -1,11 +1,6 @@
-"""Tasks of the site as a whole; each calls one service."""
+"""The jobs of the site as a whole."""
 
-from celery import shared_task
+from background.runner import register
+from portal.health.digest import SEND_DIGEST
 
-from portal.health import digest
-
-
-@shared_task(name="portal.send_digest", ignore_result=True)
-def send_digest(pk: int) -> None:
-    """Send the daily mail with the problems."""
-    digest.send_digest(pk=pk)
+register(SEND_DIGEST)

@@ -9,12 +9,12 @@ from django.test import Client
 from django.utils import timezone
 
 from background.models import OutgoingMail
+from background.runner import run
 from exams.models import Submission
 from foundation.checks import find_problems
 from integrations.models import ApiKey, Service
-from portal.health.digest import next_time
+from portal.health.digest import SEND_DIGEST, next_time
 from portal.models import Digest
-from portal.tasks import send_digest
 from tests.exams.cast import ROLES, Stage
 from tests.portal.health.trouble import TROUBLE, change, silence
 
@@ -103,7 +103,7 @@ def test_a_refused_key_is_announced_on_every_page_of_an_administrator(stage: Sta
 def _morning() -> Digest:
     Digest.objects.update(not_before=timezone.now() - timedelta(minutes=1))
     digest = Digest.objects.get()
-    send_digest(digest.pk)
+    run(SEND_DIGEST, pk=digest.pk)
     return Digest.objects.get()
 
 
@@ -116,7 +116,7 @@ def test_the_daily_mail_tells_every_problem_and_comes_again_tomorrow(stage: Stag
     for problem in find_problems():
         assert problem.text in mail.body
     assert done.not_before > timezone.now()
-    send_digest(done.pk)
+    run(SEND_DIGEST, pk=done.pk)
     assert set(OutgoingMail.objects.values_list("subject", flat=True)) == {"2 problems need a person"}
 
 
