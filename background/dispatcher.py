@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from background.due import from_now, is_announced, is_due, is_free, is_unannounced
-from background.jobs import Job, jobs
+from background.runner import Job, jobs
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def nudge_due(*, now: datetime | None = None, limit: int = NUDGE_LIMIT) -> int:
     published = 0
     for job in jobs():
         for pk in _mark(job=job, now=now, limit=limit):
-            if not _broker.publish(task=job.task, pk=pk):
+            if not _broker.publish(task=job.name, pk=pk):
                 return published
             published += 1
     return published

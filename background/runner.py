@@ -16,7 +16,6 @@ from celery import shared_task
 from django.db import transaction
 from django.db.models import F, Model
 
-from background import jobs
 from background.backoff import Backoff
 from background.due import from_now, is_free, just_due
 from background.lanes import patiently
@@ -98,9 +97,14 @@ _declared: dict[str, Job] = {}
 def register(*declared: Job) -> None:
     """Have due rows of the jobs worked on; raises ValueError when a name stands for another job."""
     for job in declared:
-        jobs.register(name=job.name, model=job.model, task=job.name)
-        _declared[job.name] = job
+        if _declared.setdefault(job.name, job) != job:
+            raise ValueError(f"The job {job.name!r} is registered twice, for different work.")
         shared_task(name=job.name, ignore_result=True)(_task(job))
+
+
+def jobs() -> tuple[Job, ...]:
+    """Return every registered job, in the order of registration."""
+    return tuple(_declared.values())
 
 
 def wake(service: Model) -> None:
@@ -108,7 +112,7 @@ def wake(service: Model) -> None:
 
     Attempts keep their count, and a row that a worker holds is left alone.
     """
-    for job in _declared.values():
+    for job in jobs():
         if job.waits_for is not None:
             rows = job.model._base_manager.filter(is_free(), not_before__gt=from_now())
             rows.filter(**{job.waits_for: service.pk}).update(not_before=just_due(), nudged_until=None)

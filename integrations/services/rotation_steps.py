@@ -11,10 +11,10 @@ from django.utils import timezone
 from audit.record import record
 from background.backoff import Backoff
 from background.due import is_free
-from background.jobs import jobs, schedule
+from background.jobs import schedule
 from background.leases import Hold
 from background.models import LeasedRow
-from background.runner import NOW, Done, Effect, Later, Outcome
+from background.runner import NOW, Done, Effect, Later, Outcome, jobs
 from integrations import keyring
 from integrations.clarius import ClariusClient, errors
 from integrations.cloud import CloudProblem, Code, Means, Rule, cloud

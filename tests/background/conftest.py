@@ -2,12 +2,13 @@
 
 import queue
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from celery import Celery, current_app
 from django.db import connection
 
-from background.jobs import Job
+from background.runner import Done, Job
 from tests.background.rows import Work
 
 TASK = "tests.work_on"
@@ -35,8 +36,8 @@ def rows(work_table: None, transactional_db: None) -> Iterator[None]:
 @pytest.fixture
 def only_job(rows: None, monkeypatch: pytest.MonkeyPatch) -> Job:
     """The test model's job, the only one there is."""
-    job = Job(name="work", model=Work, task=TASK)
-    monkeypatch.setattr("background.jobs._jobs", {job.name: job})
+    job = Job(name=TASK, model=Work, work=lambda row, hold: Done(), deadline=timedelta(minutes=1))
+    monkeypatch.setattr("background.runner._declared", {job.name: job})
     return job
 
 

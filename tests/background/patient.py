@@ -2,32 +2,37 @@
 
 import os
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import django
 
 django.setup()
 
-from celery import shared_task  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 
-from background.jobs import register  # noqa: E402
-from background.lanes import patiently  # noqa: E402
+from background.leases import Hold  # noqa: E402
+from background.runner import Done, Job, Outcome, register  # noqa: E402
 from portal.management.commands.worker import Command  # noqa: E402
 from tests.background.rows import Work  # noqa: E402
-from tests.background.service import work_on  # noqa: E402
 
 LET_GO = Path(os.environ["TEST_MAIL"]).parent / "let-go"
 
 
-@shared_task(name="tests.work_patiently", ignore_result=True)
-@patiently
-def work_patiently(pk: int) -> None:
+def work_patiently(row: Work, hold: Hold) -> Outcome:
     """Wait, then work on the row."""
     while not LET_GO.exists():
         time.sleep(0.05)
-    work_on(pk)
+    return Done({"state": "done", "effect_count": row.effect_count + 1})
 
 
-register(name="patient work", model=Work, task="tests.work_patiently")
+register(
+    Job(
+        name="tests.work_patiently",
+        model=Work,
+        work=work_patiently,
+        deadline=timedelta(minutes=1),
+        is_limited=True,
+    )
+)
 call_command(Command())

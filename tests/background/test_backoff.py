@@ -1,14 +1,14 @@
 """When to try again."""
 
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 
-from background.backoff import CAP, LONGEST_RETRY_AFTER, next_attempt
+from background.backoff import CAP, LONGEST_RETRY_AFTER, Backoff
 
-NOW = datetime(2026, 3, 4, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 class Latest:
@@ -19,32 +19,39 @@ class Latest:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "seconds"),
-    [(0, 10), (1, 10), (2, 20), (3, 40), (8, 1280), (9, 1800), (12, 1800), (5000, 1800)],
+    ("tried", "seconds"),
+    [(0, 10), (7, 10), (10, 10), (20, 20), (600, 600), (1799, 1799), (1800, 1800), (10**8, 1800)],
 )
-def test_the_wait_doubles_up_to_the_cap(attempt: int, seconds: int) -> None:
-    assert next_attempt(now=NOW, attempt=attempt, rng=Latest()) == NOW + timedelta(seconds=seconds)
+def test_the_wait_is_as_long_as_it_was_tried_for_up_to_the_cap(tried: int, seconds: int) -> None:
+    wait = Backoff().draw(tried_for=timedelta(seconds=tried), rng=Latest())
+    assert wait == timedelta(seconds=seconds)
 
 
-def test_the_jitter_covers_the_whole_wait_and_nothing_beyond() -> None:
+def test_the_jitter_covers_half_of_the_wait_and_nothing_beyond() -> None:
     rng = random.Random(7)
-    base = timedelta(seconds=settings.RETRY_BASE_SECONDS)
-    waits = [next_attempt(now=NOW, attempt=5, rng=rng) - NOW for _ in range(500)]
-    assert min(waits) >= timedelta(0)
-    assert max(waits) <= base * 16
-    assert min(waits) < base * 2 < base * 14 < max(waits)
+    waits = [Backoff().draw(tried_for=timedelta(seconds=160), rng=rng).total_seconds() for _ in range(500)]
+    assert 80 <= min(waits) < 90
+    assert 150 < max(waits) <= 160
+
+
+def test_a_job_may_have_a_cap_and_a_beginning_of_its_own() -> None:
+    assert Backoff(cap=HOUR).draw(tried_for=timedelta(days=3), rng=Latest()) == HOUR
+    begun = Backoff(tried_for=timedelta(minutes=5))
+    assert begun.draw(tried_for=timedelta(), rng=Latest()) == timedelta(minutes=5)
+    # A cap below the first wait would mean no wait at all.
+    first = timedelta(seconds=settings.RETRY_BASE_SECONDS)
+    assert Backoff(cap=timedelta()).draw(tried_for=HOUR, rng=Latest()) == first
 
 
 def test_the_other_side_may_ask_for_a_longer_wait() -> None:
-    hour = timedelta(hours=1)
-    assert next_attempt(now=NOW, attempt=1, retry_after=hour) == NOW + hour
+    assert Backoff(retry_after=HOUR).draw(tried_for=timedelta()) == HOUR
 
 
 def test_a_short_retry_after_does_not_shorten_the_backoff() -> None:
-    late = next_attempt(now=NOW, attempt=20, retry_after=timedelta(seconds=1), rng=Latest())
-    assert late == NOW + CAP
+    late = Backoff(retry_after=timedelta(seconds=1)).draw(tried_for=timedelta(days=1), rng=Latest())
+    assert late == CAP
 
 
 def test_an_absurd_retry_after_is_cut_to_a_day() -> None:
-    late = next_attempt(now=NOW, attempt=1, retry_after=timedelta(days=3650))
-    assert late == NOW + LONGEST_RETRY_AFTER
+    late = Backoff(retry_after=timedelta(days=3650)).draw(tried_for=timedelta())
+    assert late == LONGEST_RETRY_AFTER

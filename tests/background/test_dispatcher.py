@@ -14,8 +14,8 @@ from django.db import connection
 from django.utils import timezone
 
 from background.dispatcher import NUDGE_LIMIT, forget_nudges, has_due_rows, nudge_due
-from background.jobs import Job
 from background.leases import acquire
+from background.runner import Job
 from portal.celery import FAIL_SOON
 from tests.background.conftest import TASK
 from tests.background.rows import Work

@@ -1,26 +1,28 @@
 """Registering work and making rows due."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from background.jobs import Job, jobs, register, schedule
+from background.jobs import schedule
+from background.mail import SEND
 from background.models import OutgoingMail
-from tests.background.conftest import TASK
+from background.runner import Job, jobs, register
 from tests.background.rows import Work
 from tests.background.service import due, work_on
 
 
 def test_a_job_may_be_declared_again_but_not_differently(only_job: Job) -> None:
-    register(name="work", model=Work, task=TASK)
+    register(only_job)
     assert jobs() == (only_job,)
     with pytest.raises(ValueError, match="twice"):
-        register(name="work", model=OutgoingMail, task=TASK)
+        register(replace(only_job, model=OutgoingMail))
 
 
 def test_outgoing_mail_is_a_job() -> None:
-    assert Job(name="background.send_mail", model=OutgoingMail, task="background.send_mail") in jobs()
+    assert SEND in jobs()
 
 
 def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:

@@ -8,9 +8,9 @@ from celery import Celery
 from django.db import DatabaseError
 
 from background.heartbeat import EVERY_SECONDS, Pulse, latest_heartbeat
-from background.jobs import Job
 from background.leases import acquire, holding
 from background.models import Heartbeat
+from background.runner import Job
 from background.scheduler import DispatchScheduler
 from background.watchdog import Watchdog
 from tests.background.rows import Work

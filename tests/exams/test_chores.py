@@ -12,9 +12,8 @@ from django.utils import timezone
 
 from accounts.roles import ADMINISTRATORS
 from audit.models import Entry
-from background.jobs import jobs
 from background.models import OutgoingMail
-from background.runner import run
+from background.runner import jobs, run
 from exams import storage
 from exams.models import Capture, Chore, Report
 from exams.services.chores import CHORES, MAINTAIN
@@ -43,7 +42,7 @@ def flip_a_byte(media_root: Path, path: str) -> None:
 @pytest.mark.django_db
 def test_every_chore_has_a_row_that_a_worker_takes() -> None:
     assert set(Chore.objects.values_list("name", flat=True)) == set(Chore.Name.values) == set(CHORES)
-    assert [job.task for job in jobs() if job.model is Chore] == ["exams.do_chore"]
+    assert [job.name for job in jobs() if job.model is Chore] == ["exams.do_chore"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -8,8 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import Entry
-from background.jobs import jobs
-from background.runner import run
+from background.runner import jobs, run
 from integrations.models import AnnotationSnapshot, Application, Mirror, NotificationRecord, Service
 from integrations.services.mirrors import READ, find_mirror, make_mirrors, read_now
 from integrations.services.setup import Wishes, connect
@@ -28,7 +27,7 @@ def test_a_connected_service_has_each_of_its_lists_read_soon(scripted: Any) -> N
 
 
 def test_the_dispatchers_task_reads_a_due_list_once(scripted: Any, service: Service) -> None:
-    assert "integrations.read_mirror" in {job.task for job in jobs() if job.model is Mirror}
+    assert "integrations.read_mirror" in {job.name for job in jobs() if job.model is Mirror}
     listed = [{"uuid": "2e79155f-811c-4d29-9b49-807b20013518", "name": "Cardiac"}]
     scripted.script("GET", "exams/applications/", lambda: (200, listed))
     scripted.script("GET", "services/applications/", lambda: (200, []))
