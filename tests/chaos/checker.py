@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from exams.states import Failure
 from tests.cloud import CloudReport, CloudSubmission
 
-GONE = "Clarius Cloud no longer has this exam."
-NO_IMAGE = "The server sent something that is no image or video."
-UNLISTED = "Clarius Cloud no longer lists this capture."
-CRASHED = "The exam could not be fetched."
-REFUSED = "Clarius Cloud refuses access to this exam."
+GONE = Failure.DATA_GONE
+NO_IMAGE = Failure.FILE_TYPE
+CRASHED = Failure.TOO_MANY_TRIES
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ def wrong_failures(census: Mapping[str, Any], truth: Truth) -> list[str]:
 
 def _is_earned(row: Mapping[str, Any], captures: list[str], truth: Truth) -> bool:
     # A worker killed a dozen times over one exam is a cause of its own.
-    if row["reason"].startswith(CRASHED):
+    if row["reason"] == CRASHED:
         return True
-    wanted = {"410": row["request_uuid"]} if row["reason"].startswith(GONE) else {}
+    wanted = {"410": row["request_uuid"]} if row["reason"] == GONE else {}
     for call in truth.calls:
         if wanted and call["status"] == 410 and row["request_uuid"] in call["path"]:
             return True
