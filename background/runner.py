@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from celery import shared_task
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Model
 
 from background.backoff import Backoff
@@ -110,12 +110,20 @@ def jobs() -> tuple[Job, ...]:
 def wake(service: Model) -> None:
     """Make every row due that waits for this service; which of them comes first stays as it was.
 
-    Attempts keep their count, and a row that a worker holds is left alone.
+    Attempts keep their count, and a row that a worker holds, or somebody changes, is left alone.
     """
+    skip = connection.features.has_select_for_update_skip_locked
     for job in jobs():
-        if job.waits_for is not None:
-            rows = job.model._base_manager.filter(is_free(), not_before__gt=from_now())
-            rows.filter(**{job.waits_for: service.pk}).update(not_before=just_due(), nudged_until=None)
+        if job.waits_for is None:
+            continue
+        rows = job.model._base_manager.filter(is_free(), not_before__gt=from_now())
+        with transaction.atomic():
+            # Whoever holds one of them may wait for the row of the service, which the caller holds.
+            free = rows.filter(**{job.waits_for: service.pk}).select_for_update(
+                skip_locked=skip, of=("self",)
+            )
+            chosen = job.model._base_manager.filter(pk__in=free.values("pk"))
+            chosen.update(not_before=just_due(), nudged_until=None)
 
 
 def _task(job: Job) -> Callable[[Any], None]:

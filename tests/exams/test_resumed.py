@@ -4,13 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from background.due import from_now
 from integrations import keyring
-from integrations.models import Service
+from integrations.models import Link, Service
 from integrations.services.operation import pause_service, resume_service
-from tests.exams.rows import link, make_customer, make_service, make_submission
+from tests.exams.rows import in_parallel, link, make_customer, make_service, make_submission
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +40,22 @@ def test_what_waits_for_a_service_is_due_when_it_goes_on(go_on: Callable[[Servic
     for mine in waiting[0]:
         due = type(mine)._base_manager.filter(not_before__lte=from_now())
         assert list(due) == [mine]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no single rows")
+def test_a_row_that_somebody_changes_holds_nobody_up() -> None:
+    service = make_service()
+    rows = [link(make_customer(service, is_linked=False)) for _ in range(2)]
+    Link.objects.update(not_before=timezone.now() + timedelta(hours=3))
+
+    def go_on() -> None:
+        with connection.cursor() as cursor:
+            # One that waited for the changed row would never come back here.
+            cursor.execute("SET lock_timeout = '5s'")
+        _accept_key(service)
+
+    with transaction.atomic():
+        Link.objects.select_for_update().get(pk=rows[0].pk)
+        assert in_parallel(1, go_on) == [None]
+    assert list(Link.objects.filter(not_before__lte=from_now())) == rows[1:]
