@@ -6,10 +6,10 @@ from allauth.account.adapter import DefaultAccountAdapter
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 
-from accounts.arrivals import arrival_path, forget_invitation, invitation_code, opens_signup
 from accounts.models import Invitation
+from accounts.referrals import arrival_path, forget_invitation, invitation_code, opens_signup
 from accounts.services.invitations import accept_invitation, open_invitation
-from audit.record import record
+from audit.entries import record
 from background.mail import queue_mail
 from foundation.address import client_address
 

@@ -8,9 +8,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from accounts.arrivals import note_invitation
 from accounts.forms import PreferencesForm
 from accounts.models import Invitation, User
+from accounts.referrals import note_invitation
 from accounts.services.invitations import accept_invitation, open_invitation
 from foundation.address import client_address
 

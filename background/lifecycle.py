@@ -11,8 +11,8 @@ from celery import signals
 from celery.worker import state
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
+from background.concurrency import patient_lane
 from background.heartbeat import Pulse
-from background.lanes import patient_lane
 from background.leases import release_held
 from background.models import Heartbeat
 from background.watchdog import CHECK_SECONDS, EXIT_STALLED, Watchdog

@@ -9,7 +9,7 @@ from django.core.mail import BadHeaderError, EmailMessage, get_connection
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit.record import record
+from audit.entries import record
 from background.backoff import Backoff
 from background.due import from_now
 from background.jobs import schedule

@@ -17,8 +17,8 @@ from django.db import connection, transaction
 from django.db.models import F, Model
 
 from background.backoff import Backoff
+from background.concurrency import patiently
 from background.due import from_now, is_free, just_due
-from background.lanes import patiently
 from background.leases import DeadlineExceeded, Hold, LeaseLost, acquire, finish, holding, release
 from background.models import LeasedRow
 

@@ -11,7 +11,7 @@ django.setup()
 
 from background.lifecycle import spare_what_is_loaded  # noqa: E402
 from bench.measuring import Held, Usage  # noqa: E402
-from exams.services.media import fetch_captures  # noqa: E402
+from exams.services.media.download import fetch_captures  # noqa: E402
 
 
 def main(plan: str, result: str) -> None:

@@ -14,7 +14,7 @@ django.setup()
 from django.db import connection  # noqa: E402
 
 from bench.measuring import Usage  # noqa: E402
-from exams.services.polling import poll_now  # noqa: E402
+from exams.services.intake.polling import poll_now  # noqa: E402
 from integrations.models import Service  # noqa: E402
 
 

@@ -10,7 +10,7 @@ django.setup()
 
 from bench.measuring import Usage  # noqa: E402
 from integrations.models import Mirror, Service  # noqa: E402
-from integrations.services.mirrors import read_now  # noqa: E402
+from integrations.services.sync import read_now  # noqa: E402
 
 
 def read() -> dict[str, float]:

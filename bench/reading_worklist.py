@@ -18,7 +18,7 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from exams.models import Submission  # noqa: E402
-from exams.services.worklist import Filters, Page, list_submissions  # noqa: E402
+from exams.services.review.worklist import Filters, Page, list_submissions  # noqa: E402
 from integrations.models import Customer, ReviewerAccess, Service  # noqa: E402
 
 CUSTOMERS = 2000

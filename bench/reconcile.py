@@ -17,7 +17,7 @@ CUSTOMERS = 20
 SETUP = """
 from django.contrib.auth import get_user_model
 from django.utils import timezone
-from integrations.encryption import lookup_digest
+from foundation.crypto import lookup_digest
 from integrations.models import Customer, Link, Service
 service = Service.objects.create(slug="echo", name="Echo", base_url={base!r}, take="all", is_sandbox=True)
 service.api_keys.create(prefix="bench", name="bench", secret="bench.0123456789", is_in_use=True)

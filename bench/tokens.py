@@ -12,7 +12,7 @@ from bench.tables import machine, print_table
 from tests.cloud import Cloud, start_cloud
 
 CUSTOMERS = 10_000
-# As integrations.services.reconciliation asks for them; its module needs a portal around it.
+# As integrations.services.customers.reconciliation asks for them; its module needs a portal around it.
 PAGE_SIZE = 1000
 SETUP = """
 from integrations.models import Service

@@ -30,7 +30,7 @@ STATEMENT = """
 import uuid
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from exams.services.hint_rows import record_hint
+from exams.services.intake.notifications import record_hint
 with CaptureQueriesContext(connection) as found:
     record_hint(service_id=1, request_uuid=uuid.UUID(int=7), customer_id="{customer}")
 print(found.captured_queries[0]["sql"])

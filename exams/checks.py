@@ -10,9 +10,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from exams.models import Report, Submission
-from exams.services.arrivals import DAYS_SHOWN, MISSED, missed_of, take_in
-from exams.services.deeds import MARK_ARRIVED, RELEASE, RETRY, SEND_AGAIN
-from exams.services.groups import groups_of
+from exams.services.intake.statistics import DAYS_SHOWN, MISSED, missed_of, take_in
+from exams.services.maintenance.actions import MARK_ARRIVED, RELEASE, RETRY, SEND_AGAIN
+from exams.services.maintenance.groups import groups_of
 from foundation.actions import Action
 from foundation.admin_urls import list_url
 from foundation.checks import Audience, Cost, Finding, Fix, Level, check

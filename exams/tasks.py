@@ -1,15 +1,21 @@
 """The jobs of this app; each is declared beside its work."""
 
 from background.runner import register
-from exams.services import chores, delivery, fetch, polling, previews, releases, report_pages, rereading
+from exams.services.fetch import job
+from exams.services.field_map import rereading
+from exams.services.holds import backlog
+from exams.services.intake import polling
+from exams.services.maintenance import tasks
+from exams.services.media import previews
+from exams.services.reports import delivery, pages
 
 register(
-    fetch.FETCH,
+    job.FETCH,
     previews.PREVIEW,
     delivery.DELIVER,
-    report_pages.RENDER_PAGES,
+    pages.RENDER_PAGES,
     polling.POLL,
-    releases.RELEASE,
+    backlog.RELEASE,
     rereading.READ_AGAIN,
-    chores.MAINTAIN,
+    tasks.MAINTAIN,
 )

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from exams.views import exam, files, identity, my, reports, worklist
+from exams.views import reports
+from exams.views.media import files
+from exams.views.review import clinician_exams, exam, identity, worklist
 
 urlpatterns = [
     path("worklist/", worklist.worklist, name="worklist"),
@@ -26,5 +28,5 @@ urlpatterns = [
     path("captures/<uuid:uuid>/file/", files.capture_file, name="capture_file"),
     path("captures/<uuid:uuid>/thumbnail/", files.capture_thumbnail, name="capture_thumbnail"),
     path("captures/<uuid:uuid>/preview/", files.capture_preview, name="capture_preview"),
-    path("my/", my.my, name="my"),
+    path("my/", clinician_exams.my, name="my"),
 ]

@@ -11,14 +11,14 @@ from django.utils import timezone
 from foundation.actions import Action
 from foundation.admin_urls import list_url
 from foundation.checks import Audience, Cost, Finding, Fix, Level, check
+from foundation.crypto import CannotDecrypt, lookup_digest
 from foundation.moments import span
 from integrations import keyring
 from integrations.connection_checks import list_services
-from integrations.encryption import CannotDecrypt, lookup_digest
 from integrations.models import ApiKey, Customer, KeyRotation, Link, Mirror, RemoteState, Service
-from integrations.services import operation
 from integrations.services.actions import CONFIRM, POLL, POLL_EVERYTHING, READ_AGAIN, RESUME
 from integrations.services.overdue import full_overdue_after, overdue_after
+from integrations.services.settings import operation
 
 VIEW, OPERATE, MANAGE = (f"integrations.{name}_service" for name in ("view", "operate", "manage"))
 # How long after its connection a service may wait for a worker.

@@ -17,9 +17,9 @@ from typing import Any
 
 from background.backoff import Backoff
 from background.runner import Later
+from foundation.crypto import CannotDecrypt
 from integrations import keyring
 from integrations.clarius import ClariusClient, errors
-from integrations.encryption import CannotDecrypt
 from integrations.keyring import KeyState, NoKey
 from integrations.models import Service
 

@@ -13,8 +13,8 @@ from integrations import keyring
 from integrations.clarius import clean_url, errors, key_problem, probe_url
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import ApiKey, RemoteState, Service
-from integrations.services.addresses import is_public_https
-from integrations.services.remote_state import read_now
+from integrations.services.settings.addresses import is_public_https
+from integrations.services.settings.remote_state import read_now
 
 CLOCK_SKEW = timedelta(minutes=5)
 # The Date of an answer counts whole seconds, and answers take a moment.

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
-from audit.record import record
+from audit.entries import record
 from background.runner import wake
+from foundation.crypto import CannotDecrypt
 from integrations.clarius import ClariusClient, errors
-from integrations.encryption import CannotDecrypt
 from integrations.models import ApiKey, Service
 
 # Noting every call would write more rows than the calls themselves.

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from background.models import LeasedRow
-from integrations.encryption import EncryptedTextField
+from foundation.crypto import EncryptedTextField
 
 
 class Mirror(LeasedRow):

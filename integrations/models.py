@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 
 from background.models import LeasedRow
-from integrations.encryption import EncryptedTextField
+from foundation.crypto import EncryptedTextField
 from integrations.mirrors import AnnotationSnapshot, Application, ListedToken, Mirror, NotificationRecord
 from integrations.querysets import CustomerQuerySet, LinkQuerySet, ServiceQuerySet
 from integrations.states import ACTIVE, CustomerStatus, LinkState

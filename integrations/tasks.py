@@ -1,9 +1,9 @@
 """The jobs of this package."""
 
 from background.runner import register
-from integrations.services.confirmation import CONFIRM
-from integrations.services.mirrors import READ
-from integrations.services.remote_state import LOOK
-from integrations.services.rotation import ROTATE
+from integrations.services.keys.rotation import ROTATE
+from integrations.services.linking.confirmation import CONFIRM
+from integrations.services.settings.remote_state import LOOK
+from integrations.services.sync import READ
 
 register(CONFIRM, READ, LOOK, ROTATE)

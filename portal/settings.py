@@ -9,10 +9,10 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import admin_colours
-from portal.databases import database_from_url
-from portal.logs import logging_config
-from portal.secrets_check import readable_broker, require_address, require_fernet_keys, require_secret
+from portal.database.connections import database_from_url
+from portal.health.secrets import readable_broker, require_address, require_fernet_keys, require_secret
+from portal.logging.setup import logging_config
+from portal.pages import admin_colours
 
 env = environ.Env()
 if env_file := os.environ.get("ENV_FILE", ""):
@@ -59,7 +59,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_NAME = "portal_session"
 CSRF_COOKIE_NAME = "portal_csrf"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
-CSRF_FAILURE_VIEW = "portal.views.csrf_failure"
+CSRF_FAILURE_VIEW = "portal.pages.views.csrf_failure"
 
 # --- Applications ---------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -85,14 +85,14 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "portal.short_way.ShortWay",
+    "portal.web.short_way.ShortWay",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "portal.middleware.ReadableRequests",
+    "portal.web.middleware.ReadableRequests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "portal.middleware.SmallForms",
+    "portal.web.middleware.SmallForms",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.ReaderTimezone",
@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.middleware.PrivatePages",
+    "portal.web.middleware.PrivatePages",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -115,7 +115,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "portal.context.portal",
+                "portal.pages.context.portal",
                 "portal.demo.context.demo",
             ],
         },
@@ -170,7 +170,7 @@ SUBMISSION_MAX_MB = env.int("SUBMISSION_MAX_MB", default=8192)
 MIN_FREE_MB = env.int("MIN_FREE_MB", default=256)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # In the database, so that limits hold for all web processes together (docs/decisions/0009).
-CACHES = {"default": {"BACKEND": "portal.cache.RowCache"}}
+CACHES = {"default": {"BACKEND": "portal.database.cache.RowCache"}}
 
 # --- People ---------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -297,23 +297,23 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
 }
-# The administration in the portal's teal; its navigation is portal/navigation.py.
+# The administration in the portal's teal; its navigation is portal/pages/navigation.py.
 UNFOLD = {
     "SITE_TITLE": "Portal administration",
     "SITE_HEADER": "Administration",
     "SITE_SUBHEADER": "Integrator portal",
     "SITE_URL": "/",
-    "SITE_ICON": "portal.navigation.favicon",
-    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "portal.navigation.favicon"}],
+    "SITE_ICON": "portal.pages.navigation.favicon",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "portal.pages.navigation.favicon"}],
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "COLORS": {"base": admin_colours.BASE, "primary": admin_colours.PRIMARY},
-    "STYLES": ["portal.navigation.stylesheet"],
-    "SIDEBAR": {"navigation": "portal.navigation.sidebar"},
-    "ACCOUNT": {"navigation": "portal.navigation.account_links"},
+    "STYLES": ["portal.pages.navigation.stylesheet"],
+    "SIDEBAR": {"navigation": "portal.pages.navigation.sidebar"},
+    "ACCOUNT": {"navigation": "portal.pages.navigation.account_links"},
     "DASHBOARD_CALLBACK": "exams.admin.dashboard.today",
 }
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 LOGGING = logging_config(level=LOG_LEVEL)
-DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.redaction.ReporterFilter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.logging.redaction.ReporterFilter"

@@ -3,10 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from exams.webhooks import receive
-from portal import views
+from exams.views.webhook import receive
 from portal.health import probes
 from portal.health.views import fix, show_problems
+from portal.pages import views
 
 urlpatterns = [
     # First, since it is asked for most and by somebody who asks once.
@@ -24,7 +24,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "portal.views.bad_request"
-handler403 = "portal.views.permission_denied"
-handler404 = "portal.views.not_found"
-handler500 = "portal.views.server_error"
+handler400 = "portal.pages.views.bad_request"
+handler403 = "portal.pages.views.permission_denied"
+handler404 = "portal.pages.views.not_found"
+handler500 = "portal.pages.views.server_error"

@@ -11,9 +11,9 @@ PUBLIC = "integrations.clarius"
 KNOWN = {
     ("background/conftest.py", "background.jobs._jobs"),
     ("exams/test_storage.py", "exams.storage.FileIO"),
-    ("integrations/conftest.py", "integrations.limits.time"),
-    ("integrations/test_connect.py", "integrations.services.pending.SECONDS"),
-    ("integrations/test_doctor.py", "portal.checks.free_mb"),
+    ("integrations/conftest.py", "integrations.views.limits.time"),
+    ("integrations/test_connect.py", "integrations.services.linking.pending.SECONDS"),
+    ("integrations/test_doctor.py", "portal.health.machine.free_mb"),
     ("integrations/test_lost_push.py", "integrations.services.turns.give_back"),
 }
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation, User
 from accounts.roles import REVIEWERS
-from audit.record import record
+from audit.entries import record
 from background.mail import queue_mail
 
 

@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.roles import ADMINISTRATORS
-from audit.record import record
+from audit.entries import record
 
 
 def grantable_groups(*, user: Any) -> QuerySet[Group]:

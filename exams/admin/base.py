@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
-from audit.record import record_view
+from audit.entries import record_view
 from exams.permissions import sees_all_content
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from audit.record import record
+from audit.entries import record
 from exams.admin.standing import Standing, standings_of, tell
 from foundation.actions import Action
 from foundation.adminkit.requests import actor_of

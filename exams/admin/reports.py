@@ -2,11 +2,11 @@
 
 from django.contrib import admin
 
-from exams.admin.attempts import AttemptsAdmin
+from exams.admin.fetch.attempts import AttemptsAdmin
 from exams.admin.subjects import OfSubmission
 from exams.admin.waiting import WaitFilter
 from exams.models import Report
-from exams.services import deeds
+from exams.services.maintenance import actions
 from foundation.adminkit.columns import LEASE_FIELDS
 
 
@@ -39,7 +39,7 @@ class ReportAdmin(OfSubmission, AttemptsAdmin):
         "signed_at",
     )
     operators = "exams.operate_report"
-    actions = (deeds.SEND_AGAIN, deeds.MARK_ARRIVED, deeds.GIVE_UP_REPORTS)
+    actions = (actions.SEND_AGAIN, actions.MARK_ARRIVED, actions.GIVE_UP_REPORTS)
     plain_fields = (
         "uuid",
         "submission",

@@ -12,15 +12,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from exams.forms import ReportForm
 from exams.models import Report
 from exams.permissions import can_review, sees_all_content, visible_reports
-from exams.services.delivery import resolve_uncertain, retry_delivery
-from exams.services.report_pages import prepare_pages_again
-from exams.services.reports import InvalidReport, NotADraft, create_draft, discard_draft, sign_report
-from exams.services.reviews import ClaimRefused
-from exams.services.states import NotAllowed
-from exams.views.exam import (
+from exams.services.reports.delivery import resolve_uncertain, retry_delivery
+from exams.services.reports.drafts import InvalidReport, NotADraft, create_draft, discard_draft, sign_report
+from exams.services.reports.pages import prepare_pages_again
+from exams.services.review.claims import ClaimRefused
+from exams.services.transitions import NotAllowed
+from exams.views.forms import ReportForm
+from exams.views.review.exam import (
     REPORT_MOVING,
     get_submission_to_review,
     identity_context,

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import integrations.encryption
+import foundation.crypto
 
 
 class Migration(migrations.Migration):
@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='service',
             name='unsettled_webhook_secrets',
-            field=integrations.encryption.EncryptedTextField(blank=True, default='', editable=False),
+            field=foundation.crypto.EncryptedTextField(blank=True, default='', editable=False),
         ),
         migrations.AddField(
             model_name='service',

@@ -7,8 +7,9 @@ from django.db.models import QuerySet
 
 from foundation.actions import Action
 from integrations.models import Link, Mirror, Service
-from integrations.services import mirrors, operation
-from integrations.services.linking import check_again
+from integrations.services import sync
+from integrations.services.linking.links import check_again
+from integrations.services.settings import operation
 
 SOON = "as soon as a worker is free"
 
@@ -32,7 +33,7 @@ def _resume(*, queryset: QuerySet[Service], user: Any, address: str | None) -> i
 def _read_again(*, queryset: QuerySet[Mirror], user: Any, address: str | None) -> int:
     rows = list(queryset.select_related("service"))
     for row in rows:
-        mirrors.read_again(service=row.service, kind=row.kind, user=user, address=address)
+        sync.read_again(service=row.service, kind=row.kind, user=user, address=address)
     return len(rows)
 
 

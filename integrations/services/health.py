@@ -12,10 +12,10 @@ from background.heartbeat import is_silent, latest_heartbeat
 from background.models import Heartbeat
 from foundation.checks import Check, Cost, Level, find
 from integrations.models import ApiKey, Customer, KeyRotation, RemoteState, Service
-from integrations.services.addresses import is_public_https
-from integrations.services.reconciliation import count_standings
-from integrations.services.rotation import open_rotation
+from integrations.services.customers.reconciliation import count_standings
+from integrations.services.keys.rotation import open_rotation
 from integrations.services.sections import Fact, sections_of
+from integrations.services.settings.addresses import is_public_https
 
 V = RemoteState.Verdict
 GOOD, WARN, BAD = "good", "warn", "bad"

@@ -10,18 +10,23 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.record import record
+from audit.entries import record
 from background.jobs import schedule
 from background.runner import wake
+from foundation.crypto import CannotDecrypt
 from integrations.clarius import clean_url, errors
-from integrations.encryption import CannotDecrypt
 from integrations.keyring import Cause, store_key, use_key
 from integrations.models import ApiKey, Service
-from integrations.services.addresses import connect_url, is_public_https, is_sandbox_address, webhook_url
-from integrations.services.credentials import KeyNotProven, prove_key
-from integrations.services.mirrors import make_mirrors
-from integrations.services.remote_settings import Registration, register_service
-from integrations.services.remote_state import watch
+from integrations.services.keys.proof import KeyNotProven, prove_key
+from integrations.services.settings.addresses import (
+    connect_url,
+    is_public_https,
+    is_sandbox_address,
+    webhook_url,
+)
+from integrations.services.settings.registration import Registration, register_service
+from integrations.services.settings.remote_state import watch
+from integrations.services.sync import make_mirrors
 
 _SLUG = re.compile(r"[a-z0-9][-a-z0-9_]{0,49}")
 

@@ -10,13 +10,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.arrivals import forget_arrival
+from accounts.referrals import forget_arrival
 from foundation.address import client_address
-from integrations.forms import ConnectForm
-from integrations.limits import is_allowed
 from integrations.models import Service
-from integrations.services.linking import Linking, Outcome, find_link, link_customer
-from integrations.services.pending import (
+from integrations.services.linking.links import Linking, Outcome, find_link, link_customer
+from integrations.services.linking.pending import (
     PendingToken,
     carry_tokens,
     drop_token,
@@ -28,6 +26,8 @@ from integrations.services.pending import (
     latest_token,
     put_tokens,
 )
+from integrations.views.forms import ConnectForm
+from integrations.views.limits import is_allowed
 
 View = Callable[..., HttpResponse]
 ARRIVALS_PER_MINUTE = 60

@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from foundation.address import client_address
-from integrations.limits import is_allowed
 from integrations.models import Link
-from integrations.services import linking
-from integrations.services.linking import Ending
+from integrations.services.linking import links
+from integrations.services.linking.links import Ending
+from integrations.views.limits import is_allowed
 
 CHECKS_PER_MINUTE = 6
 
@@ -55,7 +55,7 @@ def _end(request: HttpRequest, link: uuid.UUID, *, ending: Ending, template: str
     own = _own_link(request, link)
     if request.method != "POST":
         return render(request, template, {"link": own})
-    linking.unlink(link=own, user=own.user, address=client_address(request), ending=ending)
+    links.unlink(link=own, user=own.user, address=client_address(request), ending=ending)
     return redirect("link", own.uuid)
 
 
@@ -67,5 +67,5 @@ def check_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     if not is_allowed(request=request, action="check_link", per_minute=CHECKS_PER_MINUTE):
         messages.warning(request, "You checked this link too often. Wait one minute, then try again.")
     else:
-        linking.check_again(link=own, user=own.user, address=client_address(request))
+        links.check_again(link=own, user=own.user, address=client_address(request))
     return redirect("link", own.uuid)

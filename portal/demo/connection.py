@@ -4,7 +4,7 @@ from django.conf import settings
 
 from accounts.models import User
 from integrations.models import Customer, Link, Service
-from integrations.services.linking import link_customer
+from integrations.services.linking.links import link_customer
 from integrations.services.setup import CannotConnect, Mode, Wishes, connect
 from portal.demo.sandbox import Sandbox
 from portal.demo.state import DemoFile

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from accounts.models import User
 from background.jobs import schedule
 from exams.models import Report, Submission
-from exams.services.reports import create_draft, sign_report
+from exams.services.reports.drafts import create_draft, sign_report
 from integrations.models import Mirror, Service
 from portal.demo.paper import draw_report
 from portal.demo.sandbox import Sandbox

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from audit.record import record
+from audit.entries import record
 from background.jobs import schedule
 from exams.models import Submission
 from foundation.address import client_address

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from background.heartbeat import latest_heartbeat
 from exams.admin.confirmation import run_audited
 from exams.admin.subjects import subject_of
-from exams.services.groups import list_unfinished
+from exams.services.maintenance.groups import list_unfinished
 from foundation.actions import Action
 from foundation.adminkit.actions import carry_out
 from foundation.checks import Finding, Fix, problems_for

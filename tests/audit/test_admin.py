@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from audit.record import record
+from audit.entries import record
 
 pytestmark = pytest.mark.django_db
 

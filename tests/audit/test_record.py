@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from audit.entries import record
 from audit.models import Entry
 from audit.querysets import AppendOnly
-from audit.record import record
 
 
 @pytest.mark.django_db

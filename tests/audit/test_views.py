@@ -6,8 +6,8 @@ from unittest import mock
 import pytest
 from django.db import DatabaseError
 
+from audit.entries import record, record_view
 from audit.models import Entry
-from audit.record import record, record_view
 from tests.background.service import in_parallel
 
 

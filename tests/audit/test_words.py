@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMINISTRATORS
-from audit.record import record
+from audit.entries import record
 from tests.exams.cast import Stage, add_report, make_stage
 from tests.exams.rows import make_customer, make_submission
 from tests.people import logged_in, make_person

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from background.lanes import Lane
+from background.concurrency import Lane
 
 
 class Slow:

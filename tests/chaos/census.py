@@ -19,7 +19,7 @@ from django.db import connection  # noqa: E402
 from django.db.models import Q  # noqa: E402
 
 from exams.models import Capture, Report, Submission  # noqa: E402
-from exams.services.holds import retry_submissions  # noqa: E402
+from exams.services.holds.holding import retry_submissions  # noqa: E402
 from tests.chaos.desk import falls_to_desk  # noqa: E402
 
 MOVING = (Report.State.SIGNED, Report.State.SENDING)

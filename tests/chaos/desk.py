@@ -18,7 +18,7 @@ from django.core.files import File  # noqa: E402
 from django.db import DatabaseError, InterfaceError, close_old_connections  # noqa: E402
 
 from exams.models import Report, Submission  # noqa: E402
-from exams.services.reports import create_draft, sign_report  # noqa: E402
+from exams.services.reports.drafts import create_draft, sign_report  # noqa: E402
 from tests.e2e.paper import write_pdf  # noqa: E402
 
 # Every third submission is answered.

@@ -25,7 +25,7 @@ DAY = 24 * 3600
 LINK = """
 from django.contrib.auth import get_user_model
 from django.utils import timezone
-from integrations.encryption import lookup_digest
+from foundation.crypto import lookup_digest
 from integrations.models import Customer, Link, Service
 user = get_user_model().objects.create_user("clinician@example.test", "of-no-use-1234")
 for token in {tokens!r}:

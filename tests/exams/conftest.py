@@ -12,9 +12,9 @@ from django.db import connection
 from background.due import is_due
 from background.runner import run
 from exams.models import Report, Submission
-from exams.services.delivery import DELIVER
-from exams.services.fetch import FETCH
-from exams.services.polling import Walk, poll_now
+from exams.services.fetch.job import FETCH
+from exams.services.intake.polling import Walk, poll_now
+from exams.services.reports.delivery import DELIVER
 from integrations.models import Customer, Service
 from tests.around import Around, around
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission

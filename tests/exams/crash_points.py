@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from exams.services import attempt
+from exams.services.fetch import attempt
 from exams.storage import NewFile
 
 EXIT_CODE = 86

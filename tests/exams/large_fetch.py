@@ -10,7 +10,7 @@ import django
 
 django.setup()
 
-from exams.services.media import fetch_captures  # noqa: E402
+from exams.services.media.download import fetch_captures  # noqa: E402
 
 held: Any = SimpleNamespace(check=lambda: None, seconds_left=600.0)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from exams.models import Capture, Exam, Submission
+from foundation.crypto import lookup_digest
 from integrations.clarius import Notification
-from integrations.encryption import lookup_digest
 from integrations.models import Customer, Link, Service
 
 BASE_URL = "https://cloud.example.com"

@@ -16,8 +16,8 @@ from background.models import OutgoingMail
 from background.runner import jobs, run
 from exams import storage
 from exams.models import Capture, Chore, Report
-from exams.services.chores import CHORES, MAINTAIN
-from exams.services.verifying import verify_files
+from exams.services.maintenance.tasks import CHORES, MAINTAIN
+from exams.services.maintenance.verifying import verify_files
 from tests.cloud import CloudSubmission
 from tests.exams.cast import add_report
 from tests.exams.conftest import Portal

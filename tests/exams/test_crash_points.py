@@ -12,9 +12,9 @@ from django.db import connection
 
 from background.runner import run
 from exams.models import Capture, Submission
-from exams.services.cleaning import collect_files
-from exams.services.fetch import FETCH
-from exams.services.verifying import verify_files
+from exams.services.fetch.job import FETCH
+from exams.services.maintenance.cleaning import collect_files
+from exams.services.maintenance.verifying import verify_files
 from exams.storage import store_upload
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from exams.models import Submission
-from exams.services.fetch import check_again
-from exams.services.holds import release_linked, retry_submissions
-from exams.services.verifying import verify_files
+from exams.services.fetch.job import check_again
+from exams.services.holds.holding import release_linked, retry_submissions
+from exams.services.maintenance.verifying import verify_files
 from integrations.models import Link, Service
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal

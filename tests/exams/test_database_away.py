@@ -9,8 +9,8 @@ from django.db import Error, connection
 
 from background.runner import run
 from exams.models import Report, Submission
-from exams.services.delivery import DELIVER
-from exams.services.fetch import FETCH
+from exams.services.fetch.job import FETCH
+from exams.services.reports.delivery import DELIVER
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.cast import add_report

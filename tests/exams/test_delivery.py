@@ -14,9 +14,9 @@ from background.models import OutgoingMail
 from background.runner import run
 from exams import storage
 from exams.models import Call, Report, Submission
-from exams.services.delivery import DELIVER, resolve_uncertain, retry_delivery
-from exams.services.holds import release_submissions, stop_submissions
-from exams.services.states import NotAllowed, move_reports
+from exams.services.holds.holding import release_submissions, stop_submissions
+from exams.services.reports.delivery import DELIVER, resolve_uncertain, retry_delivery
+from exams.services.transitions import NotAllowed, move_reports
 from integrations.clarius.errors import from_status
 from integrations.models import Link, Service
 from tests.around import Around

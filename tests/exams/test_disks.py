@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from exams.services.hint_rows import record_hint
+from exams.services.intake.notifications import record_hint
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import new_token

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from exams import storage
 from exams.models import Patient, Submission
-from exams.services import attempt
-from exams.services.fetch import check_again
-from exams.services.holds import retry_submissions
+from exams.services.fetch import attempt
+from exams.services.fetch.job import check_again
+from exams.services.holds.holding import retry_submissions
 from integrations.models import Link, Service
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal

@@ -8,7 +8,7 @@ import pytest
 
 from audit.models import Entry
 from exams.models import Patient
-from exams.services.fetch import check_again
+from exams.services.fetch.job import check_again
 from integrations.clarius import CaptureLink, DownloadData
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission

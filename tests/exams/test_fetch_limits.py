@@ -11,8 +11,8 @@ import pytest
 from background.leases import DeadlineExceeded, LeaseLost
 from background.runner import run
 from exams.models import Capture, Submission
-from exams.services.fetch import FETCH, check_again
-from exams.services.holds import stop_submissions
+from exams.services.fetch.job import FETCH, check_again
+from exams.services.holds.holding import stop_submissions
 from integrations.models import Link, Service
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission

@@ -13,9 +13,9 @@ from background.models import OutgoingMail
 from background.runner import run
 from exams import storage
 from exams.models import Capture, Chore, Submission
-from exams.services import verifying
-from exams.services.chores import MAINTAIN
-from exams.services.verifying import FilesAway, verify_files
+from exams.services.maintenance import verifying
+from exams.services.maintenance.tasks import MAINTAIN
+from exams.services.maintenance.verifying import FilesAway, verify_files
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago

@@ -11,8 +11,8 @@ import pytest
 from django.db import connection
 
 from exams.models import Submission
-from exams.services import polling
-from exams.services.polling import poll_now
+from exams.services.intake import polling
+from exams.services.intake.polling import poll_now
 from integrations.models import Service
 from tests.exams.rows import make_customer, make_service
 

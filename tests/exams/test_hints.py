@@ -8,9 +8,9 @@ import pytest
 from django.utils import timezone
 
 from exams.models import Patient, Submission
-from exams.services import hints
-from exams.services.hint_rows import record_hint
-from exams.services.hints import PARALLEL
+from exams.services.intake import confirmation
+from exams.services.intake.confirmation import PARALLEL
+from exams.services.intake.notifications import record_hint
 from integrations.models import ApiKey, Customer, Service
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.conftest import Portal
@@ -258,6 +258,6 @@ def test_more_hints_than_there_may_be_are_purged_once_a_full_pass_did_not_list_t
         hint(token=new_token())
     Submission.objects.filter(customer=None).update(missed_pass_count=0)
     Service.objects.update(full_poll_due_at=from_now(hours=24))
-    assert hints.cap_hints(service=portal.service) == 0
+    assert confirmation.cap_hints(service=portal.service) == 0
     assert Submission.objects.filter(customer=None).count() == 9
     assert Service.objects.get(pk=portal.service.pk).full_poll_due_at <= timezone.now()

@@ -10,9 +10,9 @@ from django.utils import timezone
 from accounts.models import User
 from audit.models import Entry
 from exams.models import Capture, Submission
-from exams.services.fetch import check_again
-from exams.services.holds import release_submissions, retry_submissions, stop_submissions
-from exams.services.states import (
+from exams.services.fetch.job import check_again
+from exams.services.holds.holding import release_submissions, retry_submissions, stop_submissions
+from exams.services.transitions import (
     CAPTURE_FROM,
     REPORT_FROM,
     SUBMISSION_FROM,

@@ -8,9 +8,9 @@ from accounts.models import User
 from audit.models import Entry
 from exams.models import Patient, Submission
 from exams.services.demographics import read_patient
-from exams.services.identity import split_patient
-from exams.services.patients import match_patient
-from exams.services.states import NotAllowed
+from exams.services.fetch.patients import match_patient
+from exams.services.review.identity import split_patient
+from exams.services.transitions import NotAllowed
 from integrations.models import Customer
 from tests.exams.cast import Stage, make_stage
 from tests.exams.rows import make_submission

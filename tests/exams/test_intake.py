@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from audit.models import Entry
 from exams.models import Exam, Submission
-from exams.services.hint_rows import record_hint
-from exams.services.holds import release_linked
-from exams.services.intake import take_page
+from exams.services.holds.holding import release_linked
+from exams.services.intake.listed import take_page
+from exams.services.intake.notifications import record_hint
 from integrations.clarius import Notification
 from integrations.models import Customer, Link, Service
 from tests.exams.rows import ago, in_parallel, link, make_customer, make_service, new_token, notification

@@ -8,8 +8,8 @@ from django.db import DatabaseError
 from django.test import Client
 
 from accounts.roles import ADMINISTRATORS
-from exams import webhooks
 from exams.models import JunkNotification, Submission
+from exams.views import webhook
 from integrations.models import Service
 from tests.databases import inserts_fail
 from tests.exams.notifying import address, claim, send
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def service(db: None) -> Service:
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
     return make_service()
 
 

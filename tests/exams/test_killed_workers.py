@@ -9,9 +9,9 @@ from background.jobs import schedule
 from background.runner import run
 from exams import storage
 from exams.models import Report, Submission
-from exams.services.delivery import DELIVER
-from exams.services.fetch import FETCH
-from exams.services.states import move_reports
+from exams.services.fetch.job import FETCH
+from exams.services.reports.delivery import DELIVER
+from exams.services.transitions import move_reports
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.killing import wait_until, worker

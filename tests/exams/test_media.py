@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from background.leases import LeaseLost
-from exams.services import media
-from exams.services.media import ARRIVED, PARALLEL
+from exams.services.media import download
+from exams.services.media.download import ARRIVED, PARALLEL
 from exams.storage import DiskFull, NotWritable
 from integrations.clarius import errors
 from tests.integrations.clarius.servers import Call, Handler, serving
@@ -38,7 +38,7 @@ def loopback(settings: Any, tmp_path: Path) -> None:
 def fetch(url: str, *, count: int) -> list[Any]:
     held: Any = Held()
     links = {number: f"{url}/{number}" for number in range(count)}
-    return list(media.fetch_captures(links=links, stored_bytes=0, held=held))
+    return list(download.fetch_captures(links=links, stored_bytes=0, held=held))
 
 
 def test_no_more_than_a_few_downloads_run_at_a_time() -> None:
@@ -127,7 +127,7 @@ def test_what_has_arrived_when_the_lease_is_lost_leaves_no_file(tmp_path: Path) 
     with serving(answer) as storage:
         links = {number: f"{storage.url}/{number}" for number in range(3 * ARRIVED)}
         with pytest.raises(LeaseLost):
-            list(media.fetch_captures(links=links, stored_bytes=0, held=held))
+            list(download.fetch_captures(links=links, stored_bytes=0, held=held))
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -171,7 +171,7 @@ def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
     held: Any = Held()
     with serving(answer) as storage:
         links = {number: f"{storage.url}/{number}" for number in range(3 * ARRIVED)}
-        fetched: Any = media.fetch_captures(links=links, stored_bytes=0, held=held)
+        fetched: Any = download.fetch_captures(links=links, stored_bytes=0, held=held)
         next(fetched)
         _until(lambda: len(asked) == ARRIVED)
         time.sleep(0.1)
@@ -190,7 +190,7 @@ def test_who_stops_reading_anywhere_leaves_no_file_and_no_descriptor(taken: int,
     with serving(lambda handler, call: handler.reply(body=call.path.encode())) as storage:
         links = {number: f"{storage.url}/{number}" for number in range(6)}
         before = _open_below(tmp_path)
-        fetched: Any = media.fetch_captures(links=links, stored_bytes=0, held=held)
+        fetched: Any = download.fetch_captures(links=links, stored_bytes=0, held=held)
         for _ in range(taken):
             next(fetched)
         fetched.close()
@@ -259,7 +259,7 @@ def test_bytes_that_are_not_kept_use_up_nothing(settings: Any) -> None:
         held: Any = Held()
         links = {number: f"{storage.url}/{number}" for number in range(2)}
         found = []
-        for each in media.fetch_captures(links=links, stored_bytes=0, held=held):
+        for each in download.fetch_captures(links=links, stored_bytes=0, held=held):
             broken.append(True)
             found.append(each)
     assert [type(each.error) for each in found] == [errors.Truncated, type(None)]

@@ -10,9 +10,9 @@ from django.utils import timezone
 from background.leases import release_held
 from background.runner import run
 from exams.models import Submission, Walk
-from exams.services.polling import POLL
+from exams.services.intake.polling import POLL
+from foundation.crypto import lookup_digest
 from integrations.clarius import errors
-from integrations.encryption import lookup_digest
 from integrations.models import Customer, Service
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission

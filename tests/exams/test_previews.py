@@ -14,7 +14,7 @@ from PIL import Image
 
 from exams import storage
 from exams.models import Capture, Submission
-from exams.services.previews import NO_PREVIEW, preview_capture
+from exams.services.media.previews import NO_PREVIEW, preview_capture
 from tests.exams import pictures
 from tests.exams.deadly_decoding import ENDS_ALL, ENDS_ITSELF
 from tests.exams.rows import ago, from_now, make_capture, make_customer, make_service, make_submission

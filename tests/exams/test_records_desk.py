@@ -11,12 +11,12 @@ from django.utils import timezone
 from audit.models import Entry
 from background.runner import run
 from exams.models import Submission
-from exams.services.arrivals import count_arrivals, days_of
-from exams.services.polling import POLL
+from exams.services.intake.polling import POLL
+from exams.services.intake.statistics import count_arrivals, days_of
 from integrations.keyring import client_for
 from integrations.models import Link, Mirror, NotificationRecord, Service
-from integrations.services.linking import link_customer
-from integrations.services.mirrors import read_now
+from integrations.services.linking.links import link_customer
+from integrations.services.sync import read_now
 from tests.exams.rows import make_customer
 from tests.people import logged_in, make_person
 from tests.processes import wait_for

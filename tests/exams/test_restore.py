@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from audit.models import Entry
 from exams import storage
 from exams.models import Capture
-from exams.services.verifying import verify_files
+from exams.services.maintenance.verifying import verify_files
 from tests.cloud import CloudSubmission
 from tests.exams.cast import add_report
 from tests.exams.conftest import Portal

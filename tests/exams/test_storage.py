@@ -15,7 +15,7 @@ import pytest
 
 from exams import storage
 from exams.media_types import media_type_of
-from exams.services.cleaning import collect_files
+from exams.services.maintenance.cleaning import collect_files
 from tests.exams.rows import make_capture, make_customer, make_service, make_submission
 
 

@@ -10,9 +10,9 @@ from django.test import Client, override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exams import webhooks
 from exams.models import Submission
-from integrations.encryption import lookup_digest
+from exams.views import webhook
+from foundation.crypto import lookup_digest
 from integrations.models import Service
 from tests.databases import inserts_fail
 from tests.exams.notifying import address, claim, send
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def fresh_endpoints() -> None:
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_only_post_is_allowed(service: Service, method: str) -> None:
 def test_a_wrong_secret_finds_nothing_and_writes_nothing(service: Service) -> None:
     wrong = Client().post(address(service, secret="x" * 43), json.dumps(claim()), "application/json")
     other = make_service(slug="other")
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
     swapped = Client().post(
         address(other, secret=service.webhook_secret), json.dumps(claim()), "application/json"
     )
@@ -257,7 +257,7 @@ def test_a_row_that_violates_a_constraint_is_never_a_silent_success() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_twenty_threads_with_one_uuid_make_one_row() -> None:
     service = make_service()
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
     body = claim()
     answers = in_parallel(20, lambda: send(service, body))
     assert answers == [204] * 20

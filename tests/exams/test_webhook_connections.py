@@ -13,9 +13,9 @@ from django.db import OperationalError, connection, connections
 from django.test import Client
 
 from exams.models import Submission
-from exams.webhooks import endpoints
+from exams.views.webhook import endpoints
 from integrations.models import Service
-from portal.databases import PATIENCE_WITH_A_SERVER, database_from_url
+from portal.database.connections import PATIENCE_WITH_A_SERVER, database_from_url
 from tests.databases import inserts_fail
 from tests.exams.rows import in_parallel, make_service
 

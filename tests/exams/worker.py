@@ -11,9 +11,9 @@ django.setup()
 settings.DATABASES["default"] |= json.loads(os.environ["TEST_DATABASE"])
 
 from background.runner import run  # noqa: E402
-from exams.services.delivery import DELIVER  # noqa: E402
-from exams.services.fetch import FETCH  # noqa: E402
-from exams.services.report_pages import RENDER_PAGES  # noqa: E402
+from exams.services.fetch.job import FETCH  # noqa: E402
+from exams.services.reports.delivery import DELIVER  # noqa: E402
+from exams.services.reports.pages import RENDER_PAGES  # noqa: E402
 from tests.exams.crash_points import die_at  # noqa: E402
 
 if len(sys.argv) > 3:

@@ -8,7 +8,7 @@ import requests
 from django.test import Client
 
 from integrations.models import Application, Mirror, Service
-from integrations.services.mirrors import read_now
+from integrations.services.sync import read_now
 
 CARDIAC = UUID("2e79155f-811c-4d29-9b49-807b20013518")
 SIDES = {"title": "Side", "labels": ["Left", "Right"], "linked": True}

@@ -48,7 +48,7 @@ def other_clinician(db: None) -> Any:
 @pytest.fixture
 def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the minute that limits count in not end while a test counts too."""
-    monkeypatch.setattr("integrations.limits.time", SimpleNamespace(time=lambda: 1.8e9))
+    monkeypatch.setattr("integrations.views.limits.time", SimpleNamespace(time=lambda: 1.8e9))
 
 
 @pytest.fixture

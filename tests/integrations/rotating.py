@@ -7,7 +7,7 @@ from django.utils import timezone
 from background.runner import run
 from integrations.keyring import client_with
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.rotation import ROTATE
+from integrations.services.keys.rotation import ROTATE
 
 
 def run_rotation(rotation: KeyRotation) -> KeyRotation:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from integrations.services.addresses import is_sandbox_address
+from integrations.services.settings.addresses import is_sandbox_address
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from integrations.models import ApiKey, Customer, Link, ReviewerAccess, Service
-from integrations.services.linking import link_customer
+from integrations.services.linking.links import link_customer
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

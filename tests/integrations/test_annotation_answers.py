@@ -7,10 +7,10 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
-from integrations.admin.annotation_form import drafts_of
+from integrations.admin.annotations.form import drafts_of
 from integrations.models import Application, Service
-from integrations.services.annotation_groups import read_groups
-from integrations.services.annotations import base_of
+from integrations.services.annotations.editing import base_of
+from integrations.services.annotations.groups import read_groups
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.test import Client
 
 from audit.models import Entry
 from integrations.models import AnnotationSnapshot, Application, Mirror, Service
-from integrations.services.mirrors import read_now
+from integrations.services.sync import read_now
 from tests.integrations.annotating import (
     CARDIAC,
     NOTES,

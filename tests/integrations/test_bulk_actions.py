@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from integrations.models import Customer, Link, Service
-from integrations.services.linking import customers_of
+from integrations.services.linking.links import customers_of
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

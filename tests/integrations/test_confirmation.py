@@ -12,8 +12,8 @@ from background.leases import MAX_ATTEMPTS
 from background.runner import run
 from integrations.keyring import KeyState, is_circuit_open, judge_refusal
 from integrations.models import ApiKey, Link, Service
-from integrations.services.confirmation import AWAY, CONFIRM
-from integrations.services.linking import Ending, check_again, customers_of, link_customer, unlink
+from integrations.services.linking.confirmation import AWAY, CONFIRM
+from integrations.services.linking.links import Ending, check_again, customers_of, link_customer, unlink
 from tests.integrations.scripted import ScriptedCloud
 
 pytestmark = pytest.mark.django_db

@@ -9,13 +9,13 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from accounts.arrivals import arrival_path
+from accounts.referrals import arrival_path
 from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
 from integrations.models import Customer, Link, Service
-from integrations.services import pending
-from integrations.services.confirmation import CONFIRM
+from integrations.services.linking import pending
+from integrations.services.linking.confirmation import CONFIRM
 from integrations.views.connect import ARRIVALS_PER_MINUTE, CLAIMS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import PASSWORD, logged_in, make_person

@@ -11,9 +11,9 @@ from accounts.models import Invitation
 from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, Mirror, Service
-from integrations.services.customers import CannotDo, mark_gone
-from integrations.services.linking import customers_of, link_customer
-from integrations.services.mirrors import find_mirror
+from integrations.services.customers.changes import CannotDo, mark_gone
+from integrations.services.linking.links import customers_of, link_customer
+from integrations.services.sync import find_mirror
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

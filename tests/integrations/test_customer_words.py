@@ -11,7 +11,7 @@ from accounts.models import Invitation
 from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, Service
-from integrations.services.customers import CannotDo, invite_customer
+from integrations.services.customers.changes import CannotDo, invite_customer
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from background.models import Heartbeat
 from integrations import keyring
 from integrations.keyring import client_for
 from integrations.models import ApiKey, KeyRotation, RemoteState, Service
-from integrations.services.addresses import webhook_url
+from integrations.services.settings.addresses import webhook_url
 from tests.people import PASSWORD, logged_in, make_person
 
 pytestmark = pytest.mark.django_db

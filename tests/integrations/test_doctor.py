@@ -14,12 +14,12 @@ from django.utils import timezone
 
 from background.models import Heartbeat
 from foundation.checks import find_problems
+from foundation.crypto import lookup_digest
 from integrations.clarius import ClariusClient
-from integrations.encryption import lookup_digest
 from integrations.keyring import client_for
 from integrations.models import ApiKey, Customer, Service
-from integrations.services.push import push_settings
-from portal import checks as machine
+from integrations.services.settings.push import push_settings
+from portal.health import machine as machine
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from integrations.encryption import CannotDecrypt, decrypt, encrypt, lookup_digest
+from foundation.crypto import CannotDecrypt, decrypt, encrypt, lookup_digest
 from integrations.models import Customer, Service
 
 pytestmark = pytest.mark.django_db

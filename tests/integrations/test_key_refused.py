@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from background.models import OutgoingMail
 from background.runner import run
-from exams.services.polling import POLL
+from exams.services.intake.polling import POLL
 from integrations.keyring import PROBE_EVERY
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.rotation import start_rotation
+from integrations.services.keys.rotation import start_rotation
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db

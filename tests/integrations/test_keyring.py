@@ -12,8 +12,8 @@ from background.runner import run
 from integrations import keyring
 from integrations.keyring import Cause, KeyInUse, KeyState, client_for, withdrawn
 from integrations.models import ApiKey, Service
-from integrations.services.keys import add_typed_key, create_key, use_key
-from integrations.services.rotation import ROTATE, start_rotation
+from integrations.services.keys.changes import add_typed_key, create_key, use_key
+from integrations.services.keys.rotation import ROTATE, start_rotation
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db

@@ -7,10 +7,10 @@ import pytest
 from audit.models import Entry
 from background.runner import run
 from integrations.models import ApiKey, RemoteState, Service
-from integrations.services.key_list import list_keys
-from integrations.services.keys import KeyProblem, add_typed_key, create_key, revoke_key
-from integrations.services.remote_state import read_now
-from integrations.services.rotation import ROTATE, start_rotation
+from integrations.services.keys.changes import KeyProblem, add_typed_key, create_key, revoke_key
+from integrations.services.keys.listing import list_keys
+from integrations.services.keys.rotation import ROTATE, start_rotation
+from integrations.services.settings.remote_state import read_now
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db

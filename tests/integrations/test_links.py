@@ -10,9 +10,9 @@ from django.test import Client
 from audit.models import Entry
 from background.runner import run
 from integrations.models import Customer, Link, Service
-from integrations.services.confirmation import CONFIRM
-from integrations.services.linking import Outcome, customers_of, link_customer
-from integrations.services.states import ALLOWED, NotAllowed, move_link
+from integrations.services.linking.confirmation import CONFIRM
+from integrations.services.linking.links import Outcome, customers_of, link_customer
+from integrations.services.linking.transitions import ALLOWED, NotAllowed, move_link
 from integrations.views.links import CHECKS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import logged_in, make_person

@@ -10,14 +10,13 @@ from django.utils import timezone
 from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
-from exams.services.polling import POLL
+from exams.services.intake.polling import POLL
 from integrations import keyring
 from integrations.clarius import errors
 from integrations.clarius.client import ClariusClient
 from integrations.keyring import NoKey, client_for
 from integrations.models import ApiKey, RemoteState, Service
-from integrations.services.key_list import list_keys
-from integrations.services.keys import (
+from integrations.services.keys.changes import (
     KeyProblem,
     OutcomeUnknown,
     add_typed_key,
@@ -25,7 +24,8 @@ from integrations.services.keys import (
     revoke_key,
     use_key,
 )
-from integrations.services.remote_state import read_now
+from integrations.services.keys.listing import list_keys
+from integrations.services.settings.remote_state import read_now
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db

@@ -9,14 +9,19 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.locks import Lock
-from exams import webhooks
+from exams.views import webhook
 from integrations.clarius.client import ClariusClient
 from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
-from integrations.services.addresses import webhook_url
-from integrations.services.push import NotPushed, OutcomeUnknown, push_settings, rotate_webhook_secret
-from integrations.services.remote_settings import register_service
-from integrations.services.remote_state import judge, read_now
+from integrations.services.settings.addresses import webhook_url
+from integrations.services.settings.push import (
+    NotPushed,
+    OutcomeUnknown,
+    push_settings,
+    rotate_webhook_secret,
+)
+from integrations.services.settings.registration import register_service
+from integrations.services.settings.remote_state import judge, read_now
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +37,7 @@ def user(db: None) -> Any:
 def registered(cloud_service: Service, user: Any, settings: Any) -> Service:
     settings.WEBHOOK_SECRETS_SECONDS = 0
     settings.WEBHOOK_UNKNOWN_SECRET_SECONDS = 0
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
     _push(cloud_service, user)
     return Service.objects.get()
 

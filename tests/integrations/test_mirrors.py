@@ -10,8 +10,8 @@ from django.utils import timezone
 from audit.models import Entry
 from background.runner import jobs, run
 from integrations.models import AnnotationSnapshot, Application, Mirror, NotificationRecord, Service
-from integrations.services.mirrors import READ, find_mirror, make_mirrors, read_now
 from integrations.services.setup import Wishes, connect
+from integrations.services.sync import READ, find_mirror, make_mirrors, read_now
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db

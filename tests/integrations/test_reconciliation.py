@@ -16,10 +16,10 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
 from integrations.models import Customer, Link, ListedToken, Mirror, Service
-from integrations.services.confirmation import CONFIRM
-from integrations.services.linking import link_customer
-from integrations.services.mirrors import read_now
-from integrations.services.reconciliation import count_standings
+from integrations.services.customers.reconciliation import count_standings
+from integrations.services.linking.confirmation import CONFIRM
+from integrations.services.linking.links import link_customer
+from integrations.services.sync import read_now
 
 pytestmark = pytest.mark.django_db
 S = Customer.Standing

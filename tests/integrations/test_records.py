@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from integrations.models import Mirror, NotificationRecord, Service
-from integrations.services.mirrors import read_now
-from integrations.services.record_masking import describe_response, mask_content, mask_text, request_of
+from integrations.services.masking import describe_response, mask_content, mask_text, request_of
+from integrations.services.sync import read_now
 
 pytestmark = pytest.mark.django_db
 PATH = "services/notifications/records/?limit=100"

@@ -14,8 +14,8 @@ from background.models import OutgoingMail
 from background.runner import run
 from integrations.clarius.transport import Transport
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.keys import KeyProblem, revoke_key
-from integrations.services.rotation import ROTATE, RotationUnderWay, rotate_if_old, start_rotation
+from integrations.services.keys.changes import KeyProblem, revoke_key
+from integrations.services.keys.rotation import ROTATE, RotationUnderWay, rotate_if_old, start_rotation
 from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
 

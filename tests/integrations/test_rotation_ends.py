@@ -13,7 +13,7 @@ from background.models import OutgoingMail
 from background.runner import run
 from integrations import keyring
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.rotation import (
+from integrations.services.keys.rotation import (
     ROTATE,
     CannotRotate,
     cancel_rotation,

@@ -10,8 +10,8 @@ from django.utils import timezone
 from audit.models import Entry
 from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.keys import KeyProblem, add_typed_key
-from integrations.services.rotation import ROTATE, start_rotation
+from integrations.services.keys.changes import KeyProblem, add_typed_key
+from integrations.services.keys.rotation import ROTATE, start_rotation
 from tests.integrations.rotating import finish_rotation, key_works, run_rotation
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from background.runner import run
 from integrations.models import Link, Service
-from integrations.services.confirmation import CONFIRM
-from integrations.services.linking import customers_of
+from integrations.services.linking.confirmation import CONFIRM
+from integrations.services.linking.links import customers_of
 from tests.people import logged_in
 
 pytestmark = pytest.mark.django_db

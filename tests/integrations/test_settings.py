@@ -9,20 +9,20 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.runner import run
-from exams import webhooks
+from exams.views import webhook
 from integrations.clarius import RemoteSettings
 from integrations.cloud import CloudProblem
 from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
-from integrations.services.addresses import connect_url, webhook_url
-from integrations.services.push import (
+from integrations.services.settings.addresses import connect_url, webhook_url
+from integrations.services.settings.push import (
     NotPushed,
     WouldReplaceForeign,
     push_settings,
     rotate_webhook_secret,
 )
-from integrations.services.remote_state import LOOK, judge, mask_url, read_now, watch
-from integrations.services.webhook_secrets import webhook_secrets
+from integrations.services.settings.remote_state import LOOK, judge, mask_url, read_now, watch
+from integrations.services.settings.webhook_secrets import webhook_secrets
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +190,7 @@ def test_a_new_secret_is_pushed_and_the_old_one_works_for_an_hour(
     cloud_service: Service, user: Any, settings: Any
 ) -> None:
     settings.WEBHOOK_UNKNOWN_SECRET_SECONDS = 0
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
     _push(cloud_service, user)
     old = cloud_service.webhook_secret
     assert _knock(old) == 204
@@ -204,7 +204,7 @@ def test_a_new_secret_is_pushed_and_the_old_one_works_for_an_hour(
     later = timezone.now() + timedelta(minutes=61)
     assert webhook_secrets(service=service, now=later) == (new,)
     Service.objects.update(previous_webhook_until=timezone.now() - timedelta(seconds=1))
-    webhooks.endpoints.forget()
+    webhook.endpoints.forget()
     assert [_knock(new), _knock(old)] == [204, 404]
 
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.models import Entry
 from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.rotation import ROTATE, start_rotation
+from integrations.services.keys.rotation import ROTATE, start_rotation
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import PASSWORD, logged_in, make_person
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client, RequestFactory
 
 from exams.models import JunkNotification, Submission
-from exams.webhooks import endpoints
+from exams.views.webhook import endpoints
 from portal.wsgi import application
 from tests.exams.cast import Stage, make_stage
 

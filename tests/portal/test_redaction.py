@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Invitation
-from portal.redaction import RedactingFormatter
+from portal.logging.redaction import RedactingFormatter
 
 
 def _line(message: str, *args: object) -> str:

@@ -36,5 +36,5 @@ def test_an_address_that_is_no_webhook_is_a_page_that_is_not_there() -> None:
 
 
 def test_the_short_way_comes_before_everything_that_costs() -> None:
-    way = settings.MIDDLEWARE.index("portal.short_way.ShortWay")
+    way = settings.MIDDLEWARE.index("portal.web.short_way.ShortWay")
     assert settings.MIDDLEWARE[:way] == ["django.middleware.security.SecurityMiddleware"]

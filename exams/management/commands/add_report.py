@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from accounts.models import User
 from exams.models import Report, Submission
 from exams.permissions import can_review
-from exams.services.reports import InvalidReport, create_draft, sign_report
-from exams.services.reviews import ClaimRefused
+from exams.services.reports.drafts import InvalidReport, create_draft, sign_report
+from exams.services.review.claims import ClaimRefused
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from exams.services.cleaning import collect_files
+from exams.services.maintenance.cleaning import collect_files
 
 
 class Command(BaseCommand):

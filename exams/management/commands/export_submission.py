@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from exams.models import Submission
-from exams.services.export import CannotExport, export_submission
+from exams.services.maintenance.export import CannotExport, export_submission
 
 
 class Command(BaseCommand):

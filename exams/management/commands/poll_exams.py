@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from exams.services.polling import poll_now
+from exams.services.intake.polling import poll_now
 from integrations.models import Service
 
 FIGURES = (

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from exams.services.verifying import FilesAway, verify_files
+from exams.services.maintenance.verifying import FilesAway, verify_files
 
 
 class Command(BaseCommand):

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from integrations.models import Mirror, Service
-from integrations.services.mirrors import read_now
-from integrations.services.reconciliation import count_standings
+from integrations.services.customers.reconciliation import count_standings
+from integrations.services.sync import read_now
 
 
 class Command(BaseCommand):

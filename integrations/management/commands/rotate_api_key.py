@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from background.runner import run
 from integrations.models import KeyRotation, Service
-from integrations.services.rotation import (
+from integrations.services.keys.rotation import (
     ROTATE,
     CannotRotate,
     open_rotation,

@@ -10,7 +10,7 @@ from accounts.models import User
 from audit.models import Entry
 from background.runner import run
 from exams.models import Release, Submission
-from exams.services.releases import RELEASE
+from exams.services.holds.backlog import RELEASE
 from integrations.models import Customer
 from tests.exams.cast import Stage
 from tests.exams.rows import make_customer, make_submission

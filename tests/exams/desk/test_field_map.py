@@ -12,9 +12,9 @@ from audit.models import Entry
 from background.runner import run
 from exams.models import Capture, FieldMap, Submission
 from exams.services.capture_links import capture_links
-from exams.services.field_map import read_moment
-from exams.services.paths import InvalidPath, find_value, parse_path
-from exams.services.rereading import READ_AGAIN, change_map
+from exams.services.field_map.mapping import read_moment
+from exams.services.field_map.paths import InvalidPath, find_value, parse_path
+from exams.services.field_map.rereading import READ_AGAIN, change_map
 from integrations.clarius import DownloadData
 from tests.exams.cast import Stage, add_submission
 from tests.exams.desk.answers import ANSWER, PATHS, SECRET

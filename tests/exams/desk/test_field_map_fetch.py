@@ -8,7 +8,7 @@ import pytest
 
 from background.runner import run
 from exams.models import FieldMap, Submission
-from exams.services.rereading import READ_AGAIN, change_map
+from exams.services.field_map.rereading import READ_AGAIN, change_map
 from integrations.clarius import DownloadData
 from tests.around import Around, after_the_first_statement
 from tests.cloud import Cloud, CloudSubmission

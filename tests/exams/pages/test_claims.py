@@ -9,7 +9,7 @@ from accounts.roles import REVIEWERS
 from audit.models import Entry
 from background.models import OutgoingMail
 from exams.models import Report, Submission
-from exams.services.reviews import ClaimRefused, claim_submission, take_over_claim
+from exams.services.review.claims import ClaimRefused, claim_submission, take_over_claim
 from integrations.models import ReviewerAccess
 from tests.exams.cast import Stage, add_report
 from tests.exams.rows import in_parallel

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from exams.models import Submission
-from exams.services.identity import split_patient
+from exams.services.review.identity import split_patient
 from integrations.models import NotificationRecord
 from tests.exams.cast import Stage, add_report, add_submission
 

@@ -13,8 +13,8 @@ from audit.models import Entry
 from background.runner import run
 from exams import storage
 from exams.models import PageRendering, Report
-from exams.services.report_pages import NO_PAGES, RENDER_PAGES
-from exams.services.reports import sign_report
+from exams.services.reports.drafts import sign_report
+from exams.services.reports.pages import NO_PAGES, RENDER_PAGES
 from tests.exams.cast import Stage, add_report
 from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago, from_now

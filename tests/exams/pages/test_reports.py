@@ -13,8 +13,8 @@ from accounts.roles import REVIEWERS
 from audit.models import Entry
 from exams import storage
 from exams.models import Report, Submission
-from exams.services.reports import InvalidReport, create_draft, sign_report
-from exams.services.reviews import ClaimRefused
+from exams.services.reports.drafts import InvalidReport, create_draft, sign_report
+from exams.services.review.claims import ClaimRefused
 from integrations.models import ReviewerAccess
 from tests.exams import pictures
 from tests.exams.cast import PDF, Stage, add_report, add_submission

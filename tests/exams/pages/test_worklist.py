@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.models import Entry
 from exams.models import Report, Submission
-from exams.services.worklist import Filters, filter_submissions, list_submissions
+from exams.services.review.worklist import Filters, filter_submissions, list_submissions
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_customer, make_service
 

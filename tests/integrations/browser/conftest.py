@@ -8,7 +8,7 @@ from django.db import connections
 from playwright.sync_api import Browser, Page, expect
 
 from integrations.models import Mirror, Service
-from integrations.services.mirrors import read_now
+from integrations.services.sync import read_now
 from tests.e2e.chromium import chromium
 from tests.people import PASSWORD, make_person
 

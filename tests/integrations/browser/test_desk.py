@@ -9,7 +9,7 @@ from playwright.sync_api import Dialog, Page, expect
 
 from background.runner import run
 from integrations.models import Application, Customer, Mirror, NotificationRecord, Service
-from integrations.services.mirrors import READ
+from integrations.services.sync import READ
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.integrations.annotating import sent
 from tests.people import logged_in, make_person

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.rotation import ROTATE
+from integrations.services.keys.rotation import ROTATE
 from tests.e2e.chromium import NEEDS_CHROMIUM
 
 pytestmark = [

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from exams.models import Release, Report, Submission
 from integrations.models import KeyRotation, Link, Service
-from integrations.services.annotations import base_of
+from integrations.services.annotations.editing import base_of
 from tests.cloud import Cloud
 from tests.people import PASSWORD
 from tests.portal.access.stage import Desk

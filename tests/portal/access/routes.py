@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
-from integrations.admin import key_pages, setting_pages
-from integrations.admin.deeds import DEEDS as CUSTOMER_DEEDS
+from integrations.admin import keys
+from integrations.admin.customers.actions import DEEDS as CUSTOMER_DEEDS
+from integrations.admin.settings import setting_pages
 from tests.portal.access.stage import Desk
 
 CATCH_ALL = "(?P<url>.*)$"
@@ -40,7 +41,7 @@ def find_actions() -> set[str]:
 def find_deeds() -> set[str]:
     """Return `page.deed` for the pages on which a form says which of several things is done."""
     pages = {
-        "integrations_service_keys": key_pages.DEEDS,
+        "integrations_service_keys": keys.DEEDS,
         "integrations_service_settings": setting_pages.DEEDS,
         "integrations_customer_do": CUSTOMER_DEEDS,
     }

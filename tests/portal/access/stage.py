@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation
 from accounts.roles import ADMINISTRATORS
-from audit.record import record
+from audit.entries import record
 from background.models import Heartbeat, OutgoingMail
 from exams.models import Chore, FieldMap, JunkNotification, Release, Walk
 from integrations.models import (
@@ -31,8 +31,8 @@ from integrations.models import (
     NotificationRecord,
     Service,
 )
-from integrations.services.mirrors import read_now
-from integrations.services.remote_state import watch
+from integrations.services.settings.remote_state import watch
+from integrations.services.sync import read_now
 from tests.cloud import Cloud
 from tests.exams.cast import Stage, add_report, add_submission, make_stage
 from tests.exams.rows import make_customer

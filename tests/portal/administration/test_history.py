@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from audit.record import record
+from audit.entries import record
 from exams.models import Submission
 from tests.exams.cast import Stage, make_stage
 from tests.people import logged_in, make_person

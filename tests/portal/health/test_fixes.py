@@ -13,11 +13,11 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
 from exams.models import Report, Submission
-from exams.services.polling import POLL
+from exams.services.intake.polling import POLL
 from foundation.checks import Finding, find_problems
 from integrations.models import Customer, Link, Mirror, NotificationRecord, Service
-from integrations.services.confirmation import CONFIRM
-from integrations.services.mirrors import read_now
+from integrations.services.linking.confirmation import CONFIRM
+from integrations.services.sync import read_now
 from tests.exams.cast import ROLES, Stage, add_report
 from tests.exams.rows import make_submission
 from tests.people import logged_in, make_person

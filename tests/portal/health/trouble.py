@@ -17,7 +17,7 @@ from integrations.models import (
     RemoteState,
     Service,
 )
-from integrations.services import operation
+from integrations.services.settings import operation
 from tests.exams.cast import Stage, add_report
 
 

@@ -1,0 +1,104 @@
+"""Submissions: states and identifiers; what is done to them goes through the services, after a question."""
+
+from typing import Any, cast
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern, path
+from django.utils.safestring import SafeString
+
+from exams.admin.fetch.attempts import AttemptsAdmin
+from exams.admin.holds import backlog
+from exams.admin.subjects import HELP, request_mark
+from exams.admin.waiting import WaitFilter
+from exams.models import Submission
+from exams.services.demographics import ALL_FIELDS
+from exams.services.maintenance import actions
+from foundation.adminkit.columns import LEASE_FIELDS
+
+
+@admin.register(Submission)
+class SubmissionAdmin(AttemptsAdmin):
+    """What arrived and where it stands."""
+
+    list_display = (
+        "short_request",
+        "customer",
+        "service",
+        "submitted_at",
+        "state",
+        "hold_reason",
+        "failure_reason",
+        "files",
+        "received_at",
+    )
+    list_filter = ("state", "hold_reason", "service", WaitFilter, ("given_up_at", admin.EmptyFieldListFilter))
+    list_select_related = ("service", "customer")
+    search_fields = ("customer__label", "uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
+    search_help_text = HELP
+    ordering = ("-id",)
+    question_columns = (
+        "short_request",
+        "customer",
+        "service",
+        "submitted_at",
+        "state",
+        "hold_reason",
+        "failure_reason",
+    )
+    operators = "exams.operate_submission"
+    actions = (actions.RETRY, actions.RELEASE, actions.STOP, actions.GIVE_UP)
+    plain_fields = (
+        "uuid",
+        "request_uuid",
+        "service",
+        "customer",
+        "exam",
+        "state",
+        "hold_reason",
+        "failure_reason",
+        "submitted_at",
+        "received_at",
+        "notified_at",
+        "polled_at",
+        "data_read_at",
+        "ready_at",
+        "released_at",
+        "given_up_at",
+        "not_ready_since",
+        "missed_pass_count",
+        "capture_count",
+        "stored_count",
+        "claimed_by",
+        "claimed_at",
+        *LEASE_FIELDS,
+    )
+    content_fields = ("patient", "looks_like", *ALL_FIELDS, "examined_at", "mapped", "raw_data")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
+        rows: Any = super().get_queryset(request)
+        # On the page of one row they are read where they are shown.
+        return cast("QuerySet[Submission]", rows.without_data())
+
+    def get_urls(self) -> list[URLPattern]:
+        pages = {
+            "day-one/": (backlog.show_day_one, "day_one"),
+            "day-one/progress/": (backlog.show_progress, "day_one_progress"),
+            "day-one/<int:pk>/stop/": (backlog.stop, "day_one_stop"),
+        }
+        own = [
+            path(route, self.admin_site.admin_view(view), {"admin": self}, name=f"exams_submission_{name}")
+            for route, (view, name) in pages.items()
+        ]
+        return [*own, *super().get_urls()]
+
+    @admin.display(description="request", ordering="request_uuid")
+    def short_request(self, submission: Submission) -> SafeString:
+        """Write the beginning of the request's UUID."""
+        return request_mark(submission)
+
+    @admin.display(description="captures", ordering="capture_count")
+    def files(self, submission: Submission) -> str:
+        """Say how many of the listed captures are here."""
+        return f"{submission.stored_count} of {submission.capture_count}"

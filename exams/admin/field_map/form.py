@@ -1,0 +1,88 @@
+"""Where the fields of a service's answers stand, and the stored answer to try it on."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from exams.models import FieldMap, Submission
+from exams.names import short_id
+from exams.services.field_map.mapping import check_path
+from exams.services.field_map.paths import InvalidPath
+
+MOST_SAMPLES = 20
+# No answer is known to have these; they show how a path is written.
+EXAMPLES = {
+    "examined_at": "exam.started_at",
+    "application": "exam.application",
+    "operator": "exam.operator.name",
+    "institution": "exam.institution",
+    "clinical_note": "exam.notes[0]",
+    "capture_label": "captures[].label",
+}
+
+
+class FieldMapForm(forms.ModelForm):
+    """The paths, each empty where the answer has no such thing."""
+
+    class Meta:
+        model = FieldMap
+        fields = (*FieldMap.PATHS, "time_zone")
+        labels = {"time_zone": "Times without a zone are in"}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in FieldMap.PATHS:
+            about = {
+                "list": "known-paths",
+                "placeholder": EXAMPLES.get(name, ""),
+                "autocomplete": "off",
+                "spellcheck": "false",
+            }
+            self.fields[name].widget.attrs |= about
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what is no path, with the reason beside its field."""
+        data = super().clean() or {}
+        for name in FieldMap.PATHS:
+            text = (data.get(name) or "").strip()
+            data[name] = text
+            try:
+                if text:
+                    check_path(name, text)
+            except InvalidPath as error:
+                self.add_error(name, ValidationError(str(error)))
+        return data
+
+    def draft(self) -> FieldMap:
+        """Return an unsaved map of what was typed; what is wrong is left out."""
+        # Even a form with errors has the good fields in its cleaned data.
+        known = {name: self.cleaned_data.get(name, "") for name in FieldMap.PATHS}
+        return FieldMap(time_zone=self.cleaned_data.get("time_zone") or "UTC", **known)
+
+
+class SampleForm(forms.Form):
+    """Which stored answer the preview reads."""
+
+    sample = forms.ModelChoiceField(
+        Submission.objects.none(), required=False, empty_label=None, label="Try it on", to_field_name="uuid"
+    )
+
+    def __init__(self, *args: Any, service_id: int, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = Submission.objects.filter(service=service_id).exclude(raw_data="").defer("raw_data")
+        newest = list(rows.newest_first().values_list("pk", flat=True)[:MOST_SAMPLES])
+        field: Any = self.fields["sample"]
+        field.queryset = rows.filter(pk__in=newest).newest_first()
+        field.label_from_instance = self._label
+
+    @staticmethod
+    def _label(row: Submission) -> str:
+        sent = row.submitted_at.strftime("%d %b %Y, %H:%M UTC") if row.submitted_at else "unknown"
+        return f"Submitted {sent} ({short_id(row.request_uuid)})"
+
+    def chosen(self) -> Submission | None:
+        """Return the chosen answer, else the newest one."""
+        field: Any = self.fields["sample"]
+        row = self.cleaned_data.get("sample") if self.is_bound and self.is_valid() else None
+        return row or field.queryset.first()

@@ -1,0 +1,228 @@
+"""One attempt to fetch a listed submission: read the data, fetch the files, settle the state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import F, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from background.backoff import Backoff
+from background.leases import DeadlineExceeded, Hold, LeaseLost
+from background.runner import Done, Later, Outcome
+from exams.models import Call, Capture, Submission
+from exams.services.calls import files_noted, noted
+from exams.services.fetch.reading import read_data
+from exams.services.holds.holding import is_linked, is_own_address
+from exams.services.media.download import Fetched, fetch_captures
+from exams.services.rules import DATA_RULES, MEDIA_RULES, PATIENCE
+from exams.services.transitions import move_captures, move_submission
+from exams.states import CaptureState as C
+from exams.states import Failure
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
+from exams.storage import StoredFile
+from integrations.clarius import DownloadData, errors
+from integrations.cloud import CloudProblem, Means, cloud, judge
+
+LINKS_ASKED = 3
+KINDS = {"image": Capture.Kind.IMAGE, "video": Capture.Kind.VIDEO}
+NOT_CHECKED = {H.UNLINKED: Failure.NOT_CHECKED_UNLINKED, H.FOREIGN_URL: Failure.NOT_CHECKED_FOREIGN}
+# The worst last: what is only away is waited for before anything counts against the exam.
+SEVERITY = (Means.WAIT, Means.NOT_READY, Means.COUNT, Means.NEVER)
+
+
+@dataclass
+class Attempt:
+    """One attempt to fetch a submission that the Cloud lists."""
+
+    submission: Submission
+    hold: Hold
+    _asked: int = 0
+    _problems: list[CloudProblem] = field(default_factory=list)
+
+    def run(self) -> Outcome:
+        """Fetch what is missing; raises NotAllowed and LeaseLost."""
+        submission = self.submission
+        if not submission.released_at and not is_linked(submission=submission):
+            return self._keep_back(H.UNLINKED)
+        if not is_own_address(service=submission.service, url=submission.download_url):
+            return self._keep_back(H.FOREIGN_URL)
+        try:
+            links = self._read_links()
+            self.note_missing()
+            self._fetch_all(links)
+            self._judge_rest()
+        except CloudProblem as problem:
+            return self._end(problem)
+        return Done(effect=self._settle)
+
+    def note_missing(self) -> None:
+        """Have an exam not be READY while one of its captures is missing; raises NotAllowed."""
+        missing = Capture.objects.filter(submission=self.submission).exclude(state=C.STORED)
+        if self.submission.state == S.READY and missing.exists():
+            move_submission(pk=self.submission.pk, to=S.FETCHING)
+            self.submission.state = S.FETCHING
+
+    def give_up(self, failure: Mapping[str, Any]) -> Done:
+        """Fail what has not arrived, for this reason; an exam that is whole stays READY."""
+        return Done(effect=lambda: self._write_failure(failure))
+
+    def _keep_back(self, reason: H) -> Outcome:
+        if self.submission.state == S.READY:
+            # It was only to be checked again: what is here stays as good as it was.
+            return Done({"failure_reason": NOT_CHECKED[reason], "failure_detail": ""})
+        if self.submission.ready_at and reason == H.FOREIGN_URL:
+            # Nothing ends that hold, and what is stored of an exam that was whole is to stay in sight.
+            return self.give_up({"failure_reason": NOT_CHECKED[reason]})
+        return Done(effect=lambda: move_submission(pk=self.submission.pk, to=S.HELD, hold_reason=reason))
+
+    def _read_links(self) -> dict[int, str]:
+        """Ask the Cloud for the data, take it in, and return the link of each capture that is missing."""
+        data = self._download_data()
+        with self.hold.step():
+            links = read_data(submission=self.submission, data=data)
+        rows = Capture.objects.filter(submission=self.submission, state=C.PENDING)
+        pairs = rows.values_list("pk", "source_key")
+        return {pk: links[key] for pk, key in pairs if key in links}
+
+    def _download_data(self) -> DownloadData:
+        self._asked += 1
+        submission = self.submission
+        with cloud(submission.service, rules=DATA_RULES) as client:
+            if submission.state == S.RECEIVED:
+                move_submission(pk=submission.pk, to=S.FETCHING)
+                submission.state = S.FETCHING
+            with noted(kind=Call.Kind.DATA, client=client, submission=submission):
+                data = client.download_data(download_url=submission.download_url)
+        self.hold.check()
+        if data.request_uuid != submission.request_uuid:
+            raise CloudProblem("request_uuid differs", means=Means.COUNT, code=Failure.OTHER_SUBMISSION)
+        return data
+
+    def _fetch_all(self, links: dict[int, str]) -> None:
+        """Fetch every link, asking for fresh ones when some have died; what stays open is a problem."""
+        while links:
+            dead: dict[int, Exception] = {}
+            with files_noted(submission=self.submission, count=len(links)) as failures:
+                for outcome in fetch_captures(links=links, stored_bytes=self._stored_bytes(), held=self.hold):
+                    if outcome.error is not None:
+                        failures.append(outcome.error)
+                    if isinstance(outcome.error, errors.LinkDead):
+                        dead[outcome.capture] = outcome.error
+                    else:
+                        self._take(outcome)
+            if not dead:
+                return
+            if self._asked > LINKS_ASKED:
+                for capture, error in dead.items():
+                    self._take(Fetched(capture, error=error))
+                return
+            fresh = self._read_links()
+            links = {capture: url for capture, url in fresh.items() if capture in dead}
+
+    def _stored_bytes(self) -> int:
+        rows = Capture.objects.filter(submission=self.submission, state=C.STORED)
+        return rows.aggregate(total=Sum("size"))["total"] or 0
+
+    def _take(self, outcome: Fetched) -> None:
+        if outcome.file is not None:
+            self._store(outcome.capture, outcome.file)
+            return
+        error = outcome.error
+        if error is None:
+            return
+        if isinstance(error, (LeaseLost, DeadlineExceeded)):
+            # The holder may have its lease again by now; going on would take this capture for unlisted.
+            raise error
+        problem = judge(error, MEDIA_RULES)
+        if problem.means == Means.NEVER:
+            self._fail_capture(outcome.capture, problem.code, problem.detail)
+        else:
+            self._problems.append(problem)
+
+    def _store(self, capture: int, file: StoredFile) -> None:
+        now = timezone.now()
+        with self.hold.step():
+            moved = move_captures(
+                Capture.objects.filter(pk=capture),
+                to=C.STORED,
+                file=file.path,
+                sha256=file.sha256,
+                size=file.size,
+                media_type=file.media_type,
+                kind=KINDS.get(file.media_type.partition("/")[0], Capture.Kind.OTHER),
+                stored_at=now,
+                # Due: its preview.
+                not_before=now,
+            )
+            Submission.objects.filter(pk=self.submission.pk).update(
+                stored_count=F("stored_count") + moved, not_ready_since=None
+            )
+
+    def _fail_capture(self, capture: int, reason: str, detail: str) -> None:
+        with self.hold.step():
+            rows = Capture.objects.filter(pk=capture)
+            move_captures(rows, to=C.FAILED, failure_reason=reason, failure_detail=detail)
+
+    def _judge_rest(self) -> None:
+        """Raise CloudProblem when some captures are still to come; fail those that are no longer listed."""
+        if not self._problems:
+            pending = Capture.objects.filter(submission=self.submission, state=C.PENDING)
+            # Listed once, and not any more.
+            for pk in list(pending.filter(is_listed=False).values_list("pk", flat=True)):
+                self._fail_capture(pk, Failure.NOT_LISTED, "not listed")
+            if pending.exists():
+                # Found damaged, or listed, since this attempt asked for its links: the next one has theirs.
+                self._problems.append(CloudProblem("", means=Means.WAIT, code=Failure.MORE_TO_COME))
+        if self._problems:
+            raise min(self._problems, key=lambda problem: SEVERITY.index(problem.means))
+
+    def _settle(self) -> dict[str, Any] | None:
+        rows = Capture.objects.filter(submission=self.submission)
+        total, stored = rows.count(), rows.filter(state=C.STORED).count()
+        if stored < total:
+            detail = "See the captures that failed."
+            self._fail({"failure_reason": Failure.INCOMPLETE, "failure_detail": detail})
+        elif self.submission.state != S.READY:
+            self._finish(to=S.READY, ready_at=timezone.now())
+        else:
+            return {"failure_reason": "", "failure_detail": ""}
+        return None
+
+    def _end(self, problem: CloudProblem) -> Outcome:
+        """Put the submission off or fail it, as the problem says."""
+        now = timezone.now()
+        self.submission.refresh_from_db(fields=["not_ready_since"])
+        since = self.submission.not_ready_since
+        tried_for = now - since if since is not None else timedelta(0)
+        failure: dict[str, Any] = {"failure_reason": problem.code, "failure_detail": problem.detail}
+        is_patient = problem.means == Means.NOT_READY
+        if problem.means == Means.NEVER or (is_patient and tried_for >= PATIENCE):
+            return self.give_up(failure)
+        if problem.is_away:
+            return problem.later(**(failure if problem.error is not None else {}))
+        if is_patient:
+            failure["not_ready_since"] = Coalesce(F("not_ready_since"), now)
+            return Later(Backoff(problem.retry_after, tried_for=tried_for), changes=failure)
+        return problem.later(**failure)
+
+    def _write_failure(self, failure: Mapping[str, Any]) -> dict[str, Any] | None:
+        rows = Capture.objects.filter(submission=self.submission)
+        move_captures(rows.filter(state=C.PENDING), to=C.FAILED, **failure)
+        total, stored = rows.count(), rows.filter(state=C.STORED).count()
+        if self.submission.state == S.READY and stored == total:
+            return dict(failure)
+        self._fail(failure)
+        return None
+
+    def _fail(self, failure: Mapping[str, Any]) -> None:
+        # Another of its files may have been found damaged since the attempt began.
+        self.note_missing()
+        self._finish(to=S.FAILED, **failure)
+
+    def _finish(self, *, to: str, **changes: Any) -> None:
+        stored = Capture.objects.filter(submission=self.submission, state=C.STORED).count()
+        move_submission(pk=self.submission.pk, to=to, stored_count=stored, not_ready_since=None, **changes)

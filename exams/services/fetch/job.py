@@ -1,0 +1,78 @@
+"""The job of a submission: confirm it with the Cloud, then fetch its captures."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+
+from audit.entries import record
+from background.jobs import schedule
+from background.leases import Hold
+from background.runner import NOW, Done, Job, Later, Outcome
+from exams.models import Submission
+from exams.services.fetch.attempt import Attempt
+from exams.services.holds.holding import retry_submissions
+from exams.services.intake.confirmation import confirm_hint
+from exams.services.transitions import NotAllowed
+from exams.states import Failure
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
+
+FETCHABLE = frozenset({S.RECEIVED, S.FETCHING, S.READY})
+
+
+def check_again(*, submission: Submission, user: Any, address: str | None) -> None:
+    """Read the data anew, fetch what is new or failed, remove nothing; raises NotAllowed for a held one."""
+    rows = Submission.objects.filter(pk=submission.pk)
+    if retry_submissions(queryset=rows, user=user, address=address):
+        return
+    with transaction.atomic():
+        if not schedule(queryset=rows.filter(state__in=FETCHABLE)):
+            raise NotAllowed("A held submission is not fetched.")
+        rows.update(not_ready_since=None)
+        record(action="submission.checked_again", actor=user, target=submission, address=address)
+
+
+def _is_unconfirmed(submission: Submission) -> bool:
+    return submission.state == S.HELD and submission.hold_reason == H.UNCONFIRMED
+
+
+def _note_missing(submission: Submission, hold: Hold) -> None:
+    # Before anything can end the attempt: a damaged capture may be lost for good.
+    if submission.state in FETCHABLE:
+        Attempt(submission, hold).note_missing()
+
+
+def _work(submission: Submission, hold: Hold) -> Outcome:
+    if _is_unconfirmed(submission):
+        return confirm_hint(submission=submission, hold=hold)
+    return Attempt(submission, hold).run()
+
+
+def _give_up(submission: Submission, hold: Hold, last: Later | None) -> Outcome:
+    if _is_unconfirmed(submission):
+        # Poll runs will list it, or not.
+        return Done()
+    if last is not None:
+        return Attempt(submission, hold).give_up(last.changes)
+    detail = "Too many attempts ended badly."
+    return Attempt(submission, hold).give_up(
+        {"failure_reason": Failure.TOO_MANY_TRIES, "failure_detail": detail}
+    )
+
+
+FETCH = Job(
+    name="exams.fetch_submission",
+    model=Submission,
+    work=_work,
+    waits_for="service",
+    # What is stored by then stays stored; the rest goes on in a new attempt.
+    deadline=timedelta(hours=1),
+    overtime=lambda submission, hold: Later(NOW, counts=True),
+    related=("service", "customer"),
+    applies=lambda submission: submission.state in FETCHABLE or _is_unconfirmed(submission),
+    recover=_note_missing,
+    exhausted=_give_up,
+    # An administrator stopped it meanwhile: the state is theirs.
+    gone=(NotAllowed,),
+)

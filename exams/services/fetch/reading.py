@@ -1,0 +1,71 @@
+"""Take in what the Cloud says of a submission: the raw answer, the patient, the list of captures."""
+
+import re
+from typing import Any
+
+from django.utils import timezone
+
+from audit.entries import record
+from exams.models import Capture, Submission
+from exams.services.capture_links import capture_links
+from exams.services.demographics import ALL_FIELDS, read_patient
+from exams.services.fetch.patients import match_patient
+from exams.services.field_map.mapping import map_fields
+from integrations.clarius import DownloadData
+from integrations.models import Customer
+
+# Signatures of links open the files to anybody, so they are not kept.
+_LINK_QUERY = re.compile(r'("https?:(?:\\?/){2}[^"?]*)\?(?:[^"\\]|\\.)*(?=")')
+
+
+def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
+    """Store the data and return the link of each listed capture by its key; call it inside a transaction.
+
+    Captures are added, never removed.
+    """
+    values = read_patient(data.patient)
+    changes: dict[str, Any] = dict(values)
+    has_changed = any(getattr(submission, name) != values[name] for name in ALL_FIELDS)
+    if submission.patient_id is None or has_changed:
+        match = match_patient(customer=_customer(submission), values=values, never=submission.split_from_id)
+        changes |= {"patient": match.patient, "looks_like": match.looks_like}
+        if submission.patient_id is not None:
+            record(action="submission.demographics_changed", target=submission)
+    links = capture_links(data)
+    _list_captures(submission=submission, keys=list(links))
+    count = Capture.objects.filter(submission=submission).count()
+    Submission.objects.filter(pk=submission.pk).update(
+        raw_data=mask_links(data.raw),
+        data_read_at=timezone.now(),
+        capture_count=count,
+        listed_count=len(links),
+        **changes,
+        **map_fields(submission=submission, raw=data.raw),
+    )
+    return links
+
+
+def mask_links(raw: str) -> str:
+    """Return the answer with the queries of its links left out, in characters that any database takes."""
+    return _LINK_QUERY.sub(r"\1?…", raw).replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def _customer(submission: Submission) -> Customer:
+    if submission.customer is None:
+        raise ValueError("Only a confirmed submission has a patient.")
+    return submission.customer
+
+
+def _list_captures(*, submission: Submission, keys: list[str]) -> None:
+    rows = Capture.objects.filter(submission=submission)
+    known = set(rows.values_list("source_key", flat=True))
+    position = max(rows.values_list("position", flat=True), default=0)
+    rows.filter(is_listed=True).exclude(source_key__in=keys).update(is_listed=False)
+    rows.filter(is_listed=False, source_key__in=keys).update(is_listed=True)
+    fresh = [key for key in keys if key not in known]
+    Capture.objects.bulk_create(
+        [
+            Capture(submission=submission, position=place, source_key=key)
+            for place, key in enumerate(fresh, start=position + 1)
+        ]
+    )

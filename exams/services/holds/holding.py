@@ -1,0 +1,146 @@
+"""Why a submission is kept without being fetched, and how a person lets it through or stops it."""
+
+import re
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from audit.entries import record
+from background.jobs import schedule
+from exams.models import Capture, Submission
+from exams.services.transitions import move_captures, move_submissions
+from exams.states import CaptureState
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
+from integrations.clarius.egress import Origin, clean_url
+from integrations.clarius.errors import BlockedByPolicy
+from integrations.models import Link, Service
+
+BATCH = 500
+# A foreign address is never called, and what the Cloud does not list cannot be fetched.
+RELEASABLE = (H.BEFORE_START, H.UNLINKED, H.STOPPED)
+
+
+def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_at: datetime | None) -> str:
+    """Return the reason to hold a submission that the Cloud lists, or an empty text."""
+    if not is_linked:
+        return H.UNLINKED
+    if not is_own_address(service=service, url=download_url):
+        return H.FOREIGN_URL
+    start = {Service.Take.NEW: service.created_at, Service.Take.SINCE: service.take_since}.get(
+        Service.Take(service.take)
+    )
+    if start is not None and submitted_at is not None and submitted_at < start:
+        return H.BEFORE_START
+    return ""
+
+
+def is_own_address(*, service: Service, url: str) -> bool:
+    """Tell whether a URL is at the service's own origin."""
+    if _plain_address(service.base_url).fullmatch(url):
+        return True
+    try:
+        return clean_url(url).origin == _origin(service.base_url)
+    except BlockedByPolicy:
+        return False
+
+
+@lru_cache(maxsize=64)
+def _plain_address(base_url: str) -> re.Pattern[str]:
+    """Match addresses of which no two readers could disagree; parsing each of a long list takes time."""
+    return re.compile(re.escape(str(_origin(base_url))) + r"/[A-Za-z0-9/_-]*")
+
+
+@lru_cache(maxsize=64)
+def _origin(base_url: str) -> Origin:
+    return clean_url(base_url).origin
+
+
+def is_linked(*, submission: Submission) -> bool:
+    """Tell whether a portal account holds the submission's customer now."""
+    return Link.objects.filter(customer=submission.customer_id, state=Link.State.CONFIRMED).exists()
+
+
+def release_linked(*, service: Service) -> int:
+    """Let through what waited for its customer to be linked, and return how many changed their state."""
+    linked = Link.objects.filter(customer__service=service, state=Link.State.CONFIRMED)
+    waiting = Submission.objects.filter(service=service, state=S.HELD, hold_reason=H.UNLINKED)
+    count = 0
+    confirmed = waiting.filter(customer__in=linked.values("customer"))
+    for row in confirmed.only("pk", "download_url", "submitted_at").iterator(chunk_size=BATCH):
+        hold = hold_for(
+            service=service, is_linked=True, download_url=row.download_url, submitted_at=row.submitted_at
+        )
+        count += _settle(row.pk, hold)
+    # Hints whose customer nobody held when they came in may be asked about now.
+    hints = waiting.filter(customer=None, hint_digest__in=linked.values("customer__token_digest"))
+    for pk in list(hints.values_list("pk", flat=True)):
+        count += _settle(pk, H.UNCONFIRMED)
+    return count
+
+
+def _settle(pk: int, hold: str) -> int:
+    row = Submission.objects.filter(pk=pk, hold_reason=H.UNLINKED)
+    with transaction.atomic():
+        if hold:
+            moved = move_submissions(row, to=S.HELD, hold_reason=hold)
+        else:
+            moved = move_submissions(row, to=S.RECEIVED)
+        if moved and hold in ("", H.UNCONFIRMED):
+            schedule(model=Submission, pk=pk)
+    return moved
+
+
+def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+    """Let held submissions through, newest first, and return how many; what cannot be fetched stays held."""
+    rows = queryset.filter(state=S.HELD, hold_reason__in=RELEASABLE, customer__isnull=False)
+    newest_first = list(rows.order_by("-submitted_at", "-id").values_list("pk", flat=True))
+    now = timezone.now()
+    count = 0
+    for place, pk in enumerate(newest_first):
+        # The dispatcher takes what has been due for longest.
+        due = now - timedelta(milliseconds=len(newest_first) - place)
+        with transaction.atomic():
+            row = Submission.objects.filter(pk=pk, hold_reason__in=RELEASABLE)
+            if not move_submissions(row, to=S.RECEIVED, released_at=now, not_ready_since=None):
+                continue
+            schedule(model=Submission, pk=pk, at=due)
+            _record("submission.released", pk, user, address)
+        count += 1
+    return count
+
+
+def stop_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+    """Hold submissions, shown to nobody, until a person releases them, and return how many."""
+    count = 0
+    for pk in list(queryset.exclude(hold_reason=H.STOPPED).values_list("pk", flat=True)):
+        with transaction.atomic():
+            row = Submission.objects.filter(pk=pk)
+            count += move_submissions(row, to=S.HELD, hold_reason=H.STOPPED, not_before=None)
+            _record("submission.stopped", pk, user, address)
+    return count
+
+
+def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+    """Fetch failed submissions again, with fresh attempts, and return how many."""
+    count = 0
+    for pk in list(queryset.filter(state=S.FAILED).values_list("pk", flat=True)):
+        with transaction.atomic():
+            if not move_submissions(Submission.objects.filter(pk=pk), to=S.RECEIVED, not_ready_since=None):
+                continue
+            move_captures(
+                Capture.objects.filter(submission=pk, state=CaptureState.FAILED), to=CaptureState.PENDING
+            )
+            schedule(model=Submission, pk=pk)
+            _record("submission.retried", pk, user, address)
+        count += 1
+    return count
+
+
+def _record(action: str, pk: int, user: Any, address: str | None) -> None:
+    target = Submission.objects.only("uuid").get(pk=pk)
+    record(action=action, actor=user, target=target, address=address)

@@ -1,0 +1,138 @@
+"""Confirm a notification, which is only a claim: does the Cloud list the submission for that customer?"""
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from background.backoff import Backoff
+from background.leases import Hold
+from background.runner import Done, Later, Outcome
+from exams.models import Call, Submission
+from exams.services.calls import noted
+from exams.services.intake.listed import take_page
+from exams.services.rules import CONFIRM_RULES, PATIENCE
+from exams.services.transitions import move_submission, move_submissions
+from exams.states import Hold as H
+from exams.states import SubmissionState as S
+from integrations.cloud import CloudProblem, cloud, require_open
+from integrations.models import Customer, Link, Service
+
+PARALLEL = 4
+CROWDED = timedelta(seconds=2)
+MISSED_PASSES = 3
+MISSED_FOR = timedelta(hours=24)
+KEEP_UNLISTED = timedelta(days=30)
+
+
+def confirm_hint(*, submission: Submission, hold: Hold) -> Outcome:
+    """Ask the Cloud about the customer of an unconfirmed notification; one call confirms every one of theirs.
+
+    Raises LeaseLost.
+    """
+    customer = Customer.objects.filter(
+        service=submission.service, token_digest=submission.hint_digest, links__state=Link.State.CONFIRMED
+    ).first()
+    if customer is None:
+        return Done(effect=lambda: move_submission(pk=submission.pk, to=S.HELD, hold_reason=H.UNLINKED))
+    try:
+        require_open(submission.service)
+        wait = _wait(submission=submission, customer=customer)
+        if wait is not None:
+            return Later(wait)
+        _ask(submission=submission, customer=customer, hold=hold)
+    except CloudProblem as problem:
+        if problem.is_away:
+            return problem.later()
+        return _try_later(
+            submission, problem.retry_after, failure_reason=problem.code, failure_detail=problem.detail
+        )
+    fresh = Submission.objects.get(pk=submission.pk)
+    if fresh.customer_id is None:
+        return _try_later(fresh, None, failure_reason="", failure_detail="")
+    # Taking it in made it due already, where it is to be fetched.
+    return Done(at_once=fresh.state == S.RECEIVED)
+
+
+def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
+    """Return how long to wait before the Cloud may be asked, or None: then this caller may ask now."""
+    asking = Submission.objects.filter(
+        service=submission.service, hold_reason=H.UNCONFIRMED, lease_until__gt=timezone.now()
+    )
+    if asking.filter(pk__lt=submission.pk).count() >= PARALLEL:
+        return CROWDED
+    now = timezone.now()
+    every = timedelta(seconds=settings.CONFIRM_EVERY_SECONDS)
+    turn = Customer.objects.filter(Q(asked_at=None) | Q(asked_at__lte=now - every), pk=customer.pk)
+    return None if turn.update(asked_at=now) else every
+
+
+def _ask(*, submission: Submission, customer: Customer, hold: Hold) -> None:
+    waiting = Submission.objects.filter(
+        service=submission.service, hint_digest=customer.token_digest, customer=None
+    )
+    with (
+        cloud(submission.service, rules=CONFIRM_RULES) as client,
+        noted(kind=Call.Kind.CONFIRM, client=client, submission=submission),
+    ):
+        for page in client.exam_pages(customer_id=customer.token):
+            hold.check()
+            # A Cloud that ignores the filter must not make other customers' rows.
+            own = [each for each in page.results if each.customer_id == customer.token]
+            take_page(service=submission.service, notifications=own)
+            if not waiting.exists():
+                return
+
+
+def _try_later(submission: Submission, retry_after: timedelta | None, **failure: str) -> Outcome:
+    now = timezone.now()
+    since = submission.not_ready_since or now
+    if now - since >= PATIENCE:
+        # Nobody asks about it any more; poll runs will list it, or not.
+        return Done(failure)
+    waiting_since = {"not_ready_since": Coalesce(F("not_ready_since"), now)}
+    return Later(Backoff(retry_after, tried_for=now - since), changes=failure | waiting_since)
+
+
+def count_missed_pass(*, service: Service, started_at: object) -> int:
+    """After a full pass: hold hints it did not list, purge old ones, and return how many were purged."""
+    waiting = Submission.objects.filter(
+        service=service, customer=None, state=S.HELD, received_at__lt=started_at
+    )
+    open_ones = waiting.filter(hold_reason__in=[H.UNCONFIRMED, H.UNLINKED])
+    open_ones.update(missed_pass_count=F("missed_pass_count") + 1)
+    missed = open_ones.filter(
+        missed_pass_count__gte=MISSED_PASSES, received_at__lte=timezone.now() - MISSED_FOR
+    )
+    move_submissions(missed, to=S.HELD, hold_reason=H.NOT_LISTED, not_before=None)
+    old = waiting.filter(hold_reason=H.NOT_LISTED, received_at__lte=timezone.now() - KEEP_UNLISTED)
+    return _purge(old)
+
+
+def cap_hints(*, service: Service) -> int:
+    """Keep at most `UNCONFIRMED_LIMIT` hints and return how many were purged, the oldest first.
+
+    Only what a full pass did not list is purged: too many hints make that pass due at once.
+    """
+    limit = settings.UNCONFIRMED_LIMIT
+    waiting = Submission.objects.filter(service=service, customer=None, state=S.HELD)
+    if waiting.order_by()[: limit + 1].count() <= limit:
+        return 0
+    missed = waiting.filter(missed_pass_count__gt=0)
+    excess = waiting.count() - limit
+    purged = _purge(missed.filter(pk__in=list(missed.order_by("pk").values_list("pk", flat=True)[:excess])))
+    if purged < excess:
+        Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
+    return purged
+
+
+def _purge(rows: QuerySet[Any]) -> int:
+    """Delete hints in short transactions, so that no notification waits for them."""
+    count = 0
+    while pks := list(rows.values_list("pk", flat=True)[: settings.PURGE_BATCH]):
+        Submission.objects.filter(pk__in=pks, customer=None).delete()
+        count += len(pks)
+    return count

@@ -1,0 +1,164 @@
+"""Ask the Cloud for its list: the one source of truth about what was submitted."""
+
+import time
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from background.backoff import Backoff
+from background.jobs import schedule
+from background.leases import DeadlineExceeded, Hold, LeaseLost
+from background.runner import Done, Job, Later, Outcome, run
+from exams.models import Submission, Walk
+from exams.services.calls import PageCalls, told
+from exams.services.holds.holding import release_linked
+from exams.services.intake.confirmation import cap_hints, count_missed_pass
+from exams.services.intake.listed import take_page, tell_growth
+from integrations.cloud import CloudProblem, Code, cloud
+from integrations.models import Service
+
+KNOWN_PAGES = 2
+# So many new rows in one walk, and what the database believed of its tables may no longer be so.
+MANY_NEW = 1000
+KEEP_RECORDS = timedelta(days=30)
+LARGEST_COUNT = 2**31 - 1
+TOO_LONG = "The poll run took too long."
+
+
+def poll_now(*, service: Service, is_full: bool) -> Walk | None:
+    """Poll in this process; None when it failed (see `last_error`) or another worker is at it."""
+    rows = Service.objects.filter(pk=service.pk)
+    if is_full:
+        rows.update(full_poll_due_at=timezone.now())
+    schedule(queryset=rows)
+    before = Walk.objects.filter(service=service).first()
+    if not isinstance(run(POLL, pk=service.pk), Done):
+        return None
+    record = Walk.objects.filter(service=service).first()
+    return record if record != before else None
+
+
+def _poll(service: Service, hold: Hold) -> Outcome:
+    poll_run = Walk(
+        service=service,
+        started_at=timezone.now(),
+        # After an attempt that broke off, known pages at the top say nothing about those below.
+        is_full=hold.attempt > 1 or _is_full_due(service=service, now=timezone.now()),
+    )
+    calls = PageCalls()
+    try:
+        release_linked(service=service)
+        _read_pages(poll_run, calls=calls, hold=hold)
+    except CloudProblem as problem:
+        if problem.error is None:
+            # Nothing was asked: the service is paused, or no key works.
+            return problem.later()
+        sentence = told(problem.error) or str(problem)
+        _save(poll_run, calls=calls, error=sentence)
+        # Of a refused key the circuit speaks.
+        return problem.later(**({} if problem.code == Code.KEY_REFUSED else _failure(sentence)))
+    except DeadlineExceeded:
+        _save(poll_run, calls=calls, error=TOO_LONG)
+        return Later(Backoff(), counts=True, changes=_failure(TOO_LONG))
+    except LeaseLost:
+        # A process that stops counts no attempt, so that nothing else would tell of the pages below.
+        _want_full_poll(poll_run)
+        raise
+    _save(poll_run, calls=calls)
+    if poll_run.is_whole and _is_believable(poll_run):
+        count_missed_pass(service=service, started_at=poll_run.started_at)
+    cap_hints(service=service)
+    return Done(effect=lambda: _finish(service, poll_run))
+
+
+def _read_pages(poll_run: Walk, *, calls: PageCalls, hold: Hold) -> None:
+    """Take in the list page by page, counting as it goes; unless it is full, stop after known pages."""
+    service, started, known_pages = poll_run.service, time.monotonic(), 0
+    with cloud(service) as client:
+        for page in calls.noted(client.exam_pages(), client=client):
+            hold.check()
+            taken = take_page(service=service, notifications=page.results)
+            poll_run.page_count += 1
+            poll_run.seen_count += len(page.results)
+            if poll_run.new_count < MANY_NEW <= poll_run.new_count + taken.new:
+                tell_growth()
+            poll_run.new_count += taken.new
+            poll_run.known_count += taken.known
+            poll_run.error_count += len(page.faulty)
+            poll_run.remote_count = min(page.count, LARGEST_COUNT)
+            poll_run.seconds = time.monotonic() - started
+            known_pages = known_pages + 1 if not taken.new else 0
+            if not poll_run.is_full and known_pages >= KNOWN_PAGES:
+                return
+    poll_run.is_whole = True
+
+
+def _is_full_due(*, service: Service, now: datetime) -> bool:
+    if service.full_poll_due_at is None or service.full_poll_due_at <= now:
+        return True
+    # After an outage the newest pages alone may not tell all.
+    outage = now - 2 * timedelta(minutes=settings.POLL_MINUTES)
+    return service.polled_at is None or service.polled_at < outage
+
+
+def _is_believable(poll_run: Walk) -> bool:
+    # An empty list where there was something is a fault of the Cloud's rather than news.
+    return bool(poll_run.seen_count) or not _listed(poll_run.service).exists()
+
+
+def _finish(service: Service, poll_run: Walk) -> dict[str, Any]:
+    now = timezone.now()
+    due = service.full_poll_due_at
+    current = Service.objects.select_for_update().get(pk=service.pk)
+    changes: dict[str, Any] = {"polled_at": now, "remote_count": poll_run.remote_count}
+    changes |= {"last_error": "", "last_error_at": None}
+    if poll_run.is_whole:
+        changes["full_polled_at"] = now
+        due = now + timedelta(hours=settings.FULL_POLL_HOURS)
+    if current.full_poll_due_at != service.full_poll_due_at:
+        # Somebody asked for a full pass while this one was under way.
+        due = current.full_poll_due_at
+    soon = now + timedelta(minutes=settings.POLL_MINUTES)
+    return changes | {"full_poll_due_at": due, "not_before": min(soon, due) if due is not None else soon}
+
+
+def _failure(sentence: str) -> dict[str, Any]:
+    return {"last_error": sentence, "last_error_at": timezone.now()}
+
+
+def _want_full_poll(poll_run: Walk) -> None:
+    if poll_run.new_count:
+        Service.objects.filter(pk=poll_run.service_id).update(full_poll_due_at=timezone.now())
+
+
+def _listed(service: Service) -> QuerySet[Submission]:
+    return Submission.objects.filter(service=service, polled_at__isnull=False)
+
+
+def _save(poll_run: Walk, *, calls: PageCalls, error: str = "") -> None:
+    if error:
+        _want_full_poll(poll_run)
+    poll_run.error = error[:300]
+    poll_run.is_complete = not error
+    if poll_run.is_whole:
+        poll_run.local_count = _listed(poll_run.service).count()
+    poll_run.save()
+    calls.save(walk=poll_run)
+    old = poll_run.started_at - KEEP_RECORDS
+    Walk.objects.filter(service=poll_run.service, started_at__lt=old).delete()
+
+
+POLL = Job(
+    name="exams.poll_service",
+    model=Service,
+    work=_poll,
+    waits_for="pk",
+    # A first import of 100,000 exams takes minutes; what does not end by then begins again as a full pass.
+    deadline=timedelta(hours=1),
+    # Polling never ends: an exam is in the list or nowhere.
+    tries=None,
+    applies=lambda service: service.is_active,
+)

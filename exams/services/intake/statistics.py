@@ -1,0 +1,138 @@
+"""What the Cloud says it sent beside what arrived: notification records joined to submissions."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import (
+    Avg,
+    Case,
+    CharField,
+    Count,
+    Exists,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from audit.entries import record
+from exams.models import Submission
+from integrations.models import NotificationRecord, Service
+from integrations.services.settings.operation import poll_everything
+
+ARRIVED, POLLED, MISSED, UNREADABLE = "arrived", "polled", "missed", "unreadable"
+WORDS = {
+    ARRIVED: "arrived",
+    POLLED: "never arrived, the poll found it",
+    MISSED: "never arrived, not here",
+    UNREADABLE: "names no submission",
+}
+DAYS_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of notifications, by the reader's calendar; times in milliseconds."""
+
+    day: Any
+    answered: int
+    failed: int
+    unclear: int
+    never_arrived: int
+    mean_ms: int
+    slowest_ms: int
+
+    @property
+    def count(self) -> int:
+        """How many were sent."""
+        return self.answered + self.failed + self.unclear
+
+
+def with_arrival(records: QuerySet[NotificationRecord]) -> QuerySet[Any]:
+    """Add `arrival`, and uuid and state of the submission that each record names."""
+    named = Submission.objects.filter(service=OuterRef("service"), request_uuid=OuterRef("request_uuid"))
+    return records.annotate(
+        submission_uuid=Subquery(named.values("uuid")[:1]),
+        submission_state=Subquery(named.values("state")[:1]),
+        arrival=Case(
+            When(request_uuid=None, then=Value(UNREADABLE)),
+            When(Exists(named.filter(notified_at__isnull=False)), then=Value(ARRIVED)),
+            When(Exists(named), then=Value(POLLED)),
+            default=Value(MISSED),
+            output_field=CharField(),
+        ),
+    )
+
+
+def recent_records() -> QuerySet[NotificationRecord]:
+    """Return what was sent lately: what is older and not here will not come any more."""
+    return NotificationRecord.objects.filter(sent_at__gte=timezone.now() - timedelta(days=DAYS_SHOWN))
+
+
+def days_of(records: QuerySet[NotificationRecord]) -> list[Day]:
+    """Return every day from the first on which anything was sent until today, oldest first."""
+    rows: Any = with_arrival(records)
+    by_day = rows.order_by().annotate(day=TruncDate("sent_at")).values("day")
+    counted = by_day.annotate(
+        **_outcomes(),
+        never_arrived=Count("pk", filter=Q(arrival__in=(POLLED, MISSED))),
+        mean_ms=Avg("latency_ms"),
+        slowest_ms=Max("latency_ms"),
+    )
+    found = {row["day"]: Day(**{**row, "mean_ms": round(row["mean_ms"])}) for row in counted}
+    if not found:
+        return []
+    first, today = min(found), max(timezone.localdate(), max(found))
+    # A day on which nothing was sent tells as much as any other.
+    dates = [first + timedelta(days=place) for place in range((today - first).days + 1)]
+    return [found.get(date) or Day(date, 0, 0, 0, 0, 0, 0) for date in dates]
+
+
+def _outcomes() -> dict[str, Count]:
+    return {each.value: Count("pk", filter=Q(outcome=each)) for each in NotificationRecord.Outcome}
+
+
+def count_arrivals(records: QuerySet[NotificationRecord]) -> dict[str, int]:
+    """Return how many notifications were answered, failed or neither, never arrived, and are missing here."""
+    rows: Any = with_arrival(records)
+    counts: dict[str, int] = rows.aggregate(
+        **_outcomes(),
+        never_arrived=Count("pk", filter=Q(arrival__in=(POLLED, MISSED))),
+        missed=Count("pk", filter=Q(arrival=MISSED)),
+    )
+    return counts
+
+
+def missed_of(*, service: Service, since: datetime) -> QuerySet[Any]:
+    """Return the records sent since then that name a submission which is not here."""
+    rows: Any = with_arrival(NotificationRecord.objects.filter(service=service, sent_at__gte=since))
+    return rows.filter(arrival=MISSED)
+
+
+def take_in(*, service: Service, user: Any, address: str | None) -> None:
+    """Have the service's list walked from end to end, which takes in what was missed."""
+    poll_everything(service=service, user=user, address=address)
+    record(action="records.taken_in", actor=user, target=service, address=address)
+
+
+def take_in_missed(*, user: Any, address: str | None) -> list[Service]:
+    """Have every service walked in full whose records name submissions that are not here."""
+    missed: Any = with_arrival(recent_records()).filter(arrival=MISSED)
+    services = Service.objects.in_use().filter(pk__in=missed.order_by().values("service"))
+    found = list(services.order_by("name"))
+    for service in found:
+        take_in(service=service, user=user, address=address)
+    return found
+
+
+def submissions_of(records: QuerySet[Any]) -> QuerySet[Submission]:
+    """Return the submissions that records name, whatever their state."""
+    naming = records.order_by().filter(service=OuterRef("service"), request_uuid=OuterRef("request_uuid"))
+    named = records.order_by().exclude(request_uuid=None).values("request_uuid")
+    return Submission.objects.filter(Exists(naming), request_uuid__in=named)

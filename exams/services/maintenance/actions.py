@@ -1,0 +1,101 @@
+"""Actions on submissions and reports that need a person."""
+
+from exams.models import Report, Submission
+from exams.services.holds import holding
+from exams.services.maintenance import giving_up
+from foundation.actions import Action
+
+S, R = Submission.State, Report.State
+
+RETRY = Action(
+    name="retry",
+    title="Fetch again?",
+    explanation="Failed submissions are fetched again, with new attempts. Stored files are kept.",
+    button="Fetch again",
+    told="are fetched again",
+    service=holding.retry_submissions,
+)
+RELEASE = Action(
+    name="release",
+    title="Resume held submissions?",
+    explanation="They are fetched, newest first, and shown to the reviewers of their service. A submission "
+    "stays held if Clarius Cloud does not list it or if its address is not the service's.",
+    button="Resume",
+    told="were resumed",
+    service=holding.release_submissions,
+)
+STOP = Action(
+    name="stop",
+    title="Stop submissions?",
+    explanation="They are held. Only administrators see them until someone resumes them. Signed reports "
+    "that were not sent yet are held as well.",
+    button="Stop",
+    told="were stopped",
+    service=holding.stop_submissions,
+    warning="Reviewers viewing one of these will lose access.",
+    is_grave=True,
+)
+GIVE_UP = Action(
+    name="give_up",
+    title="Give up submissions?",
+    explanation="Failed and held submissions keep their state and leave the list of problems; fetching "
+    "ends. You can fetch or resume them at any time.",
+    button="Give up",
+    told="were given up",
+    service=giving_up.give_up_submissions,
+    is_grave=True,
+)
+SEND_AGAIN = Action(
+    name="send_again",
+    title="Send reports again?",
+    explanation="Reports that Clarius Cloud did not accept are sent again.",
+    button="Send again",
+    told="wait to be sent again",
+    service=giving_up.send_reports_again,
+    warning="A report whose delivery is uncertain may have arrived. Sending it again can put it into the "
+    "patient's record twice: look in Clarius Cloud first, and mark the report as arrived if it is there.",
+    is_grave=True,
+)
+MARK_ARRIVED = Action(
+    name="mark_arrived",
+    title="Mark uncertain reports as arrived?",
+    explanation="Choose this if you found the reports in Clarius Cloud. They count as delivered, and their "
+    "clinicians are notified.",
+    button="Mark as arrived",
+    told="count as delivered",
+    service=giving_up.mark_arrived,
+)
+GIVE_UP_REPORTS = Action(
+    name="give_up",
+    title="Give up reports?",
+    explanation="They are not sent and leave the list of problems. Clinicians can still read them here.",
+    button="Give up",
+    told="were given up",
+    service=giving_up.give_up_reports,
+    is_grave=True,
+)
+
+OF_SUBMISSIONS = {each.name: each for each in (RETRY, RELEASE, STOP, GIVE_UP)}
+OF_REPORTS = {each.name: each for each in (SEND_AGAIN, MARK_ARRIVED, GIVE_UP_REPORTS)}
+
+# By state: what is offered on the page of one row.
+_OFFERS: dict[type, dict[str, tuple[Action, ...]]] = {
+    Submission: {
+        S.RECEIVED: (STOP, GIVE_UP),
+        S.HELD: (RELEASE, GIVE_UP),
+        S.FETCHING: (STOP, GIVE_UP),
+        S.READY: (STOP,),
+        S.FAILED: (RETRY, STOP, GIVE_UP),
+    },
+    Report: {
+        R.SIGNED: (GIVE_UP_REPORTS,),
+        R.FAILED: (SEND_AGAIN, GIVE_UP_REPORTS),
+        R.UNCERTAIN: (MARK_ARRIVED, SEND_AGAIN, GIVE_UP_REPORTS),
+    },
+}
+
+
+def offers(row: Submission | Report) -> tuple[Action, ...]:
+    """Return what can be done to this row in its state."""
+    found = _OFFERS[type(row)].get(row.state, ())
+    return tuple(each for each in found if each.name != GIVE_UP.name or row.given_up_at is None)

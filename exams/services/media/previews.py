@@ -1,0 +1,86 @@
+"""Make a submission's thumbnails and previews in a process of its own: a hostile file costs one preview."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from django.db.models.functions import Now
+
+from background.backoff import Backoff
+from background.due import is_due
+from background.leases import Hold
+from background.runner import Done, Job, Later, Outcome, run
+from exams.models import Capture
+from exams.services.media.decoder import CannotDecode, Decoder, DecoderLost, decode_file
+from exams.storage import DiskFull, NotWritable, full_path, store_upload
+
+NO_PREVIEW = "No preview: the file could not be decoded."
+_FACTS = frozenset(
+    {
+        "width",
+        "height",
+        "frame_count",
+        "frame_times_ms",
+        "duration_ms",
+        "is_lossy",
+        "codec",
+        "colour_model",
+        "pixel_aspect",
+        "rotation",
+    }
+)
+
+
+def preview_capture(*, pk: int) -> None:
+    """Make the preview of one capture, then those of its submission's other due captures.
+
+    They share a decoding process, and occupy one thread however many they are.
+    """
+    captures = Capture.objects.filter(submission__captures=pk)
+    if captures.filter(lease_until__gt=Now()).exists():
+        # Whoever leases one of them comes to this one as well.
+        return
+    with Decoder() as decoder:
+        job = replace(PREVIEW, work=partial(_make, decode=decoder.decode))
+        following: int | None = pk
+        while following is not None and run(job, pk=following):
+            following = captures.filter(is_due()).values_list("pk", flat=True).first()
+
+
+def _make(capture: Capture, hold: Hold, *, decode: Callable[..., dict[str, Any]] = decode_file) -> Outcome:
+    try:
+        with tempfile.TemporaryDirectory(prefix="preview-") as folder:
+            found = decode(source=full_path(capture.file), folder=Path(folder), otherwise=NO_PREVIEW)
+            facts = {name: value for name, value in found.items() if name in _FACTS}
+            thumbnail = _store(Path(folder) / "thumbnail.jpg")
+            preview = _store(Path(folder) / "preview.jpg")
+    except CannotDecode as error:
+        return Done({"preview_failure": str(error)})
+    except DecoderLost:
+        return Later(Backoff(), counts=True)
+    except (DiskFull, NotWritable):
+        return Later(Backoff())
+    return Done(facts | {"thumbnail": thumbnail, "preview": preview, "preview_failure": ""})
+
+
+def _store(rendition: Path) -> str:
+    return store_upload([rendition.read_bytes()]).path
+
+
+PREVIEW = Job(
+    name="exams.preview_capture",
+    model=Capture,
+    work=_make,
+    # The decoder has its own limit of seconds; this is for writing what it made.
+    deadline=timedelta(minutes=1),
+    # A file that ends its process thrice is given up.
+    tries=3,
+    applies=lambda capture: capture.state == Capture.State.STORED and capture.kind != Capture.Kind.OTHER,
+    exhausted=lambda capture, hold, last: Done({"preview_failure": NO_PREVIEW}),
+    is_limited=True,
+    entry=preview_capture,
+)

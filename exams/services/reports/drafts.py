@@ -1,0 +1,164 @@
+"""Reports before they are sent: upload a draft, then sign or discard it."""
+
+import unicodedata
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit.entries import record
+from background.due import from_now
+from background.jobs import schedule
+from exams import media_types, storage
+from exams.models import PageRendering, Report, Submission
+from exams.services.review.claims import take_claim
+from exams.services.transitions import move_reports
+
+NAME_LIMIT = 100
+ALLOWED = {
+    media_types.PDF: ("a PDF document", (".pdf",)),
+    media_types.JPEG: ("a JPEG image", (".jpg", ".jpeg")),
+    media_types.PNG: ("a PNG image", (".png",)),
+}
+WHAT_IS_ALLOWED = "A report must be a PDF document, or a JPEG or PNG image"
+
+
+class InvalidReport(Exception):
+    """The report is refused; the message is for the reader and names no patient."""
+
+
+class NotADraft(Exception):
+    """The report is already signed or discarded."""
+
+
+def create_draft(
+    *,
+    submission: Submission,
+    author: User | None,
+    name: str,
+    upload: Any,
+    address: str | None,
+    replaces: Report | None = None,
+) -> Report:
+    """Store an uploaded file as a draft; `upload` has `name` and `chunks()`. Raises InvalidReport."""
+    name = _clean(name)[:NAME_LIMIT]
+    if not name:
+        raise InvalidReport("Give the report a name, for example “Echo report”.")
+    if replaces is not None and (
+        replaces.submission_id != submission.pk or replaces.state == Report.State.DRAFT
+    ):
+        raise InvalidReport("Only a signed report of this submission can be corrected. Choose another one.")
+    stored = _store(upload)
+    with transaction.atomic():
+        report = Report.objects.create(
+            submission=submission,
+            author=author,
+            replaces=replaces,
+            name=name,
+            file_name=_file_name(upload.name, media_type=stored.media_type),
+            file=stored.path,
+            sha256=stored.sha256,
+            size=stored.size,
+            media_type=stored.media_type,
+        )
+        if stored.media_type == media_types.PDF:
+            PageRendering.objects.create(report=report, not_before=from_now())
+        record(
+            action="report.drafted",
+            actor=author,
+            target=report,
+            address=address,
+            submission=str(submission.uuid),
+            sha256=stored.sha256,
+        )
+    return report
+
+
+def sign_report(*, report: Report, user: User | None, address: str | None) -> None:
+    """Sign a draft and make its delivery due; raises NotADraft, or ClaimRefused if a colleague has it."""
+    with transaction.atomic():
+        if user is not None:
+            take_claim(submission=report.submission, user=user, address=address)
+        drafts = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT)
+        if not move_reports(drafts, to=Report.State.SIGNED, signed_at=timezone.now()):
+            raise NotADraft("This report was signed or discarded before.")
+        schedule(model=Report, pk=report.pk)
+        record(
+            action="report.signed",
+            actor=user,
+            target=report,
+            address=address,
+            submission=str(report.submission.uuid),
+            sha256=report.sha256,
+        )
+
+
+def discard_draft(*, report: Report, user: User, address: str | None) -> None:
+    """Delete a draft; maintenance deletes its file later. Raises NotADraft."""
+    with transaction.atomic():
+        removed, _ = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT).delete()
+        if not removed:
+            raise NotADraft("This report was signed or discarded before.")
+        record(action="report.discarded", actor=user, target=report, address=address)
+
+
+def _store(upload: Any) -> storage.StoredFile:
+    limit = settings.REPORT_MAX_MB << 20
+    chunks = _limited(upload.chunks(), limit=limit)
+    first = next(chunks, b"")
+    if not first:
+        raise InvalidReport("This file is empty.")
+    _require_type(first, file_name=upload.name or "")
+    try:
+        return storage.store_upload(_chain(first, chunks))
+    except (storage.DiskFull, storage.NotWritable) as error:
+        raise InvalidReport(
+            "The portal cannot store files right now. Try again later, or ask an administrator."
+        ) from error
+
+
+def _limited(chunks: Iterator[bytes], *, limit: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > limit:
+            raise InvalidReport(
+                f"This file is larger than {settings.REPORT_MAX_MB} MB. Choose a smaller one."
+            )
+        if chunk:
+            yield bytes(chunk)
+
+
+def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _require_type(head: bytes, *, file_name: str) -> None:
+    media_type = media_types.media_type_of(head[: media_types.HEAD_BYTES])
+    if media_type not in ALLOWED:
+        raise InvalidReport(f"This file has another type. {WHAT_IS_ALLOWED}.")
+    words, endings = ALLOWED[media_type]
+    ending = PurePath(file_name).suffix.lower()
+    if ending and ending not in endings:
+        raise InvalidReport(
+            f"This file is {words}, but its name ends in “{_clean(ending)[:12]}”. "
+            "Check that it is the right file, then rename it."
+        )
+
+
+def _file_name(name: str | None, *, media_type: str) -> str:
+    ending = ALLOWED[media_type][1][0]
+    stem = _clean(PurePath((name or "").replace("\\", "/")).stem).strip(" .") or "report"
+    return stem[: NAME_LIMIT - len(ending)] + ending
+
+
+def _clean(text: str) -> str:
+    """Drop what is not printed (control, direction and unassigned characters) and fold white space."""
+    printed = (" " if each.isspace() else each for each in text)
+    kept = (each for each in printed if unicodedata.category(each)[0] != "C")
+    return " ".join("".join(kept).split())

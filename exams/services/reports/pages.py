@@ -1,0 +1,78 @@
+"""Make pictures of a report's pages, so that whoever signs sees what is sent, and others read it."""
+
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from audit.entries import record
+from background.backoff import Backoff
+from background.jobs import schedule
+from background.leases import Hold
+from background.runner import Done, Job, Later, Outcome
+from exams.models import PageRendering, Report, ReportPage
+from exams.services.media.decoder import CannotDecode, decode_file
+from exams.services.transitions import NotAllowed
+from exams.storage import DiskFull, NotWritable, full_path, store_upload
+
+NO_PAGES = "The pages of this document cannot be shown here. Download it to look at it."
+
+
+def prepare_pages_again(*, report: Report, user: Any, address: str | None) -> None:
+    """Try again to make pictures of pages that could not be shown; raises NotAllowed for others."""
+    with transaction.atomic():
+        if not Report.objects.filter(pk=report.pk, page_failure__gt="").update(page_failure=""):
+            raise NotAllowed("These pages did not fail.")
+        schedule(queryset=PageRendering.objects.filter(report=report))
+        record(action="report.pages_again", actor=user, target=report, address=address)
+
+
+def _prepare(rendering: PageRendering, hold: Hold) -> Outcome:
+    report = rendering.report
+    try:
+        count, files = _render(report)
+    except (CannotDecode, KeyError):
+        return _give_up(rendering)
+    except (DiskFull, NotWritable):
+        return Later(Backoff())
+    return Done(effect=lambda: _store(report, count, files))
+
+
+def _render(report: Report) -> tuple[int, list[str]]:
+    """Return how many pages there are, and the stored pictures of the first ones."""
+    files: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="report-") as folder:
+        facts = decode_file(source=full_path(report.file), folder=Path(folder), otherwise=NO_PAGES)
+        while (page := Path(folder) / f"page-{len(files) + 1}.jpg").exists():
+            files.append(store_upload([page.read_bytes()]).path)
+    return int(facts["page_count"]), files
+
+
+def _store(report: Report, count: int, files: list[str]) -> None:
+    Report.objects.filter(pk=report.pk).update(page_count=count, page_failure="")
+    ReportPage.objects.filter(report=report).delete()
+    rows = [ReportPage(report=report, number=number, file=path) for number, path in enumerate(files, 1)]
+    ReportPage.objects.bulk_create(rows)
+
+
+def _give_up(rendering: PageRendering) -> Done:
+    def say_so() -> None:
+        Report.objects.filter(pk=rendering.report_id).update(page_failure=NO_PAGES)
+
+    return Done(effect=say_so)
+
+
+RENDER_PAGES = Job(
+    name="exams.render_pages",
+    model=PageRendering,
+    work=_prepare,
+    # The decoder has its own limit of seconds; this is for writing what it made.
+    deadline=timedelta(minutes=2),
+    # A document that ends its worker thrice is given up.
+    tries=3,
+    related=("report",),
+    applies=lambda rendering: rendering.report.page_count is None,
+    exhausted=lambda rendering, hold, last: _give_up(rendering),
+)

@@ -1,0 +1,35 @@
+"""The clinician's own page: links, exams, reports."""
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from audit.entries import record_view
+from exams.models import Report
+from exams.services.review.clinician_exams import list_own_exams, list_own_reports
+from exams.views.review.worklist import parse_uuid
+from foundation.address import client_address
+from integrations.models import Link
+
+
+@login_required
+@require_safe
+def my(request: HttpRequest) -> HttpResponse:
+    """Show the account's links, exams and reports."""
+    links = Link.objects.filter(user=request.user).select_related("customer__service")  # type: ignore[misc]
+    page = list_own_exams(user=request.user, after=parse_uuid(request.GET.get("after")))  # type: ignore[arg-type]
+    reports: list[Report] = list_own_reports(user=request.user)  # type: ignore[arg-type]
+    if page.rows or reports:
+        record_view(
+            action="own_exams.viewed",
+            session_key=request.session.session_key,
+            actor=request.user,
+            address=client_address(request),
+        )
+    active = [each for each in links.order_by("-created_at") if each.state in Link.ACTIVE]
+    ended = [
+        each for each in links.order_by("-ended_at", "-created_at")[:50] if each.state not in Link.ACTIVE
+    ]
+    context = {"active_links": active, "ended_links": ended[:10], "page": page, "reports": reports}
+    return render(request, "exams/my.html", context)

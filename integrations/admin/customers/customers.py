@@ -1,0 +1,156 @@
+"""Customers: links, the Cloud's list and portal accounts together; their tokens are not even read."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+
+from accounts.models import User
+from foundation.actions import Action
+from foundation.adminkit.question import Question, ask
+from foundation.adminkit.requests import actor_of
+from integrations.admin.customers.actions import DEEDS
+from integrations.admin.records import MirrorAdmin
+from integrations.cloud import CloudProblem
+from integrations.models import Customer, Link, Mirror
+from integrations.services.customers.changes import CannotDo, active_link, describe_customer
+from integrations.services.linking.links import check_links_again
+
+
+class StandingFilter(admin.SimpleListFilter):
+    """Customers that stand in one way."""
+
+    title = "state"
+    parameter_name = "standing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(str(name), str(label)) for name, label in Customer.Standing.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(standing=self.value()) if self.value() else queryset
+
+
+def _ask_again(*, queryset: QuerySet[Customer], user: User, address: str | None) -> int:
+    links = Link.objects.filter(customer__in=list(queryset.values_list("pk", flat=True)))
+    return check_links_again(links=links, user=user, address=address)
+
+
+ASK_AGAIN = Action(
+    name="ask_again",
+    button="Confirm again",
+    told="will be confirmed with Clarius Cloud",
+    service=_ask_again,
+    left="No account holds the others, so there is nothing to confirm.",
+    is_partial=False,
+)
+
+
+@admin.register(Customer)
+class CustomerAdmin(MirrorAdmin):
+    """Customers by state, service, label, institution or the first signs of their keyed hash."""
+
+    mirror_kind = Mirror.Kind.CUSTOMERS
+    list_display = ("__str__", "institution", "service", "state", "listed_at", "invited_at", "created_at")
+    list_filter = (StandingFilter, "service")
+    search_fields = ("label", "institution", "uuid", "token_digest__startswith")
+    list_select_related = ("service",)
+    ordering = ("-created_at",)
+    fields = ("label", "institution", "service", "uuid", "short_digest", "created_at", "listed_at")
+    readonly_fields = ("service", "uuid", "short_digest", "created_at", "listed_at")
+    change_form_outer_before_template = "integrations/admin/customer_deeds.html"
+    allows = ("change",)
+    operators = "integrations.operate_customer"
+    actions = (ASK_AGAIN,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        # The tokens are sealed, and no page needs them.
+        return Customer.objects.with_standing().defer("token")
+
+    def get_urls(self) -> list[Any]:
+        """Add a page for each deed."""
+        view = self.admin_site.admin_view(self.deed_view)
+        return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
+
+    @admin.display(description="state", ordering="standing")
+    def state(self, customer: Any) -> str:
+        """Say how links, accounts and the Cloud's list stand together."""
+        return str(Customer.Standing(customer.standing).label)
+
+    @admin.display(description="keyed hash")
+    def short_digest(self, customer: Customer) -> str:
+        """Show enough to tell customers apart."""
+        return customer.token_digest[:4].upper()
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        customer = self.get_object(request, object_id)
+        context: dict[str, Any] = {"deeds": []}
+        if customer is not None:
+            link = active_link(customer=customer)
+            context = {
+                "customer": customer,
+                "standing": self.state(customer),
+                "link": link,
+                "deeds": self._deeds(request, customer, is_held=link is not None),
+            }
+        return super().change_view(request, object_id, form_url, (extra_context or {}) | context)
+
+    def _deeds(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
+        if not self.has_operate_permission(request):
+            return []
+        can_return = customer.standing == Customer.Standing.GONE or customer.last_state == Link.State.GONE
+        return [
+            {"deed": deed, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
+            for name, deed in DEEDS.items()
+            if deed.needs_holder == is_held or (name == "confirm" and can_return)
+        ]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Write the two columns of the form only."""
+        describe_customer(
+            customer=obj,
+            label=obj.label,
+            institution=obj.institution,
+            **actor_of(request),
+        )
+
+    def deed_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+        """Explain a deed, and do it when the form is sent."""
+        deed = DEEDS.get(name)
+        if deed is None:
+            raise Http404
+        if not (self.has_view_permission(request) and self.has_operate_permission(request)):
+            raise PermissionDenied
+        customer = Customer.objects.select_related("service").filter(pk=pk).first()
+        if customer is None:
+            raise Http404
+        form = deed.form(request.POST if request.method == "POST" else None, customer=customer)
+        back = reverse("admin:integrations_customer_change", args=[pk])
+        if request.method == "POST" and form.is_valid():
+            try:
+                told = deed.work(customer, form, actor_of(request))
+            except (CannotDo, CloudProblem) as error:
+                form.add_error(None, str(error))
+            else:
+                messages.success(request, told)
+                return HttpResponseRedirect(back)
+        link = active_link(customer=customer)
+        institution = f", {customer.institution}" if customer.institution else ""
+        question = Question(
+            title=f"{deed.title}: {customer}",
+            button=deed.button,
+            back=back,
+            explanation=deed.explanation,
+            is_grave=deed.is_grave,
+            facts=(
+                ("Customer", f"{customer}{institution}"),
+                ("Service", customer.service.name),
+                ("Portal account", f"{link.user.display_name} ({link.user.email})" if link else "none"),
+            ),
+            form=form,
+        )
+        return ask(request, question, site=self.admin_site, opts=self.opts)

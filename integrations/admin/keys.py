@@ -1,0 +1,238 @@
+"""The keys of a service: list, rotate, create, type in, use another, revoke."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from foundation.adminkit.question import Question, ask
+from integrations.admin.desk import Desk
+from integrations.admin.desk_forms import CreateKeyForm, TypedKeyForm
+from integrations.cloud import CloudProblem
+from integrations.models import ApiKey, KeyRotation, Service
+from integrations.services.keys import changes
+from integrations.services.keys.listing import ELSEWHERE, list_keys
+from integrations.services.keys.rotation import (
+    CannotRotate,
+    cancel_rotation,
+    open_rotation,
+    retry_rotation,
+    start_rotation,
+)
+from integrations.services.settings.remote_state import last_read, read_again
+
+PERMISSION = "integrations.manage_service"
+Step = KeyRotation.Step
+PATH = (Step.INTENDED, Step.STORED, Step.PROVEN, Step.SWITCHED, Step.DRAINING, Step.DONE)
+
+
+def key_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Show the keys, or do what one of the buttons says."""
+    desk = Desk(site=site, request=request, pk=pk, permission=PERMISSION)
+    if request.method != "POST":
+        return _show(desk)
+    deed = DEEDS.get(request.POST.get("deed", ""))
+    return deed(desk) if deed is not None else _show(desk, problem="Unknown action.")
+
+
+def rotation_fragment(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Show the keys and how far the replacement is; the page asks for it every few seconds."""
+    desk = Desk(site=site, request=request, pk=pk, permission=PERMISSION)
+    return render(request, "integrations/admin/_keys.html", _known(desk.service))
+
+
+def _show(
+    desk: Desk, *, problem: str = "", create_form: Form | None = None, type_form: Form | None = None
+) -> HttpResponse:
+    context = _known(desk.service) | {
+        "problem": problem,
+        "create_form": create_form or CreateKeyForm(),
+        "type_form": type_form or TypedKeyForm(),
+    }
+    return desk.render("keys.html", title="API keys", status=400 if problem else 200, **context)
+
+
+def _known(service: Service) -> dict[str, object]:
+    # Read after the rotation: one that ends in between shows at the next refresh.
+    rotation = open_rotation(service=service)
+    last = KeyRotation.objects.filter(service=service).first()
+    reached = PATH.index(Step(rotation.step)) if rotation is not None else -1
+    in_use = _prefix_in_use(service)
+    return {
+        "service": service,
+        "rotation": rotation,
+        "last_rotation": last,
+        "is_last_in_use": last is not None and bool(in_use) and last.new_prefix == in_use,
+        "steps": [(step.label, place < reached, place == reached) for place, step in enumerate(PATH)],
+        "can_be_replaced": bool(in_use) and service.circuit_opened_at is None,
+        "keys": list_keys(service=service),
+        "state": last_read(service=service),
+    }
+
+
+def _prefix_in_use(service: Service) -> str:
+    keys_in_use = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None)
+    return keys_in_use.values_list("prefix", flat=True).first() or ""
+
+
+def _ask(desk: Desk, *, deed: str, prefix: str, title: str, **about: Any) -> HttpResponse:
+    """Say what follows and ask whether that is meant."""
+    page = reverse("admin:integrations_service_keys", args=[desk.service.pk])
+    question = Question(
+        title=f"{desk.service.name}: {title}",
+        back=page,
+        target=page,
+        hidden=(("deed", deed), ("prefix", prefix), ("is_meant", "yes")),
+        **about,
+    )
+    return ask(desk.request, question, site=desk.site)
+
+
+def _what_cancelling_does(rotation: KeyRotation) -> str:
+    if rotation.switched_at:
+        return (
+            f"The new key {rotation.new_prefix}… stays in use. The old key {rotation.old_prefix}… is not "
+            "revoked; it becomes a standby key."
+        )
+    new = f" The new key {rotation.new_prefix}… is revoked if Clarius Cloud can be reached."
+    return "The key in use stays in use." + (new if rotation.new_prefix else "")
+
+
+def _is_meant(desk: Desk) -> bool:
+    return desk.request.POST.get("is_meant") == "yes"
+
+
+def _prefix(desk: Desk) -> str:
+    return desk.request.POST.get("prefix", "").replace("\x00", "")[:40]
+
+
+def _read(desk: Desk) -> HttpResponse:
+    try:
+        read_again(service=desk.service, **desk.actor)
+    except CloudProblem as error:
+        return _show(desk, problem=f"{error} The list below is from the last successful read.")
+    return desk.back("keys", said="The list of keys is up to date.")
+
+
+def _rotate(desk: Desk) -> HttpResponse:
+    if not _is_meant(desk) and open_rotation(service=desk.service) is None:
+        prefix = _prefix_in_use(desk.service)
+        return _ask(
+            desk,
+            deed="rotate",
+            prefix=prefix,
+            title=f"rotate the key {prefix}…?",
+            button="Rotate key",
+            explanation="A new key is created, tested and put into use. Then the old key is revoked at "
+            "Clarius Cloud. That cannot be undone: anything else that uses the old key is refused.",
+        )
+    try:
+        start_rotation(service=desk.service, cause="person", **desk.actor)
+    except CannotRotate as error:
+        return _show(desk, problem=str(error))
+    return desk.back("keys")
+
+
+def _resume(desk: Desk) -> HttpResponse:
+    rotation = open_rotation(service=desk.service)
+    if rotation is not None:
+        retry_rotation(rotation=rotation, **desk.actor)
+    return desk.back("keys")
+
+
+def _cancel(desk: Desk) -> HttpResponse:
+    rotation = open_rotation(service=desk.service)
+    if rotation is None:
+        return _show(desk, problem="No key is being rotated.")
+    if not _is_meant(desk):
+        return _ask(
+            desk,
+            deed="cancel",
+            prefix=rotation.new_prefix,
+            title="cancel the rotation?",
+            button="Cancel rotation",
+            explanation=_what_cancelling_does(rotation),
+            is_grave=True,
+        )
+    try:
+        cancel_rotation(rotation=rotation, **desk.actor)
+    except CannotRotate as error:
+        return _show(desk, problem=str(error))
+    return desk.back("keys", said="The rotation was cancelled.")
+
+
+def _create(desk: Desk) -> HttpResponse:
+    form = CreateKeyForm(desk.request.POST)
+    if form.is_valid():
+        try:
+            key = changes.create_key(service=desk.service, name=form.cleaned_data["name"], **desk.actor)
+        except changes.KeyProblem as error:
+            form.add_error("name", str(error))
+        else:
+            return desk.back("keys", said=f"The key {key.prefix}… was created and stored as a standby key.")
+    return _show(desk, create_form=form)
+
+
+def _type(desk: Desk) -> HttpResponse:
+    form = TypedKeyForm(desk.request.POST)
+    if form.is_valid():
+        try:
+            key = changes.add_typed_key(service=desk.service, **form.cleaned_data, **desk.actor)
+        except changes.KeyProblem as error:
+            form.add_error("key", str(error))
+        else:
+            return desk.back("keys", said=f"The key {key.prefix}… works and was saved.")
+    return _show(desk, type_form=form)
+
+
+def _use(desk: Desk) -> HttpResponse:
+    prefix = _prefix(desk)
+    try:
+        changes.use_key(service=desk.service, prefix=prefix, **desk.actor)
+    except changes.KeyProblem as error:
+        return _show(desk, problem=str(error))
+    return desk.back("keys", said=f"The key {prefix}… is now in use. The previous key is a standby key.")
+
+
+def _revoke(desk: Desk) -> HttpResponse:
+    prefix = _prefix(desk)
+    row = next((each for each in list_keys(service=desk.service) if each.prefix == prefix), None)
+    is_elsewhere = row is None or row.state == ELSEWHERE
+    try:
+        if not _is_meant(desk):
+            changes.check_revocation(service=desk.service, prefix=prefix, **desk.actor)
+            named = f" “{row.name}”" if row is not None and row.name else ""
+            return _ask(
+                desk,
+                deed="revoke",
+                prefix=prefix,
+                title=f"revoke the key {prefix}…?",
+                button="Revoke key",
+                explanation="Clarius Cloud will refuse this key from now on. That cannot be undone."
+                + ("" if is_elsewhere else " It is no longer a standby key here."),
+                warning=f"This portal does not hold the key{named}. Another deployment may use it; its calls "
+                "to Clarius Cloud will fail."
+                if is_elsewhere
+                else "",
+                is_grave=True,
+            )
+        changes.revoke_key(service=desk.service, prefix=prefix, **desk.actor)
+    except changes.KeyProblem as error:
+        return _show(desk, problem=str(error))
+    return desk.back("keys", said=f"The key {prefix}… was revoked.")
+
+
+DEEDS: dict[str, Callable[[Desk], HttpResponse]] = {
+    "read": _read,
+    "rotate": _rotate,
+    "resume": _resume,
+    "cancel": _cancel,
+    "create": _create,
+    "type": _type,
+    "use": _use,
+    "revoke": _revoke,
+}

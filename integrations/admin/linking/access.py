@@ -1,0 +1,60 @@
+"""Which reviewer sees which service: granted one by one, never to oneself."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import ModelChoiceField
+from django.http import HttpRequest
+
+from accounts.models import User
+from accounts.roles import REVIEWERS
+from foundation.address import client_address
+from foundation.adminkit.base import PortalAdmin
+from integrations.models import ReviewerAccess
+from integrations.services.linking.access import note_grant, note_removal
+
+
+@admin.register(ReviewerAccess)
+class ReviewerAccessAdmin(PortalAdmin):
+    """Grants to make and to take back; a grant is not edited."""
+
+    allows = ("add", "delete")
+    list_display = ("user", "service", "granted_at")
+    list_filter = ("service",)
+    search_fields = ("user__email", "service__slug", "service__name")
+    list_select_related = ("user", "service")
+    fields = ("user", "service")
+    ordering = ("-granted_at",)
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField | None:
+        """Offer reviewers, not the administrator who asks: nobody opens patient data to themselves."""
+        if db_field.name == "user":
+            kwargs["queryset"] = _reviewers(request)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            note_grant(access=obj, **_acting(request))
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with transaction.atomic():
+            note_removal(access=obj, **_acting(request))
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        for access in queryset:
+            self.delete_model(request, access)
+
+
+def _acting(request: HttpRequest) -> dict[str, Any]:
+    return {"actor": request.user, "address": client_address(request)}
+
+
+def _reviewers(request: HttpRequest) -> QuerySet[User]:
+    reviewers = User.objects.filter(groups__name=REVIEWERS, is_active=True).order_by("email")
+    return reviewers if request.user.is_superuser else reviewers.exclude(pk=_acting(request)["actor"].pk)

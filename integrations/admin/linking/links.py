@@ -1,0 +1,71 @@
+"""Links: which account holds which customer, in which state."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+
+from accounts.models import User
+from audit.words import register_words
+from foundation.actions import Action
+from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.columns import LEASE_FIELDS
+from integrations.models import Link
+from integrations.services.linking.links import check_links_again, suspend_links
+
+register_words(
+    model=Link, words=lambda link: f"of {link.customer} and {link.user}", related=("customer", "user")
+)
+
+
+def _ask_again(*, queryset: QuerySet[Link], user: User, address: str | None) -> int:
+    return check_links_again(links=queryset, user=user, address=address)
+
+
+def _suspend(*, queryset: QuerySet[Link], user: User, address: str | None) -> int:
+    return suspend_links(pks=list(queryset.values_list("pk", flat=True)), user=user, address=address)
+
+
+ENDED = "The others had already ended."
+ASK_AGAIN = Action(
+    name="ask_again",
+    button="Confirm again",
+    told="will be confirmed with Clarius Cloud",
+    service=_ask_again,
+    left=ENDED,
+    is_partial=False,
+)
+SUSPEND = Action(
+    name="suspend",
+    title="Suspend these links?",
+    explanation="Their accounts lose access to these customers. A suspended link cannot be resumed: the "
+    "owner of the Clarius Cloud account has to press Connect there again. Clarius Cloud is not notified; it "
+    "has no call for this.",
+    button="Suspend",
+    told="were suspended",
+    service=_suspend,
+    left=ENDED,
+    is_partial=False,
+    is_grave=True,
+)
+
+
+@admin.register(Link)
+class LinkAdmin(PortalAdmin):
+    """Links with their state, its reason for the reader and its detail."""
+
+    list_display = ("uuid", "state", "user", "customer", "created_at", "confirmed_at", "ended_at")
+    list_filter = ("state", "customer__service")
+    search_fields = ("uuid", "user__email", "customer__label", "customer__institution")
+    list_select_related = ("user", "customer__service")
+    ordering = ("-created_at",)
+    fields = (
+        ("uuid", "state"),
+        ("user", "customer"),
+        "reason",
+        "detail",
+        "created_at",
+        ("confirmed_at", "ended_at"),
+        *LEASE_FIELDS,
+    )
+    operators = "integrations.operate_link"
+    question_columns = ("user", "customer", "customer__service", "state")
+    actions = (ASK_AGAIN, SUSPEND)

@@ -1,0 +1,229 @@
+"""Services and their keys."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import URLPattern, path
+
+from accounts.models import User
+from foundation.actions import Action
+from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.columns import LEASE_FIELDS
+from foundation.adminkit.requests import actor_of, find_row
+from integrations.admin import keys
+from integrations.admin.proof import View, proven
+from integrations.admin.settings import setting_pages
+from integrations.admin.settings.connect import connect_page, was_just_connected
+from integrations.models import ApiKey, Service
+from integrations.services.health import health_of
+from integrations.services.settings import operation
+from integrations.services.settings.addresses import connect_url, is_public_https
+
+
+def _each(work: Callable[..., bool | None]) -> Callable[..., int]:
+    """Return a service of an action that does the work for each Clarius service, unless it answers False."""
+
+    def do(*, queryset: QuerySet[Service], user: User, address: str | None) -> int:
+        return sum(work(service=each, user=user, address=address) is not False for each in list(queryset))
+
+    return do
+
+
+SOON = "as soon as a worker is free"
+ACTIONS = (
+    Action(
+        name="poll_now", button="Poll now", told=f"will be polled {SOON}", service=_each(operation.poll_now)
+    ),
+    Action(
+        name="poll_everything",
+        button="Poll everything",
+        told=f"will be polled from end to end {SOON}",
+        service=_each(operation.poll_everything),
+    ),
+    Action(
+        name="probe_keys",
+        button="Test the stored keys",
+        told=f"will be called with each stored key {SOON}",
+        service=_each(operation.probe_soon),
+    ),
+    Action(
+        name="pause",
+        title="Pause these services?",
+        explanation="Until someone resumes them, nothing is polled, fetched or sent, customers cannot "
+        "connect, API keys are not rotated, and notifications are refused.\n\n"
+        "Exams and reports that are already here can be read, reviewed and signed. Nothing is deleted or "
+        "changed at Clarius Cloud. The first poll after the pause fetches everything submitted meanwhile.",
+        button="Pause",
+        told="were paused",
+        service=_each(operation.pause_service),
+        left="The others are already paused.",
+        is_grave=True,
+    ),
+    Action(
+        name="resume",
+        button="Resume",
+        told="were resumed",
+        service=_each(operation.resume_service),
+        left="The others are not paused.",
+    ),
+)
+
+
+@admin.register(Service)
+class ServiceAdmin(PortalAdmin):
+    """Services, how their polls go, and whether their keys work."""
+
+    list_display = (
+        "name",
+        "slug",
+        "is_active",
+        "is_registered",
+        "is_sandbox",
+        "is_refused",
+        "polled_at",
+        "remote_count",
+    )
+    list_filter = ("is_active", "is_registered", "is_poll_only", "is_sandbox")
+    search_fields = ("name", "slug", "base_url")
+    ordering = ("name",)
+    fieldsets = (
+        (
+            "Every column",
+            {
+                "classes": ["collapse"],
+                "fields": (
+                    ("name", "slug"),
+                    "base_url",
+                    ("is_active", "is_registered"),
+                    ("is_poll_only", "is_sandbox"),
+                    ("take", "take_since"),
+                    "masked_webhook",
+                    "connect_address",
+                    ("polled_at", "remote_count"),
+                    ("full_polled_at", "full_poll_due_at"),
+                    ("circuit_opened_at", "circuit_probe_at"),
+                    ("last_error", "last_error_at"),
+                    *LEASE_FIELDS,
+                ),
+            },
+        ),
+    )
+    readonly_fields = ("masked_webhook", "connect_address", "is_refused")
+    operators = "integrations.operate_service"
+    question_columns = ("name", "is_active", "polled_at")
+    actions = (*ACTIONS, "reveal_webhook")
+
+    list_before_template = "integrations/admin/connect_link.html"
+    show_add_link = False
+    change_form_outer_before_template = "integrations/admin/_health.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the pages of one service's keys, settings and connection."""
+        pages: list[tuple[str, str, View]] = [
+            ("keys", "keys/", proven(partial(keys.key_page, site=self.admin_site))),
+            ("rotation", "keys/rotation/", partial(keys.rotation_fragment, site=self.admin_site)),
+            ("settings", "settings/", proven(partial(setting_pages.setting_page, site=self.admin_site))),
+            ("reveal", "settings/reveal/", partial(setting_pages.reveal_page, site=self.admin_site)),
+            ("test", "test/", partial(setting_pages.test_page, site=self.admin_site)),
+        ]
+        own = [
+            path(
+                f"<path:pk>/{route}",
+                self.admin_site.admin_view(view),
+                name=f"integrations_service_{name}",
+            )
+            for name, route, view in pages
+        ]
+        return own + super().get_urls()
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Tell whether this person may connect services."""
+        return request.user.has_perms(["integrations.view_service", "integrations.add_service"])
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Connect a service."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return proven(partial(connect_page, site=self.admin_site))(request)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Show the service's health above its columns."""
+        service = find_row(Service.objects.all(), key=object_id)
+        known = extra_context or {}
+        if service is not None:
+            known |= {
+                "service": service,
+                "health": health_of(service=service),
+                "is_just_connected": was_just_connected(request, pk=service.pk),
+                "is_public": is_public_https(),
+            }
+        return super().change_view(request, object_id, form_url, known)
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
+        """Act on the chosen services; who pressed a button on a service's own page stays there."""
+        response = super().response_action(request, queryset)
+        chosen = request.POST.getlist("_selected_action")
+        if (
+            response is not None
+            and response.status_code == 302
+            and "stay" in request.POST
+            and len(chosen) == 1
+        ):
+            return redirect("admin:integrations_service_change", chosen[0])
+        return response
+
+    @admin.display(description="API key", ordering="circuit_opened_at")
+    def is_refused(self, service: Service) -> str:
+        """Say whether every key is refused at the moment."""
+        return "refused" if service.circuit_opened_at is not None else "accepted"
+
+    @admin.display(description="notification URL")
+    def masked_webhook(self, service: Service) -> str:
+        """Show where the secret stands without showing it."""
+        return f"/webhooks/clarius/{service.slug}/••••••••/"
+
+    @admin.display(description="token transfer URL")
+    def connect_address(self, service: Service) -> str:
+        """Show what the Cloud has to know."""
+        return connect_url(service=service)
+
+    @admin.action(description="Show the notification URL (audited)", permissions=["operate"])
+    def reveal_webhook(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
+        """Show the secret addresses once; in this answer, since messages would travel in a cookie."""
+        chosen = Service.objects.filter(pk__in=queryset.values("pk"))
+        actor = actor_of(request)
+        urls = [operation.reveal_webhook(service=service, **actor) for service in chosen]
+        context = self.admin_site.each_context(request) | {"title": "Notification URLs", "urls": urls}
+        return render(request, "integrations/admin/reveal.html", context)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(PortalAdmin):
+    """Keys by their prefix; the secret half is never shown."""
+
+    list_display = ("prefix", "service", "is_in_use", "in_use_since", "last_used_at", "revoked_at")
+    list_filter = ("is_in_use", "service")
+    search_fields = ("prefix", "name", "service__slug")
+    list_select_related = ("service",)
+    ordering = ("service", "-is_in_use", "-created_at")
+    fields = (
+        "service",
+        ("prefix", "name"),
+        ("is_in_use", "in_use_since"),
+        "last_used_at",
+        ("created_at", "revoked_at"),
+    )

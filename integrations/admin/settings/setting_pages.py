@@ -1,0 +1,142 @@
+"""The settings of a service at the Cloud beside what is wanted, and the test of the connection."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.contrib.admin import AdminSite
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+
+from foundation.checks import Audience, Check, find
+from integrations.admin.desk import Desk
+from integrations.admin.desk_forms import PushForm
+from integrations.cloud import CloudProblem
+from integrations.models import RemoteState
+from integrations.services.settings.addresses import is_loopback, is_public_https
+from integrations.services.settings.operation import note_test, reveal_webhook
+from integrations.services.settings.push import NotPushed, push_settings, rotate_webhook_secret
+from integrations.services.settings.remote_state import last_read, mask_url, read_again, wanted_urls
+
+MANAGE = "integrations.manage_service"
+OPERATE = "integrations.operate_service"
+V = RemoteState.Verdict
+
+
+@dataclass(frozen=True)
+class Row:
+    """One setting, there and here."""
+
+    label: str
+    there: str
+    wanted: str
+    verdict: str
+    tone: str
+
+
+def setting_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Show the settings, or do what one of the buttons says."""
+    desk = Desk(site=site, request=request, pk=pk, permission=MANAGE)
+    if request.method != "POST":
+        return _show(desk)
+    deed = DEEDS.get(request.POST.get("deed", ""))
+    return deed(desk) if deed is not None else _show(desk, problem="Unknown action.")
+
+
+def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Show the secret address of the webhook in this answer alone; that it was read is audited."""
+    desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    urls = [reveal_webhook(service=desk.service, **desk.actor)]
+    return desk.render("reveal.html", title="notification URL", urls=urls)
+
+
+def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
+    """Make the checks of `doctor` for this service; on POST, since they call the Cloud."""
+    desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
+    if request.method != "POST":
+        return desk.back("change")
+    findings = list(find(_is_tested, subjects=[desk.service], is_thorough=True))
+    is_well = all(each.outcome != "failed" for each in findings)
+    note_test(service=desk.service, is_well=is_well, **desk.actor)
+    return desk.render("findings.html", title="test of the connection", findings=findings)
+
+
+def _is_tested(check: Check) -> bool:
+    # Only the command opens a connection to the broker.
+    return Audience.OPERATORS in check.audience and check.code != "broker"
+
+
+def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> HttpResponse:
+    service = desk.service
+    state = last_read(service=service)
+    initial = {
+        "is_notified": service.is_notified and not service.is_poll_only,
+        "is_connectable": service.is_connectable and not service.is_poll_only,
+    }
+    return desk.render(
+        "settings.html",
+        title="settings at Clarius Cloud",
+        status=400 if problem else 200,
+        state=state,
+        rows=_rows(desk, state),
+        problem=problem,
+        form=form or PushForm(initial=initial),
+        is_public=is_public_https() and not is_loopback(url=settings.PUBLIC_URL),
+        public_url=settings.PUBLIC_URL,
+        is_foreign=V.FOREIGN in (state.notification_verdict, state.token_transfer_verdict),
+    )
+
+
+def _rows(desk: Desk, state: RemoteState) -> list[Row]:
+    wanted = wanted_urls(service=desk.service)
+    rows = []
+    for label, name, there, verdict in (
+        ("Notification URL", "notification_url", state.notification_url, state.notification_verdict),
+        ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_verdict),
+    ):
+        ours = (
+            "none (poll only)" if wanted is None else mask_url(wanted[name], slug=desk.service.slug) or "off"
+        )
+        shown = there or ("off" if state.read_at else "not read yet")
+        tone = "good" if verdict == V.SAME else "warn"
+        rows.append(Row(label, shown, ours, V(verdict).label, tone))
+    return rows
+
+
+def _read(desk: Desk) -> HttpResponse:
+    try:
+        read_again(service=desk.service, **desk.actor)
+    except CloudProblem as error:
+        return _show(desk, problem=f"{error} The settings below are from the last successful read.")
+    return desk.back("settings", said="The settings are up to date.")
+
+
+def _push(desk: Desk) -> HttpResponse:
+    form = PushForm(desk.request.POST)
+    if not form.is_valid():
+        return _show(desk, form=form)
+    wishes = {
+        name: form.cleaned_data[name] for name in ("is_notified", "is_connectable", "may_replace_foreign")
+    }
+    try:
+        push_settings(service=desk.service, **wishes, **desk.actor)
+    except NotPushed as error:
+        form.add_error(None, str(error))
+        return _show(desk, form=form)
+    return desk.back("settings", said="Clarius Cloud has the new settings.")
+
+
+def _rotate_secret(desk: Desk) -> HttpResponse:
+    try:
+        rotate_webhook_secret(service=desk.service, **desk.actor)
+    except NotPushed as error:
+        return _show(desk, problem=str(error))
+    return desk.back("settings", said="The webhook has a new secret. The old URL works for one more hour.")
+
+
+DEEDS: dict[str, Callable[[Desk], HttpResponse]] = {
+    "read": _read,
+    "push": _push,
+    "rotate_secret": _rotate_secret,
+}

@@ -1,0 +1,245 @@
+"""What administrators do with a customer: describe, confirm again, mark gone, transfer, invite."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import Invitation, User
+from audit.entries import record
+from background.due import from_now
+from background.mail import queue_mail
+from integrations.cloud import PAGE, CloudProblem, cloud
+from integrations.models import Customer, Link
+from integrations.services.customers.reconciliation import tell_gone
+from integrations.services.linking.confirmation import UNKNOWN, accept_link
+from integrations.services.linking.transitions import NotAllowed, move_link
+
+State = Link.State
+ENDED = "Its link has ended, and its account was told by mail."
+TRANSFERRED = "Transferred to another account by an administrator."
+
+# Who presses a button twice means one mail.
+INVITED_TWICE = timedelta(minutes=1)
+
+
+class CannotDo(Exception):
+    """Nothing was changed; the message is one sentence for the reader."""
+
+
+def active_link(*, customer: Customer) -> Link | None:
+    """Return the link that holds the customer now, or None."""
+    return Link.objects.active().with_customer().select_related("user").filter(customer=customer).first()
+
+
+def describe_customer(
+    *, customer: Customer, label: str, institution: str, user: User, address: str | None
+) -> None:
+    """Set what the customer is called here; nothing else of the row is written."""
+    with transaction.atomic():
+        Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
+        record(action="customer.renamed", actor=user, target=customer, address=address)
+
+
+def confirm_again(*, customer: Customer, user: User, address: str | None) -> str:
+    """Confirm the customer at the Cloud again and return what became of it.
+
+    A link that is gone is made anew for the account that had it, if that account is active. Raises CannotDo
+    when nobody holds or held the customer, CloudProblem when the Cloud does not confirm it.
+    """
+    link = active_link(customer=customer)
+    former = None if link else _gone_link(customer)
+    if link is None and former is None:
+        raise CannotDo("No account holds this customer. Invite its owner to press Connect in Clarius Cloud.")
+    try:
+        with cloud(customer.service, rules=PAGE) as client:
+            client.confirm_customer(token=customer.token)
+    except CloudProblem as problem:
+        outcome = "not_found" if problem.is_unknown else "failed"
+        is_ended = problem.is_unknown and link is not None
+        with transaction.atomic():
+            _audit("customer.confirmed", customer, user, address, outcome)
+            if problem.is_unknown and link is not None and _end(link=link, reason=UNKNOWN):
+                tell_gone(link=link)
+        raise problem.also(ENDED if is_ended else "Nothing was changed here.") from None
+    try:
+        with transaction.atomic():
+            _audit("customer.confirmed", customer, user, address, "ok")
+            Customer.objects.filter(pk=customer.pk).update(missed_walk_count=0, missed_at=None)
+            if link is None and former is not None:
+                link = Link.objects.create(customer=customer, user=former.user)
+                record(action="link.created", actor=user, target=link, address=address)
+                _tell_anew(link=link)
+            if link is not None and link.state == State.PENDING:
+                accept_link(link=link)
+    except (NotAllowed, IntegrityError):
+        raise CannotDo("The link changed meanwhile; look again.") from None
+    return "Clarius Cloud confirmed this customer."
+
+
+def mark_gone(*, link: Link, user: User, address: str | None) -> None:
+    """End an active link as gone, and tell its account; raises CannotDo when it has ended."""
+    with transaction.atomic():
+        if not _end(link=link, reason=Link.MARKED):
+            raise CannotDo("The link ended meanwhile.")
+        _audit("customer.marked_gone", link.customer, user, address, "ok")
+        _tell_marked(link=link)
+
+
+def transfer_customer(
+    *,
+    link: Link,
+    recipient: User,
+    reason: str,
+    label: str,
+    institution: str,
+    user: User,
+    address: str | None,
+) -> Link:
+    """Give the customer of an active link to another account, and tell both by mail; raises CannotDo.
+
+    The reason stays with the ended link for administrators; the log says who, when, from whom and to whom.
+    """
+    customer = link.customer
+    if not recipient.is_active or recipient.pk == link.user_id:
+        raise CannotDo("Choose another account, one that is active.")
+    if recipient.pk == user.pk and not user.is_superuser:
+        # Its exams would open to somebody who sees no patient content.
+        raise CannotDo("You cannot transfer a customer to yourself. Ask another administrator.")
+    if not reason.strip():
+        raise CannotDo("Say why the customer is transferred.")
+    try:
+        with transaction.atomic():
+            move_link(pk=link.pk, to=State.UNLINKED, reason=TRANSFERRED, detail=reason.strip())
+            new = Link.objects.create(customer=customer, user=recipient, not_before=from_now())
+            Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
+            record(
+                action="customer.transferred",
+                actor=user,
+                target=customer,
+                address=address,
+                former=str(link.user.uuid),
+                new=str(recipient.uuid),
+                link=str(new.uuid),
+            )
+            _tell_transfer(former=link, new=new)
+    except NotAllowed:
+        raise CannotDo("The link ended meanwhile.") from None
+    return new
+
+
+def invite_customer(*, customer: Customer, email: str, user: User, address: str | None) -> None:
+    """Mail somebody to sign up and to press Connect again; binds nothing.
+
+    Raises CannotDo when an account holds the customer, and when the address was mailed in the last minute.
+    """
+    if active_link(customer=customer) is not None:
+        raise CannotDo("An account holds this customer already.")
+    with transaction.atomic():
+        # First of all: of two requests at once the second waits here, and finds the mark of the first.
+        now = timezone.now()
+        mailed = Q(invited_email__iexact=email, invited_at__gt=now - INVITED_TWICE)
+        row = Customer.objects.filter(~mailed, pk=customer.pk)
+        if not row.update(invited_at=now, invited_email=email):
+            raise CannotDo(f"{email} was invited less than a minute ago. No second mail was sent.")
+        has_account = User.objects.filter(email__iexact=email).exists()
+        door = f"{settings.PUBLIC_URL}/accounts/login/"
+        invitation = None
+        if not has_account:
+            invitation = Invitation.objects.create(email=email.lower(), invited_by=user)
+            door = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
+        _mail_invitation(customer=customer, email=email, door=door, has_account=has_account)
+        invited = {"invitation": str(invitation.pk)} if invitation else {}
+        record(action="customer.invited", actor=user, target=customer, address=address, **invited)
+
+
+def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: bool) -> None:
+    name = customer.service.name
+    first = "Log in" if has_account else "Create your account"
+    queue_mail(
+        recipient=email,
+        subject=f"Connect your Clarius Cloud account to {name}",
+        body=(
+            f"You are invited to see your exams and reports from {name} in our portal.\n\n"
+            f"1. {first}: {door}\n"
+            f"2. In Clarius Cloud, open the service {name} and press Connect, even if you did before.\n\n"
+            "Your account is connected only after step 2. If you did not expect this, ignore this e-mail.\n"
+        ),
+    )
+
+
+def _gone_link(customer: Customer) -> Link | None:
+    """Return the last link if it is gone, so that its account could hold it again; others stay ended."""
+    last = (
+        Link.objects.filter(customer=customer).select_related("user").order_by("-created_at", "-pk").first()
+    )
+    return last if last is not None and last.state == State.GONE and last.user.is_active else None
+
+
+def _end(*, link: Link, reason: str) -> bool:
+    to = State.GONE if link.state == State.CONFIRMED else State.REJECTED
+    try:
+        move_link(pk=link.pk, to=to, reason=reason, detail="")
+    except NotAllowed:
+        # It ended by itself while this was decided.
+        return False
+    record(action=f"link.{to}", target=link)
+    return True
+
+
+def _tell_marked(*, link: Link) -> None:
+    name = link.customer.service.name
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your connection to {name} has ended",
+        body=(
+            f"An administrator ended the connection of your portal account to {name}. Your account no\n"
+            "longer shows its exams. Nothing was deleted. If you still use the service, open it in Clarius\n"
+            f"Cloud and press Connect again. {_where_to_ask()}\n"
+        ),
+    )
+
+
+def _tell_anew(*, link: Link) -> None:
+    name = link.customer.service.name
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your account is connected to {name} again",
+        body=(
+            f"An administrator connected your portal account to {name} again. Your account shows its exams\n"
+            "as before. If this Clarius Cloud account is not yours, suspend the connection here:\n"
+            f"{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
+        ),
+    )
+
+
+def _where_to_ask() -> str:
+    return f"If you did not\nexpect this, ask an administrator of the portal: {settings.PUBLIC_URL}"
+
+
+def _tell_transfer(*, former: Link, new: Link) -> None:
+    name = former.customer.service.name
+    queue_mail(
+        recipient=former.user.email,
+        subject=f"A connection of your account to {name} was transferred",
+        body=(
+            f"An administrator transferred a Clarius Cloud customer of {name} from your portal account to\n"
+            f"another one. Your account no longer shows its exams. {_where_to_ask()}\n"
+        ),
+    )
+    queue_mail(
+        recipient=new.user.email,
+        subject=f"A connection to {name} was transferred to your account",
+        body=(
+            f"An administrator transferred a Clarius Cloud customer of {name} to your portal account.\n"
+            "Your account shows its exams after Clarius Cloud confirms the connection.\n"
+            "If this customer is not yours, suspend the connection here:\n"
+            f"{settings.PUBLIC_URL}/links/{new.uuid}/not-me/\n"
+        ),
+    )
+
+
+def _audit(action: str, customer: Customer, user: User, address: str | None, outcome: str) -> None:
+    record(action=action, outcome=outcome, actor=user, target=customer, address=address)

@@ -1,0 +1,167 @@
+"""Links, confirmed tokens and portal accounts side by side; nothing follows from an empty or partial list."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from audit.entries import record
+from background.mail import queue_mail
+from foundation.crypto import lookup_digest, still_sealed
+from integrations.clarius import ClariusClient
+from integrations.models import Customer, Link, ListedToken, Mirror, Service
+from integrations.services.linking.transitions import NotAllowed, move_link
+from integrations.services.reading import NotBelievable, Reading
+
+# Small enough for flat memory, and 10,000 customers are ten calls.
+PAGE_SIZE = 1000
+BATCH = 500
+WALKS_UNTIL_GONE = 2
+# Two walks right after one another would meet the same fault of the Cloud twice.
+MISSED_APART = timedelta(hours=1)
+GONE = "Clarius Cloud does not list this customer any more."
+
+
+def read_customers(client: ClariusClient, reading: Reading) -> Callable[[], str]:
+    """Set every confirmed token aside, page by page; raises NotBelievable, ClariusError and LeaseLost."""
+    _staged(reading).delete()
+    expected, fault_count = 0, 0
+    for page in client.confirmed_token_pages(limit=PAGE_SIZE):
+        expected = page.count
+        fault_count += len(page.faulty)
+        _stage(mirror=reading.mirror, tokens=page.results)
+        reading.note(seen=_staged(reading).count(), expected=expected)
+    seen = _staged(reading).count()
+    if fault_count or seen < expected:
+        raise NotBelievable(
+            f"Clarius Cloud listed only {seen} of {expected} customers readably; nothing was changed."
+        )
+    if not seen and _knows_any(reading.service):
+        raise NotBelievable("Clarius Cloud listed no customer at all; nothing was changed.")
+    return lambda: _apply(reading)
+
+
+def count_standings(*, service: Service) -> dict[str, int]:
+    """Return how many customers of the service stand how."""
+    counts = Customer.objects.filter(service=service).count_standings()
+    return {name: counts.get(name, 0) for name in Customer.Standing.values}
+
+
+def _staged(reading: Reading) -> QuerySet[ListedToken]:
+    return ListedToken.objects.filter(mirror=reading.mirror)
+
+
+def _stage(*, mirror: Mirror, tokens: Iterable[str]) -> None:
+    fresh = {lookup_digest(token): token for token in tokens}
+    rows = [ListedToken(mirror=mirror, token_digest=digest, token=token) for digest, token in fresh.items()]
+    # Pages may repeat what moved; a token that is there already is left alone.
+    ListedToken.objects.bulk_create(
+        rows,
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["mirror", "token_digest"],
+        update_fields=["mirror"],
+    )
+
+
+def _knows_any(service: Service) -> bool:
+    customers = Customer.objects.filter(service=service)
+    return customers.filter(Q(listed_at__isnull=False) | Q(links__state=Link.State.CONFIRMED)).exists()
+
+
+def _apply(reading: Reading) -> str:
+    """Write down what the whole walk said; call it in the transaction that gives the lease up."""
+    service, started_at = reading.service, reading.started_at
+    customers = Customer.objects.filter(service=service)
+    known = customers.filter(token_digest__in=_staged(reading).values("token_digest"))
+    known.update(listed_at=started_at, missed_walk_count=0, missed_at=None)
+    new_count = _add_unknown(reading)
+    gone_count = _count_missed(customers, reading)
+    listed_count = _staged(reading).count()
+    _staged(reading).delete()
+    record(
+        action="customers.reconciled",
+        target=service,
+        listed=str(listed_count),
+        new=str(new_count),
+        gone=str(gone_count),
+    )
+    return _sentence(listed=listed_count, new=new_count, gone=gone_count)
+
+
+def _add_unknown(reading: Reading) -> int:
+    known = Customer.objects.filter(service=reading.service).values("token_digest")
+    unknown = _staged(reading).exclude(token_digest__in=known).order_by("pk")
+    count, last = 0, 0
+    while batch := list(unknown.filter(pk__gt=last)[:BATCH]):
+        Customer.objects.bulk_create(
+            [_unheld(reading, row) for row in batch],
+            update_conflicts=True,
+            unique_fields=["service", "token_digest"],
+            update_fields=["listed_at"],
+        )
+        count, last = count + len(batch), batch[-1].pk
+    return count
+
+
+def _unheld(reading: Reading, row: ListedToken) -> Customer:
+    return Customer(
+        service=reading.service,
+        token=still_sealed(row, "token"),
+        token_digest=row.token_digest,
+        listed_at=reading.started_at,
+    )
+
+
+def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
+    started_at = reading.started_at
+    held = Customer.objects.filter(service=reading.service).unlisted_since(started_at)
+    missed = customers.filter(Q(pk__in=held.values("pk")) | Q(listed_at__lt=started_at))
+    apart = Q(missed_at=None) | Q(missed_at__lte=started_at - MISSED_APART)
+    missed.filter(apart).update(missed_walk_count=F("missed_walk_count") + 1, missed_at=started_at)
+    # What was confirmed while the list was read may not have been on it yet.
+    lost = Link.objects.confirmed().filter(
+        customer__service=reading.service,
+        customer__missed_walk_count__gte=WALKS_UNTIL_GONE,
+        confirmed_at__lt=started_at,
+    )
+    return end_as_gone(links=list(lost.with_customer().select_related("user")), reason=GONE)
+
+
+def end_as_gone(*, links: Sequence[Link], reason: str) -> int:
+    """Let confirmed links be gone, tell their accounts, and return how many; what they saw is kept."""
+    count = 0
+    for link in links:
+        try:
+            with transaction.atomic():
+                move_link(pk=link.pk, to=Link.State.GONE, reason=reason)
+                record(action="link.gone", target=link)
+                tell_gone(link=link)
+        except NotAllowed:
+            continue
+        count += 1
+    return count
+
+
+def tell_gone(*, link: Link) -> None:
+    """Mail the account whose link ended because the Cloud does not list its customer."""
+    name = link.customer.service.name
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your connection to {name} has ended",
+        body=(
+            f"Clarius Cloud no longer lists your account as a user of {name}. Your portal account no longer\n"
+            "shows its exams. Nothing was deleted. To connect again, open the service in Clarius Cloud and\n"
+            "press Connect.\n"
+        ),
+    )
+
+
+def _sentence(*, listed: int, new: int, gone: int) -> str:
+    parts = [f"{listed:,} listed"]
+    if new:
+        parts.append(f"{new:,} not known here before")
+    if gone:
+        parts.append(f"{gone:,} gone")
+    return ", ".join(parts)

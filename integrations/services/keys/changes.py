@@ -1,0 +1,245 @@
+"""Create, type in, use and revoke the service's keys for a person; no secret leaves this layer."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User
+from audit.entries import record
+from background.jobs import schedule
+from background.locks import Busy, lock
+from foundation.crypto import CannotDecrypt
+from integrations import keyring
+from integrations.clarius import CreatedKey, RemoteKey
+from integrations.cloud import PAGE, CloudProblem, cloud
+from integrations.keyring import Cause
+from integrations.models import ApiKey, RemoteState, Service
+from integrations.services.keys.listing import open_rotations
+from integrations.services.keys.proof import KeyNotProven, prove_key
+from integrations.services.settings.registration import BUSY
+from integrations.services.settings.remote_state import read_now
+
+BEING_REPLACED = "The key in use is being replaced. Wait until that is over."
+
+
+class KeyProblem(Exception):
+    """Nothing was done; the message is one sentence for the reader."""
+
+
+class OutcomeUnknown(KeyProblem):
+    """It may have been done at the Cloud or not; nothing was changed here."""
+
+
+def create_key(*, service: Service, name: str, user: User, address: str | None) -> ApiKey:
+    """Make a key at the Cloud and keep it as a standby key; raises KeyProblem."""
+    audit = partial(record, action="api_key.created", actor=user, target=service, address=address)
+    name = name.strip()
+    with _audited(audit), _alone(service):
+        if not 1 <= len(name) <= 50:
+            raise KeyProblem("The name may have 1 to 50 characters.")
+        created = _create(service=service, name=name)
+        with transaction.atomic():
+            key = ApiKey.objects.create(
+                service=service, prefix=created.prefix, name=name, secret=created.key.reveal()
+            )
+            audit(prefix=created.prefix)
+    _read_again(service)
+    return key
+
+
+def add_typed_key(
+    *, service: Service, key: str, is_to_be_used: bool, user: User, address: str | None
+) -> ApiKey:
+    """Prove a key that a person typed and store it, in use or as a standby key; raises KeyProblem."""
+    audit = partial(record, action="api_key.typed", actor=user, target=service, address=address)
+    with _audited(audit):
+        try:
+            prove_key(base_url=service.base_url, key=key)
+        except KeyNotProven as error:
+            raise KeyProblem(str(error)) from None
+        with transaction.atomic():
+            row = _store_typed(service=service, key=key)
+            audit(prefix=row.prefix)
+            in_use = keyring.usable_keys(service=service).filter(is_in_use=True)
+            if is_to_be_used or not in_use.exists():
+                keyring.use_key(service=service, key=row, cause=Cause.STORED, actor=user, address=address)
+                _poll_everything(service)
+    _read_again(service)
+    return row
+
+
+def _store_typed(*, service: Service, key: str) -> ApiKey:
+    """Store a proven key; raises KeyProblem for one that is part of a replacement under way."""
+    Service.objects.select_for_update().get(pk=service.pk)
+    prefix = key.partition(".")[0]
+    if open_rotations(service=service).filter(Q(old_prefix=prefix) | Q(new_prefix=prefix)).exists():
+        raise KeyProblem(BEING_REPLACED)
+    return keyring.store_key(service=service, key=key)
+
+
+def use_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
+    """Use a standby key from now on, proven by a call with it; raises KeyProblem, and nothing changed."""
+    about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
+    with _audited(partial(record, action="api_key.switched", actor=user, **about)):
+        _prove_standby(service=service, prefix=prefix)
+        with transaction.atomic():
+            Service.objects.select_for_update().get(pk=service.pk)
+            # Looked at again, since the call took time.
+            key = _standby(service=service, prefix=prefix)
+            keyring.use_key(service=service, key=key, cause=Cause.PERSON, actor=user, address=address)
+            _poll_everything(service)
+            schedule(queryset=RemoteState.objects.filter(service=service))
+
+
+def revoke_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
+    """Revoke a key that is not in use; raises KeyProblem, and then it works as before or nobody knows."""
+    about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
+    audit = partial(record, action="api_key.revoked", actor=user, **about)
+    check = partial(_refuse_needed, service=service, prefix=prefix)
+    with _audited(audit), _alone(service):
+        with keyring.withdrawn(service=service, prefix=prefix, check=check):
+            _revoke(service=service, prefix=prefix)
+        with transaction.atomic():
+            state = RemoteState.objects.select_for_update().filter(service=service).first()
+            if state is not None:
+                kept = [each for each in state.keys if each["prefix"] != prefix]
+                RemoteState.objects.filter(pk=state.pk).update(keys=kept)
+            audit()
+
+
+def check_revocation(*, service: Service, prefix: str, user: User, address: str | None) -> None:
+    """Raise KeyProblem for a key that is needed, before a person is asked whether it is meant."""
+    about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
+    with _audited(partial(record, action="api_key.revoked", actor=user, **about)):
+        _refuse_needed(service=service, prefix=prefix)
+
+
+@contextmanager
+def _audited(audit: Callable[..., Any]) -> Iterator[None]:
+    """Log what was not done, or is not known; what was done is logged where it is done."""
+    try:
+        yield
+    except KeyProblem as error:
+        audit(outcome="unknown" if isinstance(error, OutcomeUnknown) else "refused")
+        raise
+
+
+@contextmanager
+def _alone(service: Service) -> Iterator[None]:
+    """Be the only one who changes keys or settings; raises KeyProblem."""
+    try:
+        with lock(service, field="change_until"):
+            yield
+    except Busy:
+        raise KeyProblem(BUSY) from None
+    except OutcomeUnknown:
+        schedule(queryset=RemoteState.objects.filter(service=service))
+        raise
+
+
+def _create(*, service: Service, name: str) -> CreatedKey:
+    try:
+        if name in {key.name for key in _list(service)}:
+            raise KeyProblem("Clarius Cloud has a key of this name already. Choose another.")
+        with cloud(service, rules=PAGE, always=True) as client:
+            return client.create_api_key(name=name)
+    except CloudProblem as problem:
+        if problem.may_be_done:
+            _revoke_lost(service, name=name)
+        raise KeyProblem(f"No key was created. {problem}") from None
+
+
+def _list(service: Service) -> tuple[RemoteKey, ...]:
+    with cloud(service, always=True) as client:
+        return client.list_api_keys()
+
+
+def _revoke_lost(service: Service, *, name: str) -> None:
+    """Revoke the key that may have been made: its secret is lost with the answer. Raises OutcomeUnknown."""
+    try:
+        # Nobody else makes keys meanwhile, and none had this name before.
+        lost = [key.prefix for key in _list(service) if key.name == name]
+        with cloud(service, always=True) as client:
+            for prefix in lost:
+                client.revoke_api_key(prefix=prefix)
+    except CloudProblem:
+        raise OutcomeUnknown(
+            "Clarius Cloud gave no answer, so it is not known whether a key was created. The list is read "
+            "again automatically. If it then shows a key of this name as “only at the Cloud”, revoke it: "
+            "nobody has its secret."
+        ) from None
+
+
+def _revoke(*, service: Service, prefix: str) -> None:
+    try:
+        with cloud(service, rules=PAGE, always=True) as client:
+            client.revoke_api_key(prefix=prefix)
+    except ValueError:
+        # "." and ".." would leave the path.
+        raise KeyProblem("The key was not revoked. This is not the prefix of a key.") from None
+    except CloudProblem as problem:
+        if problem.may_be_done and not _is_listed(service, prefix=prefix):
+            return
+        raise KeyProblem(f"The key was not revoked. {problem}") from None
+
+
+def _is_listed(service: Service, *, prefix: str) -> bool:
+    try:
+        return any(key.prefix == prefix for key in _list(service))
+    except CloudProblem:
+        raise OutcomeUnknown(
+            "Clarius Cloud gave no answer, so it is not known whether the key was revoked. The list is read "
+            "again automatically. Revoke the key again if it is still there."
+        ) from None
+
+
+def _prove_standby(*, service: Service, prefix: str) -> None:
+    key = _standby(service=service, prefix=prefix)
+    try:
+        prove_key(base_url=service.base_url, key=key.secret)
+    except CannotDecrypt:
+        raise KeyProblem(
+            "This key cannot be decrypted with FIELD_ENCRYPTION_KEYS. Type it in again."
+        ) from None
+    except KeyNotProven as error:
+        refusal = "Clarius Cloud does not accept this one. Choose another, or type one in."
+        raise KeyProblem(f"The key in use stays. {refusal if error.is_key_at_fault else error}") from None
+
+
+def _standby(*, service: Service, prefix: str) -> ApiKey:
+    """Return the stored key that may be put into use; raises KeyProblem."""
+    if open_rotations(service=service).exists():
+        raise KeyProblem(BEING_REPLACED)
+    key = keyring.usable_keys(service=service).filter(prefix=prefix).first()
+    if key is None:
+        raise KeyProblem("This key is not stored here any more. Type it in, or choose another.")
+    if key.is_in_use:
+        raise KeyProblem("This key is in use already.")
+    return key
+
+
+def _refuse_needed(*, service: Service, prefix: str) -> None:
+    if not prefix:
+        raise KeyProblem("The prefix is empty.")
+    if ApiKey.objects.filter(service=service, prefix=prefix, is_in_use=True).exists():
+        raise KeyProblem("This key is in use. Replace it instead: that revokes it at the end.")
+    if open_rotations(service=service).filter(Q(new_prefix=prefix) | Q(old_prefix=prefix)).exists():
+        raise KeyProblem("This key is part of a replacement that is under way.")
+
+
+def _poll_everything(service: Service) -> None:
+    Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
+    schedule(model=Service, pk=service.pk)
+
+
+def _read_again(service: Service) -> None:
+    """Read the list, so that it shows what was just stored; at the latest the next look does."""
+    try:
+        read_now(service=service)
+    except CloudProblem:
+        schedule(queryset=RemoteState.objects.filter(service=service))

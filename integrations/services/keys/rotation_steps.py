@@ -1,0 +1,214 @@
+"""The steps of replacing a key; each may be done again, and each ends with one write."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.db.models import F
+from django.utils import timezone
+
+from audit.entries import record
+from background.backoff import Backoff
+from background.due import is_free
+from background.jobs import schedule
+from background.leases import Hold
+from background.models import LeasedRow
+from background.runner import NOW, Done, Effect, Later, Outcome, jobs
+from foundation.crypto import CannotDecrypt
+from integrations import keyring
+from integrations.clarius import ClariusClient, errors
+from integrations.cloud import CloudProblem, Code, Means, Rule, cloud
+from integrations.keyring import Cause
+from integrations.models import ApiKey, KeyRotation, RemoteState
+
+Step = KeyRotation.Step
+# What is not done by a worker (an administrator's page) ends within twice the deadline of one call.
+SETTLE = timedelta(minutes=2)
+# No work takes longer than its own deadline, whatever its row says.
+LONGEST_WORK = timedelta(minutes=65)
+LOOK_EVERY = timedelta(seconds=10)
+# A new key may take a moment to be known everywhere.
+PROOFS = 3
+SCHEDULE = "schedule"
+RULES = (
+    Rule(errors.Rejected, Means.WAIT, Code.OTHER, status=frozenset({408, 425})),
+    Rule((errors.KeyRefused, errors.Rejected), Means.NEVER, Code.OTHER),
+)
+
+
+class CannotGoOn(Exception):
+    """This rotation ends here; the message is one sentence for the reader."""
+
+
+def make_key(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Create the new key and store it; one of our name whose secret was lost is revoked before."""
+    service = rotation.service
+    if rotation.cause == SCHEDULE and not service.is_active:
+        raise CannotGoOn("The service is paused.")
+    with cloud(service, rules=RULES, always=True) as client:
+        _revoke_strangers(client, rotation, hold=hold, kept=rotation.new_prefix)
+        _renew(hold)
+        created = client.create_api_key(name=rotation.name)
+    old = keyring.usable_keys(service=service).filter(is_in_use=True).values_list("prefix", flat=True)
+
+    def store() -> None:
+        ApiKey.objects.create(
+            service=service, prefix=created.prefix, name=rotation.name[:100], secret=created.key.reveal()
+        )
+        record(action="api_key.created", target=service, prefix=created.prefix)
+
+    return _next(Step.STORED, effect=store, new_prefix=created.prefix, old_prefix=old.first() or "")
+
+
+def prove_new_key(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Make a call with the new key."""
+    try:
+        secret = _new_key(rotation).secret
+    except CannotDecrypt:
+        raise CannotGoOn("The new key cannot be decrypted with FIELD_ENCRYPTION_KEYS.") from None
+    try:
+        with cloud(rotation.service, rules=RULES, always=True, secret=secret) as client:
+            client.get_settings()
+    except CloudProblem as problem:
+        if not isinstance(problem.error, errors.KeyRefused):
+            raise
+        if hold.attempt >= PROOFS:
+            raise CannotGoOn("Clarius Cloud does not accept the key that it has just created.") from None
+        not_yet = {"problem": "Clarius Cloud does not accept the new key yet."}
+        return Later(Backoff(), counts=True, changes=not_yet)
+    return _next(Step.PROVEN)
+
+
+def switch(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Use the new key from now on; every job reads the key in use anew."""
+    key = _new_key(rotation)
+    with hold.step():
+        keyring.use_key(service=rotation.service, key=key, cause=Cause.ROTATION)
+    # In use it cannot be revoked any more.
+    if not _new_key(rotation).is_in_use:
+        raise CannotGoOn("Another key came into use meanwhile.")
+    return _next(Step.SWITCHED, switched_at=timezone.now())
+
+
+def note_held_rows(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Write down what workers hold just after the switch: some of it may still call with the old key."""
+    held = [
+        [job.model._meta.label, pk, token]
+        for job in jobs()
+        for pk, token in job.model._base_manager.exclude(is_free()).values_list("pk", "lease_token")
+        if (job.model, pk) != (KeyRotation, rotation.pk)
+    ]
+    return _next(Step.DRAINING, held_rows=held)
+
+
+def revoke_old_key(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Revoke the old key when nothing uses it any more, then look that none is left over."""
+    _refuse_in_use(rotation)
+    wait = _wait_for_calls(rotation)
+    if wait:
+        return Later(wait, changes={"problem": ""})
+    with cloud(rotation.service, rules=RULES, always=True) as client:
+        if rotation.old_prefix:
+            _renew(hold)
+            # It may have come into use since the first look, which was before the wait.
+            check = partial(_refuse_in_use, rotation)
+            with keyring.withdrawn(service=rotation.service, prefix=rotation.old_prefix, check=check):
+                _revoke(client, rotation.old_prefix)
+        _revoke_strangers(client, rotation, hold=hold, kept=rotation.new_prefix)
+
+    def end() -> None:
+        schedule(queryset=RemoteState.objects.filter(service=rotation.service))
+        prefixes = {"prefix": rotation.new_prefix, "former": rotation.old_prefix}
+        record(action="api_key.rotated", target=rotation.service, **prefixes)
+
+    return Done({"step": Step.DONE, "ended_at": timezone.now(), "problem": ""}, effect=end)
+
+
+STEPS: dict[Step, Callable[[KeyRotation, Hold], Outcome]] = {
+    Step.INTENDED: make_key,
+    Step.STORED: prove_new_key,
+    Step.PROVEN: switch,
+    Step.SWITCHED: note_held_rows,
+    Step.DRAINING: revoke_old_key,
+}
+
+
+def clean_up(*, rotation: KeyRotation, hold: Hold | None = None) -> None:
+    """Revoke what a rotation made in vain, as far as the Cloud can be asked; the key list shows the rest."""
+    if rotation.switched_at:
+        return
+    service = rotation.service
+    try:
+        # It may be in use although the rotation never came so far: it worked when the old one did not.
+        with (
+            keyring.withdrawn(service=service, prefix=rotation.new_prefix),
+            cloud(service, always=True) as client,
+        ):
+            _revoke_strangers(client, rotation, hold=hold, kept="")
+    except (keyring.KeyInUse, CloudProblem):
+        return
+
+
+def _next(step: Step, *, effect: Effect | None = None, **changes: Any) -> Done:
+    """Return that the next step may begin at once; what succeeded is not counted as a try."""
+    kept = {"attempt_count": F("attempt_count") - 1, "first_tried_at": F("first_tried_at")}
+    return Done({"step": step} | kept | changes, effect=effect, again_in=NOW, at_once=True)
+
+
+def _new_key(rotation: KeyRotation) -> ApiKey:
+    key = keyring.usable_keys(service=rotation.service).filter(prefix=rotation.new_prefix).first()
+    if key is None:
+        raise CannotGoOn("The new key is not stored any more.")
+    return key
+
+
+def _revoke_strangers(client: ClariusClient, rotation: KeyRotation, *, hold: Hold | None, kept: str) -> None:
+    """Revoke keys of our unique name except `kept`."""
+    for key in client.list_api_keys():
+        if key.name == rotation.name and key.prefix != kept:
+            if hold is not None:
+                _renew(hold)
+            client.revoke_api_key(prefix=key.prefix)
+
+
+def _renew(hold: Hold) -> None:
+    """Hold the row for longer than the call that follows takes; raises LeaseLost.
+
+    Whoever was stopped for long enough has lost the row to another worker, whose new key would look like
+    one of ours that is left over.
+    """
+    with hold.step():
+        pass
+
+
+def _refuse_in_use(rotation: KeyRotation) -> None:
+    keys = ApiKey.objects.filter(service=rotation.service_id, prefix=rotation.old_prefix)
+    if keys.filter(is_in_use=True).exists():
+        raise CannotGoOn("The old key is in use again, so it was not revoked.")
+
+
+def _revoke(client: ClariusClient, prefix: str) -> None:
+    """Revoke the old key; raises CannotGoOn when the Cloud refuses although it still lists it."""
+    try:
+        client.revoke_api_key(prefix=prefix)
+    except (errors.KeyRefused, errors.Rejected):
+        if any(key.prefix == prefix for key in client.list_api_keys()):
+            raise CannotGoOn("Clarius Cloud refuses to revoke the old key.") from None
+
+
+def _wait_for_calls(rotation: KeyRotation) -> timedelta:
+    """Return how long to wait before the next look for calls with the old key; 0 when none is left."""
+    since = timezone.now() - (rotation.switched_at or rotation.created_at)
+    if since >= LONGEST_WORK:
+        return NOW
+    if since < SETTLE:
+        return max(SETTLE - since, timedelta(seconds=1))
+    models: dict[str, type[LeasedRow]] = {job.model._meta.label: job.model for job in jobs()}
+    for label, pk, token in rotation.held_rows:
+        model = models.get(label)
+        if model is None:
+            continue
+        if model._base_manager.exclude(is_free()).filter(pk=pk, lease_token=token).exists():
+            return LOOK_EVERY
+    return NOW

@@ -1,0 +1,25 @@
+"""Which reviewer sees the exams of which service."""
+
+from accounts.models import User
+from audit.entries import record
+from integrations.models import ReviewerAccess
+
+
+def note_grant(*, access: ReviewerAccess, actor: User, address: str | None) -> None:
+    """Audit that an administrator granted a service to a reviewer."""
+    _note(action="access.granted", access=access, actor=actor, address=address)
+
+
+def note_removal(*, access: ReviewerAccess, actor: User, address: str | None) -> None:
+    """Audit that an administrator took a service from a reviewer."""
+    _note(action="access.removed", access=access, actor=actor, address=address)
+
+
+def _note(*, action: str, access: ReviewerAccess, actor: User, address: str | None) -> None:
+    record(
+        action=action,
+        actor=actor,
+        target=access.user,
+        address=address,
+        service=access.service.slug,
+    )

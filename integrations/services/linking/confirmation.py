@@ -1,0 +1,105 @@
+"""Tell the Cloud that an account holds a customer's token; retried until it answers."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.utils import timezone
+
+from audit.entries import record
+from background.jobs import schedule
+from background.leases import Hold
+from background.runner import Done, Job, Later, Outcome
+from integrations.clarius import errors
+from integrations.cloud import CloudProblem, Code, Means, Rule, cloud
+from integrations.models import Customer, Link, Service
+from integrations.services.customers.reconciliation import tell_gone
+from integrations.services.linking.transitions import NotAllowed, move_link
+
+AWAY = "Clarius Cloud cannot be reached. The portal tries again automatically."
+UNKNOWN = "Clarius Cloud does not know this customer."
+NOT_ACCEPTED = "Clarius Cloud did not accept this customer."
+# Only a plain refusal is about the customer; a redirect or a forbidden address is not.
+RULES = (
+    Rule(errors.NotFound, Means.NEVER, Code.OTHER),
+    Rule(errors.Rejected, Means.WAIT, Code.OTHER, status=frozenset({408, 425})),
+    Rule((errors.KeyRefused, errors.Rejected), Means.COUNT, Code.OTHER),
+    Rule(errors.ClariusError, Means.WAIT, Code.OTHER),
+)
+
+
+def _confirm(link: Link, hold: Hold) -> Outcome:
+    """Confirm one link at the Cloud."""
+    try:
+        with cloud(link.customer.service, rules=RULES) as client:
+            client.confirm_customer(token=link.customer.token)
+    except CloudProblem as problem:
+        if problem.means == Means.NEVER:
+            return Done(effect=partial(_end, link, reason=UNKNOWN))
+        if problem.code == Code.PAUSED:
+            return problem.later()
+        reason = NOT_ACCEPTED if problem.means == Means.COUNT else AWAY
+        return problem.later(reason=reason, detail=f"{problem.kind}: {problem}")
+    return Done({"reason": "", "detail": ""}, effect=partial(_succeed, link))
+
+
+def _succeed(link: Link) -> None:
+    if link.state == Link.State.CONFIRMED:
+        _forget_missed(link=link)
+    else:
+        accept_link(link=link)
+
+
+def accept_link(*, link: Link) -> None:
+    """Take over that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
+    move_link(pk=link.pk, to=Link.State.CONFIRMED, reason="", detail="")
+    record(action="link.confirmed", target=link)
+    _forget_missed(link=link)
+    # The exams that waited for somebody to hold this customer are found by the next poll.
+    service_pk = link.customer.service_id
+    Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
+    schedule(model=Service, pk=service_pk)
+
+
+def _forget_missed(*, link: Link) -> None:
+    """Reset the count of readings that did not list the customer, now that the Cloud has confirmed it."""
+    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=0, missed_at=None)
+
+
+def _end(link: Link, *, reason: str) -> None:
+    to = Link.State.GONE if link.state == Link.State.CONFIRMED else Link.State.REJECTED
+    move_link(pk=link.pk, to=to, reason=reason, detail="")
+    record(action=f"link.{to}", outcome="not_found", target=link)
+    if to == Link.State.GONE:
+        tell_gone(link=link)
+
+
+def _stop(link: Link, hold: Hold, last: Later | None) -> Done:
+    """Ask no more: a pending link is rejected, a confirmed one stands until its customer is unknown."""
+    if link.state == Link.State.PENDING:
+        return Done(effect=partial(_end, link, reason=NOT_ACCEPTED))
+    # Where no worker lived to write down an answer, a confirmed link has nothing to say about it.
+    nothing: Mapping[str, Any] = {"reason": "", "detail": ""}
+    return Done(nothing if last is None else last.changes)
+
+
+def _is_active(link: Link) -> bool:
+    """Tell whether the link still stands, and keep it so until the end of the transaction."""
+    return Link.objects.select_for_update().filter(pk=link.pk, state__in=Link.ACTIVE).exists()
+
+
+CONFIRM = Job(
+    name="integrations.confirm_link",
+    model=Link,
+    work=_confirm,
+    waits_for="customer__service",
+    related=("customer__service",),
+    # One call, and those that try the other keys when one is refused.
+    deadline=timedelta(minutes=1),
+    applies=lambda link: link.state in Link.ACTIVE,
+    exhausted=_stop,
+    # A link that was ended while the Cloud was asked stays ended, and keeps the reason of that.
+    guard=_is_active,
+    gone=(NotAllowed,),
+)

@@ -1,0 +1,168 @@
+"""A portal account takes a customer's token: link, confirm at the Cloud, unlink."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from accounts.models import User
+from accounts.services.alerts import alert_administrators
+from audit.entries import record, record_each
+from background.due import from_now
+from background.jobs import schedule
+from background.mail import queue_mail
+from foundation.crypto import lookup_digest
+from integrations.models import Customer, Link, Service
+from integrations.services.linking.transitions import NotAllowed, move_link, unlink_all
+
+
+class Outcome(StrEnum):
+    """What became of a wish to link."""
+
+    CONFIRMING = "confirming"
+    ALREADY_YOURS = "already_yours"
+    REFUSED = "refused"
+
+
+class Ending(StrEnum):
+    """Why a link was ended here."""
+
+    BY_OWNER = "Unlinked by its owner."
+    DISPUTED = "Reported by the account's owner as not made by them."
+
+
+SUSPENDED = "Suspended by an administrator."
+_ACTIONS = {
+    Ending.BY_OWNER: "link.ended",
+    Ending.DISPUTED: "link.disputed",
+}
+
+
+@dataclass(frozen=True)
+class Linking:
+    """The outcome, and the link where the account may see it."""
+
+    outcome: Outcome
+    link: Link | None = None
+
+
+def customers_of(user: User) -> QuerySet[Customer]:
+    """Return the customers to which the account holds a confirmed link now."""
+    return Customer.objects.held_by(user)
+
+
+def find_link(*, service: Service, token: str, user: User) -> Link | None:
+    """Return the account's own active link to this token, or None; tells nothing of other accounts."""
+    customers = Customer.objects.filter(service=service, token_digest=lookup_digest(token))
+    return Link.objects.active().with_customer().filter(user=user, customer__in=customers).first()
+
+
+def link_customer(
+    *, service: Service, token: str, user: User, label: str = "", institution: str = "", address: str | None
+) -> Linking:
+    """Let `user` hold `token`, pending until the Cloud confirms; refused when another account holds it."""
+    customer = _customer(service=service, token=token)
+    held = Link.objects.active().filter(customer=customer).first()
+    if held is None:
+        try:
+            link = _make_link(
+                customer=customer, user=user, label=label, institution=institution, address=address
+            )
+            return Linking(Outcome.CONFIRMING, link)
+        except IntegrityError:
+            # Somebody took the token between the look and the insert; any other violation is raised again.
+            held = Link.objects.active().filter(customer=customer).first()
+            if held is None:
+                raise
+    if held.user_id == user.pk:
+        return Linking(Outcome.ALREADY_YOURS, held)
+    _refuse(customer=customer, user=user, address=address)
+    return Linking(Outcome.REFUSED)
+
+
+def _customer(*, service: Service, token: str) -> Customer:
+    customer, _ = Customer.objects.get_or_create(
+        service=service, token_digest=lookup_digest(token), defaults={"token": token}
+    )
+    return customer
+
+
+def _make_link(*, customer: Customer, user: User, label: str, institution: str, address: str | None) -> Link:
+    with transaction.atomic():
+        link = Link.objects.create(customer=customer, user=user, not_before=from_now())
+        was_theirs = Link.objects.filter(customer=customer, user=user).exclude(pk=link.pk).exists()
+        # What another account once wrote there is not shown to this one.
+        kept = customer if was_theirs else Customer()
+        Customer.objects.filter(pk=customer.pk).update(
+            label=label or kept.label, institution=institution or kept.institution
+        )
+        record(action="link.created", actor=user, target=link, address=address)
+        _announce(link=link, service=customer.service)
+    return link
+
+
+def _refuse(*, customer: Customer, user: User, address: str | None) -> None:
+    with transaction.atomic():
+        record(action="link.refused", outcome="refused", actor=user, target=customer, address=address)
+        alert_administrators(
+            subject="Another account tried to connect a linked customer",
+            body=(
+                f"Customer {customer.uuid} of {customer.service.name} stays linked to its account. "
+                "The portal refused the other account and gave it no reason.\nThe audit log has link.refused."
+            ),
+        )
+
+
+def _announce(*, link: Link, service: Service) -> None:
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your account was connected to {service.name}",
+        body=(
+            f"Your portal account is being connected to a Clarius Cloud account for {service.name}.\n"
+            "The portal will show you the exams that this account submits.\n\n"
+            "If this was not you, open the page below and confirm. The portal suspends the link at once\n"
+            f"and notifies the administrators.\n\n{settings.PUBLIC_URL}/links/{link.uuid}/not-me/\n"
+        ),
+    )
+
+
+def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Ending.BY_OWNER) -> bool:
+    """End the link here, the Cloud has no such call; False when it had ended before."""
+    try:
+        with transaction.atomic():
+            move_link(pk=link.pk, to=Link.State.UNLINKED, reason=ending.value)
+            record(action=_ACTIONS[ending], actor=user, target=link, address=address)
+            if ending == Ending.DISPUTED:
+                alert_administrators(
+                    subject="An account holder did not create a link",
+                    body=f"The holder reported link {link.uuid}. It is suspended and shows no exams.",
+                )
+    except NotAllowed:
+        return False
+    return True
+
+
+def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int:
+    """End those of the links that are active, in one step, and return how many."""
+    with transaction.atomic():
+        ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=SUSPENDED)
+        record_each(action="link.suspended", targets=ended, actor=user, address=address)
+    return len(ended)
+
+
+def check_again(*, link: Link, user: User, address: str | None) -> bool:
+    """Ask the Cloud about the link now; False when it has ended."""
+    links = Link.objects.filter(pk=link.pk)
+    return check_links_again(links=links, user=user, address=address) == 1
+
+
+def check_links_again(*, links: QuerySet[Link], user: User, address: str | None) -> int:
+    """Ask the Cloud now about those of the links that are active, and return how many."""
+    with transaction.atomic():
+        active = list(links.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
+        schedule(queryset=Link.objects.filter(pk__in=[link.pk for link in active]))
+        record_each(action="link.checked", targets=active, actor=user, address=address)
+    return len(active)

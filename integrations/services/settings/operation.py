@@ -1,0 +1,84 @@
+"""What administrators do with a service by hand; each step is audited."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit.entries import record
+from audit.models import Entry
+from background.jobs import schedule
+from background.runner import wake
+from integrations.models import Service
+from integrations.services.settings.addresses import webhook_url
+
+PAUSED = "service.paused"
+
+
+def poll_now(*, service: Service, user: User, address: str | None) -> None:
+    """Make the next poll due now."""
+    with transaction.atomic():
+        schedule(model=Service, pk=service.pk)
+        record(action="service.poll_wanted", actor=user, target=service, address=address)
+
+
+def poll_everything(*, service: Service, user: User, address: str | None) -> None:
+    """Make a full pass due now."""
+    with transaction.atomic():
+        Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
+        schedule(model=Service, pk=service.pk)
+        record(action="service.full_poll_wanted", actor=user, target=service, address=address)
+
+
+def probe_soon(*, service: Service, user: User, address: str | None) -> None:
+    """Let the next call of an open circuit try the keys, and make that call due now."""
+    with transaction.atomic():
+        Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).update(
+            circuit_probe_at=service.created_at
+        )
+        schedule(model=Service, pk=service.pk)
+        record(action="service.probe_wanted", actor=user, target=service, address=address)
+
+
+def pause_service(*, service: Service, user: User, address: str | None) -> bool:
+    """Stop polling and connecting; nothing is deleted. False when it is paused already."""
+    return _switch(service=service, user=user, address=address, is_active=False)
+
+
+def resume_service(*, service: Service, user: User, address: str | None) -> bool:
+    """Poll and connect again, from a full pass on. False when it is not paused."""
+    return _switch(service=service, user=user, address=address, is_active=True)
+
+
+def paused_since(*, service: Service) -> datetime | None:
+    """Return when somebody paused it, None when that was not written down."""
+    pauses = Entry.objects.filter(
+        action=PAUSED, target_type=service._meta.label_lower, target_id=str(service.pk)
+    )
+    return pauses.order_by("-at").values_list("at", flat=True).first()
+
+
+def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
+    """Return the secret address of the webhook; that it was read is audited."""
+    record(action="service.webhook_revealed", actor=user, target=service, address=address)
+    return webhook_url(service=service)
+
+
+def note_test(*, service: Service, is_well: bool, user: User, address: str | None) -> None:
+    """Write down that a person had the connection tested, and how it went."""
+    outcome = "ok" if is_well else "failed"
+    record(action="service.tested", outcome=outcome, actor=user, target=service, address=address)
+
+
+def _switch(*, service: Service, user: User, address: str | None, is_active: bool) -> bool:
+    with transaction.atomic():
+        switched = Service.objects.filter(pk=service.pk).exclude(is_active=is_active)
+        if not switched.update(is_active=is_active):
+            return False
+        if is_active:
+            Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
+            schedule(model=Service, pk=service.pk)
+            wake(service)
+        record(action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address)
+    return True

@@ -1,0 +1,171 @@
+"""Change what the Cloud is told of a service: which addresses, and a new secret for the webhook."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from audit.entries import record
+from background.jobs import schedule
+from background.locks import Busy
+from integrations.clarius import RemoteSettings, errors
+from integrations.cloud import CloudProblem
+from integrations.models import RemoteState, Service
+from integrations.services.settings.addresses import connect_url, is_public_https, webhook_url
+from integrations.services.settings.registration import BUSY, FIELDS, Unanswered, changing, tell_cloud
+from integrations.services.settings.remote_state import judge, note_settings, watch
+from integrations.services.settings.webhook_secrets import (
+    doubt_secret,
+    propose_secret,
+    replace_secret,
+    withdraw_secret,
+)
+
+V = RemoteState.Verdict
+
+
+class NotPushed(Exception):
+    """The Cloud was not changed, or kept another value; the message is one sentence for the reader."""
+
+
+class OutcomeUnknown(NotPushed):
+    """The Cloud may have been changed or not; nothing was changed here."""
+
+
+class WouldReplaceForeign(NotPushed):
+    """Another deployment's address stands at the Cloud, and nobody confirmed to replace it."""
+
+
+def push_settings(
+    *,
+    service: Service,
+    is_notified: bool,
+    is_connectable: bool,
+    user: User,
+    address: str | None,
+    may_replace_foreign: bool = False,
+) -> None:
+    """Tell the Cloud our addresses or "" for what is off, and read them back; raises NotPushed."""
+    audit = partial(record, action="service.settings_pushed", actor=user, target=service, address=address)
+    with _audited(audit), _alone(service):
+        if is_notified or is_connectable:
+            _require_https(service)
+        wanted = {
+            "notification_url": webhook_url(service=service) if is_notified else "",
+            "token_transfer_url": connect_url(service=service) if is_connectable else "",
+        }
+        try:
+            remote = _push(service=service, wanted=wanted, may_replace_foreign=may_replace_foreign)
+        except OutcomeUnknown:
+            doubt_secret(service=service)
+            raise
+        kept = [name for name in FIELDS if getattr(remote, name) != wanted[name]]
+        with transaction.atomic():
+            service.is_notified, service.is_connectable = is_notified, is_connectable
+            service.is_poll_only = not (is_notified or is_connectable)
+            service.is_registered = not kept and not service.is_poll_only
+            changed = ["is_notified", "is_connectable", "is_poll_only", "is_registered"]
+            service.save(update_fields=changed)
+            audit(
+                outcome="differs" if kept else "ok",
+                notifications="on" if is_notified else "off",
+                hand_over="on" if is_connectable else "off",
+            )
+        note_settings(service=service, remote=remote)
+    if kept:
+        raise NotPushed(_kept(kept))
+
+
+def rotate_webhook_secret(*, service: Service, user: User, address: str | None) -> None:
+    """Give the webhook a new secret and tell the Cloud; the old one works for an hour. Raises NotPushed."""
+    audit = partial(record, action="service.webhook_rotated", actor=user, target=service, address=address)
+    with _audited(audit), _alone(service):
+        if service.is_notified and service.is_registered:
+            _push_new_secret(service)
+            audit()
+            return
+        with transaction.atomic():
+            replace_secret(service=service)
+            audit()
+
+
+def _push_new_secret(service: Service) -> None:
+    secret = propose_secret(service=service)
+    wanted = {FIELDS[0]: webhook_url(service=service, secret=secret)}
+    try:
+        remote = _push(service=service, wanted=wanted, may_replace_foreign=False)
+    except OutcomeUnknown:
+        raise
+    except NotPushed:
+        withdraw_secret(service=service, secret=secret)
+        raise
+    note_settings(service=service, remote=remote)
+    if remote.notification_url != wanted[FIELDS[0]]:
+        raise NotPushed(_kept([FIELDS[0]]))
+
+
+def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool) -> RemoteSettings:
+    def check(before: RemoteSettings, changes: dict[str, str]) -> None:
+        if not may_replace_foreign:
+            _refuse_foreign(service=service, before=before, names=changes)
+
+    try:
+        _, after = tell_cloud(service=service, wanted=wanted, check=check)
+    except Unanswered as error:
+        raise OutcomeUnknown(str(error)) from None
+    except CloudProblem as problem:
+        if isinstance(problem.error, errors.Rejected):
+            # The Cloud's own words may repeat the secret address.
+            refused = [name for name in FIELDS if name in problem.error.fields] or list(wanted)
+            raise NotPushed(
+                f"Clarius Cloud refused {' and '.join(refused)}. It must be able to call PUBLIC_URL."
+            ) from None
+        raise NotPushed(f"{problem} Nothing was changed.") from None
+    return after
+
+
+@contextmanager
+def _audited(audit: Callable[..., Any]) -> Iterator[None]:
+    """Log what was not done, or is not known; what was done is logged where it is done."""
+    try:
+        yield
+    except OutcomeUnknown:
+        audit(outcome="unknown")
+        raise
+    except NotPushed:
+        audit(outcome="refused")
+        raise
+
+
+@contextmanager
+def _alone(service: Service) -> Iterator[None]:
+    watch(service=service)
+    try:
+        with changing(service):
+            yield
+    except Busy:
+        raise NotPushed(BUSY) from None
+    except OutcomeUnknown:
+        schedule(queryset=RemoteState.objects.filter(service=service))
+        raise
+
+
+def _require_https(service: Service) -> None:
+    if not (is_public_https() or service.is_sandbox):
+        raise NotPushed("PUBLIC_URL must begin with https:// before Clarius Cloud can be told of it.")
+
+
+def _kept(names: list[str]) -> str:
+    return f"Clarius Cloud kept another value for {' and '.join(names)}."
+
+
+def _refuse_foreign(*, service: Service, before: RemoteSettings, names: dict[str, str]) -> None:
+    for name in names:
+        if judge(service=service, name=name, url=getattr(before, name)) == V.FOREIGN:
+            raise WouldReplaceForeign(
+                "Another deployment's address stands at Clarius Cloud. It would no longer get anything: "
+                "confirm that it is to be replaced."
+            )

@@ -1,0 +1,183 @@
+"""Look hourly at what the Cloud has of a service: its settings, masked, and the list of its keys."""
+
+from datetime import timedelta
+from functools import partial
+from urllib.parse import urlsplit, urlunsplit
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from audit.entries import record
+from background.due import from_now
+from background.leases import Hold
+from background.locks import stamp_of, was_changed_since
+from background.runner import Done, Job, Outcome
+from integrations.clarius import ClariusClient, RemoteSettings
+from integrations.cloud import CloudProblem, Code, cloud, require_open
+from integrations.models import RemoteState, Service
+from integrations.services.keys.rotation import rotate_if_old
+from integrations.services.settings.addresses import connect_url, webhook_url
+from integrations.services.settings.webhook_secrets import honour_longer, settle_secrets, webhook_secrets
+
+LOOK_EVERY = timedelta(hours=1)
+V = RemoteState.Verdict
+MASK = "••••••••"
+# The parts of our own addresses that are the same everywhere; any other may be somebody's secret.
+KNOWN_PARTS = frozenset({"", "webhooks", "clarius", "connect"})
+PLACEHOLDER = "{token}"
+HARMLESS = {V.SAME, V.UNKNOWN}
+
+
+def wanted_urls(*, service: Service) -> dict[str, str] | None:
+    """Return what each setting should be, or None where the Cloud is told nothing."""
+    if service.is_poll_only:
+        return None
+    return {
+        "notification_url": webhook_url(service=service) if service.is_notified else "",
+        "token_transfer_url": connect_url(service=service) if service.is_connectable else "",
+    }
+
+
+def mask_url(url: str, *, slug: str = "") -> str:
+    """Return a URL with every part that may be a secret masked; `slug` is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    known = KNOWN_PARTS | {slug}
+    path = "/".join(part if part in known else MASK for part in parts.path.split("/"))
+    query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))[:500]
+
+
+def _mask_pair(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    # A name may be anything as well, but the word before the placeholder is needed to compare.
+    return pair if name == "token" and value == PLACEHOLDER else MASK
+
+
+def judge(*, service: Service, name: str, url: str) -> RemoteState.Verdict:
+    """Say how a setting at the Cloud stands to what is wanted."""
+    wanted = wanted_urls(service=service)
+    if wanted is not None and url == wanted[name]:
+        return V.SAME
+    if not url:
+        return V.SAME if wanted is None else V.OFF
+    if name == "notification_url" and any(
+        f"/{each}/" in url for each in webhook_secrets(service=service)[1:]
+    ):
+        return V.PREVIOUS
+    return V.OURS if _origin(url) == _origin(settings.PUBLIC_URL) else V.FOREIGN
+
+
+def read_now(*, service: Service) -> RemoteState:
+    """Read settings and keys and store them, also while the service is paused; raises CloudProblem."""
+    with cloud(service, always=True) as client:
+        return _read(service=service, client=client)
+
+
+def read_again(*, service: Service, user: User, address: str | None) -> None:
+    """Read settings and keys because a person wants it, which is audited; raises CloudProblem."""
+    audit = partial(record, action="service.remote_read", actor=user, target=service, address=address)
+    try:
+        read_now(service=service)
+    except CloudProblem:
+        audit(outcome="failed")
+        raise
+    audit()
+
+
+def last_read(*, service: Service) -> RemoteState:
+    """Return what the Cloud said last; an empty row that is not stored when it was never asked."""
+    return RemoteState.objects.filter(service=service).first() or RemoteState(service=service)
+
+
+def watch(*, service: Service) -> RemoteState:
+    """Return the row that keeps what the Cloud said, made and due if it is missing."""
+    return RemoteState.objects.get_or_create(service=service, defaults={"not_before": from_now()})[0]
+
+
+def _read(*, service: Service, client: ClariusClient) -> RemoteState:
+    row = Service.objects.filter(pk=service.pk)
+    stamp = stamp_of(row, field="change_until")
+    remote, keys = client.get_settings(), client.list_api_keys()
+    state = watch(service=service)
+    # A push that came between has noted what is there now.
+    is_current = not was_changed_since(row, field="change_until", stamp=stamp)
+    if is_current and note_settings(service=service, remote=remote):
+        record(action="service.webhook_secret_adopted", target=service)
+    listed = [
+        {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
+    ]
+    RemoteState.objects.filter(pk=state.pk).update(keys=listed, problem="", read_at=timezone.now())
+    return RemoteState.objects.get(pk=state.pk)
+
+
+def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
+    """Store what the settings are, and audit when they began to differ; True when a secret was taken over."""
+    has_adopted = settle_secrets(service=service, url=remote.notification_url)
+    verdicts = {
+        name: judge(service=service, name=name, url=getattr(remote, name))
+        for name in ("notification_url", "token_transfer_url")
+    }
+    if verdicts["notification_url"] == V.PREVIOUS:
+        honour_longer(service=service)
+    has_drifted = not set(verdicts.values()) <= HARMLESS
+    state = watch(service=service)
+    now = timezone.now()
+    values = {
+        "notification_url": mask_url(remote.notification_url, slug=service.slug),
+        "notification_verdict": verdicts["notification_url"],
+        "token_transfer_url": mask_url(remote.token_transfer_url, slug=service.slug),
+        "token_transfer_verdict": verdicts["token_transfer_url"],
+        "read_at": now,
+        "drifted_at": (state.drifted_at or now) if has_drifted else None,
+        "problem": "",
+    }
+    with transaction.atomic():
+        RemoteState.objects.filter(pk=state.pk).update(**values)
+        if has_drifted and state.drifted_at is None:
+            record(
+                action="service.settings_drifted",
+                outcome="differs",
+                target=service,
+                notification=str(verdicts["notification_url"]),
+                hand_over=str(verdicts["token_transfer_url"]),
+            )
+    return has_adopted
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+    except ValueError:
+        return ""
+
+
+def _look(state: RemoteState, hold: Hold) -> Outcome:
+    """Read once an hour, and begin a rotation when the key in use is old."""
+    service = state.service
+    try:
+        require_open(service)
+        read_now(service=service)
+    except CloudProblem as problem:
+        # Nothing is wrong with a service that was paused.
+        changes = {} if problem.code == Code.PAUSED else {"problem": str(problem)[:300]}
+        return problem.later(cap=LOOK_EVERY, **changes)
+    rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
+    return Done({"problem": ""}, again_in=LOOK_EVERY)
+
+
+LOOK = Job(
+    name="integrations.read_remote",
+    model=RemoteState,
+    work=_look,
+    waits_for="service",
+    related=("service",),
+    # Two calls, and those that try the other keys when one is refused.
+    deadline=timedelta(minutes=3),
+    tries=None,
+)

@@ -1,0 +1,60 @@
+"""The home page and the error pages."""
+
+import sqlite3
+import sys
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.template import loader
+
+from portal.pages.home import home_context
+
+RETRY_AFTER_SECONDS = 30
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    """Show the home page of the reader's roles."""
+    return render(request, "portal/home.html", home_context(request.user))
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a malformed request."""
+    return render(request, "400.html", status=400)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a request without permission."""
+    return render(request, "403.html", status=403)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without a valid CSRF token."""
+    return render(request, "403.html", {"is_csrf": True}, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer an address that does not exist for this reader."""
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer when the portal itself failed; needs neither session nor database.
+
+    An unreachable database or one without free connections is a 503: it is temporary, and programs retry.
+    """
+    # Django calls this while it handles the error and does not pass the error itself.
+    is_away = _is_database_away(sys.exc_info()[1])
+    page = loader.get_template("500.html").render({"is_database_away": is_away})
+    response = HttpResponse(page, status=503 if is_away else 500)
+    # The error may have come before the middleware that sets this.
+    response["Cache-Control"] = "no-store, private"
+    if is_away:
+        response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _is_database_away(error: BaseException | None) -> bool:
+    # SQLite gives the same kind of error to a wrong statement, which is a bug and not temporary.
+    code = getattr(getattr(error, "__cause__", None), "sqlite_errorcode", None)
+    return isinstance(error, (OperationalError, InterfaceError)) and code != sqlite3.SQLITE_ERROR
