@@ -6,7 +6,7 @@ from django.db.models import Q
 
 from accounts.roles import REVIEWERS
 from exams.models import Capture, Report, Submission
-from exams.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
+from exams.models.querysets import CaptureQuerySet, ReportQuerySet, SubmissionQuerySet
 from integrations.models import Link, ReviewerAccess
 
 VIEW_CONTENT = "exams.view_patient_content"

@@ -4,7 +4,7 @@ from typing import Any
 
 from audit.words import register_words
 from exams.models import Capture, Report, Submission
-from exams.names import short_id
+from exams.models.names import short_id
 
 
 def _submission(row: Submission) -> str:

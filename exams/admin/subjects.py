@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from exams.models import Submission
-from exams.names import short_id
+from exams.models.names import short_id
 from foundation.adminkit.base import PortalAdmin
 from foundation.moments import moment
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.db import DatabaseError, migrations, transaction
 
-# As exams.querysets puts it together; Django compares in capitals.
+# As exams.models.querysets puts it together; Django compares in capitals.
 TEXT = (
     "upper(last_name || ' ' || first_name || ' ' || middle_name || ' ' || animal_name || ' ' || owner_name"
     " || ' ' || identifier)"

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from exams import media_types
 from exams.models import Capture, Demographics, Report, Submission
-from exams.names import short_id
+from exams.models.names import short_id
 from foundation.moments import day
 from integrations.models import Link
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exams.names import join_name
+from exams.models.names import join_name
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from exams.models import FieldMap, Submission
-from exams.names import short_id
+from exams.models.names import short_id
 from exams.services.field_map.mapping import check_path
 from exams.services.field_map.paths import InvalidPath
 

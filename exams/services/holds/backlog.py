@@ -14,7 +14,7 @@ from background.jobs import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import Release, Submission
-from exams.querysets import SubmissionQuerySet
+from exams.models.querysets import SubmissionQuerySet
 from exams.services.holds.holding import release_submissions
 from exams.services.transitions import NotAllowed
 from integrations.models import Customer, Service

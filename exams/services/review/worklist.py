@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from exams.models import Capture, Report, Submission
+from exams.models.querysets import SubmissionQuerySet
 from exams.permissions import visible_submissions
-from exams.querysets import SubmissionQuerySet
 from exams.services.review.related import Numbered, number_submissions
 
 MINE, FREE = "mine", "free"

@@ -1,0 +1,97 @@
+"""How exams come in: poll runs, calls and rejected notifications."""
+
+from django.db import models
+
+from integrations.models import Service
+
+
+class Walk(models.Model):
+    """One walk through the list of a service, as a record for administrators."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="walks")
+    started_at = models.DateTimeField()
+    is_full = models.BooleanField()
+    is_complete = models.BooleanField(default=False)
+    page_count = models.PositiveIntegerField(default=0)
+    seen_count = models.PositiveIntegerField(default=0)
+    new_count = models.PositiveIntegerField(default=0)
+    known_count = models.PositiveIntegerField(default=0)
+    error_count = models.PositiveIntegerField(default=0)
+    # Whether it came to the end of the list.
+    is_whole = models.BooleanField(default=False)
+    # How many rows the Cloud had, and the portal at the end of a whole one.
+    remote_count = models.PositiveIntegerField(null=True, blank=True)
+    local_count = models.PositiveIntegerField(null=True, blank=True)
+    seconds = models.FloatField(default=0.0)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-started_at", "-id"]
+
+    def __str__(self) -> str:
+        return f"Walk {self.pk}"
+
+
+class JunkNotification(models.Model):
+    """What came to the webhook with the right secret and is no notification: its beginning, masked."""
+
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="junk_notifications")
+    received_at = models.DateTimeField()
+    status = models.PositiveSmallIntegerField()
+    content_type = models.CharField(max_length=100, blank=True)
+    body = models.TextField(blank=True)
+
+    def __str__(self) -> str:
+        return f"Junk {self.pk}"
+
+
+class Call(models.Model):
+    """One call about a submission, report or walk: when, how long, what was answered, with which key."""
+
+    class Kind(models.TextChoices):
+        CONFIRM = "confirm", "ask whether it is listed"
+        DATA = "data", "read the data"
+        FILES = "files", "fetch files"
+        REPORT = "report", "send the report"
+        LIST = "list", "read the list"
+
+    submission = models.ForeignKey(
+        "exams.Submission",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="calls",
+        db_index=False,
+    )
+    report = models.ForeignKey(
+        "exams.Report", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
+    )
+    walk = models.ForeignKey(
+        "exams.Walk", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    at = models.DateTimeField(db_index=True)
+    status = models.PositiveSmallIntegerField(null=True, blank=True)
+    milliseconds = models.PositiveIntegerField()
+    key_prefix = models.CharField(max_length=32, blank=True)
+    # Empty: it went well.
+    error = models.CharField(max_length=60, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(submission__isnull=False, report=None, walk=None)
+                | models.Q(submission=None, report__isnull=False, walk=None)
+                | models.Q(submission=None, report=None, walk__isnull=False),
+                name="exams_call_about_one",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["submission", "-id"], name="exams_call_of_submission"),
+            models.Index(fields=["report", "-id"], name="exams_call_of_report"),
+            models.Index(fields=["walk", "-id"], name="exams_call_of_walk"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Call {self.pk}"

@@ -1,0 +1,20 @@
+"""Work that is due again and again."""
+
+from django.db import models
+
+from background.models import LeasedRow
+
+
+class Chore(LeasedRow):
+    """Work that comes back by itself: the row is due, is done, and is due again later."""
+
+    class Name(models.TextChoices):
+        COLLECT_FILES = "collect_files", "remove orphaned files"
+        VERIFY_FILES = "verify_files", "hash a sample of the files again"
+
+    name = models.CharField(max_length=20, choices=Name.choices, unique=True)
+    done_at = models.DateTimeField(null=True, blank=True)
+    result = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return self.get_name_display()

@@ -1,0 +1,76 @@
+"""The reports that go back, and the pictures of their pages."""
+
+import uuid
+from typing import TypeAlias
+
+from django.conf import settings
+from django.db import models
+
+from background.models import LeasedRow
+from exams.models.querysets import ReportQuerySet
+from exams.models.submissions import Submission
+from exams.states import ReportFailure, ReportState
+
+
+class Report(LeasedRow):
+    """A file we return for one submission; its lease is the delivery."""
+
+    State: TypeAlias = ReportState
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    submission = models.ForeignKey(Submission, on_delete=models.PROTECT, related_name="reports")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports"
+    )
+    replaces = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
+    )
+    name = models.CharField(max_length=100)
+    file_name = models.CharField(max_length=100)
+    file = models.CharField(max_length=200)
+    sha256 = models.CharField(max_length=64)
+    size = models.BigIntegerField()
+    media_type = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
+    failure_reason = models.CharField(max_length=30, choices=ReportFailure.choices, blank=True)
+    failure_detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    signed_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    given_up_at = models.DateTimeField(null=True, blank=True)
+    # Known once the pages of a document were made into pictures.
+    page_count = models.PositiveIntegerField(null=True, blank=True)
+    page_failure = models.CharField(max_length=300, blank=True)
+
+    objects = ReportQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("operate_report", "Can send reports again")]
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+
+class PageRendering(LeasedRow):
+    """Making pictures of a document's pages; its lease is not the delivery's, so that neither waits."""
+
+    report = models.OneToOneField(Report, on_delete=models.CASCADE, related_name="page_rendering")
+
+    def __str__(self) -> str:
+        return f"Pages of report {self.report_id}"
+
+
+class ReportPage(models.Model):
+    """A picture of one page of a report."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="pages")
+    number = models.PositiveIntegerField()
+    file = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["report", "number"], name="exams_reportpage_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.report_id}/{self.number}"

@@ -1,0 +1,23 @@
+"""Services, their API keys, customers, links and copies of what the Cloud has."""
+
+from integrations.models.annotations import AnnotationSnapshot, Application
+from integrations.models.customers import Customer, Link
+from integrations.models.keys import ApiKey, KeyRotation
+from integrations.models.records import ListedToken, Mirror, NotificationRecord
+from integrations.models.service import ReviewerAccess, Service
+from integrations.models.settings import RemoteState
+
+__all__ = [
+    "AnnotationSnapshot",
+    "ApiKey",
+    "Application",
+    "Customer",
+    "KeyRotation",
+    "Link",
+    "ListedToken",
+    "Mirror",
+    "NotificationRecord",
+    "RemoteState",
+    "ReviewerAccess",
+    "Service",
+]

@@ -1,0 +1,87 @@
+"""Customers of a service and the links that hold their tokens."""
+
+import uuid
+from typing import TypeAlias
+
+from django.conf import settings
+from django.db import models
+
+from background.models import LeasedRow
+from foundation.crypto import EncryptedTextField
+from integrations.models.querysets import CustomerQuerySet, LinkQuerySet
+from integrations.models.service import Service
+from integrations.states import ACTIVE, CustomerStatus, LinkState
+
+
+class Customer(models.Model):
+    """One user of the service, known by a token that is sealed and found by its keyed hash."""
+
+    Standing: TypeAlias = CustomerStatus
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="customers")
+    token = EncryptedTextField(editable=False)
+    token_digest = models.CharField(max_length=64, editable=False)
+    label = models.CharField(max_length=200, blank=True)
+    institution = models.CharField(max_length=200, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # When a whole walk last found it among the confirmed tokens, and how many since then did not.
+    listed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    missed_walk_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    missed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    invited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    invited_email = models.EmailField(blank=True, default="", editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CustomerQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("operate_customer", "Can confirm, transfer and invite customers, and mark them gone")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["service", "token_digest"], name="integrations_customer_token_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.label or f"Customer {self.token_digest[:4].upper()}"
+
+
+class Link(LeasedRow):
+    """A portal account holds a customer's token; its lease is the confirmation at the Cloud."""
+
+    State: TypeAlias = LinkState
+    ACTIVE = ACTIVE
+
+    # The one reason that tells of a person's decision where the state tells of the Cloud's.
+    MARKED = "An administrator of this portal ended this link."
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="links")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    reason = models.CharField(max_length=300, blank=True)
+    detail = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = LinkQuerySet.as_manager()
+
+    class Meta:
+        permissions = [("operate_link", "Can check links again and suspend them")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer"],
+                condition=models.Q(state__in=[LinkState.PENDING, LinkState.CONFIRMED]),
+                name="integrations_link_one_active",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.uuid)
+
+    @property
+    def is_marked(self) -> bool:
+        """Tell whether an administrator marked it as gone."""
+        return self.reason == self.MARKED

@@ -1,0 +1,86 @@
+"""What we offer inside Clarius Cloud."""
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+
+from background.models import LeasedRow
+from foundation.crypto import EncryptedTextField
+from integrations.models.querysets import ServiceQuerySet
+
+
+def _webhook_secret() -> str:
+    return secrets.token_urlsafe(32)
+
+
+class Service(LeasedRow):
+    """What we offer inside Clarius Cloud; its lease is the poll, its `not_before` the next poll."""
+
+    class Take(models.TextChoices):
+        """What to do with exams that were submitted before the connection."""
+
+        ALL = "all", "all"
+        SINCE = "since", "since a date"
+        NEW = "new", "new ones only"
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+    base_url = models.CharField(max_length=500)
+    is_active = models.BooleanField(default=True)
+    is_registered = models.BooleanField(default=False)
+    is_poll_only = models.BooleanField(default=False)
+    is_sandbox = models.BooleanField(default=False)
+    # What the Cloud shall be told: our webhook, and our connect page. Off means that "" is pushed.
+    is_notified = models.BooleanField(default=True)
+    is_connectable = models.BooleanField(default=True)
+    webhook_secret = EncryptedTextField(default=_webhook_secret, editable=False)
+    # Secrets that were replaced open the webhook until then; a space lies between two.
+    previous_webhook_secret = EncryptedTextField(blank=True, default="", editable=False)
+    previous_webhook_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # Each of these may be the one that the Cloud has: a push got no answer, and no look has told since.
+    unsettled_webhook_secrets = EncryptedTextField(blank=True, default="", editable=False)
+    # One change of settings or keys at a time: until then, or when the last one ended.
+    change_until = models.DateTimeField(null=True, blank=True, editable=False)
+    take = models.CharField(max_length=10, choices=Take.choices, default=Take.NEW)
+    take_since = models.DateTimeField(null=True, blank=True)
+    report_api = models.CharField(max_length=4, choices=[("post", "POST"), ("put", "PUT")], default="post")
+    created_at = models.DateTimeField(auto_now_add=True)
+    full_poll_due_at = models.DateTimeField(null=True, blank=True)
+    polled_at = models.DateTimeField(null=True, blank=True)
+    full_polled_at = models.DateTimeField(null=True, blank=True)
+    remote_count = models.PositiveIntegerField(null=True, blank=True)
+    circuit_opened_at = models.DateTimeField(null=True, blank=True)
+    circuit_probe_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.TextField(blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+
+    objects = ServiceQuerySet.as_manager()
+
+    class Meta:
+        permissions = [
+            ("operate_service", "Can poll services, probe their keys and pause them"),
+            ("manage_service", "Can manage API keys and what Clarius Cloud is told of a service"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReviewerAccess(models.Model):
+    """A reviewer sees the exams of the services granted here, one by one."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="service_access"
+    )
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="reviewer_access")
+    granted_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "reviewer access"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "service"], name="integrations_revieweraccess_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} → {self.service}"

@@ -1,0 +1,32 @@
+"""What the Cloud has of a service's settings and keys."""
+
+from django.db import models
+
+from background.models import LeasedRow
+from integrations.models.service import Service
+
+
+class RemoteState(LeasedRow):
+    """What the Cloud said last of a service's settings and keys, masked; its lease is the hourly look."""
+
+    class Verdict(models.TextChoices):
+        UNKNOWN = "unknown", "not read yet"
+        SAME = "same", "as wanted"
+        OFF = "off", "turned off at the Cloud"
+        PREVIOUS = "previous", "still our previous address"
+        OURS = "ours", "another address of this portal"
+        FOREIGN = "foreign", "another deployment's address"
+
+    service = models.OneToOneField(Service, on_delete=models.CASCADE, related_name="remote")
+    notification_url = models.CharField(max_length=500, blank=True)
+    notification_verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNKNOWN)
+    token_transfer_url = models.CharField(max_length=500, blank=True)
+    token_transfer_verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNKNOWN)
+    # [{"prefix", "name", "created"}] as the Cloud lists them.
+    keys = models.JSONField(default=list, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    drifted_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=300, blank=True)
+
+    def __str__(self) -> str:
+        return f"Remote state {self.pk}"
