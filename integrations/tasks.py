@@ -3,7 +3,7 @@
 from background.runner import register
 from integrations.services.keys.rotation import ROTATE
 from integrations.services.linking.confirmation import CONFIRM
-from integrations.services.settings.remote_state import LOOK
+from integrations.services.remote_look import LOOK
 from integrations.services.sync import READ
 
 register(CONFIRM, READ, LOOK, ROTATE)

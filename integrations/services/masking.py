@@ -1,13 +1,18 @@
-"""What may be kept of a notification record: enough to find the submission, no token, no secret."""
+"""What may be kept of addresses and notification records: no token, no secret."""
 
 import json
 import re
 import uuid
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from integrations.clarius.masking import MASK, mask
 
 LONGEST = 4096
+HIDDEN = "••••••••"
+# The parts of our own addresses that are the same everywhere; any other may be somebody's secret.
+KNOWN_PARTS = frozenset({"", "webhooks", "clarius", "connect"})
+PLACEHOLDER = "{token}"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 # Tokens have at least 20 url-safe characters; so has a UUID, which is no secret.
 _TOKEN_LIKE = re.compile(r"[-\w]{20,}")
@@ -16,6 +21,24 @@ _REQUEST_FIELD = re.compile(rf'"request_uuid"\s*:\s*"({_UUID.pattern})"')
 # Whatever is nested here is about a person.
 _PATIENT = "patient"
 _STATUS_NAMES = ("status_code", "status", "code")
+
+
+def mask_url(url: str, *, slug: str = "") -> str:
+    """Return a URL with every part that may be a secret masked; `slug` is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    known = KNOWN_PARTS | {slug}
+    path = "/".join(part if part in known else HIDDEN for part in parts.path.split("/"))
+    query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))[:500]
+
+
+def _mask_pair(pair: str) -> str:
+    name, _, value = pair.partition("=")
+    # A name may be anything as well, but the word before the placeholder is needed to compare.
+    return pair if name == "token" and value == PLACEHOLDER else HIDDEN
 
 
 def mask_text(text: str) -> str:

@@ -14,6 +14,8 @@ from integrations.clarius import RemoteSettings
 from integrations.cloud import CloudProblem
 from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
+from integrations.services.masking import mask_url
+from integrations.services.remote_look import LOOK
 from integrations.services.settings.addresses import connect_url, webhook_url
 from integrations.services.settings.push import (
     NotPushed,
@@ -21,7 +23,7 @@ from integrations.services.settings.push import (
     push_settings,
     rotate_webhook_secret,
 )
-from integrations.services.settings.remote_state import LOOK, judge, mask_url, read_now, watch
+from integrations.services.settings.remote_state import judge, read_now, watch
 from integrations.services.settings.webhook_secrets import webhook_secrets
 from tests.people import make_person
 

@@ -12,10 +12,11 @@ from integrations.admin.desk import Desk
 from integrations.admin.desk_forms import PushForm
 from integrations.cloud import CloudProblem
 from integrations.models import RemoteState
+from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import is_loopback, is_public_https
 from integrations.services.settings.operation import note_test, reveal_webhook
 from integrations.services.settings.push import NotPushed, push_settings, rotate_webhook_secret
-from integrations.services.settings.remote_state import last_read, mask_url, read_again, wanted_urls
+from integrations.services.settings.remote_state import last_read, read_again, wanted_urls
 
 MANAGE = "integrations.manage_service"
 OPERATE = "integrations.operate_service"

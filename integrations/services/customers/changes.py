@@ -13,8 +13,7 @@ from background.due import from_now
 from background.mail import queue_mail
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import Customer, Link
-from integrations.services.customers.reconciliation import tell_gone
-from integrations.services.linking.confirmation import UNKNOWN, accept_link
+from integrations.services.linking.confirmation import UNKNOWN, accept_link, tell_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 
 State = Link.State

@@ -7,10 +7,10 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from audit.entries import record
-from background.mail import queue_mail
 from foundation.crypto import lookup_digest, still_sealed
 from integrations.clarius import ClariusClient
 from integrations.models import Customer, Link, ListedToken, Mirror, Service
+from integrations.services.linking.confirmation import tell_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 from integrations.services.reading import NotBelievable, Reading
 
@@ -142,20 +142,6 @@ def end_as_gone(*, links: Sequence[Link], reason: str) -> int:
             continue
         count += 1
     return count
-
-
-def tell_gone(*, link: Link) -> None:
-    """Mail the account whose link ended because the Cloud does not list its customer."""
-    name = link.customer.service.name
-    queue_mail(
-        recipient=link.user.email,
-        subject=f"Your connection to {name} has ended",
-        body=(
-            f"Clarius Cloud no longer lists your account as a user of {name}. Your portal account no longer\n"
-            "shows its exams. Nothing was deleted. To connect again, open the service in Clarius Cloud and\n"
-            "press Connect.\n"
-        ),
-    )
 
 
 def _sentence(*, listed: int, new: int, gone: int) -> str:

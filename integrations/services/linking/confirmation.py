@@ -10,11 +10,11 @@ from django.utils import timezone
 from audit.entries import record
 from background.jobs import schedule
 from background.leases import Hold
+from background.mail import queue_mail
 from background.runner import Done, Job, Later, Outcome
 from integrations.clarius import errors
 from integrations.cloud import CloudProblem, Code, Means, Rule, cloud
 from integrations.models import Customer, Link, Service
-from integrations.services.customers.reconciliation import tell_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 
 AWAY = "Clarius Cloud cannot be reached. The portal tries again automatically."
@@ -87,6 +87,20 @@ def _stop(link: Link, hold: Hold, last: Later | None) -> Done:
 def _is_active(link: Link) -> bool:
     """Tell whether the link still stands, and keep it so until the end of the transaction."""
     return Link.objects.select_for_update().filter(pk=link.pk, state__in=Link.ACTIVE).exists()
+
+
+def tell_gone(*, link: Link) -> None:
+    """Mail the account whose link ended because the Cloud does not list its customer."""
+    name = link.customer.service.name
+    queue_mail(
+        recipient=link.user.email,
+        subject=f"Your connection to {name} has ended",
+        body=(
+            f"Clarius Cloud no longer lists your account as a user of {name}. Your portal account no longer\n"
+            "shows its exams. Nothing was deleted. To connect again, open the service in Clarius Cloud and\n"
+            "press Connect.\n"
+        ),
+    )
 
 
 CONFIRM = Job(

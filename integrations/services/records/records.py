@@ -12,9 +12,8 @@ from foundation.crypto import lookup_digest
 from integrations.clarius import ClariusClient
 from integrations.clarius.schemas import NotificationRecord as RemoteRecord
 from integrations.models import NotificationRecord, Service
-from integrations.services.masking import describe_response, mask_content, mask_text, request_of
+from integrations.services.masking import describe_response, mask_content, mask_text, mask_url, request_of
 from integrations.services.reading import Reading
-from integrations.services.settings.remote_state import mask_url
 
 Outcome = NotificationRecord.Outcome
 KEPT_BY_THE_CLOUD = timedelta(days=14)

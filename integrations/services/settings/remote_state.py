@@ -1,8 +1,7 @@
-"""Look hourly at what the Cloud has of a service: its settings, masked, and the list of its keys."""
+"""What the Cloud has of a service: its settings, masked, and the list of its keys."""
 
-from datetime import timedelta
 from functools import partial
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -11,22 +10,15 @@ from django.utils import timezone
 from accounts.models import User
 from audit.entries import record
 from background.due import from_now
-from background.leases import Hold
 from background.locks import stamp_of, was_changed_since
-from background.runner import Done, Job, Outcome
 from integrations.clarius import ClariusClient, RemoteSettings
-from integrations.cloud import CloudProblem, Code, cloud, require_open
+from integrations.cloud import CloudProblem, cloud
 from integrations.models import RemoteState, Service
-from integrations.services.keys.rotation import rotate_if_old
+from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import connect_url, webhook_url
 from integrations.services.settings.webhook_secrets import honour_longer, settle_secrets, webhook_secrets
 
-LOOK_EVERY = timedelta(hours=1)
 V = RemoteState.Verdict
-MASK = "••••••••"
-# The parts of our own addresses that are the same everywhere; any other may be somebody's secret.
-KNOWN_PARTS = frozenset({"", "webhooks", "clarius", "connect"})
-PLACEHOLDER = "{token}"
 HARMLESS = {V.SAME, V.UNKNOWN}
 
 
@@ -38,24 +30,6 @@ def wanted_urls(*, service: Service) -> dict[str, str] | None:
         "notification_url": webhook_url(service=service) if service.is_notified else "",
         "token_transfer_url": connect_url(service=service) if service.is_connectable else "",
     }
-
-
-def mask_url(url: str, *, slug: str = "") -> str:
-    """Return a URL with every part that may be a secret masked; `slug` is none."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return MASK
-    known = KNOWN_PARTS | {slug}
-    path = "/".join(part if part in known else MASK for part in parts.path.split("/"))
-    query = "&".join(_mask_pair(pair) for pair in parts.query.split("&")) if parts.query else ""
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], path, query, ""))[:500]
-
-
-def _mask_pair(pair: str) -> str:
-    name, _, value = pair.partition("=")
-    # A name may be anything as well, but the word before the placeholder is needed to compare.
-    return pair if name == "token" and value == PLACEHOLDER else MASK
 
 
 def judge(*, service: Service, name: str, url: str) -> RemoteState.Verdict:
@@ -155,29 +129,3 @@ def _origin(url: str) -> str:
         return f"{parts.scheme}://{parts.netloc}".lower()
     except ValueError:
         return ""
-
-
-def _look(state: RemoteState, hold: Hold) -> Outcome:
-    """Read once an hour, and begin a rotation when the key in use is old."""
-    service = state.service
-    try:
-        require_open(service)
-        read_now(service=service)
-    except CloudProblem as problem:
-        # Nothing is wrong with a service that was paused.
-        changes = {} if problem.code == Code.PAUSED else {"problem": str(problem)[:300]}
-        return problem.later(cap=LOOK_EVERY, **changes)
-    rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
-    return Done({"problem": ""}, again_in=LOOK_EVERY)
-
-
-LOOK = Job(
-    name="integrations.read_remote",
-    model=RemoteState,
-    work=_look,
-    waits_for="service",
-    related=("service",),
-    # Two calls, and those that try the other keys when one is refused.
-    deadline=timedelta(minutes=3),
-    tries=None,
-)
