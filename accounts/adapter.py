@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from accounts.models import Invitation
-from accounts.referrals import arrival_path, forget_invitation, invitation_code, opens_signup
+from accounts.referrals import forget_invitation, invitation_code, opens_signup, referral_path
 from accounts.services.invitations import accept_invitation, open_invitation
 from audit.entries import record
 from background.mail import queue_mail
@@ -41,11 +41,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Redirect to a pending connection, else to the home page."""
-        return arrival_path(request.session) or super().get_login_redirect_url(request)
+        return referral_path(request.session) or super().get_login_redirect_url(request)
 
     def get_signup_redirect_url(self, request: HttpRequest) -> str:
         """Redirect to a pending connection, else to the home page."""
-        return arrival_path(request.session) or super().get_signup_redirect_url(request)
+        return referral_path(request.session) or super().get_signup_redirect_url(request)
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         """Audit the log-in and accept the invitation that this browser opened."""

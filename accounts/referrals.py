@@ -10,12 +10,12 @@ ARRIVAL = "arrival"
 _INVITATION = "invitation_code"
 
 
-def note_arrival(*, session: SessionBase, path: str, until: float) -> None:
+def note_referral(*, session: SessionBase, path: str, until: float) -> None:
     """Remember a pending connection at `path` until then (seconds since 1970)."""
     session[ARRIVAL] = {"path": path, "until": until}
 
 
-def arrival_path(session: SessionBase) -> str | None:
+def referral_path(session: SessionBase) -> str | None:
     """Return the page of the pending connection, or None."""
     held: Any = session.get(ARRIVAL)
     if not isinstance(held, dict) or held.get("until", 0) < time.time():
@@ -23,14 +23,14 @@ def arrival_path(session: SessionBase) -> str | None:
     return str(held["path"])
 
 
-def forget_arrival(session: SessionBase) -> None:
+def forget_referral(session: SessionBase) -> None:
     """Forget the pending connection."""
     session.pop(ARRIVAL, None)
 
 
 def opens_signup(session: SessionBase) -> bool:
     """Tell whether a pending connection opens sign-up."""
-    return bool(settings.SIGNUP_OPEN and arrival_path(session))
+    return bool(settings.SIGNUP_OPEN and referral_path(session))
 
 
 def note_invitation(*, session: SessionBase, code: str) -> None:

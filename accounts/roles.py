@@ -42,9 +42,9 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
     "exams": (
         "view_exam",
         "view_capture",
-        "view_walk",
-        "view_junknotification",
-        "view_chore",
+        "view_pollrun",
+        "view_rejectednotification",
+        "view_maintenancetask",
         "view_submission",
         "operate_submission",
         "view_report",

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 Work = Callable[[int], None]
 
 
-class Lane:
+class ConcurrencyLimit:
     """Lets at most `width` threads through at a time; None: all of them."""
 
     def __init__(self) -> None:
@@ -68,14 +68,14 @@ class Lane:
             return turn
 
 
-patient_lane = Lane()
+half_of_threads = ConcurrencyLimit()
 
 
-def patiently(work: Work) -> Work:
+def limited(work: Work) -> Work:
     """Let a task wait for its turn without holding a thread meanwhile."""
 
     @functools.wraps(work)
     def wait_for_turn(pk: int) -> None:
-        patient_lane.do(work, pk)
+        half_of_threads.do(work, pk)
 
     return wait_for_turn

@@ -11,7 +11,7 @@ from celery import signals
 from celery.worker import state
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
-from background.concurrency import patient_lane
+from background.concurrency import half_of_threads
 from background.heartbeat import Pulse
 from background.leases import release_held
 from background.models import Heartbeat
@@ -24,10 +24,10 @@ STOP_GRACE_SECONDS = 8.0
 _has_ended = threading.Event()
 
 
-@signals.worker_init.connect(dispatch_uid="background.open_lane")
-def open_lane(sender: Any, **kwargs: Any) -> None:
+@signals.worker_init.connect(dispatch_uid="background.open_limit")
+def open_limit(sender: Any, **kwargs: Any) -> None:
     """Divide the threads of this worker before its first message comes."""
-    patient_lane.open(threads=sender.concurrency)
+    half_of_threads.open(threads=sender.concurrency)
 
 
 @signals.worker_ready.connect(dispatch_uid="background.spare_what_is_loaded")
@@ -80,7 +80,7 @@ def _keep(watchdog: Watchdog | None) -> None:
 @signals.worker_shutting_down.connect(dispatch_uid="background.drain")
 def drain(exitcode: int = 0, **kwargs: Any) -> None:
     """Let running work finish for a while; then give its rows back and end the process."""
-    patient_lane.close()
+    half_of_threads.close()
     threading.Thread(target=_end_process, args=(exitcode,), name="drain", daemon=True).start()
 
 

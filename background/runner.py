@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Model
 
 from background.backoff import Backoff
-from background.concurrency import patiently
+from background.concurrency import limited
 from background.due import from_now, is_free, just_due
 from background.leases import DeadlineExceeded, Hold, LeaseLost, acquire, finish, holding, release
 from background.models import LeasedRow
@@ -130,7 +130,7 @@ def _task(job: Job) -> Callable[[Any], None]:
     def work(pk: Any) -> None:
         (job.entry or partial(run, job))(pk=pk)
 
-    return patiently(work) if job.is_limited else work
+    return limited(work) if job.is_limited else work
 
 
 def run(job: Job, *, pk: Any) -> Outcome | None:

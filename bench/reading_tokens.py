@@ -9,14 +9,14 @@ import django
 django.setup()
 
 from bench.measuring import Usage  # noqa: E402
-from integrations.models import Mirror, Service  # noqa: E402
+from integrations.models import Service, Sync  # noqa: E402
 from integrations.services.sync import read_now  # noqa: E402
 
 
 def read() -> dict[str, float]:
     """Read the whole list and return the resources used."""
     with Usage() as usage:
-        mirror = read_now(service=Service.objects.get(), kind=Mirror.Kind.CUSTOMERS)
+        mirror = read_now(service=Service.objects.get(), kind=Sync.Kind.CUSTOMERS)
     assert mirror is not None and not mirror.problem
     return usage.facts()
 

@@ -30,9 +30,9 @@ STATEMENT = """
 import uuid
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from exams.services.intake.notifications import record_hint
+from exams.services.intake.notifications import store_notification
 with CaptureQueriesContext(connection) as found:
-    record_hint(service_id=1, request_uuid=uuid.UUID(int=7), customer_id="{customer}")
+    store_notification(service_id=1, request_uuid=uuid.UUID(int=7), customer_id="{customer}")
 print(found.captured_queries[0]["sql"])
 """
 SECRET = "bench-secret-bench-secret-bench-secret-bench"

@@ -8,7 +8,7 @@ from django.db.models.signals import post_migrate
 from django.utils import timezone
 
 # A new portal has nothing to tidy up in its first hour.
-FIRST_CHORE = timedelta(hours=1)
+FIRST_MAINTENANCE = timedelta(hours=1)
 
 
 class ExamsConfig(AppConfig):
@@ -16,17 +16,17 @@ class ExamsConfig(AppConfig):
     verbose_name = "Exams"
 
     def ready(self) -> None:
-        post_migrate.connect(_make_chores, sender=self)
+        post_migrate.connect(_make_maintenance_tasks, sender=self)
 
 
-def _make_chores(sender: AppConfig, using: str, apps: Any = apps, **kwargs: Any) -> None:
+def _make_maintenance_tasks(sender: AppConfig, using: str, apps: Any = apps, **kwargs: Any) -> None:
     """Make the row of each chore; they are work, so no migration that runs once could bring them back."""
     try:
-        chores = apps.get_model(sender.label, "Chore")
+        chores = apps.get_model(sender.label, "MaintenanceTask")
     except LookupError:
         # An earlier state of the tables.
         return
-    for name in sender.get_model("Chore").Name.values:  # type: ignore[attr-defined]
+    for name in sender.get_model("MaintenanceTask").Name.values:  # type: ignore[attr-defined]
         chores._default_manager.using(using).get_or_create(
-            name=name, defaults={"not_before": timezone.now() + FIRST_CHORE}
+            name=name, defaults={"not_before": timezone.now() + FIRST_MAINTENANCE}
         )

@@ -133,7 +133,7 @@ def look_at_backlog() -> Iterator[Finding]:
     """No exam from before the connection waits for a decision."""
     # Their page counts those that can be imported.
     lookups = _held(H.BEFORE_START, customer__isnull=False)
-    return _found(Submission, "received_at", lookups, url=reverse("admin:exams_submission_day_one"))
+    return _found(Submission, "received_at", lookups, url=reverse("admin:exams_submission_backlog"))
 
 
 @of_exams(
@@ -229,7 +229,7 @@ def look_at_missed(service: Service) -> Iterator[Finding]:
     missed = missed_of(service=service, since=since).order_by()
     found = missed.aggregate(count=Count("pk"), oldest=Min("sent_at"))
     if found["count"]:
-        lookups = {"arrival": MISSED, "sent_at__gte": since, "service__id__exact": service.pk}
+        lookups = {"delivery": MISSED, "sent_at__gte": since, "service__id__exact": service.pk}
         url = list_url(NotificationRecord, **lookups)
         yield Finding(url=url, fix=fix_by(service, TAKE_IN), **found)
 

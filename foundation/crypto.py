@@ -67,7 +67,7 @@ class _OpenedOnRead(DeferredAttribute):
         instance.__dict__[self.field.attname] = value
 
 
-def still_sealed(row: models.Model, name: str) -> Any:
+def still_encrypted(row: models.Model, name: str) -> Any:
     """Return a stored secret that nobody opened, to be stored in another row as it is."""
     return row.__dict__[name]
 

@@ -15,7 +15,7 @@ from foundation.crypto import CannotDecrypt, lookup_digest
 from foundation.moments import span
 from integrations import keyring
 from integrations.connection_checks import list_services
-from integrations.models import ApiKey, Customer, KeyRotation, Link, Mirror, RemoteState, Service
+from integrations.models import ApiKey, Customer, KeyRotation, Link, RemoteState, Service, Sync
 from integrations.services.actions import CONFIRM, POLL, POLL_EVERYTHING, READ_AGAIN, RESUME
 from integrations.services.overdue import full_overdue_after, overdue_after
 from integrations.services.settings import operation
@@ -24,11 +24,11 @@ VIEW, OPERATE, MANAGE = (f"integrations.{name}_service" for name in ("view", "op
 # How long after its connection a service may wait for a worker.
 FIRST_POLL = timedelta(minutes=2)
 AT_ONCE = 2000
-V = RemoteState.Verdict
+V = RemoteState.Status
 MIRROR_PAGES = {
-    Mirror.Kind.CUSTOMERS: "customer",
-    Mirror.Kind.RECORDS: "notificationrecord",
-    Mirror.Kind.APPLICATIONS: "application",
+    Sync.Kind.CUSTOMERS: "customer",
+    Sync.Kind.RECORDS: "notificationrecord",
+    Sync.Kind.APPLICATIONS: "application",
 }
 operators = partial(check, cost=Cost.DATABASE, severity=Level.URGENT, audience=Audience.OPERATORS)
 
@@ -244,7 +244,7 @@ def look_at_settings(service: Service) -> Iterator[Finding]:
         return
     state = RemoteState.objects.filter(service=service).first()
     if state is not None and state.drifted_at is not None:
-        verdicts = (("notification", state.notification_verdict), ("transfer", state.token_transfer_verdict))
+        verdicts = (("notification", state.notification_status), ("transfer", state.token_transfer_status))
         said = "; ".join(f"{name} URL: {V(each).label}" for name, each in verdicts if each != V.SAME)
         sentence = f"The settings at Clarius Cloud differ from the expected ones ({said})."
         yield Finding(sentence=sentence, url=page_of(service, "settings"), oldest=state.drifted_at)
@@ -302,7 +302,7 @@ def look_at_last_error(service: Service) -> Iterator[Finding]:
         yield Finding(sentence=service.last_error, url=page_of(service), oldest=service.last_error_at)
 
 
-def _check_sync(kind: Mirror.Kind, page: str) -> None:
+def _check_sync(kind: Sync.Kind, page: str) -> None:
     """Register the check of one kind of list."""
 
     @of_service(
@@ -316,7 +316,7 @@ def _check_sync(kind: Mirror.Kind, page: str) -> None:
     )
     def look_at_sync(service: Service) -> Iterator[Finding]:
         """The copy of the Cloud's list could be read."""
-        failed = Mirror.objects.filter(service=service, kind=kind).exclude(problem="")
+        failed = Sync.objects.filter(service=service, kind=kind).exclude(problem="")
         for mirror in failed:
             yield Finding(
                 sentence=f"The {kind.label} could not be read. {mirror.problem}",
@@ -341,7 +341,7 @@ for kind, page in MIRROR_PAGES.items():
 )
 def look_at_customers(service: Service) -> Iterator[Finding]:
     """Clarius Cloud lists every customer that is linked here."""
-    missing = Customer.Standing.MISSING
+    missing = Customer.Status.MISSING
     rows = Customer.objects.filter(service=service).that_stand(missing).order_by()
     found = rows.aggregate(count=Count("pk"), oldest=Min("missed_at"))
     if found["count"]:

@@ -6,7 +6,10 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as installed_apps
 from django.contrib.admin import apps as administration
-from django.db.models.signals import post_migrate
+from django.core.management.base import CommandError
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
 
@@ -18,14 +21,29 @@ class AdministrationConfig(administration.AdminConfig):
     default_site = "unfold.sites.UnfoldAdminSite"
 
 
+# Migrations that were replaced before the first release; a database that has them cannot be brought here.
+REPLACED = {("exams", "0002_walks_and_media_facts"), ("integrations", "0002_operating_permissions")}
+
+
 class PortalConfig(AppConfig):
     name = "portal"
     verbose_name = "Portal"
 
     def ready(self) -> None:
+        pre_migrate.connect(_refuse_earlier_database, sender=self)
         post_migrate.connect(_make_digest, sender=self)
         # Models exist only now, and the checks are about their rows.
         autodiscover_modules("checks")
+
+
+def _refuse_earlier_database(sender: AppConfig, using: str, **kwargs: Any) -> None:
+    applied = MigrationRecorder(connections[using]).applied_migrations()
+    if REPLACED & set(applied):
+        raise CommandError(
+            "This database was made by a development version and cannot be migrated. "
+            "Start with an empty one: create another database, or for the demo and SQLite run "
+            "`make clean`, which deletes var/."
+        )
 
 
 def _make_digest(sender: AppConfig, using: str, apps: Any = installed_apps, **kwargs: Any) -> None:

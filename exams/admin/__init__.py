@@ -3,25 +3,25 @@
 from exams.admin import audit_words, service_section
 from exams.admin.fetch.submissions import SubmissionAdmin
 from exams.admin.field_map.pages import FieldMapAdmin
-from exams.admin.intake.poll_runs import WalkAdmin
+from exams.admin.intake.poll_runs import PollRunAdmin
 from exams.admin.intake.records import NotificationRecordAdmin
-from exams.admin.intake.rejected import JunkNotificationAdmin
-from exams.admin.maintenance import ChoreAdmin
+from exams.admin.intake.rejected import RejectedNotificationAdmin
+from exams.admin.maintenance import MaintenanceTaskAdmin
 from exams.admin.media import CaptureAdmin
 from exams.admin.reports import ReportAdmin
 from exams.admin.review import ExamAdmin, PatientAdmin
 
 __all__ = [
     "CaptureAdmin",
-    "ChoreAdmin",
     "ExamAdmin",
     "FieldMapAdmin",
-    "JunkNotificationAdmin",
+    "MaintenanceTaskAdmin",
     "NotificationRecordAdmin",
     "PatientAdmin",
+    "PollRunAdmin",
+    "RejectedNotificationAdmin",
     "ReportAdmin",
     "SubmissionAdmin",
-    "WalkAdmin",
     "audit_words",
     "service_section",
 ]

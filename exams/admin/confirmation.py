@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from audit.entries import record
-from exams.admin.standing import Standing, standings_of, tell
+from exams.admin.standing import RowStatus, statuses_of, tell
 from foundation.actions import Action
 from foundation.adminkit.requests import actor_of
 from integrations.models import Service
@@ -16,7 +16,7 @@ from integrations.models import Service
 
 def run_audited(action: Action, rows: QuerySet[Any], request: HttpRequest) -> tuple[int, list[str]]:
     """Do it, and say of rows to which nothing was done in which state they are."""
-    actor, before, chosen = actor_of(request), standings_of(rows), rows.count()
+    actor, before, chosen = actor_of(request), statuses_of(rows), rows.count()
     done = action.service(queryset=rows, **actor)
     record(
         action=f"{rows.model._meta.model_name}.{action.name}",
@@ -26,12 +26,12 @@ def run_audited(action: Action, rows: QuerySet[Any], request: HttpRequest) -> tu
         chosen=str(chosen),
         done=str(done),
     )
-    after = standings_of(rows) if done < chosen else {}
+    after = statuses_of(rows) if done < chosen else {}
     left = [each for pk, each in after.items() if each.mark == before[pk].mark]
     return done, _explain(left) if left else [action.left]
 
 
-def _explain(left: list[Standing]) -> list[str]:
+def _explain(left: list[RowStatus]) -> list[str]:
     """Say the states of rows to which nothing was done, and link to where the Cloud is asked for the rest."""
     services = Service.objects.filter(pk__in={each.unlisted_at for each in left}).order_by("name")
     pages = [(reverse("admin:integrations_service_change", args=[each.pk]), each.name) for each in services]

@@ -3,12 +3,12 @@
 from django.contrib import admin
 
 from exams.admin.base import ContentAdmin
-from exams.models import Chore
+from exams.models import MaintenanceTask
 from foundation.adminkit.columns import LEASE_FIELDS
 
 
-@admin.register(Chore)
-class ChoreAdmin(ContentAdmin):
+@admin.register(MaintenanceTask)
+class MaintenanceTaskAdmin(ContentAdmin):
     """What is done about files."""
 
     list_display = ("name", "done_at", "result", "not_before")

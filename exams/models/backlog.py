@@ -7,7 +7,7 @@ from background.models import LeasedRow
 from integrations.models import Customer, Service
 
 
-class Release(LeasedRow):
+class BacklogImport(LeasedRow):
     """A release of exams from before the connection; its lease lets them through, newest first."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="releases")
@@ -21,7 +21,7 @@ class Release(LeasedRow):
     address = models.GenericIPAddressField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     total_count = models.PositiveIntegerField(default=0)
-    released_count = models.PositiveIntegerField(default=0)
+    imported_count = models.PositiveIntegerField(default=0)
     ended_at = models.DateTimeField(null=True, blank=True)
     is_stopped = models.BooleanField(default=False)
 
@@ -31,7 +31,7 @@ class Release(LeasedRow):
             models.UniqueConstraint(
                 fields=["service"],
                 condition=models.Q(ended_at=None),
-                name="exams_release_one_at_a_time",
+                name="exams_backlogimport_one_at_a_time",
             )
         ]
 

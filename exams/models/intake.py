@@ -5,10 +5,10 @@ from django.db import models
 from integrations.models import Service
 
 
-class Walk(models.Model):
+class PollRun(models.Model):
     """One walk through the list of a service, as a record for administrators."""
 
-    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="walks")
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="poll_runs")
     started_at = models.DateTimeField()
     is_full = models.BooleanField()
     is_complete = models.BooleanField(default=False)
@@ -32,10 +32,10 @@ class Walk(models.Model):
         return f"Walk {self.pk}"
 
 
-class JunkNotification(models.Model):
+class RejectedNotification(models.Model):
     """What came to the webhook with the right secret and is no notification: its beginning, masked."""
 
-    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="junk_notifications")
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="rejected_notifications")
     received_at = models.DateTimeField()
     status = models.PositiveSmallIntegerField()
     content_type = models.CharField(max_length=100, blank=True)
@@ -66,8 +66,8 @@ class Call(models.Model):
     report = models.ForeignKey(
         "exams.Report", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
     )
-    walk = models.ForeignKey(
-        "exams.Walk", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
+    poll_run = models.ForeignKey(
+        "exams.PollRun", null=True, blank=True, on_delete=models.CASCADE, related_name="calls", db_index=False
     )
     kind = models.CharField(max_length=10, choices=Kind.choices)
     at = models.DateTimeField(db_index=True)
@@ -81,16 +81,16 @@ class Call(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(submission__isnull=False, report=None, walk=None)
-                | models.Q(submission=None, report__isnull=False, walk=None)
-                | models.Q(submission=None, report=None, walk__isnull=False),
+                condition=models.Q(submission__isnull=False, report=None, poll_run=None)
+                | models.Q(submission=None, report__isnull=False, poll_run=None)
+                | models.Q(submission=None, report=None, poll_run__isnull=False),
                 name="exams_call_about_one",
             )
         ]
         indexes = [
             models.Index(fields=["submission", "-id"], name="exams_call_of_submission"),
             models.Index(fields=["report", "-id"], name="exams_call_of_report"),
-            models.Index(fields=["walk", "-id"], name="exams_call_of_walk"),
+            models.Index(fields=["poll_run", "-id"], name="exams_call_of_poll_run"),
         ]
 
     def __str__(self) -> str:

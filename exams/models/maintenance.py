@@ -5,7 +5,7 @@ from django.db import models
 from background.models import LeasedRow
 
 
-class Chore(LeasedRow):
+class MaintenanceTask(LeasedRow):
     """Work that comes back by itself: the row is due, is done, and is due again later."""
 
     class Name(models.TextChoices):

@@ -42,7 +42,7 @@ class Submission(LeasedRow, Demographics):
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="submissions", db_index=False)
     request_uuid = models.UUIDField()
     # What the unsigned webhook claims; the customer below is set from the poll alone.
-    hint_digest = models.CharField(max_length=64, blank=True)
+    claimed_digest = models.CharField(max_length=64, blank=True)
     customer = models.ForeignKey(
         Customer,
         null=True,
@@ -90,7 +90,7 @@ class Submission(LeasedRow, Demographics):
     # Since when the Cloud has answered that there is nothing to fetch yet.
     not_ready_since = models.DateTimeField(null=True, blank=True)
     # An administrator let it through: it is fetched although no account holds its customer.
-    released_at = models.DateTimeField(null=True, blank=True)
+    resumed_at = models.DateTimeField(null=True, blank=True)
     # An administrator looked at it and leaves it as it is; every change of state forgets that.
     given_up_at = models.DateTimeField(null=True, blank=True)
     # What the service's field map found in the data.
@@ -134,9 +134,9 @@ class Submission(LeasedRow, Demographics):
                 name="exams_submission_by_customer",
             ),
             models.Index(
-                fields=["service", "hint_digest"],
+                fields=["service", "claimed_digest"],
                 condition=models.Q(customer=None),
-                name="exams_submission_hints",
+                name="exams_submission_unconfirmed",
             ),
             # A notification has none of them yet.
             *(

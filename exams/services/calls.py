@@ -1,4 +1,4 @@
-"""A log of the calls about each submission, report and walk, for administrators: bounded, without content."""
+"""A log of the calls about each submission, report and poll run, for administrators: bounded, no content."""
 
 import logging
 import re
@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 from django.utils import timezone
 
-from exams.models import Call, Submission, Walk
+from exams.models import Call, PollRun, Submission
 from integrations.clarius import ClariusClient
 from integrations.clarius.errors import ClariusError, Rejected
 
@@ -73,10 +73,10 @@ def files_noted(*, submission: Submission, count: int) -> Iterator[list[Exceptio
 
 
 class PageCalls:
-    """The calls of one walk: the first and the newest, kept in memory until the walk has a row.
+    """The calls of one poll run: the first and the newest, kept in memory until the poll run has a row.
 
-    A walk may have 10,000 pages, and a line for each would cost as much as the walk itself. What tells
-    something are the first, with which it began, and those before its end, of which the last may have failed.
+    A poll run may have 10,000 pages, and a line for each would cost as much as the run itself. The useful
+    ones are the first, with which it began, and those before its end, the last of which may have failed.
     """
 
     def __init__(self) -> None:
@@ -97,15 +97,15 @@ class PageCalls:
             self._add(number, client, time.monotonic() - started, None)
             yield page
 
-    def save(self, *, walk: Walk) -> None:
+    def save(self, *, poll_run: PollRun) -> None:
         """Write the calls down; a log that cannot be written stops nothing."""
         rows = [*self._first, *self._newest]
         for row in rows:
-            row.walk = walk
+            row.poll_run = poll_run
         try:
             Call.objects.bulk_create(rows)
         except DatabaseError:
-            logger.warning("The calls of a walk could not be noted.")
+            logger.warning("The calls of a poll_run could not be noted.")
 
     def _add(self, number: int, client: ClariusClient, seconds: float, error: Exception | None) -> None:
         status = client.last_status if error is None else None

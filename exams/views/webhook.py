@@ -14,8 +14,8 @@ from django.db import DatabaseError, InterfaceError, OperationalError, transacti
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 
-from exams.services.intake.notifications import record_hint
-from exams.services.intake.rejected import keep_junk
+from exams.services.intake.notifications import store_notification
+from exams.services.intake.rejected import keep_rejected
 from foundation.crypto import CannotDecrypt
 from integrations.models import Service
 from integrations.services.settings.webhook_secrets import webhook_secrets
@@ -129,13 +129,13 @@ def _receive(request: HttpRequest, service_id: int, secret: str) -> HttpResponse
     except _Refused as refused:
         _keep_rejected(request, service_id, secret, refused)
         raise
-    record_hint(service_id=service_id, request_uuid=request_uuid, customer_id=customer_id)
+    store_notification(service_id=service_id, request_uuid=request_uuid, customer_id=customer_id)
     return HttpResponse(status=204)
 
 
 def _keep_rejected(request: HttpRequest, service_id: int, secret: str, refused: _Refused) -> None:
     try:
-        keep_junk(
+        keep_rejected(
             service_id=service_id,
             status=refused.status,
             content_type=request.META.get("CONTENT_TYPE") or "",

@@ -13,15 +13,15 @@ from django.views.decorators.http import require_GET, require_POST
 
 from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.requests import actor_of, find_row
-from integrations.models import Mirror, Service
+from integrations.models import Service, Sync
 from integrations.services.sync import read_again
 
 
-class MirrorAdmin(PortalAdmin):
+class SyncAdmin(PortalAdmin):
     """A list that is a copy of the Cloud's."""
 
-    mirror_kind: str
-    list_before_template = "integrations/admin/mirror_panel.html"
+    sync_kind: str
+    list_before_template = "integrations/admin/sync_panel.html"
 
     class Media:
         # The panel stands below the head, in which scripts of the administration are named.
@@ -58,7 +58,7 @@ class MirrorAdmin(PortalAdmin):
         }
 
     def _line(self, service: Service) -> dict[str, Any]:
-        mirror = Mirror.objects.filter(service=service, kind=self.mirror_kind).first()
+        mirror = Sync.objects.filter(service=service, kind=self.sync_kind).first()
         line = {"service": service, "mirror": mirror, "is_running": False, "is_waiting": False}
         # What is due for a paused service is put off by the worker, unread.
         if mirror is None or not service.is_active:
@@ -72,7 +72,7 @@ class MirrorAdmin(PortalAdmin):
         """Answer with the panel's lines alone, for a page that follows a reading."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return render(request, "integrations/admin/_mirrors.html", self.panel_context(request))
+        return render(request, "integrations/admin/_syncs.html", self.panel_context(request))
 
     def read_again_view(self, request: HttpRequest) -> HttpResponse:
         """Make the reading due and go back to the list."""
@@ -82,7 +82,7 @@ class MirrorAdmin(PortalAdmin):
         if service is None:
             raise Http404
         if service.is_active:
-            read_again(service=service, kind=self.mirror_kind, **actor_of(request))
+            read_again(service=service, kind=self.sync_kind, **actor_of(request))
             messages.success(request, f"{service.name} will be read as soon as a worker is free.")
         else:
             messages.error(request, f"{service.name} is paused. Resume it first.")

@@ -11,7 +11,7 @@ from integrations.clarius import fields
 from integrations.clarius.egress import Origin, Resolver, system_resolver
 from integrations.clarius.errors import NotFound, ProtocolError
 from integrations.clarius.keys import Secret
-from integrations.clarius.pages import Page, walk, walk_steadily
+from integrations.clarius.pages import Page, read_steadily, walk
 from integrations.clarius.schemas import (
     AnnotationGroup,
     Application,
@@ -227,7 +227,7 @@ class ClariusClient:
     def _pages(
         self, path: str, read: Callable[[Any], Any], *, limit: int, **query: str
     ) -> Iterator[Page[Any]]:
-        return walk_steadily(
+        return read_steadily(
             self._transport, self._url(f"{path}?{urlencode({**query, 'limit': limit})}"), read
         )
 

@@ -45,8 +45,8 @@ def walk(
     raise ProtocolError("The Cloud's pages do not end.")
 
 
-def walk_steadily(transport: Transport, url: str, read: Callable[[Any], T]) -> Iterator[Page[T]]:
-    """Walk, and anew from the first page whenever the count fell on the way, at most ten times.
+def read_steadily(transport: Transport, url: str, read: Callable[[Any], T]) -> Iterator[Page[T]]:
+    """PollRun, and anew from the first page whenever the count fell on the way, at most ten times.
 
     Where new items come first, as the documents show, every item that was there all the time is yielded at
     least once; page numbers begin again with each pass. Raises what `walk` raises.

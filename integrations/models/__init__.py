@@ -3,7 +3,7 @@
 from integrations.models.annotations import AnnotationSnapshot, Application
 from integrations.models.customers import Customer, Link
 from integrations.models.keys import ApiKey, KeyRotation
-from integrations.models.records import ListedToken, Mirror, NotificationRecord
+from integrations.models.records import ListedToken, NotificationRecord, Sync
 from integrations.models.service import ReviewerAccess, Service
 from integrations.models.settings import RemoteState
 
@@ -15,9 +15,9 @@ __all__ = [
     "KeyRotation",
     "Link",
     "ListedToken",
-    "Mirror",
     "NotificationRecord",
     "RemoteState",
     "ReviewerAccess",
     "Service",
+    "Sync",
 ]

@@ -16,7 +16,7 @@ from integrations.states import ACTIVE, CustomerStatus, LinkState
 class Customer(models.Model):
     """One user of the service, known by a token that is sealed and found by its keyed hash."""
 
-    Standing: TypeAlias = CustomerStatus
+    Status: TypeAlias = CustomerStatus
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="customers")
@@ -27,7 +27,7 @@ class Customer(models.Model):
     asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     # When a whole walk last found it among the confirmed tokens, and how many since then did not.
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
-    missed_walk_count = models.PositiveSmallIntegerField(default=0, editable=False)
+    missed_sync_count = models.PositiveSmallIntegerField(default=0, editable=False)
     missed_at = models.DateTimeField(null=True, blank=True, editable=False)
     invited_at = models.DateTimeField(null=True, blank=True, editable=False)
     invited_email = models.EmailField(blank=True, default="", editable=False)

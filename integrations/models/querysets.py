@@ -28,7 +28,7 @@ class CustomerQuerySet(models.QuerySet[Any]):
         """Customers that some account holds, confirmed, now."""
         return self.filter(links__state=LinkState.CONFIRMED)
 
-    def with_standing(self) -> Self:
+    def with_status(self) -> Self:
         """Add `standing`: what links, portal accounts and the Cloud's list say together, in one word."""
         links = self.model._meta.get_field("links").related_model._base_manager.filter(
             customer=OuterRef("pk")
@@ -42,9 +42,9 @@ class CustomerQuerySet(models.QuerySet[Any]):
             standing=Case(
                 When(held_state__isnull=False, holder_is_active=False, then=Value(Status.ACCOUNT_OFF)),
                 When(held_state=LinkState.PENDING, then=Value(Status.PENDING)),
-                When(held_state=LinkState.CONFIRMED, missed_walk_count__gt=0, then=Value(Status.MISSING)),
+                When(held_state=LinkState.CONFIRMED, missed_sync_count__gt=0, then=Value(Status.MISSING)),
                 When(held_state=LinkState.CONFIRMED, then=Value(Status.CONFIRMED)),
-                When(listed_at__isnull=False, missed_walk_count=0, then=Value(Status.UNKNOWN_HERE)),
+                When(listed_at__isnull=False, missed_sync_count=0, then=Value(Status.UNKNOWN_HERE)),
                 When(last_state=LinkState.GONE, then=Value(Status.GONE)),
                 default=Value(Status.UNLINKED),
                 output_field=models.CharField(),
@@ -53,11 +53,11 @@ class CustomerQuerySet(models.QuerySet[Any]):
 
     def that_stand(self, standing: str) -> Self:
         """Customers that stand in this way."""
-        return self.with_standing().filter(standing=standing)
+        return self.with_status().filter(standing=standing)
 
-    def count_standings(self) -> dict[str, int]:
+    def count_statuses(self) -> dict[str, int]:
         """Return how many customers stand how; what nobody stands for is left out."""
-        rows = self.with_standing().order_by().values_list("standing")
+        rows = self.with_status().order_by().values_list("standing")
         return dict(rows.annotate(count=Count("pk")))
 
     def unlisted_since(self, started_at: Any) -> Self:

@@ -6,7 +6,7 @@ from background.models import LeasedRow
 from foundation.crypto import EncryptedTextField
 
 
-class Mirror(LeasedRow):
+class Sync(LeasedRow):
     """One copy of a service's remote list, read daily; its lease is the reading."""
 
     class Kind(models.TextChoices):
@@ -14,7 +14,7 @@ class Mirror(LeasedRow):
         RECORDS = "records", "notification records"
         APPLICATIONS = "applications", "applications"
 
-    service = models.ForeignKey("integrations.Service", on_delete=models.CASCADE, related_name="mirrors")
+    service = models.ForeignKey("integrations.Service", on_delete=models.CASCADE, related_name="syncs")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     read_at = models.DateTimeField(null=True, blank=True)
     # Of the reading under way, else of the last one.
@@ -27,7 +27,7 @@ class Mirror(LeasedRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["service", "kind"], name="integrations_mirror_one_of_a_kind")
+            models.UniqueConstraint(fields=["service", "kind"], name="integrations_sync_one_of_a_kind")
         ]
 
     def __str__(self) -> str:
@@ -37,7 +37,7 @@ class Mirror(LeasedRow):
 class ListedToken(models.Model):
     """A token of the walk under way, set aside until the walk is known to be whole."""
 
-    mirror = models.ForeignKey(Mirror, on_delete=models.CASCADE, related_name="tokens", db_index=False)
+    mirror = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="tokens", db_index=False)
     token = EncryptedTextField(editable=False)
     token_digest = models.CharField(max_length=64, editable=False)
 

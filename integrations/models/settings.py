@@ -9,7 +9,7 @@ from integrations.models.service import Service
 class RemoteState(LeasedRow):
     """What the Cloud said last of a service's settings and keys, masked; its lease is the hourly look."""
 
-    class Verdict(models.TextChoices):
+    class Status(models.TextChoices):
         UNKNOWN = "unknown", "not read yet"
         SAME = "same", "as wanted"
         OFF = "off", "turned off at the Cloud"
@@ -19,9 +19,9 @@ class RemoteState(LeasedRow):
 
     service = models.OneToOneField(Service, on_delete=models.CASCADE, related_name="remote")
     notification_url = models.CharField(max_length=500, blank=True)
-    notification_verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNKNOWN)
+    notification_status = models.CharField(max_length=10, choices=Status.choices, default=Status.UNKNOWN)
     token_transfer_url = models.CharField(max_length=500, blank=True)
-    token_transfer_verdict = models.CharField(max_length=10, choices=Verdict.choices, default=Verdict.UNKNOWN)
+    token_transfer_status = models.CharField(max_length=10, choices=Status.choices, default=Status.UNKNOWN)
     # [{"prefix", "name", "created"}] as the Cloud lists them.
     keys = models.JSONField(default=list, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)

@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from foundation.actions import Action
-from integrations.models import Link, Mirror, Service
+from integrations.models import Link, Service, Sync
 from integrations.services import sync
 from integrations.services.linking.links import check_again
 from integrations.services.settings import operation
@@ -30,7 +30,7 @@ def _resume(*, queryset: QuerySet[Service], user: Any, address: str | None) -> i
     return sum(operation.resume_service(service=each, user=user, address=address) for each in list(queryset))
 
 
-def _read_again(*, queryset: QuerySet[Mirror], user: Any, address: str | None) -> int:
+def _read_again(*, queryset: QuerySet[Sync], user: Any, address: str | None) -> int:
     rows = list(queryset.select_related("service"))
     for row in rows:
         sync.read_again(service=row.service, kind=row.kind, user=user, address=address)

@@ -12,18 +12,18 @@ from background.heartbeat import is_silent, latest_heartbeat
 from background.models import Heartbeat
 from foundation.checks import Check, Cost, Level, find
 from integrations.models import ApiKey, Customer, KeyRotation, RemoteState, Service
-from integrations.services.customers.reconciliation import count_standings
+from integrations.services.customers.reconciliation import count_statuses
 from integrations.services.keys.rotation import open_rotation
 from integrations.services.sections import Fact, sections_of
 from integrations.services.settings.addresses import is_public_https
 
-V = RemoteState.Verdict
+V = RemoteState.Status
 GOOD, WARN, BAD = "good", "warn", "bad"
 PROCESSES = {"worker-silent", "beat-silent"}
 NOT_NOTIFIED = "off, the poll carries all"
 NOT_CONNECTABLE = "off, nobody can press Connect in Clarius Cloud"
-Standing = Customer.Standing
-UNWELL = frozenset({Standing.MISSING, Standing.GONE, Standing.UNKNOWN_HERE, Standing.ACCOUNT_OFF})
+Status = Customer.Status
+UNWELL = frozenset({Status.MISSING, Status.GONE, Status.UNKNOWN_HERE, Status.ACCOUNT_OFF})
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,8 @@ def _remote_facts(service: Service) -> list[Fact]:
     if state is None:
         return [Fact("Settings", "not read yet", WARN)]
     facts = [
-        _setting("Notification URL", state.notification_verdict, service.is_notified, NOT_NOTIFIED),
-        _setting("Token transfer URL", state.token_transfer_verdict, service.is_connectable, NOT_CONNECTABLE),
+        _setting("Notification URL", state.notification_status, service.is_notified, NOT_NOTIFIED),
+        _setting("Token transfer URL", state.token_transfer_status, service.is_connectable, NOT_CONNECTABLE),
     ]
     if not is_public_https() and not service.is_sandbox:
         facts.append(Fact("PUBLIC_URL", "not https: the poll carries all", WARN))
@@ -158,7 +158,7 @@ def _poll_facts(service: Service) -> list[Fact]:
 
 
 def _customer_facts(service: Service) -> list[Fact]:
-    counts = count_standings(service=service)
+    counts = count_statuses(service=service)
     page = reverse("admin:integrations_customer_changelist")
     return [
         Fact(
@@ -167,5 +167,5 @@ def _customer_facts(service: Service) -> list[Fact]:
             WARN if counts[standing] and standing in UNWELL else "",
             f"{page}?standing={standing}&service__id__exact={service.pk}",
         )
-        for standing in Standing
+        for standing in Status
     ]

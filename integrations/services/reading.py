@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from background.leases import Hold
-from integrations.models import Mirror, Service
+from integrations.models import Service, Sync
 
 DEEPEST = 40
 LARGEST_COUNT = 2**31 - 1
@@ -21,7 +21,7 @@ class Reading:
     """One reading under way."""
 
     service: Service
-    mirror: Mirror
+    mirror: Sync
     held: Hold
     started_at: datetime
 
@@ -30,7 +30,7 @@ class Reading:
         self.held.check()
         counts = {"seen_count": seen, "expected_count": expected and min(expected, LARGEST_COUNT)}
         with self.held.step():
-            Mirror.objects.filter(pk=self.mirror.pk).update(**counts)
+            Sync.objects.filter(pk=self.mirror.pk).update(**counts)
 
 
 def storable(value: Any, depth: int = DEEPEST) -> Any:

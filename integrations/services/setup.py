@@ -26,7 +26,7 @@ from integrations.services.settings.addresses import (
 )
 from integrations.services.settings.registration import Registration, register_service
 from integrations.services.settings.remote_state import watch
-from integrations.services.sync import make_mirrors
+from integrations.services.sync import make_syncs
 
 _SLUG = re.compile(r"[a-z0-9][-a-z0-9_]{0,49}")
 
@@ -199,7 +199,7 @@ def _store(
         key = store_key(service=service, key=wishes.key)
         use_key(service=service, key=key, cause=Cause.STORED, actor=user, address=address)
         watch(service=service)
-        make_mirrors(service=service)
+        make_syncs(service=service)
         schedule(model=Service, pk=service.pk)
         # It may have been paused before.
         wake(service)

@@ -16,7 +16,7 @@ from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome, run
 from integrations.clarius import ClariusClient
 from integrations.cloud import CloudProblem, Code, cloud
-from integrations.models import Mirror, Service
+from integrations.models import Service, Sync
 from integrations.services.annotations.applications import read_applications
 from integrations.services.customers.reconciliation import read_customers
 from integrations.services.reading import NotBelievable, Reading
@@ -29,48 +29,48 @@ DOUBTED = timedelta(hours=1)
 # Reads from the Cloud, without a transaction, and returns what applies it, which tells what changed.
 Reader = Callable[[ClariusClient, Reading], Callable[[], str]]
 READERS: dict[str, Reader] = {
-    Mirror.Kind.CUSTOMERS: read_customers,
-    Mirror.Kind.RECORDS: read_records,
-    Mirror.Kind.APPLICATIONS: read_applications,
+    Sync.Kind.CUSTOMERS: read_customers,
+    Sync.Kind.RECORDS: read_records,
+    Sync.Kind.APPLICATIONS: read_applications,
 }
 
 
-def make_mirrors(*, service: Service) -> None:
+def make_syncs(*, service: Service) -> None:
     """Have each list of the service read soon, and daily from then on."""
-    for kind in Mirror.Kind.values:
-        Mirror.objects.get_or_create(service=service, kind=kind, defaults={"not_before": from_now()})
+    for kind in Sync.Kind.values:
+        Sync.objects.get_or_create(service=service, kind=kind, defaults={"not_before": from_now()})
 
 
-def find_mirror(*, service: Service, kind: str) -> Mirror:
+def find_sync(*, service: Service, kind: str) -> Sync:
     """Return the mirror of this kind, made and due where there was none."""
-    mirror, _ = Mirror.objects.get_or_create(service=service, kind=kind, defaults={"not_before": from_now()})
+    mirror, _ = Sync.objects.get_or_create(service=service, kind=kind, defaults={"not_before": from_now()})
     return mirror
 
 
 def read_again(*, service: Service, kind: str, user: User, address: str | None) -> None:
     """Have a list read as soon as a worker is free."""
-    mirror = find_mirror(service=service, kind=kind)
+    mirror = find_sync(service=service, kind=kind)
     with transaction.atomic():
-        schedule(model=Mirror, pk=mirror.pk)
+        schedule(model=Sync, pk=mirror.pk)
         record(action="mirror.wanted", actor=user, target=service, address=address, kind=kind)
 
 
-def read_now(*, service: Service, kind: str) -> Mirror | None:
+def read_now(*, service: Service, kind: str) -> Sync | None:
     """Read a list in this process; None when another worker is at it. `problem` says what went wrong."""
-    mirror = find_mirror(service=service, kind=kind)
-    schedule(model=Mirror, pk=mirror.pk)
+    mirror = find_sync(service=service, kind=kind)
+    schedule(model=Sync, pk=mirror.pk)
     if run(READ, pk=mirror.pk) is None:
         return None
-    return Mirror.objects.select_related("service").get(pk=mirror.pk)
+    return Sync.objects.select_related("service").get(pk=mirror.pk)
 
 
-def _read(mirror: Mirror, hold: Hold) -> Outcome:
+def _read(mirror: Sync, hold: Hold) -> Outcome:
     """Read one list and apply it together with the note that it was read."""
     started_at = timezone.now()
     try:
         with cloud(mirror.service) as client:
             with hold.step():
-                Mirror.objects.filter(pk=mirror.pk).update(
+                Sync.objects.filter(pk=mirror.pk).update(
                     started_at=started_at, seen_count=0, expected_count=None
                 )
             apply = READERS[mirror.kind](client, Reading(mirror.service, mirror, hold, started_at))
@@ -92,8 +92,8 @@ def _trouble(problem: str) -> dict[str, Any]:
 
 
 READ = Job(
-    name="integrations.read_mirror",
-    model=Mirror,
+    name="integrations.run_sync",
+    model=Sync,
     work=_read,
     waits_for="service",
     related=("service",),

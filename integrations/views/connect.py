@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.referrals import forget_arrival
+from accounts.referrals import forget_referral
 from foundation.address import client_address
 from integrations.models import Service
 from integrations.services.linking.links import Linking, Outcome, find_link, link_customer
@@ -134,7 +134,7 @@ def _tell(request: HttpRequest, service: Service, linking: Linking) -> HttpRespo
 def _spend(request: HttpRequest, pending: PendingToken) -> None:
     drop_token(session=request.session, slot=pending.slot)
     if not has_tokens(session=request.session):
-        forget_arrival(request.session)
+        forget_referral(request.session)
 
 
 def _ask(request: HttpRequest, service: Service, form: ConnectForm) -> HttpResponse:

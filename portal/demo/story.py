@@ -12,7 +12,7 @@ from accounts.models import User
 from background.jobs import schedule
 from exams.models import Report, Submission
 from exams.services.reports.drafts import create_draft, sign_report
-from integrations.models import Mirror, Service
+from integrations.models import Service, Sync
 from portal.demo.paper import draw_report
 from portal.demo.sandbox import Sandbox
 from portal.demo.state import DemoFile
@@ -142,7 +142,7 @@ class Story:
             self._sandbox.clear_faults()
 
     def _read_lists(self) -> None:
-        schedule(queryset=Mirror.objects.filter(service__is_sandbox=True))
+        schedule(queryset=Sync.objects.filter(service__is_sandbox=True))
 
     def _report(self, reviewer: User) -> None:
         submission = Submission.objects.get(request_uuid=self._demo.data["requests"]["prior"])

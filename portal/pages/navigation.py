@@ -15,7 +15,7 @@ PAGES = {
         ("Back to the portal", "home", "arrow_back", ""),
         ("Today", "admin:index", "today", ""),
         ("Problems", "problems", "notification_important", ""),
-        ("Backlog", "admin:exams_submission_day_one", "history", "exams.view_submission"),
+        ("Backlog", "admin:exams_submission_backlog", "history", "exams.view_submission"),
     ],
 }
 # By group: the models in their order with an icon; what is not named goes into its app's group.
@@ -44,8 +44,8 @@ MODELS = {
         "integrations.notificationrecord": "receipt_long",
     },
     "Background": {
-        "exams.walk": "route",
-        "exams.chore": "cleaning_services",
+        "exams.pollrun": "route",
+        "exams.maintenancetask": "cleaning_services",
         "background.outgoingmail": "outgoing_mail",
         "background.heartbeat": "monitor_heart",
     },
@@ -55,9 +55,9 @@ MODELS = {
 TITLES = {
     "audit.entry": "Audit log",
     "background.heartbeat": "Processes",
-    "exams.chore": "Maintenance",
-    "exams.junknotification": "Rejected notifications",
-    "exams.walk": "Poll runs",
+    "exams.maintenancetask": "Maintenance",
+    "exams.rejectednotification": "Rejected notifications",
+    "exams.pollrun": "Poll runs",
 }
 GROUP_OF_APP = {
     "exams": "Background",

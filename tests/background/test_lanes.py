@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from background.concurrency import Lane
+from background.concurrency import ConcurrencyLimit
 
 
 class Slow:
@@ -33,8 +33,8 @@ Begin = Callable[[int], threading.Thread]
 
 
 @pytest.fixture
-def lane() -> Lane:
-    return Lane()
+def lane() -> ConcurrencyLimit:
+    return ConcurrencyLimit()
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def slow() -> Slow:
 
 
 @pytest.fixture
-def begin(lane: Lane, slow: Slow) -> Begin:
+def begin(lane: ConcurrencyLimit, slow: Slow) -> Begin:
     """Work on a row in a thread of its own."""
 
     def start(pk: int) -> threading.Thread:
@@ -56,7 +56,7 @@ def begin(lane: Lane, slow: Slow) -> Begin:
 
 @pytest.mark.parametrize(("threads", "width"), [(1, 1), (2, 1), (3, 1), (4, 2), (9, 4)])
 def test_half_of_the_threads_are_for_patient_work_and_the_rest_are_given_back(
-    lane: Lane, slow: Slow, begin: Begin, threads: int, width: int
+    lane: ConcurrencyLimit, slow: Slow, begin: Begin, threads: int, width: int
 ) -> None:
     lane.open(threads=threads)
     inside = [begin(pk) for pk in range(width)]
@@ -72,7 +72,7 @@ def test_half_of_the_threads_are_for_patient_work_and_the_rest_are_given_back(
 
 
 def test_a_row_that_is_announced_again_while_it_waits_is_worked_on_once(
-    lane: Lane, slow: Slow, begin: Begin
+    lane: ConcurrencyLimit, slow: Slow, begin: Begin
 ) -> None:
     lane.open(threads=2)
     first = begin(1)
@@ -87,7 +87,7 @@ def test_a_row_that_is_announced_again_while_it_waits_is_worked_on_once(
 
 
 def test_work_that_ends_badly_lets_the_others_through(
-    lane: Lane, slow: Slow, begin: Begin, caplog: pytest.LogCaptureFixture
+    lane: ConcurrencyLimit, slow: Slow, begin: Begin, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(pk: int) -> None:
         raise RuntimeError("no such file")
@@ -108,7 +108,9 @@ def test_work_that_ends_badly_lets_the_others_through(
     assert slow.begun == [1, 3, 5]
 
 
-def test_a_worker_that_stops_begins_nothing_that_waits(lane: Lane, slow: Slow, begin: Begin) -> None:
+def test_a_worker_that_stops_begins_nothing_that_waits(
+    lane: ConcurrencyLimit, slow: Slow, begin: Begin
+) -> None:
     lane.open(threads=2)
     first = begin(1)
     slow.wait_for(1)
@@ -120,7 +122,7 @@ def test_a_worker_that_stops_begins_nothing_that_waits(lane: Lane, slow: Slow, b
     assert slow.begun == [1]
 
 
-def test_outside_of_a_worker_nothing_waits(lane: Lane, slow: Slow) -> None:
+def test_outside_of_a_worker_nothing_waits(lane: ConcurrencyLimit, slow: Slow) -> None:
     slow.let_go.set()
     for pk in range(3):
         lane.do(slow, pk)

@@ -13,7 +13,7 @@ from background.due import is_due
 from background.runner import run
 from exams.models import Report, Submission
 from exams.services.fetch.job import FETCH
-from exams.services.intake.polling import Walk, poll_now
+from exams.services.intake.polling import PollRun, poll_now
 from exams.services.reports.delivery import DELIVER
 from integrations.models import Customer, Service
 from tests.around import Around, around
@@ -30,7 +30,7 @@ class Portal:
     service: Service
     cloud: Cloud
 
-    def poll(self, *, is_full: bool = False) -> Walk | None:
+    def poll(self, *, is_full: bool = False) -> PollRun | None:
         """Walk the list now."""
         return poll_now(service=self.service, is_full=is_full)
 

@@ -10,14 +10,14 @@ from django.utils import timezone
 
 from accounts.roles import ADMINISTRATORS
 from audit.models import Entry
-from exams.models import Capture, Exam, Patient, Report, Submission, Walk
+from exams.models import Capture, Exam, Patient, PollRun, Report, Submission
 from tests.exams.rows import make_capture, make_customer, make_service, make_submission
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db
 
 CANARY = "Zorica-Canary"
-MODELS = (Exam, Submission, Capture, Report, Walk, Patient)
+MODELS = (Exam, Submission, Capture, Report, PollRun, Patient)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def submission(db: None) -> Submission:
         media_type="application/pdf",
         **told,
     )
-    Walk.objects.create(
+    PollRun.objects.create(
         service=made.service,
         started_at=timezone.now(),
         is_full=True,
@@ -180,7 +180,7 @@ def test_a_submission_is_stopped_and_released(act: Act, submission: Submission) 
     assert "1 of 1 submissions were resumed" in act(Submission, "release")
     submission.refresh_from_db()
     assert submission.state == "received"
-    assert Entry.objects.get(action="submission.released").actor_label == "a…@example.test"
+    assert Entry.objects.get(action="submission.resumed").actor_label == "a…@example.test"
 
 
 def test_a_report_is_sent_again(act: Act) -> None:

@@ -15,8 +15,8 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import jobs, run
 from exams import storage
-from exams.models import Capture, Chore, Report
-from exams.services.maintenance.tasks import CHORES, MAINTAIN
+from exams.models import Capture, MaintenanceTask, Report
+from exams.services.maintenance.tasks import MAINTAIN, TASKS
 from exams.services.maintenance.verifying import verify_files
 from tests.cloud import CloudSubmission
 from tests.exams.cast import add_report
@@ -27,9 +27,9 @@ from tests.people import make_person
 Submit = Callable[..., CloudSubmission]
 
 
-def due(name: str) -> Chore:
-    Chore.objects.filter(name=name).update(not_before=ago(seconds=5))
-    return Chore.objects.get(name=name)
+def due(name: str) -> MaintenanceTask:
+    MaintenanceTask.objects.filter(name=name).update(not_before=ago(seconds=5))
+    return MaintenanceTask.objects.get(name=name)
 
 
 def flip_a_byte(media_root: Path, path: str) -> None:
@@ -41,8 +41,12 @@ def flip_a_byte(media_root: Path, path: str) -> None:
 
 @pytest.mark.django_db
 def test_every_chore_has_a_row_that_a_worker_takes() -> None:
-    assert set(Chore.objects.values_list("name", flat=True)) == set(Chore.Name.values) == set(CHORES)
-    assert [job.name for job in jobs() if job.model is Chore] == ["exams.do_chore"]
+    assert (
+        set(MaintenanceTask.objects.values_list("name", flat=True))
+        == set(MaintenanceTask.Name.values)
+        == set(TASKS)
+    )
+    assert [job.name for job in jobs() if job.model is MaintenanceTask] == ["exams.do_maintenance"]
 
 
 @pytest.mark.django_db(transaction=True)

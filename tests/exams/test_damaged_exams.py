@@ -7,7 +7,7 @@ import pytest
 
 from exams.models import Submission
 from exams.services.fetch.job import check_again
-from exams.services.holds.holding import release_linked, retry_submissions
+from exams.services.holds.holding import resume_linked, retry_submissions
 from exams.services.maintenance.verifying import verify_files
 from integrations.models import Link, Service
 from tests.cloud import Cloud, CloudSubmission
@@ -90,7 +90,7 @@ def test_an_exam_whose_customer_has_unlinked_waits_for_the_link(portal: Portal, 
     exam.refresh_from_db()
     assert (exam.state, exam.hold_reason, exam.not_before) == ("held", "unlinked", None)
     Link.objects.update(state=Link.State.CONFIRMED)
-    assert release_linked(service=portal.service) == 1
+    assert resume_linked(service=portal.service) == 1
     portal.work()
     exam.refresh_from_db()
     assert (exam.state, exam.stored_count) == ("ready", exam.captures.count())

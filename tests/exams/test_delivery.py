@@ -14,7 +14,7 @@ from background.models import OutgoingMail
 from background.runner import run
 from exams import storage
 from exams.models import Call, Report, Submission
-from exams.services.holds.holding import release_submissions, stop_submissions
+from exams.services.holds.holding import resume_submissions, stop_submissions
 from exams.services.reports.delivery import DELIVER, resolve_uncertain, retry_delivery
 from exams.services.transitions import NotAllowed, move_reports
 from integrations.clarius.errors import from_status
@@ -169,7 +169,7 @@ def test_the_report_of_an_exam_that_was_stopped_waits_until_it_is_released(
         assert report.not_before > timezone.now()
         assert report.failure_reason == "exam_held"
     assert cloud.reports() == []
-    release_submissions(queryset=rows, user=None, address=None)
+    resume_submissions(queryset=rows, user=None, address=None)
     portal.make_due()
     report = deliver(signed)
     assert (report.state, report.failure_reason) == ("delivered", "")

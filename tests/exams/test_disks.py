@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from exams.services.intake.notifications import record_hint
+from exams.services.intake.notifications import store_notification
 from tests.cloud import CloudSubmission
 from tests.exams.conftest import Portal
 from tests.exams.rows import new_token
@@ -71,7 +71,9 @@ def test_a_disk_that_is_full_pauses_fetching_and_nothing_else(
     portal.receive(sent)
     assert waits_unharmed(portal, sent, disk)
     # Notifications are taken meanwhile.
-    record_hint(service_id=portal.service.pk, request_uuid=portal.row(sent).uuid, customer_id=new_token())
+    store_notification(
+        service_id=portal.service.pk, request_uuid=portal.row(sent).uuid, customer_id=new_token()
+    )
     assert disk.mount("remount,size=64m")
     assert arrives_whole(portal, sent)
 

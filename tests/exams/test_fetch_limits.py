@@ -184,7 +184,7 @@ def test_a_released_submission_is_fetched_although_nobody_holds_its_customer(
     sent = submit()
     portal.poll()
     Link.objects.all().delete()
-    Submission.objects.update(released_at=ago(seconds=1))
+    Submission.objects.update(resumed_at=ago(seconds=1))
     portal.work()
     assert portal.row(sent).state == "ready"
 

@@ -12,7 +12,7 @@ from accounts.roles import ADMINISTRATORS
 from background.models import OutgoingMail
 from background.runner import run
 from exams import storage
-from exams.models import Capture, Chore, Submission
+from exams.models import Capture, MaintenanceTask, Submission
 from exams.services.maintenance import verifying
 from exams.services.maintenance.tasks import MAINTAIN
 from exams.services.maintenance.verifying import FilesAway, verify_files
@@ -110,10 +110,10 @@ def test_the_chore_is_broken_off_and_tried_again_when_the_disk_is_back(
     exam: Submission, media_root: Path, settings: Any
 ) -> None:
     settings.VERIFY_SAMPLE = 500
-    chore = Chore.objects.get(name="verify_files")
+    chore = MaintenanceTask.objects.get(name="verify_files")
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
     for result in ("broken off: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):
-        Chore.objects.filter(pk=chore.pk).update(not_before=ago(seconds=5))
+        MaintenanceTask.objects.filter(pk=chore.pk).update(not_before=ago(seconds=5))
         run(MAINTAIN, pk=chore.pk)
         chore.refresh_from_db()
         assert (chore.result, chore.not_before is not None) == (result, True)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from exams.models import Patient, Submission
 from exams.services.intake import confirmation
 from exams.services.intake.confirmation import PARALLEL
-from exams.services.intake.notifications import record_hint
+from exams.services.intake.notifications import store_notification
 from integrations.models import ApiKey, Customer, Service
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.conftest import Portal
@@ -25,7 +25,7 @@ def hint(portal: Portal) -> Callable[..., Submission]:
 
     def take(*, token: str, request_uuid: str | None = None) -> Submission:
         key = uuid.UUID(request_uuid) if request_uuid else uuid.uuid4()
-        record_hint(service_id=portal.service.pk, request_uuid=key, customer_id=token)
+        store_notification(service_id=portal.service.pk, request_uuid=key, customer_id=token)
         return Submission.objects.get(request_uuid=key)
 
     return take
@@ -258,6 +258,6 @@ def test_more_hints_than_there_may_be_are_purged_once_a_full_pass_did_not_list_t
         hint(token=new_token())
     Submission.objects.filter(customer=None).update(missed_pass_count=0)
     Service.objects.update(full_poll_due_at=from_now(hours=24))
-    assert confirmation.cap_hints(service=portal.service) == 0
+    assert confirmation.cap_unconfirmed(service=portal.service) == 0
     assert Submission.objects.filter(customer=None).count() == 9
     assert Service.objects.get(pk=portal.service.pk).full_poll_due_at <= timezone.now()

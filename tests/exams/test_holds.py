@@ -11,7 +11,7 @@ from accounts.models import User
 from audit.models import Entry
 from exams.models import Capture, Submission
 from exams.services.fetch.job import check_again
-from exams.services.holds.holding import release_submissions, retry_submissions, stop_submissions
+from exams.services.holds.holding import resume_submissions, retry_submissions, stop_submissions
 from exams.services.transitions import (
     CAPTURE_FROM,
     REPORT_FROM,
@@ -47,12 +47,12 @@ def held(customer: Customer, reason: str, **fields: Any) -> Submission:
 @pytest.mark.parametrize("reason", ["before_start", "unlinked", "stopped"])
 def test_a_held_submission_can_be_released(customer: Customer, administrator: User, reason: str) -> None:
     row = held(customer, reason)
-    assert act(release_submissions, administrator) == 1
+    assert act(resume_submissions, administrator) == 1
     row.refresh_from_db()
     assert (row.state, row.hold_reason) == ("received", "")
     assert row.not_before is not None
-    assert row.released_at is not None
-    entry = Entry.objects.get(action="submission.released")
+    assert row.resumed_at is not None
+    entry = Entry.objects.get(action="submission.resumed")
     assert (entry.actor_id, entry.target_id) == (str(administrator.pk), str(row.uuid))
 
 
@@ -61,14 +61,14 @@ def test_what_cannot_be_fetched_cannot_be_released(
     customer: Customer, administrator: User, reason: str
 ) -> None:
     held(customer, reason)
-    assert act(release_submissions, administrator) == 0
+    assert act(resume_submissions, administrator) == 0
     assert Submission.objects.get().state == "held"
 
 
 def test_the_newest_are_fetched_first(customer: Customer, administrator: User) -> None:
     now = timezone.now()
     rows = [held(customer, "before_start", submitted_at=now - timedelta(days=age)) for age in (9, 1, 5)]
-    assert act(release_submissions, administrator) == 3
+    assert act(resume_submissions, administrator) == 3
     due = list(Submission.objects.order_by("not_before"))
     assert due == [rows[1], rows[2], rows[0]]
 
@@ -82,7 +82,7 @@ def test_a_submission_can_be_stopped_and_released_again(
     row.refresh_from_db()
     assert (row.state, row.hold_reason, row.not_before) == ("held", "stopped", None)
     assert act(stop_submissions, administrator) == 0
-    assert act(release_submissions, administrator) == 1
+    assert act(resume_submissions, administrator) == 1
 
 
 def test_a_failed_submission_is_retried_with_fresh_attempts(customer: Customer, administrator: User) -> None:

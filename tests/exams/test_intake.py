@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from audit.models import Entry
 from exams.models import Exam, Submission
-from exams.services.holds.holding import release_linked
+from exams.services.holds.holding import resume_linked
 from exams.services.intake.listed import take_page
-from exams.services.intake.notifications import record_hint
+from exams.services.intake.notifications import store_notification
 from integrations.clarius import Notification
 from integrations.models import Customer, Link, Service
 from tests.exams.rows import ago, in_parallel, link, make_customer, make_service, new_token, notification
@@ -31,7 +31,7 @@ def customer(service: Service) -> Customer:
 
 def hint(service: Service, token: str) -> Submission:
     request_uuid = uuid.uuid4()
-    record_hint(service_id=service.pk, request_uuid=request_uuid, customer_id=token)
+    store_notification(service_id=service.pk, request_uuid=request_uuid, customer_id=token)
     return Submission.objects.get(request_uuid=request_uuid)
 
 
@@ -65,7 +65,9 @@ def test_a_notification_that_comes_after_the_list_is_noted_and_changes_nothing_e
     take_page(service=service, notifications=[listed])
     before = Submission.objects.values().get()
     for _ in range(2):
-        record_hint(service_id=service.pk, request_uuid=listed.request_uuid, customer_id=customer.token)
+        store_notification(
+            service_id=service.pk, request_uuid=listed.request_uuid, customer_id=customer.token
+        )
         after = Submission.objects.values().get()
         first = before["notified_at"] or after["notified_at"]
         assert first is not None
@@ -77,15 +79,18 @@ def test_a_notification_that_comes_after_the_list_is_noted_and_changes_nothing_e
 def test_a_customer_that_is_linked_later_gets_all(service: Service) -> None:
     token = new_token()
     listed = [notification(token) for _ in range(3)]
-    waiting_hint = hint(service, token)
-    Submission.objects.filter(pk=waiting_hint.pk).update(hold_reason="unlinked", not_before=None)
+    waiting_notification = hint(service, token)
+    Submission.objects.filter(pk=waiting_notification.pk).update(hold_reason="unlinked", not_before=None)
     take_page(service=service, notifications=listed)
     link(Customer.objects.get())
-    assert release_linked(service=service) == 4
+    assert resume_linked(service=service) == 4
     assert [settled(each) for each in listed] == [("received", "", True)] * 3
-    waiting_hint.refresh_from_db()
-    assert (waiting_hint.hold_reason, waiting_hint.not_before is not None) == ("unconfirmed", True)
-    assert release_linked(service=service) == 0
+    waiting_notification.refresh_from_db()
+    assert (waiting_notification.hold_reason, waiting_notification.not_before is not None) == (
+        "unconfirmed",
+        True,
+    )
+    assert resume_linked(service=service) == 0
 
 
 @pytest.mark.parametrize("state", [Link.State.PENDING, Link.State.UNLINKED, Link.State.GONE])
@@ -96,7 +101,7 @@ def test_a_link_that_is_not_confirmed_now_releases_nothing(
     listed = notification(customer.token)
     take_page(service=service, notifications=[listed])
     assert settled(listed) == ("held", "unlinked", False)
-    assert release_linked(service=service) == 0
+    assert resume_linked(service=service) == 0
 
 
 @pytest.mark.parametrize(
@@ -246,7 +251,9 @@ def test_notifications_and_walkers_at_the_same_moment_lock_nobody_out() -> None:
     def write() -> None:
         for each in page:
             hint(service, new_token())
-            record_hint(service_id=service.pk, request_uuid=each.request_uuid, customer_id=customer.token)
+            store_notification(
+                service_id=service.pk, request_uuid=each.request_uuid, customer_id=customer.token
+            )
         take_page(service=service, notifications=page)
 
     answers = in_parallel(4, write)

@@ -8,7 +8,7 @@ from django.db import DatabaseError
 from django.test import Client
 
 from accounts.roles import ADMINISTRATORS
-from exams.models import JunkNotification, Submission
+from exams.models import RejectedNotification, Submission
 from exams.views import webhook
 from integrations.models import Service
 from tests.databases import inserts_fail
@@ -37,7 +37,7 @@ def service(db: None) -> Service:
 )
 def test_junk_is_kept_with_its_beginning(service: Service, body: bytes, status: int) -> None:
     assert send(service, body, content_type="text/x-odd") == status
-    row = JunkNotification.objects.get()
+    row = RejectedNotification.objects.get()
     assert (row.service, row.status, row.content_type) == (service, status, "text/x-odd")
     assert len(row.body.encode()) <= 2048
     assert "\x00" not in row.body
@@ -53,7 +53,7 @@ def test_what_is_kept_holds_no_secret(service: Service) -> None:
         download_url="https://cloud.example.com/data/?signature=sig-of-somebody",
     )
     assert send(service, body) == 400
-    kept = JunkNotification.objects.get().body
+    kept = RejectedNotification.objects.get().body
     for secret in (token, token[:24], key, key[9:], service.webhook_secret, "sig-of-somebody"):
         assert secret not in kept
     # What tells administrators what it was stays readable.
@@ -64,7 +64,7 @@ def test_what_is_kept_holds_no_secret(service: Service) -> None:
 def test_a_secret_across_the_cut_is_masked_as_well(service: Service) -> None:
     token = new_token()
     assert send(service, b"-" * 2030 + b" " + token.encode()) == 400
-    assert token[:8] not in JunkNotification.objects.get().body
+    assert token[:8] not in RejectedNotification.objects.get().body
 
 
 def test_only_the_newest_are_kept(service: Service, settings: Any) -> None:
@@ -72,7 +72,7 @@ def test_only_the_newest_are_kept(service: Service, settings: Any) -> None:
     settings.REJECTED_EXCESS = 5
     for number in range(60):
         send(service, f"junk {number}")
-    kept = list(JunkNotification.objects.order_by("pk").values_list("body", flat=True))
+    kept = list(RejectedNotification.objects.order_by("pk").values_list("body", flat=True))
     assert 20 <= len(kept) < 25
     assert kept[-20:] == [f"junk {number}" for number in range(40, 60)]
 
@@ -84,22 +84,22 @@ def test_neither_a_guess_nor_a_good_notification_leaves_junk(
     assert send(service, claim()) == 204
     with django_assert_num_queries(1):
         send(service, claim())
-    assert not JunkNotification.objects.exists()
+    assert not RejectedNotification.objects.exists()
 
 
 def test_junk_that_cannot_be_kept_is_still_only_junk(service: Service) -> None:
-    with inserts_fail(JunkNotification, DatabaseError()):
+    with inserts_fail(RejectedNotification, DatabaseError()):
         assert send(service, b"junk") == 400
 
 
 def test_an_administrator_reads_it_and_changes_nothing(service: Service) -> None:
     send(service, json.dumps({"hello": "<script>"}))
-    row = JunkNotification.objects.get()
+    row = RejectedNotification.objects.get()
     browser = logged_in(make_person("administrator", ADMINISTRATORS, is_staff=True))
-    listed = browser.get("/admin/exams/junknotification/")
-    page = browser.get(f"/admin/exams/junknotification/{row.pk}/change/")
+    listed = browser.get("/admin/exams/rejectednotification/")
+    page = browser.get(f"/admin/exams/rejectednotification/{row.pk}/change/")
     assert "&lt;script&gt;" in listed.content.decode()
     assert "&lt;script&gt;" in page.content.decode()
     assert "<script>&quot;" not in page.content.decode()
-    assert browser.get("/admin/exams/junknotification/add/").status_code == 403
-    assert browser.post(f"/admin/exams/junknotification/{row.pk}/delete/").status_code == 403
+    assert browser.get("/admin/exams/rejectednotification/add/").status_code == 403
+    assert browser.post(f"/admin/exams/rejectednotification/{row.pk}/delete/").status_code == 403

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from background.leases import release_held
 from background.runner import run
-from exams.models import Submission, Walk
+from exams.models import PollRun, Submission
 from exams.services.intake.polling import POLL
 from foundation.crypto import lookup_digest
 from integrations.clarius import errors
@@ -41,7 +41,7 @@ def test_one_walk_finds_everything_that_was_missed(portal: Portal, submit: Submi
     assert (row.remote_count, row.last_error) == (5, "")
     assert row.polled_at is not None
     assert row.full_polled_at is not None
-    record = Walk.objects.get()
+    record = PollRun.objects.get()
     assert (record.is_full, record.is_complete, record.new_count, record.page_count) == (True, True, 5, 1)
 
 
@@ -87,7 +87,7 @@ def test_an_outage_makes_the_next_walk_a_full_one(portal: Portal) -> None:
     portal.poll()
     Service.objects.update(polled_at=ago(hours=2))
     portal.poll()
-    assert [walk.is_full for walk in Walk.objects.order_by("id")] == [True, False, True]
+    assert [walk.is_full for walk in PollRun.objects.order_by("id")] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_walk_that_fails_says_so_loses_nothing_and_is_repeated(
     assert sentence in row.last_error
     assert row.not_before is not None
     assert row.polled_at is None
-    assert Walk.objects.get().is_complete is False
+    assert PollRun.objects.get().is_complete is False
     cloud.clear_faults()
     assert portal.poll() is not None
     assert service_row(portal).last_error == ""
@@ -214,7 +214,7 @@ def test_a_walk_whose_worker_died_is_followed_by_a_whole_one(portal: Portal, sub
     # A worker that was killed leaves its lease, and its attempt counted.
     Service.objects.update(not_before=ago(seconds=5), attempt_count=1)
     run(POLL, pk=portal.service.pk)
-    assert Walk.objects.first().is_whole
+    assert PollRun.objects.first().is_whole
 
 
 @pytest.mark.usefixtures("pages_of_two")
@@ -239,5 +239,5 @@ def test_a_walk_whose_process_was_told_to_stop_is_followed_by_a_whole_one(
     assert Service.objects.get().attempt_count == 0
     assert len(known_requests()) == 6
     run(POLL, pk=portal.service.pk)
-    assert Walk.objects.first().is_whole
+    assert PollRun.objects.first().is_whole
     assert len(known_requests()) == 8

@@ -12,9 +12,9 @@ from audit.models import Entry
 from background.runner import run
 from exams.models import Submission
 from exams.services.intake.polling import POLL
-from exams.services.intake.statistics import count_arrivals, days_of
+from exams.services.intake.statistics import count_deliveries, days_of
 from integrations.keyring import client_for
-from integrations.models import Link, Mirror, NotificationRecord, Service
+from integrations.models import Link, NotificationRecord, Service, Sync
 from integrations.services.linking.links import link_customer
 from integrations.services.sync import read_now
 from tests.exams.rows import make_customer
@@ -73,13 +73,13 @@ def test_records_are_joined_to_submissions_by_their_request(
 ) -> None:
     other = Service.objects.create(slug="other", name="Other", base_url="http://127.0.0.1:1")
     _submission(other, records["missed"], notified_at=timezone.now())
-    counts = count_arrivals(NotificationRecord.objects.all())
+    counts = count_deliveries(NotificationRecord.objects.all())
     assert counts == {"answered": 3, "failed": 1, "unclear": 0, "never_arrived": 2, "missed": 1}
     expected = {"arrived": 1, "polled": 1, "missed": 1, "unreadable": 1, "never": 2}
     for name, count in expected.items():
-        page = client.get(LIST, {"arrival": name})
+        page = client.get(LIST, {"delivery": name})
         assert page.context["cl"].result_count == count
-    text = client.get(LIST, {"arrival": "never"}).content.decode()
+    text = client.get(LIST, {"delivery": "never"}).content.decode()
     assert str(records["polled"].request_uuid) in text
     assert str(records["arrived"].request_uuid) not in text
 
@@ -123,7 +123,7 @@ def test_one_click_takes_in_what_was_missed(cloud: Any, cloud_service: Service, 
     sent = cloud.submit(customer=customer, exam="pelvis")
 
     def is_logged() -> bool:
-        read_now(service=cloud_service, kind=Mirror.Kind.RECORDS)
+        read_now(service=cloud_service, kind=Sync.Kind.RECORDS)
         return NotificationRecord.objects.exists()
 
     wait_for(is_logged, what="The record")

@@ -37,7 +37,7 @@ def test_a_notification_becomes_a_hint_that_is_due(service: Service) -> None:
     row = Submission.objects.get()
     assert (row.state, row.hold_reason) == ("held", "unconfirmed")
     assert str(row.request_uuid) == body["request_uuid"]
-    assert row.hint_digest == lookup_digest(body["customer_id"])
+    assert row.claimed_digest == lookup_digest(body["customer_id"])
     assert row.not_before is not None
     assert row.notified_at == row.received_at
     # Nothing of what it claims is believed.
@@ -77,7 +77,7 @@ def test_a_hint_is_the_row_that_the_model_itself_would_save(service: Service) ->
     own = Submission.objects.create(
         service=service,
         request_uuid=uuid.uuid4(),
-        hint_digest=stored.hint_digest,
+        claimed_digest=stored.claimed_digest,
         state=Submission.State.HELD,
         hold_reason=Submission.Hold.UNCONFIRMED,
         received_at=stored.received_at,

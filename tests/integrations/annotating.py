@@ -7,7 +7,7 @@ from uuid import UUID
 import requests
 from django.test import Client
 
-from integrations.models import Application, Mirror, Service
+from integrations.models import Application, Service, Sync
 from integrations.services.sync import read_now
 
 CARDIAC = UUID("2e79155f-811c-4d29-9b49-807b20013518")
@@ -84,7 +84,7 @@ def sent(client: Client, application: Application, fields: dict[str, str], **mor
 
 def read_application(service: Service) -> Application:
     """Read the applications, and return the one that the tests are about."""
-    mirror = read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    mirror = read_now(service=service, kind=Sync.Kind.APPLICATIONS)
     assert mirror is not None
     assert mirror.problem == ""
     return Application.objects.get(remote_uuid=CARDIAC)

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
-from integrations.models import AnnotationSnapshot, Application, Mirror, Service
+from integrations.models import AnnotationSnapshot, Application, Service, Sync
 from integrations.services.sync import read_now
 from tests.integrations.annotating import (
     CARDIAC,
@@ -62,7 +62,7 @@ def test_the_catalogue_is_listed_with_what_is_customized(
     elsewhere: Elsewhere, cloud_service: Service, client: Client
 ) -> None:
     elsewhere.put(NOTES)
-    read_now(service=cloud_service, kind=Mirror.Kind.APPLICATIONS)
+    read_now(service=cloud_service, kind=Sync.Kind.APPLICATIONS)
     assert Application.objects.count() == 8
     assert Application.objects.filter(is_customized=True).get().annotations == [NOTES]
     page = client.get("/admin/integrations/application/").content.decode()
@@ -74,7 +74,7 @@ def test_groups_are_saved_in_their_order_and_what_was_there_is_kept(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     elsewhere.put(NOTES)
-    read_now(service=application.service, kind=Mirror.Kind.APPLICATIONS)
+    read_now(service=application.service, kind=Sync.Kind.APPLICATIONS)
     answer = _save(client, application, {**VIEWS, "order": 2}, {**SIDES, "order": 1})
     assert answer.status_code == 302
     assert elsewhere.get() == [SIDES, VIEWS]
@@ -307,13 +307,13 @@ def test_an_application_that_left_the_catalogue_is_kept_and_marked(scripted: Any
     customized: list[Any] = []
     scripted.script("GET", "exams/applications/", lambda: (200, listed))
     scripted.script("GET", "services/applications/", lambda: (200, customized))
-    read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    read_now(service=service, kind=Sync.Kind.APPLICATIONS)
     listed[:] = [{"uuid": str(UUID(int=1)), "name": "Lung"}]
-    read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    read_now(service=service, kind=Sync.Kind.APPLICATIONS)
     assert dict(Application.objects.values_list("name", "is_listed")) == {"Cardiac": False, "Lung": True}
     # A page in place of the array is read as well, and an empty catalogue is not believed.
     listed.clear()
-    mirror = read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
+    mirror = read_now(service=service, kind=Sync.Kind.APPLICATIONS)
     assert mirror is not None
     assert "listed no application at all" in mirror.problem
     assert Application.objects.get(name="Lung").is_listed

@@ -9,7 +9,7 @@ from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from accounts.referrals import arrival_path
+from accounts.referrals import referral_path
 from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
@@ -194,7 +194,7 @@ def test_switching_the_account_keeps_the_token_and_its_age(
 
 def test_switching_without_a_token_opens_no_sign_up(service: Service, client: Client) -> None:
     client.post("/connect/echo/switch/")
-    assert arrival_path(client.session) is None
+    assert referral_path(client.session) is None
 
 
 def test_another_account_in_the_same_browser_does_not_inherit_the_token(

@@ -10,10 +10,10 @@ from django.utils import timezone
 from accounts.models import Invitation
 from audit.models import Entry
 from background.models import OutgoingMail
-from integrations.models import Customer, Link, Mirror, Service
+from integrations.models import Customer, Link, Service, Sync
 from integrations.services.customers.changes import CannotDo, mark_gone
 from integrations.services.linking.links import customers_of, link_customer
-from integrations.services.sync import find_mirror
+from integrations.services.sync import find_sync
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_the_services_page_counts_customers_as_their_list_does(
     # Gone once, and linked again since.
     Link.objects.create(customer=unheld, user=other_clinician, state=Link.State.GONE)
     Link.objects.create(customer=unheld, user=other_clinician, state=Link.State.CONFIRMED)
-    Customer.objects.filter(pk=customer.pk).update(missed_walk_count=1)
+    Customer.objects.filter(pk=customer.pk).update(missed_sync_count=1)
     for index, listed_at in enumerate((timezone.now(), timezone.now(), None)):
         Customer.objects.create(
             service=service, token="V" * 43, token_digest=f"{index}" * 64, listed_at=listed_at
@@ -111,10 +111,10 @@ def test_confirming_again_asks_the_cloud_and_says_what_it_said(
     client: Client, customer: Customer, scripted: Any, token: str
 ) -> None:
     scripted.tokens.add(token)
-    Customer.objects.update(missed_walk_count=1, missed_at=timezone.now())
+    Customer.objects.update(missed_sync_count=1, missed_at=timezone.now())
     assert "Clarius Cloud confirmed this customer." in _do(client, customer, "confirm")
     assert scripted.count("POST", CONFIRM) == 1
-    assert Customer.objects.get().missed_walk_count == 0
+    assert Customer.objects.get().missed_sync_count == 0
     assert _outcomes("customer.confirmed") == ["ok"]
 
 
@@ -305,14 +305,14 @@ def test_the_panel_follows_a_reading_and_its_button_makes_one_due(client: Client
     page = client.post(f"{LIST}read-again/", {"service": service.pk}, follow=True)
     assert "Waiting for a worker." in page.content.decode()
     assert _outcomes("mirror.wanted") == ["ok"]
-    mirror = find_mirror(service=service, kind=Mirror.Kind.CUSTOMERS)
+    mirror = find_sync(service=service, kind=Sync.Kind.CUSTOMERS)
     soon = timezone.now() + timedelta(seconds=30)
-    Mirror.objects.filter(pk=mirror.pk).update(lease_until=soon, seen_count=3000, expected_count=10_000)
+    Sync.objects.filter(pk=mirror.pk).update(lease_until=soon, seen_count=3000, expected_count=10_000)
     text = client.get(f"{LIST}panel/").content.decode()
     assert "3,000 of 10,000" in text
     assert "data-busy" in text
     done = {"lease_until": None, "not_before": soon, "read_at": timezone.now(), "result": "9 listed"}
-    Mirror.objects.filter(pk=mirror.pk).update(**done, problem="Clarius Cloud failed to answer.")
+    Sync.objects.filter(pk=mirror.pk).update(**done, problem="Clarius Cloud failed to answer.")
     text = client.get(f"{LIST}panel/").content.decode()
     assert "data-busy" not in text
     assert "9 listed" in text

@@ -19,7 +19,7 @@ from integrations.clarius import ClariusClient
 from integrations.keyring import client_for
 from integrations.models import ApiKey, Customer, Service
 from integrations.services.settings.push import push_settings
-from portal.health import machine as machine
+from portal import checks as machine
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
 

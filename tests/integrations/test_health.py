@@ -59,7 +59,7 @@ def test_all_is_well_only_while_worker_and_beat_run(client: Client, service: Ser
 
 def test_what_was_turned_off_is_not_called_as_wanted(client: Client, service: Service) -> None:
     RemoteState.objects.create(
-        service=service, notification_verdict="same", token_transfer_verdict="same", read_at=timezone.now()
+        service=service, notification_status="same", token_transfer_status="same", read_at=timezone.now()
     )
     assert page(client, service).count("as wanted") == 2
     Service.objects.update(is_notified=False)

@@ -25,7 +25,7 @@ from integrations.services.settings.remote_state import judge, read_now
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
-V = RemoteState.Verdict
+V = RemoteState.Status
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_a_secret_whose_push_got_no_answer_opens_the_webhook_until_a_look(
     assert _is_open()
     assert RemoteState.objects.get().not_before <= timezone.now()
     state = read_now(service=Service.objects.get())
-    assert state.notification_verdict == V.SAME
+    assert state.notification_status == V.SAME
     service = Service.objects.get()
     assert service.webhook_secret in _there()
     # It may still be used by a call that is under way.
@@ -112,7 +112,7 @@ def test_a_look_that_finds_the_former_secret_settles_that_too(
     cloud.clear_faults()
     state = read_now(service=Service.objects.get())
     service = Service.objects.get()
-    assert (state.notification_verdict, service.webhook_secret) == (V.SAME, old)
+    assert (state.notification_status, service.webhook_secret) == (V.SAME, old)
     assert service.unsettled_webhook_secrets == ""
     assert _is_open()
 
@@ -197,7 +197,7 @@ def test_a_look_that_began_before_a_push_tells_nothing_of_the_settings(
 
     monkeypatch.setattr(ClariusClient, "get_settings", slow)
     state = read_now(service=Service.objects.get())
-    assert (state.notification_verdict, state.drifted_at) == (V.SAME, None)
+    assert (state.notification_status, state.drifted_at) == (V.SAME, None)
     assert _is_open()
 
 

@@ -9,30 +9,30 @@ from django.utils import timezone
 
 from audit.models import Entry
 from background.runner import jobs, run
-from integrations.models import AnnotationSnapshot, Application, Mirror, NotificationRecord, Service
+from integrations.models import AnnotationSnapshot, Application, NotificationRecord, Service, Sync
 from integrations.services.setup import Wishes, connect
-from integrations.services.sync import READ, find_mirror, make_mirrors, read_now
+from integrations.services.sync import READ, find_sync, make_syncs, read_now
 from tests.people import logged_in, make_person
 
 pytestmark = pytest.mark.django_db
-APPLICATIONS = Mirror.Kind.APPLICATIONS
+APPLICATIONS = Sync.Kind.APPLICATIONS
 
 
 def test_a_connected_service_has_each_of_its_lists_read_soon(scripted: Any) -> None:
     connect(wishes=Wishes(slug="echo", base_url=scripted.url, key=scripted.new_key()))
-    kinds = set(Mirror.objects.filter(not_before__isnull=False).values_list("kind", flat=True))
-    assert kinds == set(Mirror.Kind.values)
-    make_mirrors(service=Service.objects.get())
-    assert Mirror.objects.count() == len(kinds)
+    kinds = set(Sync.objects.filter(not_before__isnull=False).values_list("kind", flat=True))
+    assert kinds == set(Sync.Kind.values)
+    make_syncs(service=Service.objects.get())
+    assert Sync.objects.count() == len(kinds)
 
 
 def test_the_dispatchers_task_reads_a_due_list_once(scripted: Any, service: Service) -> None:
-    assert "integrations.read_mirror" in {job.name for job in jobs() if job.model is Mirror}
+    assert "integrations.run_sync" in {job.name for job in jobs() if job.model is Sync}
     listed = [{"uuid": "2e79155f-811c-4d29-9b49-807b20013518", "name": "Cardiac"}]
     scripted.script("GET", "exams/applications/", lambda: (200, listed))
     scripted.script("GET", "services/applications/", lambda: (200, []))
-    mirror = find_mirror(service=service, kind=APPLICATIONS)
-    Mirror.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    mirror = find_sync(service=service, kind=APPLICATIONS)
+    Sync.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     for _ in range(3):
         run(READ, pk=mirror.pk)
     assert scripted.count("GET", "exams/applications/") == 1
@@ -43,8 +43,8 @@ def test_the_dispatchers_task_reads_a_due_list_once(scripted: Any, service: Serv
 
 
 def test_a_list_that_another_worker_reads_is_left_alone(scripted: Any, service: Service) -> None:
-    mirror = find_mirror(service=service, kind=APPLICATIONS)
-    Mirror.objects.filter(pk=mirror.pk).update(lease_until=timezone.now() + timedelta(minutes=1))
+    mirror = find_sync(service=service, kind=APPLICATIONS)
+    Sync.objects.filter(pk=mirror.pk).update(lease_until=timezone.now() + timedelta(minutes=1))
     assert read_now(service=service, kind=APPLICATIONS) is None
     assert scripted.calls == []
 
@@ -75,7 +75,7 @@ def test_a_paused_service_is_not_called(scripted: Any, service: Service) -> None
 
 def test_a_paused_service_stands_in_the_panel_as_paused(service: Service) -> None:
     client = logged_in(make_person("administrator", "Administrators", is_staff=True))
-    find_mirror(service=service, kind=Mirror.Kind.CUSTOMERS)
+    find_sync(service=service, kind=Sync.Kind.CUSTOMERS)
     Service.objects.update(is_active=False)
     page = client.get("/admin/integrations/customer/").content.decode()
     assert "Echo reading" in page

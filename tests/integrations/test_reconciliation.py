@@ -15,21 +15,21 @@ from django.utils import timezone
 from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
-from integrations.models import Customer, Link, ListedToken, Mirror, Service
-from integrations.services.customers.reconciliation import count_standings
+from integrations.models import Customer, Link, ListedToken, Service, Sync
+from integrations.services.customers.reconciliation import count_statuses
 from integrations.services.linking.confirmation import CONFIRM
 from integrations.services.linking.links import link_customer
 from integrations.services.sync import read_now
 
 pytestmark = pytest.mark.django_db
-S = Customer.Standing
+S = Customer.Status
 
 
-def _walk(service: Service) -> Mirror:
+def _walk(service: Service) -> Sync:
     # A second walk right after the first does not count.
     earlier = timezone.now() - timedelta(hours=2)
     Customer.objects.filter(missed_at__isnull=False).update(missed_at=earlier)
-    mirror = read_now(service=service, kind=Mirror.Kind.CUSTOMERS)
+    mirror = read_now(service=service, kind=Sync.Kind.CUSTOMERS)
     assert mirror is not None
     return mirror
 
@@ -45,7 +45,7 @@ def _hold(service: Service, token: str, user: Any, state: str = Link.State.CONFI
 
 
 def _standing(token_of: Any) -> str:
-    return str(Customer.objects.with_standing().get(pk=token_of).standing)
+    return str(Customer.objects.with_status().get(pk=token_of).standing)
 
 
 def test_the_three_sides_are_told_apart(
@@ -65,10 +65,10 @@ def test_the_three_sides_are_told_apart(
     assert _standing(held.customer_id) == S.CONFIRMED
     assert _standing(waiting.customer_id) == S.PENDING
     assert _standing(shut.customer_id) == S.ACCOUNT_OFF
-    unknown = Customer.objects.with_standing().get(standing=S.UNKNOWN_HERE)
+    unknown = Customer.objects.with_status().get(standing=S.UNKNOWN_HERE)
     assert unknown.token == stranger.token
     assert not Link.objects.filter(customer=unknown).exists()
-    assert sum(count_standings(service=cloud_service).values()) == 4
+    assert sum(count_statuses(service=cloud_service).values()) == 4
     assert not ListedToken.objects.exists()
 
 
@@ -100,10 +100,10 @@ def test_two_walks_right_after_one_another_count_as_one(
     cloud.add_customer(is_confirmed=True)
     link = _hold(cloud_service, cloud.add_customer().token, clinician)
     for _ in range(3):
-        read_now(service=cloud_service, kind=Mirror.Kind.CUSTOMERS)
+        read_now(service=cloud_service, kind=Sync.Kind.CUSTOMERS)
     link.refresh_from_db()
     assert link.state == Link.State.CONFIRMED
-    assert Customer.objects.get(pk=link.customer_id).missed_walk_count == 1
+    assert Customer.objects.get(pk=link.customer_id).missed_sync_count == 1
 
 
 def test_a_customer_that_is_listed_again_in_time_stays(
@@ -137,9 +137,9 @@ def test_an_empty_broken_or_partial_answer_changes_nothing(
 ) -> None:
     link = _hold(cloud_service, cloud.add_customer(is_confirmed=True).token, clinician)
     _walk(cloud_service)
-    read_at = Mirror.objects.get().read_at
+    read_at = Sync.objects.get().read_at
     cloud.add_customer(is_confirmed=True)
-    columns = ("pk", "token_digest", "listed_at", "missed_walk_count", "missed_at")
+    columns = ("pk", "token_digest", "listed_at", "missed_sync_count", "missed_at")
     before = list(Customer.objects.values(*columns))
     # The client tries a failing page again by itself.
     cloud.fault(match="tokens", times=9, **fault)
@@ -192,7 +192,7 @@ def test_a_link_confirmed_during_the_walk_is_not_missed(
     link = _hold(cloud_service, cloud.add_customer().token, clinician)
     Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
     _walk(cloud_service)
-    assert Customer.objects.get(pk=link.customer_id).missed_walk_count == 0
+    assert Customer.objects.get(pk=link.customer_id).missed_sync_count == 0
 
 
 def test_a_customer_who_was_missed_before_and_connects_during_the_walk_stays(
@@ -200,7 +200,7 @@ def test_a_customer_who_was_missed_before_and_connects_during_the_walk_stays(
 ) -> None:
     cloud.add_customer(is_confirmed=True)
     link = _hold(cloud_service, cloud.add_customer().token, clinician)
-    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=2, missed_at=timezone.now())
+    Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=2, missed_at=timezone.now())
     Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
     _walk(cloud_service)
     link.refresh_from_db()
@@ -212,7 +212,7 @@ def test_a_confirmation_ends_what_was_counted_against_the_customer(
     cloud: Any, cloud_service: Service, clinician: Any
 ) -> None:
     link = _hold(cloud_service, cloud.add_customer().token, clinician, Link.State.PENDING)
-    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=2, missed_at=timezone.now())
+    Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=2, missed_at=timezone.now())
     run(CONFIRM, pk=link.pk)
     assert _standing(link.customer_id) == S.CONFIRMED
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.models import Mirror, NotificationRecord, Service
+from integrations.models import NotificationRecord, Service, Sync
 from integrations.services.masking import describe_response, mask_content, mask_text, request_of
 from integrations.services.sync import read_now
 
@@ -45,10 +45,10 @@ def _record(**changes: Any) -> dict[str, Any]:
     }
 
 
-def _read(scripted: Any, service: Service, *records: Any) -> Mirror:
+def _read(scripted: Any, service: Service, *records: Any) -> Sync:
     page = {"count": len(records), "next": None, "previous": None, "results": list(records)}
     scripted.script("GET", PATH, lambda: (200, page))
-    mirror = read_now(service=service, kind=Mirror.Kind.RECORDS)
+    mirror = read_now(service=service, kind=Sync.Kind.RECORDS)
     assert mirror is not None
     return mirror
 
@@ -136,7 +136,7 @@ def test_records_outlive_the_cloud_and_end_after_the_retention(
 
 def test_a_walk_that_breaks_keeps_what_it_read(cloud: Any, cloud_service: Service) -> None:
     cloud.fault(match="records", kind="status", status=503, times=9)
-    mirror = read_now(service=cloud_service, kind=Mirror.Kind.RECORDS)
+    mirror = read_now(service=cloud_service, kind=Sync.Kind.RECORDS)
     assert mirror is not None
     assert (mirror.read_at, mirror.problem) == (None, "Clarius Cloud failed to answer.")
     assert mirror.not_before is not None

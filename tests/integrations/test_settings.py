@@ -28,7 +28,7 @@ from integrations.services.settings.webhook_secrets import webhook_secrets
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
-V = RemoteState.Verdict
+V = RemoteState.Status
 FOREIGN = "https://other.example.com/webhooks/clarius/echo/s3cr3t-s3cr3t-s3cr3t-s3cr3t-s3cr3t/"
 NAME = "notification_url"
 
@@ -60,7 +60,7 @@ def test_both_addresses_are_pushed_and_read_back(cloud_service: Service, user: A
     assert there.token_transfer_url == connect_url(service=cloud_service)
     assert Service.objects.get().is_registered
     state = RemoteState.objects.get()
-    assert (state.notification_verdict, state.token_transfer_verdict) == (V.SAME, V.SAME)
+    assert (state.notification_status, state.token_transfer_status) == (V.SAME, V.SAME)
     assert cloud_service.webhook_secret not in state.notification_url
     assert Entry.objects.get(action="service.settings_pushed").outcome == "ok"
 
@@ -125,7 +125,7 @@ def test_a_drift_is_seen_by_the_hourly_look_and_told_once(cloud_service: Service
         RemoteState.objects.update(not_before=timezone.now() - timedelta(seconds=1))
         run(LOOK, pk=state.pk)
     state.refresh_from_db()
-    assert (state.notification_verdict, state.drifted_at is not None) == (V.FOREIGN, True)
+    assert (state.notification_status, state.drifted_at is not None) == (V.FOREIGN, True)
     assert "s3cr3t" not in state.notification_url
     assert state.not_before > timezone.now() + timedelta(minutes=50)
     assert Entry.objects.filter(action="service.settings_drifted").count() == 1
@@ -229,5 +229,5 @@ def test_the_old_secret_lives_as_long_as_the_cloud_is_seen_to_use_it(
     _set_there(cloud_service, notification_url=before)
     Service.objects.update(previous_webhook_until=timezone.now() + timedelta(minutes=1))
     state = read_now(service=Service.objects.get())
-    assert state.notification_verdict == V.PREVIOUS
+    assert state.notification_status == V.PREVIOUS
     assert Service.objects.get().previous_webhook_until > timezone.now() + timedelta(minutes=90)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client, RequestFactory
 
-from exams.models import JunkNotification, Submission
+from exams.models import RejectedNotification, Submission
 from exams.views.webhook import endpoints
 from portal.wsgi import application
 from tests.exams.cast import Stage, make_stage
@@ -94,7 +94,7 @@ def test_a_secret_with_a_nul_opens_no_webhook(stage: Stage) -> None:
     for secret in ("%00", f"{stage.service.webhook_secret}%00"):
         answer = Client().post(f"/webhooks/clarius/{stage.service.slug}/{secret}/", {}, "application/json")
         assert answer.status_code == 404
-    assert not JunkNotification.objects.exists()
+    assert not RejectedNotification.objects.exists()
 
 
 @pytest.mark.parametrize("address", ["login", "password/reset"])

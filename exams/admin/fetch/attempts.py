@@ -1,4 +1,4 @@
-"""The log of calls and the offered actions, above the fields of a submission, report or walk."""
+"""The log of calls and the offered actions, above the fields of a submission, report or poll run."""
 
 from typing import Any
 
@@ -13,6 +13,8 @@ from exams.permissions import sees_all_content
 from exams.services.maintenance.actions import offers
 
 SHOWN = 50
+# The fields of a call that do not have the name of their model.
+ABOUT = {"pollrun": "poll_run"}
 
 
 class AttemptsAdmin(ContentAdmin):
@@ -26,7 +28,7 @@ class AttemptsAdmin(ContentAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
         if obj is not None:
-            about = {str(self.opts.model_name): obj}
+            about = {ABOUT.get(self.opts.model_name, self.opts.model_name): obj}
             context["subject"] = subject_of(obj)
             # The beginning of an answer may name a patient.
             context["detail"] = getattr(obj, "failure_detail", "") if sees_all_content(request.user) else ""

@@ -64,7 +64,7 @@ class SubmissionAdmin(AttemptsAdmin):
         "polled_at",
         "data_read_at",
         "ready_at",
-        "released_at",
+        "resumed_at",
         "given_up_at",
         "not_ready_since",
         "missed_pass_count",
@@ -83,9 +83,9 @@ class SubmissionAdmin(AttemptsAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         pages = {
-            "day-one/": (backlog.show_day_one, "day_one"),
-            "day-one/progress/": (backlog.show_progress, "day_one_progress"),
-            "day-one/<int:pk>/stop/": (backlog.stop, "day_one_stop"),
+            "backlog/": (backlog.show_backlog, "backlog"),
+            "backlog/progress/": (backlog.show_progress, "backlog_progress"),
+            "backlog/<int:pk>/stop/": (backlog.stop, "backlog_stop"),
         }
         own = [
             path(route, self.admin_site.admin_view(view), {"admin": self}, name=f"exams_submission_{name}")

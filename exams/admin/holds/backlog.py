@@ -12,20 +12,20 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from exams.admin.holds.backlog_form import RangeForm
-from exams.models import Release
-from exams.services.holds.backlog import find_early, list_waiting, start_release, stop_release, sum_waiting
+from exams.models import BacklogImport
+from exams.services.holds.backlog import find_backlog, list_waiting, start_import, stop_import, sum_waiting
 from exams.services.transitions import NotAllowed
 from foundation.address import client_address
 from foundation.adminkit.question import Question, ask
 from foundation.moments import moment
 
-SHOWN_RELEASES = 10
+SHOWN_IMPORTS = 10
 MOST_SHOWN = 100
-PAGE = "admin:exams_submission_day_one"
+PAGE = "admin:exams_submission_backlog"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def show_day_one(request: HttpRequest, admin: Any) -> HttpResponse:
+def show_backlog(request: HttpRequest, admin: Any) -> HttpResponse:
     """Show what waits; a POST asks once more, and a confirmed one begins."""
     _require(admin, request, is_change=request.method == "POST")
     if request.method != "POST":
@@ -36,7 +36,7 @@ def show_day_one(request: HttpRequest, admin: Any) -> HttpResponse:
     if request.POST.get("confirmed") != "yes":
         return _ask(request, admin, form)
     try:
-        start_release(**form.bounds(), user=request.user, address=client_address(request))
+        start_import(**form.bounds(), user=request.user, address=client_address(request))
         messages.success(
             request, "The import has started. It runs in the background; this page shows its progress."
         )
@@ -50,7 +50,7 @@ def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
     """Send the parts of the page that change by themselves."""
     _require(admin, request)
     context = _state(request, admin) | {"is_fragment": True}
-    return TemplateResponse(request, "exams/admin/_day_one_progress.html", context)
+    return TemplateResponse(request, "exams/admin/_backlog_progress.html", context)
 
 
 @require_POST
@@ -58,7 +58,7 @@ def stop(request: HttpRequest, admin: Any, pk: int) -> HttpResponse:
     """Let no further exam of a release through."""
     _require(admin, request, is_change=True)
     try:
-        stop_release(pk=pk, user=request.user, address=client_address(request))
+        stop_import(pk=pk, user=request.user, address=client_address(request))
         messages.success(request, "The import was stopped. Imported exams stay imported.")
     except NotAllowed as refusal:
         messages.warning(request, str(refusal))
@@ -73,11 +73,11 @@ def _require(admin: Any, request: HttpRequest, *, is_change: bool = False) -> No
 def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 200) -> HttpResponse:
     context = admin.admin_site.each_context(request) | _state(request, admin)
     context |= {"title": "Backlog", "form": form}
-    return TemplateResponse(request, "exams/admin/day_one.html", context, status=status)
+    return TemplateResponse(request, "exams/admin/backlog.html", context, status=status)
 
 
 def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
-    rows = find_early(**form.bounds())
+    rows = find_backlog(**form.bounds())
     count, span = rows.count(), rows.aggregate(oldest=Min("submitted_at"), newest=Max("submitted_at"))
     bounds, exams = form.bounds(), f"{count:,} exam{pluralize(count)}"
     facts: list[tuple[str, Any]] = [("Service", bounds["service"])]
@@ -105,7 +105,7 @@ def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
 
 
 def _state(request: HttpRequest, admin: Any) -> dict[str, Any]:
-    releases = list(Release.objects.select_related("service", "customer", "started_by")[:SHOWN_RELEASES])
+    releases = list(BacklogImport.objects.select_related("service", "customer", "started_by")[:SHOWN_IMPORTS])
     totals = sum_waiting()
     return totals | {
         "waiting": list_waiting(most=MOST_SHOWN),

@@ -8,7 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from exams.services.holds.backlog import all_early
+from exams.services.holds.backlog import all_backlog
 from integrations.models import Customer, Service
 
 # How a customer without a label is called.
@@ -39,7 +39,7 @@ class RangeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        early = all_early().order_by()
+        early = all_backlog().order_by()
         services = Service.objects.filter(pk__in=early.values("service"))
         self._choice("service").queryset = services.order_by("name")
         self._choice("customer").queryset = Customer.objects.filter(pk__in=early.values("customer"))

@@ -3,12 +3,12 @@
 from django.contrib import admin
 
 from exams.admin.fetch.attempts import AttemptsAdmin
-from exams.models import Walk
+from exams.models import PollRun
 
 
-@admin.register(Walk)
-class WalkAdmin(AttemptsAdmin):
-    """What each walk saw, and its calls."""
+@admin.register(PollRun)
+class PollRunAdmin(AttemptsAdmin):
+    """What each poll_run saw, and its calls."""
 
     kept = "The first page and the newest 49, kept for 30 days."
 
@@ -31,23 +31,23 @@ class WalkAdmin(AttemptsAdmin):
     plain_fields = (*list_display, "remote_count", "local_count", "error")
 
     @admin.display(description="At the Cloud but not here")
-    def missing(self, walk: Walk) -> int | str:
+    def missing(self, poll_run: PollRun) -> int | str:
         """Remote minus local count; nothing is missing when the Cloud lists fewer than it once did."""
-        if walk.remote_count is None or walk.local_count is None:
+        if poll_run.remote_count is None or poll_run.local_count is None:
             return "–"
-        return max(0, walk.remote_count - walk.local_count)
+        return max(0, poll_run.remote_count - poll_run.local_count)
 
     @admin.display(description="extent", ordering="is_full")
-    def extent(self, walk: Walk) -> str:
+    def extent(self, poll_run: PollRun) -> str:
         """Say how far it was meant to go."""
-        return "whole list" if walk.is_full else "newest first, until all are known"
+        return "whole list" if poll_run.is_full else "newest first, until all are known"
 
     @admin.display(description="end", ordering="is_complete")
-    def end(self, walk: Walk) -> str:
+    def end(self, poll_run: PollRun) -> str:
         """Say whether it came to its end."""
-        return "completed" if walk.is_complete else "broken off"
+        return "completed" if poll_run.is_complete else "broken off"
 
     @admin.display(description="took", ordering="seconds")
-    def took(self, walk: Walk) -> str:
+    def took(self, poll_run: PollRun) -> str:
         """Write the seconds as a person reads them."""
-        return f"{walk.seconds:.2f} s"
+        return f"{poll_run.seconds:.2f} s"

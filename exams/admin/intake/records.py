@@ -19,35 +19,35 @@ from exams.services.intake.statistics import (
     MISSED,
     POLLED,
     WORDS,
-    count_arrivals,
+    count_deliveries,
     days_of,
     recent_records,
     submissions_of,
     take_in_missed,
-    with_arrival,
+    with_delivery,
 )
 from exams.services.maintenance import actions
 from foundation.address import client_address
-from integrations.admin.records import MirrorAdmin
-from integrations.models import Mirror, NotificationRecord
+from integrations.admin.records import SyncAdmin
+from integrations.models import NotificationRecord, Sync
 
 NEVER = "never"
 LIST = "admin:integrations_notificationrecord_changelist"
 
 
-class ArrivalFilter(admin.SimpleListFilter):
+class DeliveryFilter(admin.SimpleListFilter):
     """Whether a notification came here."""
 
-    title = "arrival"
-    parameter_name = "arrival"
+    title = "delivery"
+    parameter_name = "delivery"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(NEVER, "never arrived"), *WORDS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == NEVER:
-            return queryset.filter(arrival__in=(POLLED, MISSED))
-        return queryset.filter(arrival=self.value()) if self.value() else queryset
+            return queryset.filter(delivery__in=(POLLED, MISSED))
+        return queryset.filter(delivery=self.value()) if self.value() else queryset
 
 
 def _held_submissions(records: QuerySet[Any]) -> QuerySet[Any]:
@@ -57,13 +57,13 @@ def _held_submissions(records: QuerySet[Any]) -> QuerySet[Any]:
 
 
 @admin.register(NotificationRecord)
-class NotificationRecordAdmin(MirrorAdmin):
+class NotificationRecordAdmin(SyncAdmin):
     """What the Cloud sent, what was answered, and what of it arrived."""
 
-    mirror_kind = Mirror.Kind.RECORDS
+    sync_kind = Sync.Kind.RECORDS
     list_before_template = "exams/admin/records_before.html"
     list_display = ("sent_at", "service", "outcome", "status", "latency", "arrived", "to_us", "submission")
-    list_filter = ("outcome", ArrivalFilter, "service", "is_ours")
+    list_filter = ("outcome", DeliveryFilter, "service", "is_ours")
     search_fields = ("request_uuid",)
     search_help_text = "The UUID of a request."
     list_select_related = ("service",)
@@ -88,7 +88,7 @@ class NotificationRecordAdmin(MirrorAdmin):
     readonly_fields = ("latency", "arrived", "to_us", "submission")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_arrival(NotificationRecord.objects.all())
+        return with_delivery(NotificationRecord.objects.all())
 
     def get_urls(self) -> list[Any]:
         """Add the button's address."""
@@ -103,10 +103,10 @@ class NotificationRecordAdmin(MirrorAdmin):
         """Show the seconds until the Cloud logged it."""
         return _seconds(record.latency_ms)
 
-    @admin.display(description="arrived", ordering="arrival")
+    @admin.display(description="arrived", ordering="delivery")
     def arrived(self, record: Any) -> str:
         """Say whether it came here."""
-        return WORDS[record.arrival]
+        return WORDS[record.delivery]
 
     @admin.display(description="sent to", ordering="is_ours")
     def to_us(self, record: NotificationRecord) -> str:
@@ -140,7 +140,7 @@ class NotificationRecordAdmin(MirrorAdmin):
         )
         return context | {
             "days": days,
-            "counts": count_arrivals(recent_records()),
+            "counts": count_deliveries(recent_records()),
             "answers": stack(days, answers, unit=lambda value: f"{value:,.0f}"),
             "times": overlay(days, times, unit=_seconds),
             "take_in_url": reverse("admin:integrations_notificationrecord_take_in"),

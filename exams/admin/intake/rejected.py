@@ -3,11 +3,11 @@
 from django.contrib import admin
 
 from exams.admin.base import ContentAdmin
-from exams.models import JunkNotification
+from exams.models import RejectedNotification
 
 
-@admin.register(JunkNotification)
-class JunkNotificationAdmin(ContentAdmin):
+@admin.register(RejectedNotification)
+class RejectedNotificationAdmin(ContentAdmin):
     """The newest 1,000, masked."""
 
     list_display = ("received_at", "service", "status", "content_type", "beginning")
@@ -17,5 +17,5 @@ class JunkNotificationAdmin(ContentAdmin):
     plain_fields = ("service", "received_at", "status", "content_type", "body")
 
     @admin.display(description="Begins with")
-    def beginning(self, row: JunkNotification) -> str:
+    def beginning(self, row: RejectedNotification) -> str:
         return row.body[:80] or "(empty)"

@@ -46,7 +46,7 @@ class Attempt:
     def run(self) -> Outcome:
         """Fetch what is missing; raises NotAllowed and LeaseLost."""
         submission = self.submission
-        if not submission.released_at and not is_linked(submission=submission):
+        if not submission.resumed_at and not is_linked(submission=submission):
             return self._keep_back(H.UNLINKED)
         if not is_own_address(service=submission.service, url=submission.download_url):
             return self._keep_back(H.FOREIGN_URL)

@@ -12,7 +12,7 @@ from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import Submission
 from exams.services.fetch.attempt import Attempt
 from exams.services.holds.holding import retry_submissions
-from exams.services.intake.confirmation import confirm_hint
+from exams.services.intake.confirmation import confirm_notification
 from exams.services.transitions import NotAllowed
 from exams.states import Failure
 from exams.states import Hold as H
@@ -45,7 +45,7 @@ def _note_missing(submission: Submission, hold: Hold) -> None:
 
 def _work(submission: Submission, hold: Hold) -> Outcome:
     if _is_unconfirmed(submission):
-        return confirm_hint(submission=submission, hold=hold)
+        return confirm_notification(submission=submission, hold=hold)
     return Attempt(submission, hold).run()
 
 

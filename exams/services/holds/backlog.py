@@ -13,9 +13,9 @@ from audit.entries import record
 from background.jobs import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
-from exams.models import Release, Submission
+from exams.models import BacklogImport, Submission
 from exams.models.querysets import SubmissionQuerySet
-from exams.services.holds.holding import release_submissions
+from exams.services.holds.holding import resume_submissions
 from exams.services.transitions import NotAllowed
 from integrations.models import Customer, Service
 
@@ -34,7 +34,7 @@ class Waiting:
     newest: datetime | None
 
 
-def find_early(
+def find_backlog(
     *,
     service: Service,
     customer: Customer | None = None,
@@ -42,7 +42,7 @@ def find_early(
     until: datetime | None = None,
 ) -> SubmissionQuerySet:
     """Return what is held because it was submitted before the connection, `until` itself left out."""
-    rows = all_early().filter(service=service)
+    rows = all_backlog().filter(service=service)
     if customer is not None:
         rows = rows.filter(customer=customer)
     if since is not None:
@@ -52,14 +52,14 @@ def find_early(
     return rows
 
 
-def all_early() -> SubmissionQuerySet:
+def all_backlog() -> SubmissionQuerySet:
     """Return what is held because it was submitted before the connection, of every service."""
     return Submission.objects.filter(state=S.HELD, hold_reason=H.BEFORE_START, customer__isnull=False)
 
 
 def sum_waiting() -> dict[str, Any]:
     """Return how many exams of how many customers wait, and from when to when they were submitted."""
-    rows = all_early().order_by()
+    rows = all_backlog().order_by()
     totals: dict[str, Any] = rows.aggregate(
         total=Count("pk"),
         customer_count=Count("customer", distinct=True),
@@ -71,7 +71,7 @@ def sum_waiting() -> dict[str, Any]:
 
 def list_waiting(*, most: int) -> list[Waiting]:
     """Return what waits for so many customers at most, those with most exams first."""
-    counted = all_early().order_by().values("service", "customer")
+    counted = all_backlog().order_by().values("service", "customer")
     groups = list(
         counted.annotate(count=Count("pk"), oldest=Min("submitted_at"), newest=Max("submitted_at")).order_by(
             "-count", "customer"
@@ -91,7 +91,7 @@ def list_waiting(*, most: int) -> list[Waiting]:
     ]
 
 
-def start_release(
+def start_import(
     *,
     service: Service,
     customer: Customer | None,
@@ -99,16 +99,16 @@ def start_release(
     until: datetime | None,
     user: Any,
     address: str | None,
-) -> Release:
+) -> BacklogImport:
     """Begin to let exams through; raises NotAllowed when none waits or another release is under way."""
-    count = find_early(service=service, customer=customer, since=since, until=until).count()
+    count = find_backlog(service=service, customer=customer, since=since, until=until).count()
     if not count:
         raise NotAllowed("No exam from before the connection waits in this range.")
     with transaction.atomic():
         Service.objects.select_for_update().get(pk=service.pk)
-        if Release.objects.filter(service=service, ended_at=None).exists():
+        if BacklogImport.objects.filter(service=service, ended_at=None).exists():
             raise NotAllowed("A release for this service is under way; wait for it or stop it.")
-        row = Release.objects.create(
+        row = BacklogImport.objects.create(
             service=service,
             customer=customer,
             since=since,
@@ -117,9 +117,9 @@ def start_release(
             address=address,
             total_count=count,
         )
-        schedule(model=Release, pk=row.pk)
+        schedule(model=BacklogImport, pk=row.pk)
         record(
-            action="early_exams.release_started",
+            action="backlog.import_started",
             actor=user,
             target=service,
             address=address,
@@ -132,58 +132,58 @@ def start_release(
     return row
 
 
-def stop_release(*, pk: int, user: Any, address: str | None) -> None:
+def stop_import(*, pk: int, user: Any, address: str | None) -> None:
     """Let no further exam through; raises NotAllowed when the release has ended."""
     with transaction.atomic():
-        rows = Release.objects.filter(pk=pk, ended_at=None)
+        rows = BacklogImport.objects.filter(pk=pk, ended_at=None)
         if not rows.update(ended_at=timezone.now(), is_stopped=True, not_before=None):
             raise NotAllowed("This release has ended already.")
-        _record_end(Release.objects.get(pk=pk), outcome="stopped", user=user, address=address)
+        _record_end(BacklogImport.objects.get(pk=pk), outcome="stopped", user=user, address=address)
 
 
-def _go_on(row: Release, hold: Hold) -> Outcome:
-    waiting = find_early(service=row.service, customer=row.customer, since=row.since, until=row.until)
+def _go_on(row: BacklogImport, hold: Hold) -> Outcome:
+    waiting = find_backlog(service=row.service, customer=row.customer, since=row.since, until=row.until)
     for pk in _next(row, waiting):
         hold.check()
-        if not Release.objects.filter(pk=row.pk, ended_at=None).exists():
+        if not BacklogImport.objects.filter(pk=row.pk, ended_at=None).exists():
             break
         one = Submission.objects.filter(pk=pk, hold_reason=H.BEFORE_START)
-        done = release_submissions(queryset=one, user=row.started_by, address=row.address)
-        Release.objects.filter(pk=row.pk).update(released_count=F("released_count") + done)
+        done = resume_submissions(queryset=one, user=row.started_by, address=row.address)
+        BacklogImport.objects.filter(pk=row.pk).update(imported_count=F("imported_count") + done)
     if waiting.exists():
         return Later(LOOK_AGAIN)
     return Done(effect=lambda: _end(row))
 
 
-def _end(row: Release) -> None:
-    if Release.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
+def _end(row: BacklogImport) -> None:
+    if BacklogImport.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
         row.refresh_from_db()
         _record_end(row, outcome="ok", user=row.started_by, address=row.address)
 
 
-def _next(row: Release, waiting: SubmissionQuerySet) -> list[int]:
+def _next(row: BacklogImport, waiting: SubmissionQuerySet) -> list[int]:
     under_way = Submission.objects.filter(
-        service=row.service, state=S.RECEIVED, released_at__gte=row.created_at
+        service=row.service, state=S.RECEIVED, resumed_at__gte=row.created_at
     ).count()
     room = max(0, settings.BACKLOG_WINDOW - under_way)
     return list(waiting.newest_first().values_list("pk", flat=True)[:room])
 
 
-def _record_end(row: Release, *, outcome: str, user: Any, address: str | None) -> None:
+def _record_end(row: BacklogImport, *, outcome: str, user: Any, address: str | None) -> None:
     record(
-        action="early_exams.release_ended",
+        action="backlog.import_ended",
         outcome=outcome,
         actor=user,
         target=row.service,
         address=address,
         release=str(row.pk),
-        released=str(row.released_count),
+        released=str(row.imported_count),
     )
 
 
 RELEASE = Job(
-    name="exams.release_early",
-    model=Release,
+    name="exams.import_backlog",
+    model=BacklogImport,
     work=_go_on,
     waits_for="service",
     # A window of exams is due within seconds; what is left goes on in a new attempt.

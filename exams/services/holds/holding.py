@@ -22,7 +22,7 @@ from integrations.models import Link, Service
 
 BATCH = 500
 # A foreign address is never called, and what the Cloud does not list cannot be fetched.
-RELEASABLE = (H.BEFORE_START, H.UNLINKED, H.STOPPED)
+RESUMABLE = (H.BEFORE_START, H.UNLINKED, H.STOPPED)
 
 
 def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_at: datetime | None) -> str:
@@ -65,7 +65,7 @@ def is_linked(*, submission: Submission) -> bool:
     return Link.objects.filter(customer=submission.customer_id, state=Link.State.CONFIRMED).exists()
 
 
-def release_linked(*, service: Service) -> int:
+def resume_linked(*, service: Service) -> int:
     """Let through what waited for its customer to be linked, and return how many changed their state."""
     linked = Link.objects.filter(customer__service=service, state=Link.State.CONFIRMED)
     waiting = Submission.objects.filter(service=service, state=S.HELD, hold_reason=H.UNLINKED)
@@ -77,7 +77,7 @@ def release_linked(*, service: Service) -> int:
         )
         count += _settle(row.pk, hold)
     # Hints whose customer nobody held when they came in may be asked about now.
-    hints = waiting.filter(customer=None, hint_digest__in=linked.values("customer__token_digest"))
+    hints = waiting.filter(customer=None, claimed_digest__in=linked.values("customer__token_digest"))
     for pk in list(hints.values_list("pk", flat=True)):
         count += _settle(pk, H.UNCONFIRMED)
     return count
@@ -95,9 +95,9 @@ def _settle(pk: int, hold: str) -> int:
     return moved
 
 
-def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
+def resume_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
     """Let held submissions through, newest first, and return how many; what cannot be fetched stays held."""
-    rows = queryset.filter(state=S.HELD, hold_reason__in=RELEASABLE, customer__isnull=False)
+    rows = queryset.filter(state=S.HELD, hold_reason__in=RESUMABLE, customer__isnull=False)
     newest_first = list(rows.order_by("-submitted_at", "-id").values_list("pk", flat=True))
     now = timezone.now()
     count = 0
@@ -105,11 +105,11 @@ def release_submissions(*, queryset: QuerySet[Submission], user: Any, address: s
         # The dispatcher takes what has been due for longest.
         due = now - timedelta(milliseconds=len(newest_first) - place)
         with transaction.atomic():
-            row = Submission.objects.filter(pk=pk, hold_reason__in=RELEASABLE)
-            if not move_submissions(row, to=S.RECEIVED, released_at=now, not_ready_since=None):
+            row = Submission.objects.filter(pk=pk, hold_reason__in=RESUMABLE)
+            if not move_submissions(row, to=S.RECEIVED, resumed_at=now, not_ready_since=None):
                 continue
             schedule(model=Submission, pk=pk, at=due)
-            _record("submission.released", pk, user, address)
+            _record("submission.resumed", pk, user, address)
         count += 1
     return count
 

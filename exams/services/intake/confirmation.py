@@ -28,13 +28,13 @@ MISSED_FOR = timedelta(hours=24)
 KEEP_UNLISTED = timedelta(days=30)
 
 
-def confirm_hint(*, submission: Submission, hold: Hold) -> Outcome:
+def confirm_notification(*, submission: Submission, hold: Hold) -> Outcome:
     """Ask the Cloud about the customer of an unconfirmed notification; one call confirms every one of theirs.
 
     Raises LeaseLost.
     """
     customer = Customer.objects.filter(
-        service=submission.service, token_digest=submission.hint_digest, links__state=Link.State.CONFIRMED
+        service=submission.service, token_digest=submission.claimed_digest, links__state=Link.State.CONFIRMED
     ).first()
     if customer is None:
         return Done(effect=lambda: move_submission(pk=submission.pk, to=S.HELD, hold_reason=H.UNLINKED))
@@ -72,7 +72,7 @@ def _wait(*, submission: Submission, customer: Customer) -> timedelta | None:
 
 def _ask(*, submission: Submission, customer: Customer, hold: Hold) -> None:
     waiting = Submission.objects.filter(
-        service=submission.service, hint_digest=customer.token_digest, customer=None
+        service=submission.service, claimed_digest=customer.token_digest, customer=None
     )
     with (
         cloud(submission.service, rules=CONFIRM_RULES) as client,
@@ -112,7 +112,7 @@ def count_missed_pass(*, service: Service, started_at: object) -> int:
     return _purge(old)
 
 
-def cap_hints(*, service: Service) -> int:
+def cap_unconfirmed(*, service: Service) -> int:
     """Keep at most `UNCONFIRMED_LIMIT` hints and return how many were purged, the oldest first.
 
     Only what a full pass did not list is purged: too many hints make that pass due at once.

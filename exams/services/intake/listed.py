@@ -50,7 +50,7 @@ class _Stored:
     pk: int
     uuid: uuid.UUID
     owner: str | None
-    hint_digest: str
+    claimed_digest: str
     url: str
 
 
@@ -100,7 +100,7 @@ def _read_page(notifications: Sequence[Notification]) -> _Page:
 
 def _find_stored(service: Service, keys: Collection[uuid.UUID]) -> dict[uuid.UUID, _Stored]:
     rows = Submission.objects.filter(service=service, request_uuid__in=keys)
-    columns = ("request_uuid", "pk", "uuid", "customer__token_digest", "hint_digest", "download_url")
+    columns = ("request_uuid", "pk", "uuid", "customer__token_digest", "claimed_digest", "download_url")
     return {key: _Stored(*values) for key, *values in rows.values_list(*columns)}
 
 
@@ -204,7 +204,7 @@ class _Writer:
         )
 
     def _confirm(self, stored: _Stored, row: _Listed) -> None:
-        if stored.hint_digest and stored.hint_digest != row.digest:
+        if stored.claimed_digest and stored.claimed_digest != row.digest:
             self._record_conflict(stored)
         values = self._listed_values(row) | {"missed_pass_count": 0, "not_ready_since": None}
         Submission.objects.filter(pk=stored.pk).update(**values)

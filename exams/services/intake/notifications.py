@@ -9,7 +9,7 @@ from exams.models import Submission
 from foundation.crypto import lookup_digest
 
 
-def record_hint(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -> None:
+def store_notification(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -> None:
     """Store a notification as a hint; repeats change nothing, other violations raise.
 
     If the list named the submission first, only the time of its notification is added.
@@ -18,7 +18,7 @@ def record_hint(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -
     hint = Submission(
         service_id=service_id,
         request_uuid=request_uuid,
-        hint_digest=lookup_digest(customer_id),
+        claimed_digest=lookup_digest(customer_id),
         state=Submission.State.HELD,
         hold_reason=Submission.Hold.UNCONFIRMED,
         received_at=now,

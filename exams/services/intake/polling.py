@@ -12,10 +12,10 @@ from background.backoff import Backoff
 from background.jobs import schedule
 from background.leases import DeadlineExceeded, Hold, LeaseLost
 from background.runner import Done, Job, Later, Outcome, run
-from exams.models import Submission, Walk
+from exams.models import PollRun, Submission
 from exams.services.calls import PageCalls, told
-from exams.services.holds.holding import release_linked
-from exams.services.intake.confirmation import cap_hints, count_missed_pass
+from exams.services.holds.holding import resume_linked
+from exams.services.intake.confirmation import cap_unconfirmed, count_missed_pass
 from exams.services.intake.listed import take_page, tell_growth
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import Service
@@ -28,21 +28,21 @@ LARGEST_COUNT = 2**31 - 1
 TOO_LONG = "The poll run took too long."
 
 
-def poll_now(*, service: Service, is_full: bool) -> Walk | None:
+def poll_now(*, service: Service, is_full: bool) -> PollRun | None:
     """Poll in this process; None when it failed (see `last_error`) or another worker is at it."""
     rows = Service.objects.filter(pk=service.pk)
     if is_full:
         rows.update(full_poll_due_at=timezone.now())
     schedule(queryset=rows)
-    before = Walk.objects.filter(service=service).first()
+    before = PollRun.objects.filter(service=service).first()
     if not isinstance(run(POLL, pk=service.pk), Done):
         return None
-    record = Walk.objects.filter(service=service).first()
+    record = PollRun.objects.filter(service=service).first()
     return record if record != before else None
 
 
 def _poll(service: Service, hold: Hold) -> Outcome:
-    poll_run = Walk(
+    poll_run = PollRun(
         service=service,
         started_at=timezone.now(),
         # After an attempt that broke off, known pages at the top say nothing about those below.
@@ -50,7 +50,7 @@ def _poll(service: Service, hold: Hold) -> Outcome:
     )
     calls = PageCalls()
     try:
-        release_linked(service=service)
+        resume_linked(service=service)
         _read_pages(poll_run, calls=calls, hold=hold)
     except CloudProblem as problem:
         if problem.error is None:
@@ -70,11 +70,11 @@ def _poll(service: Service, hold: Hold) -> Outcome:
     _save(poll_run, calls=calls)
     if poll_run.is_whole and _is_believable(poll_run):
         count_missed_pass(service=service, started_at=poll_run.started_at)
-    cap_hints(service=service)
+    cap_unconfirmed(service=service)
     return Done(effect=lambda: _finish(service, poll_run))
 
 
-def _read_pages(poll_run: Walk, *, calls: PageCalls, hold: Hold) -> None:
+def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
     """Take in the list page by page, counting as it goes; unless it is full, stop after known pages."""
     service, started, known_pages = poll_run.service, time.monotonic(), 0
     with cloud(service) as client:
@@ -104,12 +104,12 @@ def _is_full_due(*, service: Service, now: datetime) -> bool:
     return service.polled_at is None or service.polled_at < outage
 
 
-def _is_believable(poll_run: Walk) -> bool:
+def _is_believable(poll_run: PollRun) -> bool:
     # An empty list where there was something is a fault of the Cloud's rather than news.
     return bool(poll_run.seen_count) or not _listed(poll_run.service).exists()
 
 
-def _finish(service: Service, poll_run: Walk) -> dict[str, Any]:
+def _finish(service: Service, poll_run: PollRun) -> dict[str, Any]:
     now = timezone.now()
     due = service.full_poll_due_at
     current = Service.objects.select_for_update().get(pk=service.pk)
@@ -129,7 +129,7 @@ def _failure(sentence: str) -> dict[str, Any]:
     return {"last_error": sentence, "last_error_at": timezone.now()}
 
 
-def _want_full_poll(poll_run: Walk) -> None:
+def _want_full_poll(poll_run: PollRun) -> None:
     if poll_run.new_count:
         Service.objects.filter(pk=poll_run.service_id).update(full_poll_due_at=timezone.now())
 
@@ -138,7 +138,7 @@ def _listed(service: Service) -> QuerySet[Submission]:
     return Submission.objects.filter(service=service, polled_at__isnull=False)
 
 
-def _save(poll_run: Walk, *, calls: PageCalls, error: str = "") -> None:
+def _save(poll_run: PollRun, *, calls: PageCalls, error: str = "") -> None:
     if error:
         _want_full_poll(poll_run)
     poll_run.error = error[:300]
@@ -146,9 +146,9 @@ def _save(poll_run: Walk, *, calls: PageCalls, error: str = "") -> None:
     if poll_run.is_whole:
         poll_run.local_count = _listed(poll_run.service).count()
     poll_run.save()
-    calls.save(walk=poll_run)
+    calls.save(poll_run=poll_run)
     old = poll_run.started_at - KEEP_RECORDS
-    Walk.objects.filter(service=poll_run.service, started_at__lt=old).delete()
+    PollRun.objects.filter(service=poll_run.service, started_at__lt=old).delete()
 
 
 POLL = Job(

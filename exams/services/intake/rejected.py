@@ -5,7 +5,7 @@ import re
 from django.conf import settings
 from django.utils import timezone
 
-from exams.models import JunkNotification
+from exams.models import RejectedNotification
 from integrations.clarius.masking import MASK
 
 KEPT_BYTES = 2048
@@ -17,21 +17,21 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _TOKEN = re.compile(rf"({_UUID})|(?<![\w.~-])[\w.~-]{{20,}}")
 
 
-def keep_junk(*, service_id: int, status: int, content_type: str, body: bytes, secret: str) -> None:
+def keep_rejected(*, service_id: int, status: int, content_type: str, body: bytes, secret: str) -> None:
     """Keep the first 2 KiB, masked, and of all rows the newest 1,000; raises DatabaseError."""
-    row = JunkNotification.objects.create(
+    row = RejectedNotification.objects.create(
         service_id=service_id,
         received_at=timezone.now(),
         status=status,
         content_type=_readable(content_type)[:100],
-        body=mask_junk(body, secret=secret),
+        body=mask_rejected(body, secret=secret),
     )
     # The numbers of the rows grow by one: no need to count them, nor to remove one for each that comes.
     if row.pk % settings.REJECTED_EXCESS == 0:
-        JunkNotification.objects.filter(pk__lte=row.pk - settings.REJECTED_LIMIT).delete()
+        RejectedNotification.objects.filter(pk__lte=row.pk - settings.REJECTED_LIMIT).delete()
 
 
-def mask_junk(body: bytes, *, secret: str) -> str:
+def mask_rejected(body: bytes, *, secret: str) -> str:
     """Return the beginning of a body without anything that could be a secret."""
     # Masked before it is cut: half a secret is not recognised any more. A key goes first: its dot divides it.
     text = _readable(body.decode("utf-8", "replace")).replace(secret, MASK)

@@ -54,13 +54,13 @@ class Day:
         return self.answered + self.failed + self.unclear
 
 
-def with_arrival(records: QuerySet[NotificationRecord]) -> QuerySet[Any]:
-    """Add `arrival`, and uuid and state of the submission that each record names."""
+def with_delivery(records: QuerySet[NotificationRecord]) -> QuerySet[Any]:
+    """Add `delivery`, and uuid and state of the submission that each record names."""
     named = Submission.objects.filter(service=OuterRef("service"), request_uuid=OuterRef("request_uuid"))
     return records.annotate(
         submission_uuid=Subquery(named.values("uuid")[:1]),
         submission_state=Subquery(named.values("state")[:1]),
-        arrival=Case(
+        delivery=Case(
             When(request_uuid=None, then=Value(UNREADABLE)),
             When(Exists(named.filter(notified_at__isnull=False)), then=Value(ARRIVED)),
             When(Exists(named), then=Value(POLLED)),
@@ -77,11 +77,11 @@ def recent_records() -> QuerySet[NotificationRecord]:
 
 def days_of(records: QuerySet[NotificationRecord]) -> list[Day]:
     """Return every day from the first on which anything was sent until today, oldest first."""
-    rows: Any = with_arrival(records)
+    rows: Any = with_delivery(records)
     by_day = rows.order_by().annotate(day=TruncDate("sent_at")).values("day")
     counted = by_day.annotate(
         **_outcomes(),
-        never_arrived=Count("pk", filter=Q(arrival__in=(POLLED, MISSED))),
+        never_arrived=Count("pk", filter=Q(delivery__in=(POLLED, MISSED))),
         mean_ms=Avg("latency_ms"),
         slowest_ms=Max("latency_ms"),
     )
@@ -98,21 +98,21 @@ def _outcomes() -> dict[str, Count]:
     return {each.value: Count("pk", filter=Q(outcome=each)) for each in NotificationRecord.Outcome}
 
 
-def count_arrivals(records: QuerySet[NotificationRecord]) -> dict[str, int]:
+def count_deliveries(records: QuerySet[NotificationRecord]) -> dict[str, int]:
     """Return how many notifications were answered, failed or neither, never arrived, and are missing here."""
-    rows: Any = with_arrival(records)
+    rows: Any = with_delivery(records)
     counts: dict[str, int] = rows.aggregate(
         **_outcomes(),
-        never_arrived=Count("pk", filter=Q(arrival__in=(POLLED, MISSED))),
-        missed=Count("pk", filter=Q(arrival=MISSED)),
+        never_arrived=Count("pk", filter=Q(delivery__in=(POLLED, MISSED))),
+        missed=Count("pk", filter=Q(delivery=MISSED)),
     )
     return counts
 
 
 def missed_of(*, service: Service, since: datetime) -> QuerySet[Any]:
     """Return the records sent since then that name a submission which is not here."""
-    rows: Any = with_arrival(NotificationRecord.objects.filter(service=service, sent_at__gte=since))
-    return rows.filter(arrival=MISSED)
+    rows: Any = with_delivery(NotificationRecord.objects.filter(service=service, sent_at__gte=since))
+    return rows.filter(delivery=MISSED)
 
 
 def take_in(*, service: Service, user: Any, address: str | None) -> None:
@@ -123,7 +123,7 @@ def take_in(*, service: Service, user: Any, address: str | None) -> None:
 
 def take_in_missed(*, user: Any, address: str | None) -> list[Service]:
     """Have every service walked in full whose records name submissions that are not here."""
-    missed: Any = with_arrival(recent_records()).filter(arrival=MISSED)
+    missed: Any = with_delivery(recent_records()).filter(delivery=MISSED)
     services = Service.objects.in_use().filter(pk__in=missed.order_by().values("service"))
     found = list(services.order_by("name"))
     for service in found:

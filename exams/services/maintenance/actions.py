@@ -22,7 +22,7 @@ RELEASE = Action(
     "stays held if Clarius Cloud does not list it or if its address is not the service's.",
     button="Resume",
     told="were resumed",
-    service=holding.release_submissions,
+    service=holding.resume_submissions,
 )
 STOP = Action(
     name="stop",

@@ -7,7 +7,7 @@ from django.db.models.functions import Now
 
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome
-from exams.models import Chore
+from exams.models import MaintenanceTask
 from exams.services.maintenance.cleaning import collect_files
 from exams.services.maintenance.verifying import verify_files
 
@@ -24,14 +24,14 @@ def _verify(held: Hold) -> str:
 
 
 # What is done, and how long until it is done again.
-CHORES: dict[str, tuple[Callable[[Hold], str], timedelta]] = {
-    Chore.Name.COLLECT_FILES: (_collect, timedelta(days=1)),
-    Chore.Name.VERIFY_FILES: (_verify, timedelta(days=7)),
+TASKS: dict[str, tuple[Callable[[Hold], str], timedelta]] = {
+    MaintenanceTask.Name.COLLECT_FILES: (_collect, timedelta(days=1)),
+    MaintenanceTask.Name.VERIFY_FILES: (_verify, timedelta(days=7)),
 }
 
 
-def _do(chore: Chore, hold: Hold) -> Outcome:
-    work, pause = CHORES[chore.name]
+def _do(chore: MaintenanceTask, hold: Hold) -> Outcome:
+    work, pause = TASKS[chore.name]
     try:
         result = work(hold)
     except OSError as error:
@@ -40,8 +40,8 @@ def _do(chore: Chore, hold: Hold) -> Outcome:
 
 
 MAINTAIN = Job(
-    name="exams.do_chore",
-    model=Chore,
+    name="exams.do_maintenance",
+    model=MaintenanceTask,
     work=_do,
     # A sample of the files is hashed within minutes; this is for slow disks.
     deadline=timedelta(hours=1),

@@ -68,12 +68,12 @@ def take_over_claim(*, submission: Submission, user: User, holder: int, address:
         )
 
 
-def release_claim(*, submission: Submission, user: User, address: str | None) -> None:
+def return_claim(*, submission: Submission, user: User, address: str | None) -> None:
     """Return the claim; raises ClaimRefused if a colleague has it."""
     with transaction.atomic():
         rows = Submission.objects.filter(pk=submission.pk)
         if rows.filter(claimed_by=user).update(claimed_by=None, claimed_at=None):
-            record(action="submission.released", actor=user, target=submission, address=address)
+            record(action="submission.resumed", actor=user, target=submission, address=address)
             return
     if rows.filter(~Q(claimed_by=None)).exists():
         raise ClaimRefused(_taken(submission))

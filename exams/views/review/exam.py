@@ -28,7 +28,7 @@ from exams.permissions import (
 from exams.services.fetch.job import check_again
 from exams.services.field_map.mapping import list_taken
 from exams.services.field_map.other_data import list_other_data
-from exams.services.review.claims import ClaimRefused, claim_submission, release_claim, take_over_claim
+from exams.services.review.claims import ClaimRefused, claim_submission, return_claim, take_over_claim
 from exams.services.review.comparison import compare_captures, find_newer_demographics
 from exams.services.review.identity import can_split
 from exams.services.review.related import find_priors, find_siblings, list_changes
@@ -77,7 +77,7 @@ def exam_claim(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Return the claim."""
-    return _change_claim(request, uuid, release_claim)
+    return _change_claim(request, uuid, return_claim)
 
 
 @login_required

@@ -9,15 +9,15 @@ from django.urls import path
 from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.requests import find_row
 from integrations.admin.annotations.pages import AnnotationPages
-from integrations.admin.records import MirrorAdmin
-from integrations.models import AnnotationSnapshot, Application, Mirror
+from integrations.admin.records import SyncAdmin
+from integrations.models import AnnotationSnapshot, Application, Sync
 
 
 @admin.register(Application)
-class ApplicationAdmin(MirrorAdmin):
+class ApplicationAdmin(SyncAdmin):
     """The catalogue; an application's page is the editor."""
 
-    mirror_kind = Mirror.Kind.APPLICATIONS
+    sync_kind = Sync.Kind.APPLICATIONS
     list_display = (
         "__str__",
         "service",

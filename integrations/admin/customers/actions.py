@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from integrations.admin.customers.forms import DeedForm, HolderForm, InviteForm, TransferForm
+from integrations.admin.customers.forms import ActionForm, HolderForm, InviteForm, TransferForm
 from integrations.models import Customer
 from integrations.services.customers import changes
 
@@ -20,12 +20,12 @@ class Deed:
     explanation: str
     button: str
     work: Work
-    form: type[DeedForm] = DeedForm
+    form: type[ActionForm] = ActionForm
     is_grave: bool = False
     needs_holder: bool = True
 
 
-def _confirm(customer: Customer, form: DeedForm, actor: dict[str, Any]) -> str:
+def _confirm(customer: Customer, form: ActionForm, actor: dict[str, Any]) -> str:
     return changes.confirm_again(customer=customer, **actor)
 
 

@@ -13,21 +13,21 @@ from foundation.actions import Action
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
 from integrations.admin.customers.actions import DEEDS
-from integrations.admin.records import MirrorAdmin
+from integrations.admin.records import SyncAdmin
 from integrations.cloud import CloudProblem
-from integrations.models import Customer, Link, Mirror
+from integrations.models import Customer, Link, Sync
 from integrations.services.customers.changes import CannotDo, active_link, describe_customer
 from integrations.services.linking.links import check_links_again
 
 
-class StandingFilter(admin.SimpleListFilter):
+class StatusFilter(admin.SimpleListFilter):
     """Customers that stand in one way."""
 
     title = "state"
     parameter_name = "standing"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(str(name), str(label)) for name, label in Customer.Standing.choices]
+        return [(str(name), str(label)) for name, label in Customer.Status.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(standing=self.value()) if self.value() else queryset
@@ -49,35 +49,35 @@ ASK_AGAIN = Action(
 
 
 @admin.register(Customer)
-class CustomerAdmin(MirrorAdmin):
+class CustomerAdmin(SyncAdmin):
     """Customers by state, service, label, institution or the first signs of their keyed hash."""
 
-    mirror_kind = Mirror.Kind.CUSTOMERS
+    sync_kind = Sync.Kind.CUSTOMERS
     list_display = ("__str__", "institution", "service", "state", "listed_at", "invited_at", "created_at")
-    list_filter = (StandingFilter, "service")
+    list_filter = (StatusFilter, "service")
     search_fields = ("label", "institution", "uuid", "token_digest__startswith")
     list_select_related = ("service",)
     ordering = ("-created_at",)
     fields = ("label", "institution", "service", "uuid", "short_digest", "created_at", "listed_at")
     readonly_fields = ("service", "uuid", "short_digest", "created_at", "listed_at")
-    change_form_outer_before_template = "integrations/admin/customer_deeds.html"
+    change_form_outer_before_template = "integrations/admin/customer_actions.html"
     allows = ("change",)
     operators = "integrations.operate_customer"
     actions = (ASK_AGAIN,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         # The tokens are sealed, and no page needs them.
-        return Customer.objects.with_standing().defer("token")
+        return Customer.objects.with_status().defer("token")
 
     def get_urls(self) -> list[Any]:
         """Add a page for each deed."""
-        view = self.admin_site.admin_view(self.deed_view)
+        view = self.admin_site.admin_view(self.action_view)
         return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
 
     @admin.display(description="state", ordering="standing")
     def state(self, customer: Any) -> str:
         """Say how links, accounts and the Cloud's list stand together."""
-        return str(Customer.Standing(customer.standing).label)
+        return str(Customer.Status(customer.standing).label)
 
     @admin.display(description="keyed hash")
     def short_digest(self, customer: Customer) -> str:
@@ -102,7 +102,7 @@ class CustomerAdmin(MirrorAdmin):
     def _deeds(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
         if not self.has_operate_permission(request):
             return []
-        can_return = customer.standing == Customer.Standing.GONE or customer.last_state == Link.State.GONE
+        can_return = customer.standing == Customer.Status.GONE or customer.last_state == Link.State.GONE
         return [
             {"deed": deed, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
             for name, deed in DEEDS.items()
@@ -118,7 +118,7 @@ class CustomerAdmin(MirrorAdmin):
             **actor_of(request),
         )
 
-    def deed_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
+    def action_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
         """Explain a deed, and do it when the form is sent."""
         deed = DEEDS.get(name)
         if deed is None:

@@ -15,7 +15,7 @@ from integrations.services.health import ago
 INVITED_LATELY = timedelta(days=1)
 
 
-class DeedForm(ThemedForm):
+class ActionForm(ThemedForm):
     """Asks for nothing but the decision."""
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
@@ -23,7 +23,7 @@ class DeedForm(ThemedForm):
         self.customer = customer
 
 
-class HolderForm(DeedForm):
+class HolderForm(ActionForm):
     """Asks for nothing more either, but is about the account that the page named and no other."""
 
     held_by = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -71,7 +71,7 @@ class TransferForm(HolderForm):
         return email
 
 
-class InviteForm(DeedForm):
+class InviteForm(ActionForm):
     """Whom to ask to press Connect."""
 
     email = forms.EmailField(

@@ -20,7 +20,7 @@ from integrations.services.settings.remote_state import last_read, read_again, w
 
 MANAGE = "integrations.manage_service"
 OPERATE = "integrations.operate_service"
-V = RemoteState.Verdict
+V = RemoteState.Status
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> Htt
         form=form or PushForm(initial=initial),
         is_public=is_public_https() and not is_loopback(url=settings.PUBLIC_URL),
         public_url=settings.PUBLIC_URL,
-        is_foreign=V.FOREIGN in (state.notification_verdict, state.token_transfer_verdict),
+        is_foreign=V.FOREIGN in (state.notification_status, state.token_transfer_status),
     )
 
 
@@ -93,8 +93,8 @@ def _rows(desk: Desk, state: RemoteState) -> list[Row]:
     wanted = wanted_urls(service=desk.service)
     rows = []
     for label, name, there, verdict in (
-        ("Notification URL", "notification_url", state.notification_url, state.notification_verdict),
-        ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_verdict),
+        ("Notification URL", "notification_url", state.notification_url, state.notification_status),
+        ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_status),
     ):
         ours = (
             "none (poll only)" if wanted is None else mask_url(wanted[name], slug=desk.service.slug) or "off"

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from integrations.models import Mirror, Service
-from integrations.services.customers.reconciliation import count_standings
+from integrations.models import Service, Sync
+from integrations.services.customers.reconciliation import count_statuses
 from integrations.services.sync import read_now
 
 
@@ -30,12 +30,12 @@ class Command(BaseCommand):
         results: dict[str, Any] = {}
         failures = []
         for service in services:
-            mirror = read_now(service=service, kind=Mirror.Kind.CUSTOMERS)
+            mirror = read_now(service=service, kind=Sync.Kind.CUSTOMERS)
             if mirror is None or mirror.problem:
                 reason = mirror.problem if mirror else "another worker is reading it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
-            counts = count_standings(service=service)
+            counts = count_statuses(service=service)
             results[service.slug] = {"listed": mirror.seen_count, **counts}
             if not options["json"]:
                 self.stdout.write(f"{service.slug}: {mirror.result}; {_summary(counts)}")

@@ -66,7 +66,7 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
     try:
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, "ok")
-            Customer.objects.filter(pk=customer.pk).update(missed_walk_count=0, missed_at=None)
+            Customer.objects.filter(pk=customer.pk).update(missed_sync_count=0, missed_at=None)
             if link is None and former is not None:
                 link = Link.objects.create(customer=customer, user=former.user)
                 record(action="link.created", actor=user, target=link, address=address)

@@ -7,9 +7,9 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from audit.entries import record
-from foundation.crypto import lookup_digest, still_sealed
+from foundation.crypto import lookup_digest, still_encrypted
 from integrations.clarius import ClariusClient
-from integrations.models import Customer, Link, ListedToken, Mirror, Service
+from integrations.models import Customer, Link, ListedToken, Service, Sync
 from integrations.services.linking.confirmation import tell_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 from integrations.services.reading import NotBelievable, Reading
@@ -17,7 +17,7 @@ from integrations.services.reading import NotBelievable, Reading
 # Small enough for flat memory, and 10,000 customers are ten calls.
 PAGE_SIZE = 1000
 BATCH = 500
-WALKS_UNTIL_GONE = 2
+SYNCS_UNTIL_GONE = 2
 # Two walks right after one another would meet the same fault of the Cloud twice.
 MISSED_APART = timedelta(hours=1)
 GONE = "Clarius Cloud does not list this customer any more."
@@ -42,17 +42,17 @@ def read_customers(client: ClariusClient, reading: Reading) -> Callable[[], str]
     return lambda: _apply(reading)
 
 
-def count_standings(*, service: Service) -> dict[str, int]:
+def count_statuses(*, service: Service) -> dict[str, int]:
     """Return how many customers of the service stand how."""
-    counts = Customer.objects.filter(service=service).count_standings()
-    return {name: counts.get(name, 0) for name in Customer.Standing.values}
+    counts = Customer.objects.filter(service=service).count_statuses()
+    return {name: counts.get(name, 0) for name in Customer.Status.values}
 
 
 def _staged(reading: Reading) -> QuerySet[ListedToken]:
     return ListedToken.objects.filter(mirror=reading.mirror)
 
 
-def _stage(*, mirror: Mirror, tokens: Iterable[str]) -> None:
+def _stage(*, mirror: Sync, tokens: Iterable[str]) -> None:
     fresh = {lookup_digest(token): token for token in tokens}
     rows = [ListedToken(mirror=mirror, token_digest=digest, token=token) for digest, token in fresh.items()]
     # Pages may repeat what moved; a token that is there already is left alone.
@@ -75,7 +75,7 @@ def _apply(reading: Reading) -> str:
     service, started_at = reading.service, reading.started_at
     customers = Customer.objects.filter(service=service)
     known = customers.filter(token_digest__in=_staged(reading).values("token_digest"))
-    known.update(listed_at=started_at, missed_walk_count=0, missed_at=None)
+    known.update(listed_at=started_at, missed_sync_count=0, missed_at=None)
     new_count = _add_unknown(reading)
     gone_count = _count_missed(customers, reading)
     listed_count = _staged(reading).count()
@@ -108,7 +108,7 @@ def _add_unknown(reading: Reading) -> int:
 def _unheld(reading: Reading, row: ListedToken) -> Customer:
     return Customer(
         service=reading.service,
-        token=still_sealed(row, "token"),
+        token=still_encrypted(row, "token"),
         token_digest=row.token_digest,
         listed_at=reading.started_at,
     )
@@ -119,11 +119,11 @@ def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
     held = Customer.objects.filter(service=reading.service).unlisted_since(started_at)
     missed = customers.filter(Q(pk__in=held.values("pk")) | Q(listed_at__lt=started_at))
     apart = Q(missed_at=None) | Q(missed_at__lte=started_at - MISSED_APART)
-    missed.filter(apart).update(missed_walk_count=F("missed_walk_count") + 1, missed_at=started_at)
+    missed.filter(apart).update(missed_sync_count=F("missed_sync_count") + 1, missed_at=started_at)
     # What was confirmed while the list was read may not have been on it yet.
     lost = Link.objects.confirmed().filter(
         customer__service=reading.service,
-        customer__missed_walk_count__gte=WALKS_UNTIL_GONE,
+        customer__missed_walk_count__gte=SYNCS_UNTIL_GONE,
         confirmed_at__lt=started_at,
     )
     return end_as_gone(links=list(lost.with_customer().select_related("user")), reason=GONE)

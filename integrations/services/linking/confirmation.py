@@ -64,7 +64,7 @@ def accept_link(*, link: Link) -> None:
 
 def _forget_missed(*, link: Link) -> None:
     """Reset the count of readings that did not list the customer, now that the Cloud has confirmed it."""
-    Customer.objects.filter(pk=link.customer_id).update(missed_walk_count=0, missed_at=None)
+    Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=0, missed_at=None)
 
 
 def _end(link: Link, *, reason: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from accounts.referrals import ARRIVAL, note_arrival
+from accounts.referrals import ARRIVAL, note_referral
 from foundation.crypto import CannotDecrypt, decrypt, encrypt
 from integrations.models import Service
 
@@ -42,7 +42,7 @@ def keep_token(*, session: SessionBase, service: Service, token: str, path: str)
     slots = _slots(session)
     slots[secrets.token_urlsafe(12)] = encrypt(json.dumps({"service": service.pk, "token": token}))
     _write(session, slots)
-    note_arrival(session=session, path=path, until=time.time() + SECONDS)
+    note_referral(session=session, path=path, until=time.time() + SECONDS)
 
 
 def latest_token(*, session: SessionBase, service: Service) -> PendingToken | None:

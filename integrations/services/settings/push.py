@@ -24,7 +24,7 @@ from integrations.services.settings.webhook_secrets import (
     withdraw_secret,
 )
 
-V = RemoteState.Verdict
+V = RemoteState.Status
 
 
 class NotPushed(Exception):

@@ -18,7 +18,7 @@ from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import connect_url, webhook_url
 from integrations.services.settings.webhook_secrets import honour_longer, settle_secrets, webhook_secrets
 
-V = RemoteState.Verdict
+V = RemoteState.Status
 HARMLESS = {V.SAME, V.UNKNOWN}
 
 
@@ -32,7 +32,7 @@ def wanted_urls(*, service: Service) -> dict[str, str] | None:
     }
 
 
-def judge(*, service: Service, name: str, url: str) -> RemoteState.Verdict:
+def judge(*, service: Service, name: str, url: str) -> RemoteState.Status:
     """Say how a setting at the Cloud stands to what is wanted."""
     wanted = wanted_urls(service=service)
     if wanted is not None and url == wanted[name]:
@@ -103,9 +103,9 @@ def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
     now = timezone.now()
     values = {
         "notification_url": mask_url(remote.notification_url, slug=service.slug),
-        "notification_verdict": verdicts["notification_url"],
+        "notification_status": verdicts["notification_url"],
         "token_transfer_url": mask_url(remote.token_transfer_url, slug=service.slug),
-        "token_transfer_verdict": verdicts["token_transfer_url"],
+        "token_transfer_status": verdicts["token_transfer_url"],
         "read_at": now,
         "drifted_at": (state.drifted_at or now) if has_drifted else None,
         "problem": "",

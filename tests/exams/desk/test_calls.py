@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.roles import ADMINISTRATORS
-from exams.models import Call, Submission, Walk
+from exams.models import Call, PollRun, Submission
 from exams.services import calls
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.cast import Stage, add_report
@@ -86,7 +86,7 @@ def test_a_walk_leaves_a_line_for_each_page(portal: Portal, submit: Submit) -> N
     for _ in range(5):
         submit(capture_count=1)
     portal.poll()
-    found = list(Call.objects.filter(walk=Walk.objects.get()).order_by("id"))
+    found = list(Call.objects.filter(poll_run=PollRun.objects.get()).order_by("id"))
     prefix = portal.service.api_keys.get().prefix
     assert [call.message for call in found] == ["Page 1.", "Page 2.", "Page 3."]
     assert {(call.kind, call.status, call.key_prefix, call.error) for call in found} == {
@@ -117,7 +117,7 @@ def test_a_walk_that_breaks_off_says_at_which_page_and_why(
         submit(capture_count=1)
     cloud.fault(match="accessible", kind="status", times=100, status=status)
     assert portal.poll() is None
-    call = Call.objects.get(walk=Walk.objects.get())
+    call = Call.objects.get(poll_run=PollRun.objects.get())
     assert (call.status, call.error, call.key_prefix) == (status, error, portal.service.api_keys.get().prefix)
     assert call.message.startswith("Page 1. Clarius Cloud")
 
@@ -128,7 +128,7 @@ def test_the_page_of_a_walk_shows_its_calls_and_offers_nothing(
     submit(capture_count=1)
     portal.poll()
     prefix = portal.service.api_keys.get().prefix
-    answer = administrator_of_portal.get(f"/admin/exams/walk/{Walk.objects.get().pk}/change/")
+    answer = administrator_of_portal.get(f"/admin/exams/pollrun/{PollRun.objects.get().pk}/change/")
     page = answer.content.decode()
     assert "read the list" in page and ">200<" in page and f"{prefix}…" in page and " ms<" in page
     assert "The first page and the newest 49" in page and 'id="offers-title"' not in page
@@ -137,10 +137,12 @@ def test_the_page_of_a_walk_shows_its_calls_and_offers_nothing(
 def test_calls_go_with_their_walk(portal: Portal, submit: Submit) -> None:
     submit(capture_count=1)
     portal.poll()
-    Walk.objects.update(started_at=timezone.now() - timedelta(days=31))
+    PollRun.objects.update(started_at=timezone.now() - timedelta(days=31))
     portal.poll()
-    assert Walk.objects.count() == 1
-    assert set(Call.objects.exclude(walk=None).values_list("walk", flat=True)) == {Walk.objects.get().pk}
+    assert PollRun.objects.count() == 1
+    assert set(Call.objects.exclude(poll_run=None).values_list("poll_run", flat=True)) == {
+        PollRun.objects.get().pk
+    }
 
 
 def test_a_walk_goes_on_when_its_calls_cannot_be_written(
@@ -173,7 +175,7 @@ def _note(submission: Submission, *, message: str, status: int | None = None) ->
 
 
 def test_a_walk_is_told_in_words(stage: Stage) -> None:
-    Walk.objects.create(
+    PollRun.objects.create(
         service=stage.service,
         started_at=timezone.now(),
         is_full=True,
@@ -188,7 +190,7 @@ def test_a_walk_is_told_in_words(stage: Stage) -> None:
         seconds=0.07187601800001175,
     )
     browser = stage.browser("administrator")
-    for address in ("/admin/exams/walk/", f"/admin/exams/walk/{Walk.objects.get().pk}/change/"):
+    for address in ("/admin/exams/pollrun/", f"/admin/exams/pollrun/{PollRun.objects.get().pk}/change/"):
         page = browser.get(address).content.decode()
         assert "0.07 s" in page and "0.0718" not in page
         assert ">-1<" not in page and "broken off" in page and "whole list" in page

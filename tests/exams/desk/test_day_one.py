@@ -9,7 +9,7 @@ from django.test import Client
 from accounts.models import User
 from audit.models import Entry
 from background.runner import run
-from exams.models import Release, Submission
+from exams.models import BacklogImport, Submission
 from exams.services.holds.backlog import RELEASE
 from integrations.models import Customer
 from tests.exams.cast import Stage
@@ -17,7 +17,7 @@ from tests.exams.rows import make_customer, make_submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PAGE = "/admin/exams/submission/day-one/"
+PAGE = "/admin/exams/submission/backlog/"
 
 
 def early(customer: Customer, day: int, **fields: Any) -> Submission:
@@ -31,8 +31,8 @@ def send(browser: Client, stage: Stage, **data: Any) -> Any:
 
 def work() -> None:
     """A worker's turn, and those that follow it."""
-    for row in Release.objects.filter(ended_at=None):
-        Release.objects.filter(pk=row.pk).update(not_before="2020-01-01T00:00:00Z")
+    for row in BacklogImport.objects.filter(ended_at=None):
+        BacklogImport.objects.filter(pk=row.pk).update(not_before="2020-01-01T00:00:00Z")
         run(RELEASE, pk=row.pk)
 
 
@@ -55,7 +55,7 @@ def test_nothing_is_released_before_the_question_is_answered(stage: Stage, admin
     early(stage.customer, 4)
     page = send(administrator, stage).content.decode()
     assert "Import 1 exam" in page
-    assert not Release.objects.exists() and states() == ["held"]
+    assert not BacklogImport.objects.exists() and states() == ["held"]
 
 
 def test_a_release_lets_everything_through_newest_first(stage: Stage, administrator: Client) -> None:
@@ -67,19 +67,19 @@ def test_a_release_lets_everything_through_newest_first(stage: Stage, administra
     assert states() == ["received"] * 3
     due = Submission.objects.filter(state="received").order_by("not_before")
     assert [row.submitted_at.day for row in due if row.submitted_at] == [9, 6, 4]
-    release = Release.objects.get()
-    assert (release.released_count, release.total_count, release.ended_at is not None) == (3, 3, True)
+    release = BacklogImport.objects.get()
+    assert (release.imported_count, release.total_count, release.ended_at is not None) == (3, 3, True)
 
 
 def test_a_release_is_recorded_with_its_outcome(stage: Stage, administrator: Client) -> None:
     row = early(stage.customer, 4)
     send(administrator, stage, confirmed="yes")
     work()
-    started = Entry.objects.get(action="early_exams.release_started")
-    ended = Entry.objects.get(action="early_exams.release_ended")
+    started = Entry.objects.get(action="backlog.import_started")
+    ended = Entry.objects.get(action="backlog.import_ended")
     assert started.identifiers["count"] == "1" and ended.identifiers["released"] == "1"
     assert (ended.outcome, ended.actor_label) == ("ok", "a…@example.test")
-    assert Entry.objects.filter(action="submission.released", target_id=str(row.uuid)).exists()
+    assert Entry.objects.filter(action="submission.resumed", target_id=str(row.uuid)).exists()
 
 
 def test_a_release_by_date_includes_both_days(stage: Stage, administrator: Client) -> None:
@@ -112,7 +112,7 @@ def test_a_large_release_leaves_room_for_what_arrives(
     Submission.objects.filter(state="received").update(state="fetching")
     work()
     assert states() == ["held", "received", "received", "fetching", "fetching"]
-    assert Release.objects.get().ended_at is None
+    assert BacklogImport.objects.get().ended_at is None
 
 
 def test_the_page_follows_a_release_until_it_ends(stage: Stage, administrator: Client) -> None:
@@ -157,18 +157,18 @@ def test_a_customer_is_named_by_label_and_no_list_of_all_is_sent(stage: Stage, a
         page = send(administrator, stage, customer_label=text)
         assert told in page.content.decode(), text
     send(administrator, stage, customer_label="dr. osei", confirmed="yes")
-    assert Release.objects.get().customer == stage.customer
+    assert BacklogImport.objects.get().customer == stage.customer
 
 
 def test_a_release_is_stopped(stage: Stage, administrator: Client) -> None:
     early(stage.customer, 4)
     send(administrator, stage, confirmed="yes")
-    release = Release.objects.get()
+    release = BacklogImport.objects.get()
     administrator.post(f"{PAGE}{release.pk}/stop/")
     run(RELEASE, pk=release.pk)
     release.refresh_from_db()
     assert (release.is_stopped, states()) == (True, ["held"])
-    assert Entry.objects.get(action="early_exams.release_ended").outcome == "stopped"
+    assert Entry.objects.get(action="backlog.import_ended").outcome == "stopped"
 
 
 def test_one_release_of_a_service_at_a_time(stage: Stage, administrator: Client) -> None:
@@ -176,7 +176,7 @@ def test_one_release_of_a_service_at_a_time(stage: Stage, administrator: Client)
     send(administrator, stage, confirmed="yes")
     page = send(administrator, stage, confirmed="yes").content.decode()
     assert "is under way" in page
-    assert Release.objects.count() == 1
+    assert BacklogImport.objects.count() == 1
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_wrong_range_is_refused(
     early(stage.customer, 4)
     answer = send(administrator, stage, confirmed="yes", **data)
     assert answer.status_code == 400 and told in answer.content.decode()
-    assert not Release.objects.exists()
+    assert not BacklogImport.objects.exists()
 
 
 @pytest.mark.parametrize("role", ["anonymous", "outsider", "clinician", "reviewer"])
@@ -202,7 +202,7 @@ def test_nobody_but_an_administrator_releases(stage: Stage, role: str) -> None:
     browser = stage.browser(role)
     assert browser.get(PAGE).status_code == 302
     assert browser.post(PAGE, {"service": stage.service.pk, "confirmed": "yes"}).status_code == 302
-    assert not Release.objects.exists()
+    assert not BacklogImport.objects.exists()
 
 
 def test_the_first_and_the_last_day_there_is_bound_nothing(stage: Stage, administrator: Client) -> None:

@@ -48,7 +48,7 @@ def test_patients_are_in_the_navigation_by_permission_alone(administrator: Clien
 
 
 def test_the_page_that_is_open_is_marked_once(administrator: Client) -> None:
-    for path in ("/admin/", "/admin/exams/submission/", "/admin/exams/submission/day-one/"):
+    for path in ("/admin/", "/admin/exams/submission/", "/admin/exams/submission/backlog/"):
         groups = administrator.get(path).context["sidebar_navigation"]
         assert [item["link"] for each in groups for item in each["items"] if item["active"]] == [path]
 

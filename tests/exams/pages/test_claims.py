@@ -34,7 +34,7 @@ def test_a_claim_is_taken_shown_and_given_back(stage: Stage) -> None:
     browser.post(reverse("exam_release", args=[stage.submission.uuid]))
     assert holder(stage) is None
     actions = Entry.objects.filter(action__startswith="submission.").order_by("at")
-    assert [each.action for each in actions] == ["submission.claimed", "submission.released"]
+    assert [each.action for each in actions] == ["submission.claimed", "submission.resumed"]
 
 
 def test_the_second_reviewer_sees_who_was_first(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, Page, expect
 
-from integrations.models import Mirror, Service
+from integrations.models import Service, Sync
 from integrations.services.sync import read_now
 from tests.e2e.chromium import chromium
 from tests.people import PASSWORD, make_person
@@ -30,7 +30,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, live_server: Any, cloud_service: Service) -> Iterator[Page]:
     """A browser in which an administrator is logged in."""
     administrator = make_person("administrator", is_staff=True, is_superuser=True)
-    for kind in Mirror.Kind.values:
+    for kind in Sync.Kind.values:
         read_now(service=cloud_service, kind=kind)
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 
 from background.runner import run
-from integrations.models import Application, Customer, Mirror, NotificationRecord, Service
+from integrations.models import Application, Customer, NotificationRecord, Service, Sync
 from integrations.services.sync import READ
 from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.integrations.annotating import sent
@@ -191,13 +191,13 @@ def test_a_service_is_connected_once_and_its_connection_is_tested(
 
 def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cloud_service: Service) -> None:
     long_ago = datetime(2020, 3, 4, 5, 6, tzinfo=UTC)
-    Mirror.objects.update(read_at=long_ago)
+    Sync.objects.update(read_at=long_ago)
     page.goto(f"{live_server.url}/admin/integrations/customer/")
     panel = page.locator("[data-mirror]")
     expect(panel).to_contain_text("04 Mar 2020")
     page.get_by_role("button", name="Read again from Echo reading").click()
     expect(panel).to_contain_text("Waiting for a worker.")
-    mirror = Mirror.objects.get(kind=Mirror.Kind.CUSTOMERS)
+    mirror = Sync.objects.get(kind=Sync.Kind.CUSTOMERS)
     # The look of a moment ago must not be the last one.
     with page.expect_event("requestfailed"):
         page.route("**/customer/panel/", lambda route: route.abort(), times=1)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from exams.models import Release, Report, Submission
+from exams.models import BacklogImport, Report, Submission
 from integrations.models import KeyRotation, Link, Service
 from integrations.services.annotations.editing import base_of
 from tests.cloud import Cloud
@@ -44,14 +44,14 @@ def form_of(desk: Desk, cloud: Cloud, page: str) -> dict[str, Any]:
         "integrations_application_remove": base,
         "integrations_customer_change": {"label": "Dr. Ada Osei"},
         "exams_fieldmap_map": {"examined_at": "exam.started_at", "time_zone": "UTC"},
-        "exams_submission_day_one": service | {"confirmed": "yes"},
+        "exams_submission_backlog": service | {"confirmed": "yes"},
     }
     for model in ("application", "customer", "notificationrecord"):
         forms[f"integrations_{model}_read_again"] = service
     return forms.get(page, {})
 
 
-def form_of_deed(desk: Desk, cloud: Cloud, deed: str) -> dict[str, Any]:
+def form_of_page_action(desk: Desk, cloud: Cloud, deed: str) -> dict[str, Any]:
     """Return what the form of a deed is sent with."""
     name = deed.partition(".")[2]
     reserve = desk.service.api_keys.filter(is_in_use=False).values_list("prefix", flat=True).first()
@@ -111,6 +111,6 @@ STATES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
         Submission.objects.all,
         {"state": "held", "hold_reason": "stopped"},
     ),
-    "exams_submission_day_one": (Release.objects.all, {"ended_at": timezone.now()}),
+    "exams_submission_backlog": (BacklogImport.objects.all, {"ended_at": timezone.now()}),
     "integrations_service.resume": (Service.objects.all, {"is_active": False}),
 }

@@ -38,7 +38,7 @@ def find_actions() -> set[str]:
     }
 
 
-def find_deeds() -> set[str]:
+def find_page_actions() -> set[str]:
     """Return `page.deed` for the pages on which a form says which of several things is done."""
     pages = {
         "integrations_service_keys": keys.DEEDS,
@@ -62,7 +62,7 @@ def address_of(desk: Desk, name: str, *, deed: str = "confirm") -> str:
     known = {
         "object_id": row,
         "id": row,
-        "pk": desk.release.pk if name == "exams_submission_day_one_stop" else row,
+        "pk": desk.release.pk if name == "exams_submission_backlog_stop" else row,
         "service_pk": desk.service.pk,
         "name": deed,
         "content_type_id": 1,

@@ -22,14 +22,14 @@ from accounts.models import Invitation
 from accounts.roles import ADMINISTRATORS
 from audit.entries import record
 from background.models import Heartbeat, OutgoingMail
-from exams.models import Chore, FieldMap, JunkNotification, Release, Walk
+from exams.models import BacklogImport, FieldMap, MaintenanceTask, PollRun, RejectedNotification
 from integrations.models import (
     AnnotationSnapshot,
     Application,
     Customer,
-    Mirror,
     NotificationRecord,
     Service,
+    Sync,
 )
 from integrations.services.settings.remote_state import watch
 from integrations.services.sync import read_now
@@ -78,7 +78,7 @@ class Desk:
     service: Service
     application: Application
     unheld: Customer
-    release: Release
+    release: BacklogImport
     browsers: dict[str, Client]
     rows: dict[str, Any] = field(default_factory=dict)
 
@@ -125,8 +125,8 @@ def make_desk(*, cloud: Cloud, service: Service) -> Desk:
     stage.people["staff without role"] = make_person("staff", is_staff=True)
     stage.people["onlooker"] = _onlooker()
     stage.people["superuser"] = make_person("superuser", is_staff=True, is_superuser=True)
-    read_now(service=service, kind=Mirror.Kind.APPLICATIONS)
-    release = Release.objects.create(service=service, total_count=1)
+    read_now(service=service, kind=Sync.Kind.APPLICATIONS)
+    release = BacklogImport.objects.create(service=service, total_count=1)
     desk = Desk(
         stage=stage,
         service=service,
@@ -191,10 +191,10 @@ def _add_rows(desk: Desk) -> None:
             read_at=now,
         )
     FieldMap.objects.create(service=service)
-    JunkNotification.objects.create(service=service, received_at=now, status=400, body="junk")
-    Chore.objects.get_or_create(name=Chore.Name.COLLECT_FILES)
+    RejectedNotification.objects.create(service=service, received_at=now, status=400, body="junk")
+    MaintenanceTask.objects.get_or_create(name=MaintenanceTask.Name.COLLECT_FILES)
     counts = dict.fromkeys(("page_count", "seen_count", "new_count", "known_count", "error_count"), 1)
-    Walk.objects.create(
+    PollRun.objects.create(
         service=service, started_at=now, is_full=True, is_complete=True, seconds=0.1, **counts
     )
     add_report(desk.stage.submission)

@@ -10,9 +10,15 @@ from tests.cloud import Cloud
 from tests.portal.access import answers
 from tests.portal.access.answers import Answers
 from tests.portal.access.deeds import ACTIONS, DEEDS
-from tests.portal.access.forms import form_of, form_of_action, form_of_deed, prepared
+from tests.portal.access.forms import form_of, form_of_action, form_of_page_action, prepared
 from tests.portal.access.pages import PAGES
-from tests.portal.access.routes import address_of, addresses_of_nobody, find_actions, find_deeds, find_pages
+from tests.portal.access.routes import (
+    address_of,
+    addresses_of_nobody,
+    find_actions,
+    find_page_actions,
+    find_pages,
+)
 from tests.portal.access.stage import ROLES, Answer, Desk, undrawn
 
 STATUSES = {
@@ -57,7 +63,7 @@ def compare(table: dict[str, Answers], ask: Callable[[str, str], str]) -> None:
 def test_every_address_and_deed_stands_in_the_table() -> None:
     assert set(find_pages()) == set(PAGES)
     assert find_actions() == set(ACTIONS)
-    assert find_deeds() == set(DEEDS)
+    assert find_page_actions() == set(DEEDS)
 
 
 def test_the_stage_has_a_row_of_every_model(desk: Desk) -> None:
@@ -94,7 +100,7 @@ def test_each_role_presses_the_buttons_that_the_table_says(desk: Desk, cloud: Cl
     def ask(name: str, role: str) -> str:
         page, _, deed = name.partition(".")
         with prepared(desk, cloud, name), undrawn():
-            form = form_of_deed(desk, cloud, name)
+            form = form_of_page_action(desk, cloud, name)
             return outcome_of_deed(desk.send(role, "post", address_of(desk, page, deed=deed), form))
 
     compare(DEEDS, ask)

@@ -62,10 +62,10 @@ def _pages(desk: Desk) -> list[str]:
     rows, service, customer = desk.rows, desk.service.pk, desk.unheld.pk
     return [
         "",
-        "exams/submission/day-one/",
+        "exams/submission/backlog/",
         f"exams/submission/{rows['exams.submission'].pk}/change/",
         f"exams/report/{rows['exams.report'].pk}/change/",
-        f"exams/walk/{rows['exams.walk'].pk}/change/",
+        f"exams/pollrun/{rows['exams.pollrun'].pk}/change/",
         f"exams/fieldmap/{service}/map/",
         f"integrations/application/{desk.application.pk}/change/",
         f"integrations/customer/{customer}/change/",

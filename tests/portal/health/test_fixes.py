@@ -15,7 +15,7 @@ from background.runner import run
 from exams.models import Report, Submission
 from exams.services.intake.polling import POLL
 from foundation.checks import Finding, find_problems
-from integrations.models import Customer, Link, Mirror, NotificationRecord, Service
+from integrations.models import Customer, Link, NotificationRecord, Service, Sync
 from integrations.services.linking.confirmation import CONFIRM
 from integrations.services.sync import read_now
 from tests.exams.cast import ROLES, Stage, add_report
@@ -71,7 +71,7 @@ def _mail(state: str, age: timedelta) -> Rows:
 def _customer(digit: str, missed: int) -> Rows:
     def make(stage: Stage) -> Any:
         customer = Customer.objects.create(
-            service=stage.service, token=digit * 43, token_digest=digit * 64, missed_walk_count=missed
+            service=stage.service, token=digit * 43, token_digest=digit * 64, missed_sync_count=missed
         )
         return Link.objects.create(customer=customer, user=stage.people["outsider"], state="confirmed")
 
@@ -217,13 +217,13 @@ def test_one_click_has_the_cloud_asked_again(name: str, stage: Stage) -> None:
     far = timezone.now() + timedelta(days=1)
     Service.objects.update(not_before=far, full_poll_due_at=far)
     TROUBLE[name](stage)
-    Mirror.objects.update(not_before=far)
+    Sync.objects.update(not_before=far)
     assert (
         "as soon as a worker is free"
         in _click(stage.browser("administrator"), _problem(name)).content.decode()
     )
     if name == "customers-sync-failed":
-        assert Mirror.objects.get(kind="customers").not_before <= timezone.now()
+        assert Sync.objects.get(kind="customers").not_before <= timezone.now()
         return
     if name == "customers-missing":
         assert Link.objects.get(customer=stage.customer).not_before <= timezone.now()
@@ -237,8 +237,8 @@ def test_one_click_has_the_cloud_asked_again(name: str, stage: Stage) -> None:
 def test_a_worker_then_heals_what_was_asked_for(cloud_service: Service, stage_of_cloud: Stage) -> None:
     browser = stage_of_cloud.browser("administrator")
     Service.objects.update(polled_at=OLD, full_polled_at=OLD, created_at=OLD)
-    mirror = Mirror.objects.get_or_create(service=cloud_service, kind="customers")[0]
-    Mirror.objects.filter(pk=mirror.pk).update(problem="The list was empty.", problem_at=OLD)
+    mirror = Sync.objects.get_or_create(service=cloud_service, kind="customers")[0]
+    Sync.objects.filter(pk=mirror.pk).update(problem="The list was empty.", problem_at=OLD)
     TROUBLE["notifications-missed"](stage_of_cloud)
     NotificationRecord.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
     names = {"poll-overdue", "notifications-missed", "customers-sync-failed"}

@@ -12,10 +12,10 @@ from integrations.models import (
     ApiKey,
     Customer,
     KeyRotation,
-    Mirror,
     NotificationRecord,
     RemoteState,
     Service,
+    Sync,
 )
 from integrations.services.settings import operation
 from tests.exams.cast import Stage, add_report
@@ -81,15 +81,15 @@ def _mail(stage: Stage) -> None:
 
 
 def _mirror(stage: Stage) -> None:
-    Mirror.objects.filter(service=stage.service, kind="customers").delete()
-    Mirror.objects.create(
+    Sync.objects.filter(service=stage.service, kind="customers").delete()
+    Sync.objects.create(
         service=stage.service, kind="customers", problem="The list was empty.", problem_at=timezone.now()
     )
 
 
 def _customer(stage: Stage) -> None:
     customers = Customer.objects.filter(pk=stage.customer.pk)
-    customers.update(missed_walk_count=1, missed_at=timezone.now())
+    customers.update(missed_sync_count=1, missed_at=timezone.now())
 
 
 LONG_AGO = timedelta(hours=5)

@@ -41,6 +41,6 @@ def remove(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("exams", "0008_walk_calls")]
+    dependencies = [("exams", "0001_initial")]
 
     operations = [migrations.RunPython(add, remove)]
