@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts.models import Invitation
 from accounts.referrals import forget_invitation, invitation_code, opens_signup, referral_path
 from accounts.services.invitations import accept_invitation, open_invitation
-from audit.entries import record
+from audit.entries import add_entry
 from background.mail import queue_mail
 from foundation.address import client_address
 
@@ -49,7 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def post_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse:
         """Audit the log-in and accept the invitation that this browser opened."""
-        record(action="account.logged_in", actor=user, address=client_address(request))
+        add_entry(action="account.logged_in", actor=user, address=client_address(request))
         invitation = self._invitation(request)
         if invitation is not None:
             accept_invitation(invitation=invitation, user=user, address=client_address(request))
@@ -62,7 +62,7 @@ class AccountAdapter(DefaultAccountAdapter):
         The actor is known only when a logged-in person confirms the password.
         """
         actor = request.user if request.user.is_authenticated else None
-        record(
+        add_entry(
             action="account.log_in_failed", outcome="refused", actor=actor, address=client_address(request)
         )
 

@@ -1,4 +1,4 @@
-"""Write the audit log. When a write fails the caller fails too: nothing is done or shown unrecorded."""
+"""Write the audit log. When a write fails the caller fails too: nothing is done or shown without an entry."""
 
 import hashlib
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from audit.models import Entry
 LONGEST_IDENTIFIER = 200
 
 
-def record(
+def add_entry(
     *,
     action: str,
     outcome: str = "ok",
@@ -34,7 +34,7 @@ def record(
     return entry
 
 
-def record_each(
+def add_entries(
     *, action: str, targets: Iterable[Model], actor: Any = None, address: str | None = None
 ) -> None:
     """Write one entry for each object, few statements for all of them, in the caller's transaction."""
@@ -44,7 +44,7 @@ def record_each(
     )
 
 
-def record_view(
+def add_view(
     *,
     action: str,
     session_key: str | None,

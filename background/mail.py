@@ -9,7 +9,7 @@ from django.core.mail import BadHeaderError, EmailMessage, get_connection
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.backoff import Backoff
 from background.due import from_now
 from background.jobs import schedule
@@ -57,7 +57,7 @@ def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
         is_queued = bool(failed.update(state=State.QUEUED))
         if is_queued:
             schedule(model=OutgoingMail, pk=pk)
-        record(
+        add_entry(
             action="mail.resent",
             outcome="ok" if is_queued else "refused",
             actor=user,

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
-from audit.entries import record
+from audit.entries import add_entry
 from background.runner import wake
 from foundation.crypto import CannotDecrypt
 from integrations.clarius import ClariusClient, errors
@@ -105,7 +105,7 @@ def use_key(
     in_use.update(is_in_use=False)
     ApiKey.objects.filter(pk=key.pk).update(is_in_use=True, in_use_since=timezone.now())
     identifiers = {"prefix": key.prefix, "former": former, "cause": cause.value}
-    record(action="api_key.switched", actor=actor, target=service, address=address, **identifiers)
+    add_entry(action="api_key.switched", actor=actor, target=service, address=address, **identifiers)
     if cause in _ALERTS:
         alert_administrators(
             check="api-key",
@@ -193,7 +193,7 @@ def close_circuit(*, service: Service) -> None:
     """Let calls go out again, since a key works. Call it in a transaction."""
     is_open = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False)
     if is_open.update(circuit_opened_at=None, circuit_probe_at=None, last_error="", last_error_at=None):
-        record(action="service.circuit_closed", target=service)
+        add_entry(action="service.circuit_closed", target=service)
         wake(service)
 
 
@@ -205,7 +205,7 @@ def _open_circuit(*, service: Service) -> None:
         )
         if not opened:
             return
-        record(action="service.circuit_opened", outcome="refused", target=service)
+        add_entry(action="service.circuit_opened", outcome="refused", target=service)
         alert_administrators(
             check="api-key-refused",
             subject=f"Clarius Cloud refuses the API key of {service.name}",

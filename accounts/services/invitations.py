@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation, User
 from accounts.roles import REVIEWERS
-from audit.entries import record
+from audit.entries import add_entry
 from background.mail import queue_mail
 
 
@@ -24,7 +24,7 @@ def send_invitation(*, invitation: Invitation, actor: User | None, address: str 
                 "If you did not expect this invitation, ignore this e-mail.\n"
             ),
         )
-        record(action="invitation.sent", actor=actor, target=invitation, address=address)
+        add_entry(action="invitation.sent", actor=actor, target=invitation, address=address)
 
 
 def open_invitation(*, code: str) -> Invitation | None:
@@ -43,7 +43,7 @@ def accept_invitation(*, invitation: Invitation, user: User, address: str | None
             return False
         if invitation.is_reviewer:
             user.groups.add(Group.objects.get(name=REVIEWERS))
-        record(action="invitation.accepted", actor=user, target=invitation, address=address)
+        add_entry(action="invitation.accepted", actor=user, target=invitation, address=address)
     return True
 
 

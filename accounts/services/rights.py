@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.roles import ADMINISTRATORS
-from audit.entries import record
+from audit.entries import add_entry
 
 
 def grantable_groups(*, user: Any) -> QuerySet[Group]:
@@ -24,4 +24,6 @@ def grantable_groups(*, user: Any) -> QuerySet[Group]:
 
 def note_account_change(*, user: User, fields: Iterable[str], actor: Any, address: str | None) -> None:
     """Audit which columns of an account an administrator changed, without their values."""
-    record(action="account.changed", actor=actor, target=user, address=address, fields=" ".join(fields)[:200])
+    add_entry(
+        action="account.changed", actor=actor, target=user, address=address, fields=" ".join(fields)[:200]
+    )

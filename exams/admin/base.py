@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
-from audit.entries import record_view
+from audit.entries import add_view
 from exams.permissions import sees_all_content
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
@@ -42,7 +42,7 @@ class ContentAdmin(PortalAdmin):
     ) -> HttpResponse:
         """Draw the page of a row; a look at patient content is written to the audit log."""
         if obj is not None and self.content_fields and sees_all_content(request.user):
-            record_view(
+            add_view(
                 action=f"{self.opts.model_name}.viewed",
                 session_key=request.session.session_key,
                 actor=request.user,

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from audit.entries import record
+from audit.entries import add_entry
 from exams.admin.standing import RowStatus, statuses_of, tell
 from foundation.actions import Action
 from foundation.adminkit.requests import actor_of
@@ -18,7 +18,7 @@ def run_audited(action: Action, rows: QuerySet[Any], request: HttpRequest) -> tu
     """Do it, and say of rows to which nothing was done in which state they are."""
     actor, before, chosen = actor_of(request), statuses_of(rows), rows.count()
     done = action.service(queryset=rows, **actor)
-    record(
+    add_entry(
         action=f"{rows.model._meta.model_name}.{action.name}",
         outcome="ok" if done == chosen else "partly" if done else "refused",
         actor=actor["user"],

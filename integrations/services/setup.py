@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.runner import wake
 from foundation.crypto import CannotDecrypt
@@ -79,7 +79,7 @@ def connect(*, wishes: Wishes, user: User | None = None, address: str | None = N
     try:
         service = _prove_and_store(wishes, user=user, address=address)
     except CannotConnect as error:
-        record(
+        add_entry(
             action="service.connected",
             outcome="refused",
             actor=user,
@@ -203,7 +203,7 @@ def _store(
         schedule(model=Service, pk=service.pk)
         # It may have been paused before.
         wake(service)
-        record(
+        add_entry(
             action="service.connected", actor=user, target=service, address=address, mode=wishes.mode.value
         )
     return service

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.due import from_now
 from background.jobs import schedule
 from background.leases import Hold
@@ -52,7 +52,7 @@ def read_again(*, service: Service, kind: str, user: User, address: str | None) 
     mirror = find_sync(service=service, kind=kind)
     with transaction.atomic():
         schedule(model=Sync, pk=mirror.pk)
-        record(action="mirror.wanted", actor=user, target=service, address=address, kind=kind)
+        add_entry(action="mirror.wanted", actor=user, target=service, address=address, kind=kind)
 
 
 def read_now(*, service: Service, kind: str) -> Sync | None:

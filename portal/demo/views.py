@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from exams.models import Submission
 from foundation.address import client_address
@@ -45,7 +45,7 @@ def continue_as(request: HttpRequest, role: str) -> HttpResponse:
     user = get_object_or_404(User, email__iexact=DemoFile.address(role), is_active=True, is_superuser=False)
     logout(request)
     login(request, user, backend=BACKEND)
-    record(action="demo.continued", actor=user, target=user, address=client_address(request))
+    add_entry(action="demo.continued", actor=user, target=user, address=client_address(request))
     return redirect(BEGINNINGS[role])
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
-from audit.entries import record
+from audit.entries import add_entry
 
 pytestmark = pytest.mark.django_db
 
@@ -24,8 +24,8 @@ def _actions(client: Client, **query: str) -> list[str]:
 
 def test_the_log_can_be_searched_and_filtered(client: Client, reader: Any, clinician: Any) -> None:
     clinician.email = "clinician@example.test"
-    record(action="exam.viewed", actor=clinician)
-    record(action="link.ended", outcome="refused")
+    add_entry(action="exam.viewed", actor=clinician)
+    add_entry(action="link.ended", outcome="refused")
     client.force_login(reader)
     assert _actions(client, outcome__exact="refused") == ["link.ended"]
     assert _actions(client, q="c…@example.test") == ["exam.viewed"]
@@ -33,7 +33,7 @@ def test_the_log_can_be_searched_and_filtered(client: Client, reader: Any, clini
 
 
 def test_no_page_adds_changes_or_deletes_an_entry(client: Client, reader: Any) -> None:
-    entry = record(action="exam.viewed")
+    entry = add_entry(action="exam.viewed")
     client.force_login(reader)
     page = f"/admin/audit/entry/{entry.pk}"
     assert client.get(f"{page}/change/").status_code == 200

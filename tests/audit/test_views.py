@@ -6,18 +6,18 @@ from unittest import mock
 import pytest
 from django.db import DatabaseError
 
-from audit.entries import record, record_view
+from audit.entries import add_entry, add_view
 from audit.models import Entry
 from tests.background.service import in_parallel
 
 
 @pytest.fixture
 def target(db: None) -> Entry:
-    return record(action="exam.arrived")
+    return add_entry(action="exam.arrived")
 
 
 def _view(target: Entry, *, session_key: str | None = "session-1", **more: Any) -> bool:
-    return record_view(action="exam.viewed", session_key=session_key, target=target, **more)
+    return add_view(action="exam.viewed", session_key=session_key, target=target, **more)
 
 
 def test_a_second_look_in_the_same_session_is_not_written_again(target: Entry, clinician: Any) -> None:
@@ -30,12 +30,12 @@ def test_a_second_look_in_the_same_session_is_not_written_again(target: Entry, c
 def test_another_session_person_object_or_act_is_another_entry(
     target: Entry, clinician: Any, administrator: Any
 ) -> None:
-    other = record(action="exam.arrived")
+    other = add_entry(action="exam.arrived")
     assert _view(target, actor=clinician)
     assert _view(target, actor=clinician, session_key="session-2")
     assert _view(target, actor=administrator)
     assert _view(other, actor=clinician)
-    assert record_view(action="capture.played", session_key="session-1", target=target, actor=clinician)
+    assert add_view(action="capture.played", session_key="session-1", target=target, actor=clinician)
 
 
 def test_a_look_after_ten_minutes_is_written_again(target: Entry, settings: Any) -> None:
@@ -59,6 +59,6 @@ def test_a_look_that_cannot_be_written_fails(target: Entry) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_looks_at_the_same_moment_one_is_written() -> None:
-    target = record(action="exam.arrived")
+    target = add_entry(action="exam.arrived")
     assert in_parallel(12, lambda: _view(target)).count(True) == 1
     assert Entry.objects.filter(action="exam.viewed").count() == 1

@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.roles import ADMINISTRATORS
-from audit.entries import record
+from audit.entries import add_entry
 from tests.exams.cast import Stage, add_report, make_stage
 from tests.exams.rows import make_customer, make_submission
 from tests.people import logged_in, make_person
@@ -38,9 +38,9 @@ def test_an_entry_names_the_account_and_leads_to_the_object(stage: Stage, reader
     rita = stage.people["reviewer"]
     link = stage.customer.links.get()
     for target in (stage.service, stage.customer, stage.submission, report, link):
-        record(action="thing.done", actor=rita, target=target)
-    record(action="thing.happened")
-    record(action="account.log_in_failed", outcome="refused")
+        add_entry(action="thing.done", actor=rita, target=target)
+    add_entry(action="thing.happened")
+    add_entry(action="account.log_in_failed", outcome="refused")
     text = page(reader)
     short = str(stage.submission.request_uuid)[:8]
     for row, words in (
@@ -59,14 +59,14 @@ def test_an_entry_names_the_account_and_leads_to_the_object(stage: Stage, reader
 
 
 def test_a_page_of_one_entry_says_the_same(stage: Stage, reader: Client) -> None:
-    entry = record(action="thing.done", actor=stage.people["reviewer"], target=stage.service)
+    entry = add_entry(action="thing.done", actor=stage.people["reviewer"], target=stage.service)
     text = reader.get(f"{LOG}{entry.pk}/change/").content.decode()
     assert "Rita Moreau (reviewer@example.test)" in text and "service Echo reading</a>" in text
 
 
 def test_what_is_gone_keeps_its_kind_and_identifier(stage: Stage, reader: Client) -> None:
     other = make_person("gone")
-    record(action="thing.done", actor=other, target=make_submission(make_customer(stage.service)))
+    add_entry(action="thing.done", actor=other, target=make_submission(make_customer(stage.service)))
     stage.submission.__class__.objects.exclude(pk=stage.submission.pk).delete()
     other.emailaddress_set.all().delete()
     other.delete()
@@ -75,7 +75,7 @@ def test_what_is_gone_keeps_its_kind_and_identifier(stage: Stage, reader: Client
 
 
 def test_who_may_not_read_accounts_or_objects_reads_neither(stage: Stage) -> None:
-    record(action="thing.done", actor=stage.people["reviewer"], target=stage.customer)
+    add_entry(action="thing.done", actor=stage.people["reviewer"], target=stage.customer)
     auditor = make_person("only-the-log", is_staff=True)
     auditor.user_permissions.set(Permission.objects.filter(codename="view_entry"))
     text = page(logged_in(auditor))
@@ -91,18 +91,18 @@ def test_a_full_page_costs_as_many_queries_as_a_short_one(stage: Stage, reader: 
             page(reader)
         return len(seen)
 
-    record(action="thing.done", actor=stage.people["reviewer"], target=stage.submission)
+    add_entry(action="thing.done", actor=stage.people["reviewer"], target=stage.submission)
     cost()
     before = cost()
     for number in range(6):
         person = make_person(f"person{number}", ADMINISTRATORS)
-        record(action="thing.done", actor=person, target=make_submission(make_customer(stage.service)))
+        add_entry(action="thing.done", actor=person, target=make_submission(make_customer(stage.service)))
     assert cost() == before
 
 
 def test_the_log_is_searched_by_address_and_filtered_by_kind(stage: Stage, reader: Client) -> None:
-    record(action="done.by_rita", actor=stage.people["reviewer"], target=stage.service)
-    record(action="done.by_ann", actor=stage.people["clinician"], target=stage.customer)
+    add_entry(action="done.by_rita", actor=stage.people["reviewer"], target=stage.service)
+    add_entry(action="done.by_ann", actor=stage.people["clinician"], target=stage.customer)
 
     def found(**query: str) -> set[str]:
         listed = reader.get(LOG, query).context["cl"].result_list

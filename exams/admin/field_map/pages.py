@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.entries import record_view
+from audit.entries import add_view
 from exams.admin.base import ContentAdmin
 from exams.admin.field_map.form import FieldMapForm, SampleForm
 from exams.models import FieldMap
@@ -136,7 +136,7 @@ def _preview_context(request: HttpRequest, service: Service, form: FieldMapForm)
         return context
     shows_values = sees_all_content(request.user)
     if shows_values:
-        record_view(
+        add_view(
             action="submission.viewed",
             session_key=request.session.session_key,
             actor=request.user,

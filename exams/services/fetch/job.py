@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
@@ -30,7 +30,7 @@ def check_again(*, submission: Submission, user: Any, address: str | None) -> No
         if not schedule(queryset=rows.filter(state__in=FETCHABLE)):
             raise NotAllowed("A held submission is not fetched.")
         rows.update(not_ready_since=None)
-        record(action="submission.checked_again", actor=user, target=submission, address=address)
+        add_entry(action="submission.checked_again", actor=user, target=submission, address=address)
 
 
 def _is_unconfirmed(submission: Submission) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from exams.models import Capture, Submission
 from exams.services.capture_links import capture_links
 from exams.services.demographics import ALL_FIELDS, read_patient
@@ -30,7 +30,7 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
         match = match_patient(customer=_customer(submission), values=values, never=submission.split_from_id)
         changes |= {"patient": match.patient, "looks_like": match.looks_like}
         if submission.patient_id is not None:
-            record(action="submission.demographics_changed", target=submission)
+            add_entry(action="submission.demographics_changed", target=submission)
     links = capture_links(data)
     _list_captures(submission=submission, keys=list(links))
     count = Capture.objects.filter(submission=submission).count()

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
@@ -51,7 +51,7 @@ def change_map(
         )
         schedule(model=FieldMap, pk=field_map.pk)
         field_map.refresh_from_db()
-        record(
+        add_entry(
             action="field_map.changed",
             actor=user,
             target=service,

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Min
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
@@ -118,7 +118,7 @@ def start_import(
             total_count=count,
         )
         schedule(model=BacklogImport, pk=row.pk)
-        record(
+        add_entry(
             action="backlog.import_started",
             actor=user,
             target=service,
@@ -170,7 +170,7 @@ def _next(row: BacklogImport, waiting: SubmissionQuerySet) -> list[int]:
 
 
 def _record_end(row: BacklogImport, *, outcome: str, user: Any, address: str | None) -> None:
-    record(
+    add_entry(
         action="backlog.import_ended",
         outcome=outcome,
         actor=user,

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from exams.models import Capture, Submission
 from exams.services.transitions import move_captures, move_submissions
@@ -143,4 +143,4 @@ def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str
 
 def _record(action: str, pk: int, user: Any, address: str | None) -> None:
     target = Submission.objects.only("uuid").get(pk=pk)
-    record(action=action, actor=user, target=target, address=address)
+    add_entry(action=action, actor=user, target=target, address=address)

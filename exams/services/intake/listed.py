@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from audit.models import Entry
 from background.jobs import schedule
 from exams.models import Exam, Submission
@@ -228,4 +228,4 @@ class _Writer:
     def _record_conflict(self, stored: _Stored) -> None:
         earlier = Entry.objects.filter(action="submission.conflict", target_id=str(stored.uuid))
         if not earlier.exists():
-            record(action="submission.conflict", outcome="refused", target=Submission(uuid=stored.uuid))
+            add_entry(action="submission.conflict", outcome="refused", target=Submission(uuid=stored.uuid))

@@ -21,7 +21,7 @@ from django.db.models import (
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from exams.models import Submission
 from integrations.models import NotificationRecord, Service
 from integrations.services.settings.operation import poll_everything
@@ -118,7 +118,7 @@ def missed_of(*, service: Service, since: datetime) -> QuerySet[Any]:
 def take_in(*, service: Service, user: Any, address: str | None) -> None:
     """Have the service's list walked from end to end, which takes in what was missed."""
     poll_everything(service=service, user=user, address=address)
-    record(action="records.taken_in", actor=user, target=service, address=address)
+    add_entry(action="records.taken_in", actor=user, target=service, address=address)
 
 
 def take_in_missed(*, user: Any, address: str | None) -> list[Service]:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from audit.entries import record
+from audit.entries import add_entry
 from exams.models import Capture, Submission
 from exams.services.demographics import TEXT_FIELDS
 from exams.storage import open_file
@@ -36,7 +36,9 @@ def export_submission(*, submission: Submission, folder: Path, with_demographics
     if with_demographics:
         manifest["patient"] = _patient(submission)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    record(action="submission.exported", target=submission, demographics="yes" if with_demographics else "no")
+    add_entry(
+        action="submission.exported", target=submission, demographics="yes" if with_demographics else "no"
+    )
     return manifest
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from exams.models import Report, Submission
 from exams.services.reports.delivery import resolve_uncertain, retry_delivery
 from exams.services.transitions import NotAllowed, move_reports, move_submissions
@@ -28,7 +28,7 @@ def give_up_submissions(*, queryset: QuerySet[Submission], user: Any, address: s
             stuck = mine.filter(state__in=(S.FAILED, S.HELD), given_up_at=None)
             if not (_end_fetch(moving, now) or stuck.update(given_up_at=now)):
                 continue
-            record(action="submission.given_up", actor=user, target=row, address=address)
+            add_entry(action="submission.given_up", actor=user, target=row, address=address)
         count += 1
     return count
 
@@ -54,7 +54,7 @@ def give_up_reports(*, queryset: QuerySet[Report], user: Any, address: str | Non
             )
             if not (ended or stuck.update(given_up_at=now)):
                 continue
-            record(action="report.given_up", actor=user, target=row, address=address)
+            add_entry(action="report.given_up", actor=user, target=row, address=address)
         count += 1
     return count
 

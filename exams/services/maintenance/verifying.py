@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import F, Max, Min, QuerySet
 
 from accounts.services.alerts import alert_administrators
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from exams.models import Capture, Report, Submission
 from exams.services.transitions import move_captures
@@ -170,7 +170,7 @@ def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
 
 def _note_damaged(row: Any) -> None:
     with transaction.atomic():
-        record(action="file.damaged", outcome="failed", target=row)
+        add_entry(action="file.damaged", outcome="failed", target=row)
         if isinstance(row, Capture):
             _fetch_again(row.file)
 

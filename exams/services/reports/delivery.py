@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.leases import Hold
 from background.mail import queue_mail
@@ -110,7 +110,7 @@ def _write_end(report: Report, to: R, **changes: Any) -> None:
     if to == R.DELIVERED:
         _tell_clinicians(report)
     outcome = {R.DELIVERED: "ok", R.UNCERTAIN: "uncertain"}.get(to, "failed")
-    record(action="report.sent", outcome=outcome, target=report, sha256=report.sha256)
+    add_entry(action="report.sent", outcome=outcome, target=report, sha256=report.sha256)
 
 
 def _tell_clinicians(report: Report) -> None:
@@ -144,7 +144,7 @@ def resolve_uncertain(*, report: Report, user: Any, arrived: bool, address: str 
         _require(report, R.UNCERTAIN)
         move_report(pk=report.pk, to=R.DELIVERED, delivered_at=timezone.now())
         _tell_clinicians(report)
-        record(action="report.seen_at_cloud", actor=user, target=report, address=address)
+        add_entry(action="report.seen_at_cloud", actor=user, target=report, address=address)
 
 
 def _send_again(*, report: Report, user: Any, address: str | None, action: str) -> None:
@@ -152,7 +152,7 @@ def _send_again(*, report: Report, user: Any, address: str | None, action: str) 
         _require(report, report.state)
         move_report(pk=report.pk, to=R.SIGNED)
         schedule(model=Report, pk=report.pk)
-        record(action=action, actor=user, target=report, address=address)
+        add_entry(action=action, actor=user, target=report, address=address)
 
 
 def _require(report: Report, state: str) -> None:

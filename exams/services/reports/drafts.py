@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.due import from_now
 from background.jobs import schedule
 from exams import media_types, storage
@@ -67,7 +67,7 @@ def create_draft(
         )
         if stored.media_type == media_types.PDF:
             PageRendering.objects.create(report=report, not_before=from_now())
-        record(
+        add_entry(
             action="report.drafted",
             actor=author,
             target=report,
@@ -87,7 +87,7 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
         if not move_reports(drafts, to=Report.State.SIGNED, signed_at=timezone.now()):
             raise NotADraft("This report was signed or discarded before.")
         schedule(model=Report, pk=report.pk)
-        record(
+        add_entry(
             action="report.signed",
             actor=user,
             target=report,
@@ -103,7 +103,7 @@ def discard_draft(*, report: Report, user: User, address: str | None) -> None:
         removed, _ = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT).delete()
         if not removed:
             raise NotADraft("This report was signed or discarded before.")
-        record(action="report.discarded", actor=user, target=report, address=address)
+        add_entry(action="report.discarded", actor=user, target=report, address=address)
 
 
 def _store(upload: Any) -> storage.StoredFile:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.backoff import Backoff
 from background.jobs import schedule
 from background.leases import Hold
@@ -26,7 +26,7 @@ def prepare_pages_again(*, report: Report, user: Any, address: str | None) -> No
         if not Report.objects.filter(pk=report.pk, page_failure__gt="").update(page_failure=""):
             raise NotAllowed("These pages did not fail.")
         schedule(queryset=PageRendering.objects.filter(report=report))
-        record(action="report.pages_again", actor=user, target=report, address=address)
+        add_entry(action="report.pages_again", actor=user, target=report, address=address)
 
 
 def _prepare(rendering: PageRendering, hold: Hold) -> Outcome:

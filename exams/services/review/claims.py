@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.mail import queue_mail
 from exams.models import Submission
 from exams.permissions import can_review
@@ -27,7 +27,7 @@ def take_claim(*, submission: Submission, user: User, address: str | None) -> No
     """Set the claim if it is free, inside a transaction of the caller; raises ClaimRefused."""
     rows = Submission.objects.filter(pk=submission.pk)
     if rows.filter(claimed_by=None).update(claimed_by=user, claimed_at=timezone.now()):
-        record(action="submission.claimed", actor=user, target=submission, address=address)
+        add_entry(action="submission.claimed", actor=user, target=submission, address=address)
         return
     # Held by this account already, and locked until the caller is done with what needs the claim.
     if rows.filter(claimed_by=user).update(claimed_by=user):
@@ -48,7 +48,7 @@ def take_over_claim(*, submission: Submission, user: User, holder: int, address:
             take_claim(submission=submission, user=user, address=address)
             return
         before = User.objects.get(pk=holder)
-        record(
+        add_entry(
             action="submission.taken_over",
             actor=user,
             target=submission,
@@ -73,7 +73,7 @@ def return_claim(*, submission: Submission, user: User, address: str | None) -> 
     with transaction.atomic():
         rows = Submission.objects.filter(pk=submission.pk)
         if rows.filter(claimed_by=user).update(claimed_by=None, claimed_at=None):
-            record(action="submission.resumed", actor=user, target=submission, address=address)
+            add_entry(action="submission.resumed", actor=user, target=submission, address=address)
             return
     if rows.filter(~Q(claimed_by=None)).exists():
         raise ClaimRefused(_taken(submission))

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from exams.models import Patient, Submission
 from exams.services.demographics import ALL_FIELDS
 from exams.services.transitions import NotAllowed
@@ -33,7 +33,7 @@ def split_patient(*, submission: Submission, user: User, address: str | None) ->
         rows = Submission.objects.filter(exam=submission.exam_id, patient=former)
         rows.update(patient=patient, looks_like=former, split_from=former)
         _read_anew(former)
-        record(
+        add_entry(
             action="patient.split",
             actor=user,
             target=submission,

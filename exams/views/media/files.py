@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from audit.entries import record_view
+from audit.entries import add_view
 from exams import media_types, storage
 from exams.permissions import visible_captures, visible_reports
 from exams.views.media.ranges import Unsatisfiable, parse_range
@@ -88,7 +88,7 @@ def report_page(request: HttpRequest, uuid: UUID, number: int) -> HttpResponseBa
 
 
 def _record(request: HttpRequest, *, action: str, target: Model) -> None:
-    record_view(
+    add_view(
         action=action,
         session_key=request.session.session_key,
         actor=request.user,

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit.entries import record_view
+from audit.entries import add_view
 from exams.models import Report
 from exams.services.review.clinician_exams import list_own_exams, list_own_reports
 from exams.views.review.worklist import parse_uuid
@@ -21,7 +21,7 @@ def my(request: HttpRequest) -> HttpResponse:
     page = list_own_exams(user=request.user, after=parse_uuid(request.GET.get("after")))  # type: ignore[arg-type]
     reports: list[Report] = list_own_reports(user=request.user)  # type: ignore[arg-type]
     if page.rows or reports:
-        record_view(
+        add_view(
             action="own_exams.viewed",
             session_key=request.session.session_key,
             actor=request.user,

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.entries import record_view
+from audit.entries import add_view
 from exams.models import Report, Submission
 from exams.permissions import (
     can_review,
@@ -121,7 +121,7 @@ def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
 
 def record_exam_view(request: HttpRequest, submission: Submission) -> None:
     """Audit that the reader saw the patient's data; if that fails, nothing is shown."""
-    record_view(
+    add_view(
         action="exam.viewed",
         session_key=request.session.session_key,
         actor=request.user,

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.entries import record, record_view
+from audit.entries import add_entry, add_view
 from exams.permissions import is_reviewer, sees_all_content, visible_submissions
 from exams.services.review.worklist import Filters, count_newer, list_submissions
 from exams.views.forms import WorklistForm
@@ -40,7 +40,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         after=parse_uuid(request.GET.get("after")),
         before=parse_uuid(request.GET.get("before")),
     )
-    record_view(
+    add_view(
         action="worklist.viewed",
         session_key=request.session.session_key,
         actor=request.user,
@@ -74,7 +74,7 @@ def worklist_search(request: HttpRequest) -> HttpResponse:
     words = " ".join(typed.split())[:LONGEST_SEARCH]
     if words:
         kept["q"] = _keep(request, words)
-        record(action="worklist.searched", actor=request.user, address=client_address(request))
+        add_entry(action="worklist.searched", actor=request.user, address=client_address(request))
     return redirect(_address(kept))
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
 
-from audit.entries import record
+from audit.entries import add_entry
 from foundation.address import client_address
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
@@ -94,7 +94,7 @@ class AnnotationPages:
         return drafts_of(read_groups(self._application.annotations))
 
     def _export(self) -> HttpResponse:
-        record(
+        add_entry(
             action="annotations.exported",
             actor=self._request.user,
             target=self._application,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.locks import Busy, Lock, lock
 from integrations.clarius import ClariusClient
 from integrations.clarius.schemas import AnnotationGroup, CustomizedApplication
@@ -207,7 +207,7 @@ def _settle(
 
 
 def _audit(application: Application, actor: Actor, action: str, outcome: str, **more: str) -> None:
-    record(
+    add_entry(
         action=action,
         outcome=outcome,
         actor=actor.user,

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Invitation, User
-from audit.entries import record
+from audit.entries import add_entry
 from background.due import from_now
 from background.mail import queue_mail
 from integrations.cloud import PAGE, CloudProblem, cloud
@@ -39,7 +39,7 @@ def describe_customer(
     """Set what the customer is called here; nothing else of the row is written."""
     with transaction.atomic():
         Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
-        record(action="customer.renamed", actor=user, target=customer, address=address)
+        add_entry(action="customer.renamed", actor=user, target=customer, address=address)
 
 
 def confirm_again(*, customer: Customer, user: User, address: str | None) -> str:
@@ -69,7 +69,7 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
             Customer.objects.filter(pk=customer.pk).update(missed_sync_count=0, missed_at=None)
             if link is None and former is not None:
                 link = Link.objects.create(customer=customer, user=former.user)
-                record(action="link.created", actor=user, target=link, address=address)
+                add_entry(action="link.created", actor=user, target=link, address=address)
                 _tell_anew(link=link)
             if link is not None and link.state == State.PENDING:
                 accept_link(link=link)
@@ -114,7 +114,7 @@ def transfer_customer(
             move_link(pk=link.pk, to=State.UNLINKED, reason=TRANSFERRED, detail=reason.strip())
             new = Link.objects.create(customer=customer, user=recipient, not_before=from_now())
             Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
-            record(
+            add_entry(
                 action="customer.transferred",
                 actor=user,
                 target=customer,
@@ -151,7 +151,7 @@ def invite_customer(*, customer: Customer, email: str, user: User, address: str 
             door = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
         _mail_invitation(customer=customer, email=email, door=door, has_account=has_account)
         invited = {"invitation": str(invitation.pk)} if invitation else {}
-        record(action="customer.invited", actor=user, target=customer, address=address, **invited)
+        add_entry(action="customer.invited", actor=user, target=customer, address=address, **invited)
 
 
 def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: bool) -> None:
@@ -184,7 +184,7 @@ def _end(*, link: Link, reason: str) -> bool:
     except NotAllowed:
         # It ended by itself while this was decided.
         return False
-    record(action=f"link.{to}", target=link)
+    add_entry(action=f"link.{to}", target=link)
     return True
 
 
@@ -241,4 +241,4 @@ def _tell_transfer(*, former: Link, new: Link) -> None:
 
 
 def _audit(action: str, customer: Customer, user: User, address: str | None, outcome: str) -> None:
-    record(action=action, outcome=outcome, actor=user, target=customer, address=address)
+    add_entry(action=action, outcome=outcome, actor=user, target=customer, address=address)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from audit.entries import record
+from audit.entries import add_entry
 from foundation.crypto import lookup_digest, still_encrypted
 from integrations.clarius import ClariusClient
 from integrations.models import Customer, Link, ListedToken, Service, Sync
@@ -80,7 +80,7 @@ def _apply(reading: Reading) -> str:
     gone_count = _count_missed(customers, reading)
     listed_count = _staged(reading).count()
     _staged(reading).delete()
-    record(
+    add_entry(
         action="customers.reconciled",
         target=service,
         listed=str(listed_count),
@@ -136,7 +136,7 @@ def end_as_gone(*, links: Sequence[Link], reason: str) -> int:
         try:
             with transaction.atomic():
                 move_link(pk=link.pk, to=Link.State.GONE, reason=reason)
-                record(action="link.gone", target=link)
+                add_entry(action="link.gone", target=link)
                 tell_gone(link=link)
         except NotAllowed:
             continue

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.locks import Busy, lock
 from foundation.crypto import CannotDecrypt
@@ -37,7 +37,7 @@ class OutcomeUnknown(KeyProblem):
 
 def create_key(*, service: Service, name: str, user: User, address: str | None) -> ApiKey:
     """Make a key at the Cloud and keep it as a standby key; raises KeyProblem."""
-    audit = partial(record, action="api_key.created", actor=user, target=service, address=address)
+    audit = partial(add_entry, action="api_key.created", actor=user, target=service, address=address)
     name = name.strip()
     with _audited(audit), _alone(service):
         if not 1 <= len(name) <= 50:
@@ -56,7 +56,7 @@ def add_typed_key(
     *, service: Service, key: str, is_to_be_used: bool, user: User, address: str | None
 ) -> ApiKey:
     """Prove a key that a person typed and store it, in use or as a standby key; raises KeyProblem."""
-    audit = partial(record, action="api_key.typed", actor=user, target=service, address=address)
+    audit = partial(add_entry, action="api_key.typed", actor=user, target=service, address=address)
     with _audited(audit):
         try:
             prove_key(base_url=service.base_url, key=key)
@@ -85,7 +85,7 @@ def _store_typed(*, service: Service, key: str) -> ApiKey:
 def use_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
     """Use a standby key from now on, proven by a call with it; raises KeyProblem, and nothing changed."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
-    with _audited(partial(record, action="api_key.switched", actor=user, **about)):
+    with _audited(partial(add_entry, action="api_key.switched", actor=user, **about)):
         _prove_standby(service=service, prefix=prefix)
         with transaction.atomic():
             Service.objects.select_for_update().get(pk=service.pk)
@@ -99,7 +99,7 @@ def use_key(*, service: Service, prefix: str, user: User, address: str | None) -
 def revoke_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
     """Revoke a key that is not in use; raises KeyProblem, and then it works as before or nobody knows."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
-    audit = partial(record, action="api_key.revoked", actor=user, **about)
+    audit = partial(add_entry, action="api_key.revoked", actor=user, **about)
     check = partial(_refuse_needed, service=service, prefix=prefix)
     with _audited(audit), _alone(service):
         with keyring.withdrawn(service=service, prefix=prefix, check=check):
@@ -115,7 +115,7 @@ def revoke_key(*, service: Service, prefix: str, user: User, address: str | None
 def check_revocation(*, service: Service, prefix: str, user: User, address: str | None) -> None:
     """Raise KeyProblem for a key that is needed, before a person is asked whether it is meant."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
-    with _audited(partial(record, action="api_key.revoked", actor=user, **about)):
+    with _audited(partial(add_entry, action="api_key.revoked", actor=user, **about)):
         _refuse_needed(service=service, prefix=prefix)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
-from audit.entries import record
+from audit.entries import add_entry
 from background.due import from_now, is_free
 from background.jobs import schedule
 from background.leases import Hold
@@ -40,7 +40,7 @@ def start_rotation(
 ) -> KeyRotation:
     """Write down that the key in use is to be replaced, and make it due; raises CannotRotate."""
     audit = partial(
-        record,
+        add_entry,
         action="api_key.rotation_started",
         actor=user,
         target=service,
@@ -93,7 +93,7 @@ def _give_up(rotation: KeyRotation, hold: Hold, *, reason: str) -> Done:
 
     def report() -> None:
         outcome: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
-        record(action="api_key.rotation_failed", outcome="failed", target=rotation.service, **outcome)
+        add_entry(action="api_key.rotation_failed", outcome="failed", target=rotation.service, **outcome)
         alert_administrators(
             check="key-rotation-failed",
             subject=f"The API key of {rotation.service.name} could not be replaced",
@@ -122,7 +122,7 @@ def cancel_rotation(*, rotation: KeyRotation, user: User, address: str | None) -
     """End a replacement that does not go on; the key in use stays. Raises CannotRotate."""
     told: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
     audit = partial(
-        record,
+        add_entry,
         action="api_key.rotation_cancelled",
         actor=user,
         target=rotation.service,
@@ -150,7 +150,7 @@ def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | N
     """Make a waiting rotation due now."""
     with transaction.atomic():
         schedule(model=KeyRotation, pk=rotation.pk)
-        record(action="api_key.rotation_resumed", actor=user, target=rotation.service, address=address)
+        add_entry(action="api_key.rotation_resumed", actor=user, target=rotation.service, address=address)
 
 
 def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:

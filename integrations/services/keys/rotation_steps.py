@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.backoff import Backoff
 from background.due import is_free
 from background.jobs import schedule
@@ -56,7 +56,7 @@ def make_key(rotation: KeyRotation, hold: Hold) -> Outcome:
         ApiKey.objects.create(
             service=service, prefix=created.prefix, name=rotation.name[:100], secret=created.key.reveal()
         )
-        record(action="api_key.created", target=service, prefix=created.prefix)
+        add_entry(action="api_key.created", target=service, prefix=created.prefix)
 
     return _next(Step.STORED, effect=store, new_prefix=created.prefix, old_prefix=old.first() or "")
 
@@ -120,7 +120,7 @@ def revoke_old_key(rotation: KeyRotation, hold: Hold) -> Outcome:
     def end() -> None:
         schedule(queryset=RemoteState.objects.filter(service=rotation.service))
         prefixes = {"prefix": rotation.new_prefix, "former": rotation.old_prefix}
-        record(action="api_key.rotated", target=rotation.service, **prefixes)
+        add_entry(action="api_key.rotated", target=rotation.service, **prefixes)
 
     return Done({"step": Step.DONE, "ended_at": timezone.now(), "problem": ""}, effect=end)
 

@@ -1,7 +1,7 @@
 """Which reviewer sees the exams of which service."""
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from integrations.models import ReviewerAccess
 
 
@@ -16,7 +16,7 @@ def note_removal(*, access: ReviewerAccess, actor: User, address: str | None) ->
 
 
 def _note(*, action: str, access: ReviewerAccess, actor: User, address: str | None) -> None:
-    record(
+    add_entry(
         action=action,
         actor=actor,
         target=access.user,

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.leases import Hold
 from background.mail import queue_mail
@@ -54,7 +54,7 @@ def _succeed(link: Link) -> None:
 def accept_link(*, link: Link) -> None:
     """Take over that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
     move_link(pk=link.pk, to=Link.State.CONFIRMED, reason="", detail="")
-    record(action="link.confirmed", target=link)
+    add_entry(action="link.confirmed", target=link)
     _forget_missed(link=link)
     # The exams that waited for somebody to hold this customer are found by the next poll.
     service_pk = link.customer.service_id
@@ -70,7 +70,7 @@ def _forget_missed(*, link: Link) -> None:
 def _end(link: Link, *, reason: str) -> None:
     to = Link.State.GONE if link.state == Link.State.CONFIRMED else Link.State.REJECTED
     move_link(pk=link.pk, to=to, reason=reason, detail="")
-    record(action=f"link.{to}", outcome="not_found", target=link)
+    add_entry(action=f"link.{to}", outcome="not_found", target=link)
     if to == Link.State.GONE:
         tell_gone(link=link)
 

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
-from audit.entries import record, record_each
+from audit.entries import add_entries, add_entry
 from background.due import from_now
 from background.jobs import schedule
 from background.mail import queue_mail
@@ -99,14 +99,14 @@ def _make_link(*, customer: Customer, user: User, label: str, institution: str, 
         Customer.objects.filter(pk=customer.pk).update(
             label=label or kept.label, institution=institution or kept.institution
         )
-        record(action="link.created", actor=user, target=link, address=address)
+        add_entry(action="link.created", actor=user, target=link, address=address)
         _announce(link=link, service=customer.service)
     return link
 
 
 def _refuse(*, customer: Customer, user: User, address: str | None) -> None:
     with transaction.atomic():
-        record(action="link.refused", outcome="refused", actor=user, target=customer, address=address)
+        add_entry(action="link.refused", outcome="refused", actor=user, target=customer, address=address)
         alert_administrators(
             subject="Another account tried to connect a linked customer",
             body=(
@@ -134,7 +134,7 @@ def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Endi
     try:
         with transaction.atomic():
             move_link(pk=link.pk, to=Link.State.UNLINKED, reason=ending.value)
-            record(action=_ACTIONS[ending], actor=user, target=link, address=address)
+            add_entry(action=_ACTIONS[ending], actor=user, target=link, address=address)
             if ending == Ending.DISPUTED:
                 alert_administrators(
                     subject="An account holder did not create a link",
@@ -149,7 +149,7 @@ def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int
     """End those of the links that are active, in one step, and return how many."""
     with transaction.atomic():
         ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=SUSPENDED)
-        record_each(action="link.suspended", targets=ended, actor=user, address=address)
+        add_entries(action="link.suspended", targets=ended, actor=user, address=address)
     return len(ended)
 
 
@@ -164,5 +164,5 @@ def check_links_again(*, links: QuerySet[Link], user: User, address: str | None)
     with transaction.atomic():
         active = list(links.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
         schedule(queryset=Link.objects.filter(pk__in=[link.pk for link in active]))
-        record_each(action="link.checked", targets=active, actor=user, address=address)
+        add_entries(action="link.checked", targets=active, actor=user, address=address)
     return len(active)

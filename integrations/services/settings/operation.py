@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from audit.models import Entry
 from background.jobs import schedule
 from background.runner import wake
@@ -20,7 +20,7 @@ def poll_now(*, service: Service, user: User, address: str | None) -> None:
     """Make the next poll due now."""
     with transaction.atomic():
         schedule(model=Service, pk=service.pk)
-        record(action="service.poll_wanted", actor=user, target=service, address=address)
+        add_entry(action="service.poll_wanted", actor=user, target=service, address=address)
 
 
 def poll_everything(*, service: Service, user: User, address: str | None) -> None:
@@ -28,7 +28,7 @@ def poll_everything(*, service: Service, user: User, address: str | None) -> Non
     with transaction.atomic():
         Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
         schedule(model=Service, pk=service.pk)
-        record(action="service.full_poll_wanted", actor=user, target=service, address=address)
+        add_entry(action="service.full_poll_wanted", actor=user, target=service, address=address)
 
 
 def probe_soon(*, service: Service, user: User, address: str | None) -> None:
@@ -38,7 +38,7 @@ def probe_soon(*, service: Service, user: User, address: str | None) -> None:
             circuit_probe_at=service.created_at
         )
         schedule(model=Service, pk=service.pk)
-        record(action="service.probe_wanted", actor=user, target=service, address=address)
+        add_entry(action="service.probe_wanted", actor=user, target=service, address=address)
 
 
 def pause_service(*, service: Service, user: User, address: str | None) -> bool:
@@ -61,14 +61,14 @@ def paused_since(*, service: Service) -> datetime | None:
 
 def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
     """Return the secret address of the webhook; that it was read is audited."""
-    record(action="service.webhook_revealed", actor=user, target=service, address=address)
+    add_entry(action="service.webhook_revealed", actor=user, target=service, address=address)
     return webhook_url(service=service)
 
 
 def note_test(*, service: Service, is_well: bool, user: User, address: str | None) -> None:
     """Write down that a person had the connection tested, and how it went."""
     outcome = "ok" if is_well else "failed"
-    record(action="service.tested", outcome=outcome, actor=user, target=service, address=address)
+    add_entry(action="service.tested", outcome=outcome, actor=user, target=service, address=address)
 
 
 def _switch(*, service: Service, user: User, address: str | None, is_active: bool) -> bool:
@@ -80,5 +80,7 @@ def _switch(*, service: Service, user: User, address: str | None, is_active: boo
             Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
             schedule(model=Service, pk=service.pk)
             wake(service)
-        record(action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address)
+        add_entry(
+            action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address
+        )
     return True

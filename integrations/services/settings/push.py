@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.locks import Busy
 from integrations.clarius import RemoteSettings, errors
@@ -49,7 +49,7 @@ def push_settings(
     may_replace_foreign: bool = False,
 ) -> None:
     """Tell the Cloud our addresses or "" for what is off, and read them back; raises NotPushed."""
-    audit = partial(record, action="service.settings_pushed", actor=user, target=service, address=address)
+    audit = partial(add_entry, action="service.settings_pushed", actor=user, target=service, address=address)
     with _audited(audit), _alone(service):
         if is_notified or is_connectable:
             _require_https(service)
@@ -81,7 +81,7 @@ def push_settings(
 
 def rotate_webhook_secret(*, service: Service, user: User, address: str | None) -> None:
     """Give the webhook a new secret and tell the Cloud; the old one works for an hour. Raises NotPushed."""
-    audit = partial(record, action="service.webhook_rotated", actor=user, target=service, address=address)
+    audit = partial(add_entry, action="service.webhook_rotated", actor=user, target=service, address=address)
     with _audited(audit), _alone(service):
         if service.is_notified and service.is_registered:
             _push_new_secret(service)

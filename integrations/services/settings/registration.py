@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from audit.entries import record
+from audit.entries import add_entry
 from background.jobs import schedule
 from background.locks import Busy, lock
 from integrations.clarius import RemoteSettings, errors
@@ -94,7 +94,7 @@ def register_service(*, service: Service) -> Registration:
         registration, outcome = Registration(service.is_registered, str(error)), "unknown"
     with transaction.atomic():
         Service.objects.filter(pk=service.pk).update(is_registered=registration.is_registered)
-        record(
+        add_entry(
             action="service.registered",
             outcome=outcome or ("ok" if registration.is_registered else "refused"),
             target=service,

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
-from audit.entries import record
+from audit.entries import add_entry
 from background.due import from_now
 from background.locks import stamp_of, was_changed_since
 from integrations.clarius import ClariusClient, RemoteSettings
@@ -54,7 +54,7 @@ def read_now(*, service: Service) -> RemoteState:
 
 def read_again(*, service: Service, user: User, address: str | None) -> None:
     """Read settings and keys because a person wants it, which is audited; raises CloudProblem."""
-    audit = partial(record, action="service.remote_read", actor=user, target=service, address=address)
+    audit = partial(add_entry, action="service.remote_read", actor=user, target=service, address=address)
     try:
         read_now(service=service)
     except CloudProblem:
@@ -81,7 +81,7 @@ def _read(*, service: Service, client: ClariusClient) -> RemoteState:
     # A push that came between has noted what is there now.
     is_current = not was_changed_since(row, field="change_until", stamp=stamp)
     if is_current and note_settings(service=service, remote=remote):
-        record(action="service.webhook_secret_adopted", target=service)
+        add_entry(action="service.webhook_secret_adopted", target=service)
     listed = [
         {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
     ]
@@ -113,7 +113,7 @@ def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
     with transaction.atomic():
         RemoteState.objects.filter(pk=state.pk).update(**values)
         if has_drifted and state.drifted_at is None:
-            record(
+            add_entry(
                 action="service.settings_drifted",
                 outcome="differs",
                 target=service,

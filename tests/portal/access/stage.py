@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation
 from accounts.roles import ADMINISTRATORS
-from audit.entries import record
+from audit.entries import add_entry
 from background.models import Heartbeat, OutgoingMail
 from exams.models import BacklogImport, FieldMap, MaintenanceTask, PollRun, RejectedNotification
 from integrations.models import (
@@ -170,7 +170,7 @@ def _newest(model: Any) -> Any:
 
 def _add_rows(desk: Desk) -> None:
     now, service, people = timezone.now(), desk.service, desk.stage.people
-    record(action="exam.viewed", target=desk.stage.submission)
+    add_entry(action="exam.viewed", target=desk.stage.submission)
     Heartbeat.objects.create(name="worker", host="here", pid=1, seen_at=now)
     OutgoingMail.objects.create(recipient="a@example.test", subject="Hello", body="Code", state="failed")
     Invitation.objects.create(email="guest@example.test")

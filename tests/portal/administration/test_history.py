@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from audit.entries import record
+from audit.entries import add_entry
 from exams.models import Submission
 from tests.exams.cast import Stage, make_stage
 from tests.people import logged_in, make_person
@@ -39,14 +39,14 @@ def address(row: Any) -> str:
 def test_history_leads_to_the_entries_about_this_row_alone(stage: Stage, administrator: Client) -> None:
     for row in (stage.service, stage.submission):
         assert not history_of(administrator.get(address(row)))
-        record(action="thing.done", target=row)
-        record(action="other.done", target=stage.customer)
+        add_entry(action="thing.done", target=row)
+        add_entry(action="other.done", target=stage.customer)
         listed = administrator.get(history_of(administrator.get(address(row)))).context["cl"].result_list
         assert {each.action for each in listed} == {"thing.done"}
 
 
 def test_nothing_leads_where_the_reader_may_not_go(stage: Stage) -> None:
-    record(action="thing.done", target=stage.submission)
+    add_entry(action="thing.done", target=stage.submission)
     onlooker = make_person("onlooker", is_staff=True)
     permissions = Submission._meta.apps.get_model("auth", "Permission").objects
     onlooker.user_permissions.set(permissions.filter(codename="view_submission"))

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from audit.entries import record
+from audit.entries import add_entry
 from audit.models import Entry
 from audit.querysets import AppendOnly
 
 
 @pytest.mark.django_db
 def test_an_entry_says_who_did_what_to_which_object_with_what_outcome_and_when(clinician: Any) -> None:
-    before = record(action="exam.listed")
-    entry = record(
+    before = add_entry(action="exam.listed")
+    entry = add_entry(
         action="exam.opened",
         outcome="refused",
         actor=clinician,
@@ -31,13 +31,13 @@ def test_an_entry_says_who_did_what_to_which_object_with_what_outcome_and_when(c
 @pytest.mark.django_db
 def test_an_address_of_a_person_is_kept_masked(clinician: Any) -> None:
     clinician.email = "clinician@example.test"
-    entry = record(action="exam.opened", actor=clinician)
+    entry = add_entry(action="exam.opened", actor=clinician)
     assert entry.actor_label == "c…@example.test"
 
 
 @pytest.mark.django_db
 def test_deleting_an_account_leaves_its_entries_as_they_were(clinician: Any) -> None:
-    entry, pk = record(action="exam.opened", actor=clinician), str(clinician.pk)
+    entry, pk = add_entry(action="exam.opened", actor=clinician), str(clinician.pk)
     clinician.delete()
     entry.refresh_from_db()
     assert entry.actor_id == pk
@@ -46,20 +46,20 @@ def test_deleting_an_account_leaves_its_entries_as_they_were(clinician: Any) -> 
 @pytest.mark.django_db
 def test_a_long_text_is_not_an_identifier() -> None:
     with pytest.raises(ValueError, match="too long"):
-        record(action="exam.opened", note="x" * 201)
+        add_entry(action="exam.opened", note="x" * 201)
 
 
 @pytest.mark.django_db
 def test_an_entry_of_a_change_that_was_undone_is_undone_with_it() -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
-        record(action="exam.opened")
+        add_entry(action="exam.opened")
         raise RuntimeError
     assert not Entry.objects.exists()
 
 
 @pytest.mark.django_db
 def test_code_cannot_change_or_remove_an_entry() -> None:
-    entry = record(action="exam.opened")
+    entry = add_entry(action="exam.opened")
     entry.action = "nothing"
     for attempt in (
         entry.save,
@@ -86,7 +86,7 @@ def test_code_cannot_change_or_remove_an_entry() -> None:
     ],
 )
 def test_the_database_itself_refuses_to_change_or_remove_an_entry(statement: str) -> None:
-    record(action="exam.opened")
+    add_entry(action="exam.opened")
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
         cursor.execute(statement)
     assert Entry.objects.get().action == "exam.opened"
@@ -95,6 +95,6 @@ def test_the_database_itself_refuses_to_change_or_remove_an_entry(statement: str
 @pytest.mark.django_db(transaction=True)
 def test_the_table_is_empty_and_guarded_after_a_transactional_test() -> None:
     assert not Entry.objects.exists()
-    record(action="exam.opened")
+    add_entry(action="exam.opened")
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_entry")
