@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                 ('lease_token', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('state', models.CharField(choices=[('pending', 'confirming'), ('confirmed', 'linked'), ('rejected', 'unknown at the Cloud'), ('gone', 'gone at the Cloud'), ('unlinked', 'unlinked')], default='pending', max_length=10)),
-                ('reason', models.CharField(blank=True, max_length=300)),
+                ('reason', models.CharField(blank=True, choices=[('cloud_away', 'Clarius Cloud cannot be reached. The portal tries again automatically.'), ('not_accepted', 'Clarius Cloud did not accept this customer.'), ('unknown', 'Clarius Cloud does not know this customer.'), ('not_listed', 'Clarius Cloud no longer lists this customer.'), ('by_owner', 'Unlinked by its owner.'), ('disputed', "Reported by the account's owner as not made by them."), ('suspended', 'Suspended by an administrator.'), ('transferred', 'Transferred to another account by an administrator.'), ('marked', 'An administrator of this portal ended this link.')], max_length=30)),
                 ('detail', models.TextField(blank=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('confirmed_at', models.DateTimeField(blank=True, null=True)),

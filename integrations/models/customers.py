@@ -10,7 +10,7 @@ from background.models import LeasedRow
 from foundation.crypto import EncryptedTextField
 from integrations.models.querysets import CustomerQuerySet, LinkQuerySet
 from integrations.models.service import Service
-from integrations.states import ACTIVE, CustomerStatus, LinkState
+from integrations.states import ACTIVE, CustomerStatus, LinkReason, LinkState
 
 
 class Customer(models.Model):
@@ -51,16 +51,14 @@ class Link(LeasedRow):
     """A portal account holds a customer's token; its lease is the confirmation at the Cloud."""
 
     State: TypeAlias = LinkState
+    Reason: TypeAlias = LinkReason
     ACTIVE = ACTIVE
-
-    # The one reason that tells of a person's decision where the state tells of the Cloud's.
-    MARKED = "An administrator of this portal ended this link."
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="links")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="links")
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    reason = models.CharField(max_length=300, blank=True)
+    reason = models.CharField(max_length=30, blank=True, choices=Reason.choices)
     detail = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
@@ -83,5 +81,5 @@ class Link(LeasedRow):
 
     @property
     def is_marked(self) -> bool:
-        """Tell whether an administrator marked it as gone."""
-        return self.reason == self.MARKED
+        """Tell whether an administrator ended it: its state alone says that the Cloud did."""
+        return self.reason == LinkReason.MARKED

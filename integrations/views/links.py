@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from foundation.address import client_address
 from integrations.models import Link
 from integrations.services.linking import links
-from integrations.services.linking.links import Ending
+from integrations.states import LinkReason
 from integrations.views.limits import is_allowed
 
 CHECKS_PER_MINUTE = 6
@@ -41,21 +41,21 @@ def link_status(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlink(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Confirm and end the link."""
-    return _end(request, link, ending=Ending.BY_OWNER, template="integrations/unlink.html")
+    return _end(request, link, reason=LinkReason.BY_OWNER, template="integrations/unlink.html")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def dispute_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Confirm that somebody else made the link, and suspend it; the mail links here."""
-    return _end(request, link, ending=Ending.DISPUTED, template="integrations/not_me.html")
+    return _end(request, link, reason=LinkReason.DISPUTED, template="integrations/not_me.html")
 
 
-def _end(request: HttpRequest, link: uuid.UUID, *, ending: Ending, template: str) -> HttpResponse:
+def _end(request: HttpRequest, link: uuid.UUID, *, reason: LinkReason, template: str) -> HttpResponse:
     own = _own_link(request, link)
     if request.method != "POST":
         return render(request, template, {"link": own})
-    links.unlink(link=own, user=own.user, address=client_address(request), ending=ending)
+    links.unlink(link=own, user=own.user, address=client_address(request), reason=reason)
     return redirect("link", own.uuid)
 
 

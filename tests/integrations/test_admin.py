@@ -140,7 +140,7 @@ def test_links_are_checked_again_and_suspended_by_actions(
         "/admin/integrations/link/", {"action": "suspend", "confirmed": "yes", "_selected_action": link.pk}
     )
     ended = Link.objects.get()
-    assert (ended.state, ended.reason) == (Link.State.UNLINKED, "Suspended by an administrator.")
+    assert (ended.state, ended.reason) == (Link.State.UNLINKED, Link.Reason.SUSPENDED)
     assert Entry.objects.get(action="link.suspended").actor_id == str(administrator.pk)
 
 

@@ -73,7 +73,7 @@ def test_suspending_asks_first_and_takes_exactly_what_was_shown(
     assert not customers_of(clinician).exists()
     assert customers_of(other_clinician).count() == 1
     ended = Link.objects.get(pk=shown[0].pk)
-    assert (ended.state, ended.reason) == (Link.State.UNLINKED, "Suspended by an administrator.")
+    assert (ended.state, ended.reason) == (Link.State.UNLINKED, Link.Reason.SUSPENDED)
     assert ended.ended_at is not None
     targets = set(Entry.objects.filter(action="link.suspended").values_list("target_id", flat=True))
     assert targets == {str(link.uuid) for link in shown}
@@ -89,11 +89,11 @@ def test_suspending_keeps_to_the_filter_of_the_list(client: Client, service: Ser
 
 
 def test_a_link_that_ended_keeps_its_reason(client: Client, service: Service, clinician: Any) -> None:
-    _hold(service, clinician, 1, state=Link.State.GONE, reason="Gone there.")
+    _hold(service, clinician, 1, state=Link.State.GONE, reason=Link.Reason.NOT_LISTED)
     _hold(service, clinician, 1)
     page = _act(client, LINKS, "suspend", confirmed="yes")
     assert "1 of 2 links were suspended. The others had already ended." in _said(page)
-    assert Link.objects.get(state=Link.State.GONE).reason == "Gone there."
+    assert Link.objects.get(state=Link.State.GONE).reason == Link.Reason.NOT_LISTED
     assert "0 of 2 links were suspended" in _said(_act(client, LINKS, "suspend", confirmed="yes"))
     assert Entry.objects.filter(action="link.suspended").count() == 1
 

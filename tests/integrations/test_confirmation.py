@@ -12,8 +12,8 @@ from background.leases import MAX_ATTEMPTS
 from background.runner import run
 from integrations.keyring import KeyState, is_circuit_open, judge_refusal
 from integrations.models import ApiKey, Link, Service
-from integrations.services.linking.confirmation import AWAY, CONFIRM
-from integrations.services.linking.links import Ending, check_again, customers_of, link_customer, unlink
+from integrations.services.linking.confirmation import CONFIRM
+from integrations.services.linking.links import check_again, customers_of, link_customer, unlink
 from tests.integrations.scripted import ScriptedCloud
 
 pytestmark = pytest.mark.django_db
@@ -63,7 +63,7 @@ def test_an_unknown_customer_is_rejected_and_may_connect_again(
 ) -> None:
     done = _work(link)
     assert (done.state, done.not_before) == (Link.State.REJECTED, None)
-    assert done.reason == "Clarius Cloud does not know this customer."
+    assert done.reason == Link.Reason.UNKNOWN
     again = link_customer(service=service, token=token, user=clinician, address=None).link
     assert again is not None
     assert again.pk != link.pk
@@ -78,7 +78,7 @@ def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
         waiting = _work(link)
         assert waiting.state == Link.State.PENDING
     assert waiting.attempt_count == 0
-    assert "cannot be reached" in waiting.reason
+    assert waiting.reason == Link.Reason.CLOUD_AWAY
     scripted.scripts.clear()
     scripted.tokens.add(token)
     assert _work(link).state == Link.State.CONFIRMED
@@ -93,7 +93,7 @@ def test_what_is_no_word_of_the_cloud_about_the_customer_ends_no_pending_link(
     for _ in range(MAX_ATTEMPTS + 2):
         waiting = _work(link)
         assert waiting.state == Link.State.PENDING
-    assert (waiting.attempt_count, waiting.reason) == (0, AWAY)
+    assert (waiting.attempt_count, waiting.reason) == (0, Link.Reason.CLOUD_AWAY)
     assert waiting.detail
     assert waiting.not_before is not None
     scripted.scripts.clear()
@@ -126,7 +126,7 @@ def test_a_confirmed_link_that_is_refused_is_asked_about_no_more_and_says_so(
     for _ in range(MAX_ATTEMPTS):
         done = _work(link)
     assert (done.state, done.not_before, done.attempt_count) == (Link.State.CONFIRMED, None, 0)
-    assert done.reason == "Clarius Cloud did not accept this customer."
+    assert done.reason == Link.Reason.NOT_ACCEPTED
     assert "Rejected 400" in done.detail
     # A person may ask once more.
     scripted.scripts.clear()
@@ -172,7 +172,7 @@ def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
     for _ in range(MAX_ATTEMPTS - 1):
         assert _work(link).state == Link.State.PENDING
     done = _work(link)
-    assert (done.state, done.reason) == (Link.State.REJECTED, "Clarius Cloud did not accept this customer.")
+    assert (done.state, done.reason) == (Link.State.REJECTED, Link.Reason.NOT_ACCEPTED)
 
 
 def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted: ScriptedCloud) -> None:
@@ -192,7 +192,7 @@ def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
         _work(link)
 
     def end_meanwhile() -> tuple[int, Any]:
-        unlink(link=link, user=clinician, address=None, ending=Ending.DISPUTED)
+        unlink(link=link, user=clinician, address=None, reason=Link.Reason.DISPUTED)
         # This runs in a thread of the double, whose connection nobody else closes.
         connection.close()
         return status, {}
@@ -200,7 +200,7 @@ def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
     scripted.script("POST", CALL, end_meanwhile)
     done = _work(link)
     assert (done.state, done.lease_until, done.not_before) == (Link.State.UNLINKED, None, None)
-    assert (done.reason, done.detail) == (Ending.DISPUTED, "")
+    assert (done.reason, done.detail) == (Link.Reason.DISPUTED, "")
     assert not customers_of(clinician).exists()
 
 
@@ -217,7 +217,7 @@ def test_a_link_that_is_ended_while_the_key_is_refused_says_why_it_ended(
     scripted.script("POST", CALL, end_and_refuse)
     done = _work(link)
     assert Service.objects.get().circuit_opened_at is not None
-    assert (done.state, done.reason, done.not_before) == (Link.State.UNLINKED, Ending.BY_OWNER, None)
+    assert (done.state, done.reason, done.not_before) == (Link.State.UNLINKED, Link.Reason.BY_OWNER, None)
 
 
 def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
@@ -227,7 +227,7 @@ def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
     _work(link)
     scripted.script("POST", CALL, lambda: (503, {}))
     check_again(link=link, user=clinician, address=None)
-    assert "cannot be reached" in _work(link).reason
+    assert _work(link).reason == Link.Reason.CLOUD_AWAY
     scripted.scripts.clear()
     done = _work(link)
     assert (done.state, done.reason, done.detail) == (Link.State.CONFIRMED, "", "")

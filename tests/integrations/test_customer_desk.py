@@ -166,7 +166,7 @@ def test_a_link_that_is_gone_is_made_anew_for_its_account(
     client: Client, customer: Customer, scripted: Any, token: str, clinician: Any, mails: Any
 ) -> None:
     _do(client, customer, "gone")
-    assert Link.objects.get().reason == "An administrator of this portal ended this link."
+    assert Link.objects.get().reason == Link.Reason.MARKED
     assert not customers_of(clinician).exists()
     scripted.tokens.add(token)
     _do(client, customer, "confirm")

@@ -98,7 +98,7 @@ def test_unlinking_hides_the_customer_at_once(
     )
     client.post(f"/links/{link.uuid}/unlink/")
     ended = Link.objects.get()
-    assert (ended.state, ended.reason, ended.not_before) == ("unlinked", "Unlinked by its owner.", None)
+    assert (ended.state, ended.reason, ended.not_before) == (Link.State.UNLINKED, Link.Reason.BY_OWNER, None)
     assert not customers_of(clinician).exists()
     client.post(f"/links/{link.uuid}/unlink/")
     assert Entry.objects.filter(action="link.ended").count() == 1

@@ -13,12 +13,12 @@ from background.due import from_now
 from background.mail import queue_mail
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import Customer, Link
-from integrations.services.linking.confirmation import UNKNOWN, accept_link, tell_gone
+from integrations.services.linking.confirmation import accept_link, tell_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 
 State = Link.State
+Reason = Link.Reason
 ENDED = "Its link has ended, and its account was told by mail."
-TRANSFERRED = "Transferred to another account by an administrator."
 
 # Who presses a button twice means one mail.
 INVITED_TWICE = timedelta(minutes=1)
@@ -60,7 +60,7 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
         is_ended = problem.is_unknown and link is not None
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, outcome)
-            if problem.is_unknown and link is not None and _end(link=link, reason=UNKNOWN):
+            if problem.is_unknown and link is not None and _end(link=link, reason=Reason.UNKNOWN):
                 tell_gone(link=link)
         raise problem.also(ENDED if is_ended else "Nothing was changed here.") from None
     try:
@@ -81,7 +81,7 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
 def mark_gone(*, link: Link, user: User, address: str | None) -> None:
     """End an active link as gone, and tell its account; raises CannotDo when it has ended."""
     with transaction.atomic():
-        if not _end(link=link, reason=Link.MARKED):
+        if not _end(link=link, reason=Reason.MARKED):
             raise CannotDo("The link ended meanwhile.")
         _audit("customer.marked_gone", link.customer, user, address, "ok")
         _tell_marked(link=link)
@@ -111,7 +111,7 @@ def transfer_customer(
         raise CannotDo("Say why the customer is transferred.")
     try:
         with transaction.atomic():
-            move_link(pk=link.pk, to=State.UNLINKED, reason=TRANSFERRED, detail=reason.strip())
+            move_link(pk=link.pk, to=State.UNLINKED, reason=Reason.TRANSFERRED, detail=reason.strip())
             new = Link.objects.create(customer=customer, user=recipient, not_before=from_now())
             Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
             add_entry(
@@ -177,7 +177,7 @@ def _gone_link(customer: Customer) -> Link | None:
     return last if last is not None and last.state == State.GONE and last.user.is_active else None
 
 
-def _end(*, link: Link, reason: str) -> bool:
+def _end(*, link: Link, reason: Reason) -> bool:
     to = State.GONE if link.state == State.CONFIRMED else State.REJECTED
     try:
         move_link(pk=link.pk, to=to, reason=reason, detail="")

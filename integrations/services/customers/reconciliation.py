@@ -20,7 +20,6 @@ BATCH = 500
 SYNCS_UNTIL_GONE = 2
 # Two walks right after one another would meet the same fault of the Cloud twice.
 MISSED_APART = timedelta(hours=1)
-GONE = "Clarius Cloud does not list this customer any more."
 
 
 def read_customers(client: ClariusClient, reading: Reading) -> Callable[[], str]:
@@ -123,10 +122,10 @@ def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
     # What was confirmed while the list was read may not have been on it yet.
     lost = Link.objects.confirmed().filter(
         customer__service=reading.service,
-        customer__missed_walk_count__gte=SYNCS_UNTIL_GONE,
+        customer__missed_sync_count__gte=SYNCS_UNTIL_GONE,
         confirmed_at__lt=started_at,
     )
-    return end_as_gone(links=list(lost.with_customer().select_related("user")), reason=GONE)
+    return end_as_gone(links=list(lost.with_customer().select_related("user")), reason=Link.Reason.NOT_LISTED)
 
 
 def end_as_gone(*, links: Sequence[Link], reason: str) -> int:

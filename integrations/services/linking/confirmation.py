@@ -17,9 +17,7 @@ from integrations.cloud import CloudProblem, Code, Means, Rule, cloud
 from integrations.models import Customer, Link, Service
 from integrations.services.linking.transitions import NotAllowed, move_link
 
-AWAY = "Clarius Cloud cannot be reached. The portal tries again automatically."
-UNKNOWN = "Clarius Cloud does not know this customer."
-NOT_ACCEPTED = "Clarius Cloud did not accept this customer."
+Reason = Link.Reason
 # Only a plain refusal is about the customer; a redirect or a forbidden address is not.
 RULES = (
     Rule(errors.NotFound, Means.NEVER, Code.OTHER),
@@ -36,10 +34,10 @@ def _confirm(link: Link, hold: Hold) -> Outcome:
             client.confirm_customer(token=link.customer.token)
     except CloudProblem as problem:
         if problem.means == Means.NEVER:
-            return Done(effect=partial(_end, link, reason=UNKNOWN))
+            return Done(effect=partial(_end, link, reason=Reason.UNKNOWN))
         if problem.code == Code.PAUSED:
             return problem.later()
-        reason = NOT_ACCEPTED if problem.means == Means.COUNT else AWAY
+        reason = Reason.NOT_ACCEPTED if problem.means == Means.COUNT else Reason.CLOUD_AWAY
         return problem.later(reason=reason, detail=f"{problem.kind}: {problem}")
     return Done({"reason": "", "detail": ""}, effect=partial(_succeed, link))
 
@@ -67,7 +65,7 @@ def _forget_missed(*, link: Link) -> None:
     Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=0, missed_at=None)
 
 
-def _end(link: Link, *, reason: str) -> None:
+def _end(link: Link, *, reason: Reason) -> None:
     to = Link.State.GONE if link.state == Link.State.CONFIRMED else Link.State.REJECTED
     move_link(pk=link.pk, to=to, reason=reason, detail="")
     add_entry(action=f"link.{to}", outcome="not_found", target=link)
@@ -78,7 +76,7 @@ def _end(link: Link, *, reason: str) -> None:
 def _stop(link: Link, hold: Hold, last: Later | None) -> Done:
     """Ask no more: a pending link is rejected, a confirmed one stands until its customer is unknown."""
     if link.state == Link.State.PENDING:
-        return Done(effect=partial(_end, link, reason=NOT_ACCEPTED))
+        return Done(effect=partial(_end, link, reason=Reason.NOT_ACCEPTED))
     # Where no worker lived to write down an answer, a confirmed link has nothing to say about it.
     nothing: Mapping[str, Any] = {"reason": "", "detail": ""}
     return Done(nothing if last is None else last.changes)

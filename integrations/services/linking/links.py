@@ -27,18 +27,9 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-class Ending(StrEnum):
-    """Why a link was ended here."""
-
-    BY_OWNER = "Unlinked by its owner."
-    DISPUTED = "Reported by the account's owner as not made by them."
-
-
-SUSPENDED = "Suspended by an administrator."
-_ACTIONS = {
-    Ending.BY_OWNER: "link.ended",
-    Ending.DISPUTED: "link.disputed",
-}
+Reason = Link.Reason
+# What the audit log calls the two ways in which an owner ends a link.
+_ACTIONS = {Reason.BY_OWNER: "link.ended", Reason.DISPUTED: "link.disputed"}
 
 
 @dataclass(frozen=True)
@@ -129,13 +120,13 @@ def _announce(*, link: Link, service: Service) -> None:
     )
 
 
-def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Ending.BY_OWNER) -> bool:
+def unlink(*, link: Link, user: User, address: str | None, reason: Reason = Reason.BY_OWNER) -> bool:
     """End the link here, the Cloud has no such call; False when it had ended before."""
     try:
         with transaction.atomic():
-            move_link(pk=link.pk, to=Link.State.UNLINKED, reason=ending.value)
-            add_entry(action=_ACTIONS[ending], actor=user, target=link, address=address)
-            if ending == Ending.DISPUTED:
+            move_link(pk=link.pk, to=Link.State.UNLINKED, reason=reason)
+            add_entry(action=_ACTIONS[reason], actor=user, target=link, address=address)
+            if reason == Reason.DISPUTED:
                 alert_administrators(
                     subject="An account holder did not create a link",
                     body=f"The holder reported link {link.uuid}. It is suspended and shows no exams.",
@@ -148,7 +139,7 @@ def unlink(*, link: Link, user: User, address: str | None, ending: Ending = Endi
 def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int:
     """End those of the links that are active, in one step, and return how many."""
     with transaction.atomic():
-        ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=SUSPENDED)
+        ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=Reason.SUSPENDED)
         add_entries(action="link.suspended", targets=ended, actor=user, address=address)
     return len(ended)
 

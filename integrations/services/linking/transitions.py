@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from integrations.models import Link
+from integrations.states import LinkReason
 
 State = Link.State
 ALLOWED: dict[str, frozenset[str]] = {
@@ -22,7 +23,7 @@ class NotAllowed(Exception):
     """The link is in a state from which this does not follow."""
 
 
-def unlink_all(*, links: QuerySet[Link], reason: str) -> list[Link]:
+def unlink_all(*, links: QuerySet[Link], reason: LinkReason) -> list[Link]:
     """Unlink those that have not ended, in one step, and return them; call it in a transaction."""
     allowed = [state for state, following in ALLOWED.items() if State.UNLINKED in following]
     # In one order, or two such steps would wait for each other in a circle.
