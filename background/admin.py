@@ -1,33 +1,24 @@
-"""Outgoing mail and heartbeats, to look at; a failed mail can be sent again."""
-
-from typing import Any
+"""Admin pages for outgoing mail and heartbeats. Failed mail can be sent again."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 
-from background.mail import resend_mail
+from background.mail import resend_chosen
 from background.models import Heartbeat, OutgoingMail
 from foundation.actions import Action
 from foundation.adminkit.base import PortalAdmin
-
-
-def _resend(*, queryset: QuerySet[OutgoingMail], user: Any, address: str | None) -> int:
-    keys = list(queryset.values_list("pk", flat=True))
-    return sum(resend_mail(pk=pk, user=user, address=address) for pk in keys)
-
 
 SEND_AGAIN = Action(
     name="send_again",
     button="Send again",
     told="are queued again",
-    service=_resend,
-    left="The others have not failed.",
+    service=resend_chosen,
+    left="The others did not fail.",
 )
 
 
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(PortalAdmin):
-    """Mail and its state; the text stays out, since it may hold a code or a personal link."""
+    """Mail and its state. The text is not shown: it may contain a code or a personal link."""
 
     list_display = ("id", "recipient", "subject", "state", "attempt_count", "created_at", "sent_at")
     list_filter = ("state",)

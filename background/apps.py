@@ -1,4 +1,4 @@
-"""Rows as the queue of everything that happens behind the pages."""
+"""Background work: rows of the database are its queue."""
 
 from django.apps import AppConfig
 from django.utils.module_loading import autodiscover_modules
@@ -9,5 +9,5 @@ class BackgroundConfig(AppConfig):
     verbose_name = "Background work"
 
     def ready(self) -> None:
-        # Every process knows every job: its tables of due rows, and in a worker its task.
+        # Every process needs every job: the beat looks for due rows, a worker runs the tasks.
         autodiscover_modules("tasks")

@@ -1,28 +1,27 @@
-"""Checks of the processes and of mail."""
+"""Health checks of the processes and of mail."""
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Min, QuerySet
+from django.db.models import Count, Min
 from django.utils import timezone
 
 from background.heartbeat import SILENCE, is_silent, latest_heartbeat
-from background.mail import resend_mail
+from background.mail import resend_chosen
 from background.models import Heartbeat, OutgoingMail
 from foundation.actions import Action
 from foundation.admin_urls import list_url
 from foundation.checks import Audience, Cost, Finding, Fix, Level, check
 from foundation.moments import span
 
-# Mail that failed long ago is history.
-MAIL_KEPT = timedelta(days=7)
+# Mail that failed earlier is no longer worth sending.
+MAIL_SHOWN = timedelta(days=7)
 PROCESS = {
     "severity": Level.URGENT,
     "cost": Cost.DATABASE,
     "audience": Audience.BOTH,
-    "link": "See the processes",
+    "link": "View processes",
     "permission": "background.view_heartbeat",
     "noun": "process",
 }
@@ -30,14 +29,14 @@ PROCESS = {
 
 @check(code="worker-silent", sentence="The worker does not respond.", **PROCESS)
 def look_at_worker() -> Iterator[Finding]:
-    """A worker wrote its heartbeat a moment ago."""
+    """A worker wrote its heartbeat recently."""
     yield _look_at(Heartbeat.Name.WORKER, "nothing is fetched or sent")
 
 
 @check(code="beat-silent", sentence="The beat does not respond.", **PROCESS)
 def look_at_beat() -> Iterator[Finding]:
-    """The beat process wrote its heartbeat a moment ago."""
-    yield _look_at(Heartbeat.Name.BEAT, "nothing that becomes due is begun")
+    """The beat process wrote its heartbeat recently."""
+    yield _look_at(Heartbeat.Name.BEAT, "nothing that becomes due is started")
 
 
 def _look_at(process: Heartbeat.Name, consequence: str) -> Finding:
@@ -52,7 +51,7 @@ def _look_at(process: Heartbeat.Name, consequence: str) -> Finding:
         sentence = f"The {name} does not respond, last seen {ago} ago. Until it runs again, {consequence}."
     elif age < -SILENCE:
         ahead = span(-age.total_seconds())
-        sentence = f"The {name} was seen {ahead} from now: its clock or this one is wrong."
+        sentence = f"The {name} was seen {ahead} in the future: its clock or this one is wrong."
     else:
         seconds = max(int(age.total_seconds()), 0)
         return Finding(sentence=f"The {name} is running, seen {seconds} seconds ago.", level=Level.OK)
@@ -60,12 +59,7 @@ def _look_at(process: Heartbeat.Name, consequence: str) -> Finding:
     return Finding(sentence=sentence, url=url, count=count, oldest=seen.seen_at)
 
 
-def _resend(*, queryset: QuerySet[OutgoingMail], user: Any, address: str | None) -> int:
-    chosen = list(queryset.values_list("pk", flat=True))
-    return sum(resend_mail(pk=pk, user=user, address=address) for pk in chosen)
-
-
-RESEND = Action(name="resend", button="Send all again", told="wait to be sent again", service=_resend)
+RESEND = Action(name="resend", button="Send all again", told="wait to be sent again", service=resend_chosen)
 
 
 @check(
@@ -74,13 +68,13 @@ RESEND = Action(name="resend", button="Send all again", told="wait to be sent ag
     sentence="Mail could not be sent.",
     cost=Cost.DATABASE,
     audience=Audience.ADMINISTRATORS,
-    link="See the mail",
+    link="View mail",
     permission="background.view_outgoingmail",
     noun="mail",
 )
 def look_at_failed_mail() -> Iterator[Finding]:
-    """No mail of the last days was given up."""
-    since = timezone.now() - MAIL_KEPT
+    """No mail failed in the last seven days."""
+    since = timezone.now() - MAIL_SHOWN
     failed = OutgoingMail.objects.filter(state=OutgoingMail.State.FAILED, created_at__gte=since)
     found = failed.aggregate(count=Count("pk"), oldest=Min("created_at"))
     if found["count"]:
@@ -92,14 +86,14 @@ def look_at_failed_mail() -> Iterator[Finding]:
 @check(
     code="mail-server",
     severity=Level.NOTE,
-    sentence="No mail server is set.",
+    sentence="No mail server is configured.",
     cost=Cost.INSTANT,
     audience=Audience.OPERATORS,
 )
 def look_at_mail_server() -> Iterator[Finding]:
-    """Mail goes to a mail server."""
+    """Mail is sent through a mail server."""
     backend = settings.EMAIL_BACKEND.rsplit(".", 2)[-2]
     if backend == "smtp":
-        yield Finding(sentence="Mail goes to a mail server.", level=Level.OK)
+        yield Finding(sentence="Mail is sent through a mail server.", level=Level.OK)
     else:
-        yield Finding(sentence=f"Mail is only written to “{backend}”. Set EMAIL_URL to reach people.")
+        yield Finding(sentence=f"Mail is only written to “{backend}”. Set EMAIL_URL to send it.")

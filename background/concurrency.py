@@ -1,4 +1,4 @@
-"""Patient work has half of a worker's threads: what people wait for always finds another one."""
+"""Limit how many threads slow jobs may take, so that one is always free for what people wait for."""
 
 import functools
 import logging
@@ -13,69 +13,69 @@ Work = Callable[[int], None]
 
 
 class ConcurrencyLimit:
-    """Lets at most `width` threads through at a time; None: all of them."""
+    """Runs work on at most `allowed` threads at a time; None: without a limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._width: int | None = None
+        self._allowed: int | None = None
         self._running = 0
-        # As a set that keeps the order: a row that is announced again waits once.
-        self._waiting: dict[tuple[Work, int], None] = {}
+        # A dict is a set that keeps its order: a row that is announced again is queued once.
+        self._queued: dict[tuple[Work, int], None] = {}
 
     def open(self, *, threads: int) -> None:
-        """Give the lane half of a worker's threads, at least one."""
+        """Allow half of a worker's threads, at least one."""
         with self._lock:
-            self._width = max(1, threads // 2)
+            self._allowed = max(1, threads // 2)
 
     def close(self) -> None:
-        """Forget what waits and lead no more through: its rows are announced again later."""
+        """Drop the queue and start nothing more: the dispatcher announces those rows again later."""
         with self._lock:
-            self._width = 0
-            self._waiting.clear()
+            self._allowed = 0
+            self._queued.clear()
 
-    def do(self, work: Work, pk: int) -> None:
-        """Do the work of a row here and now, or leave it to the next thread of the lane that is free."""
+    def run(self, work: Work, pk: int) -> None:
+        """Work on a row now, or queue it for a thread that is running already; this one does not wait."""
         with self._lock:
-            if self._width is not None and self._running >= self._width:
-                if self._width:
-                    self._waiting.setdefault((work, pk))
+            if self._allowed is not None and self._running >= self._allowed:
+                if self._allowed:
+                    self._queued.setdefault((work, pk))
                 return
             self._running += 1
         try:
             work(pk)
         finally:
-            self._go_on()
+            self._run_queued()
 
-    def _go_on(self) -> None:
-        """Do what waits meanwhile, then leave the lane."""
-        while (turn := self._next_turn()) is not None:
-            work, pk = turn
-            # Between tasks Celery does this.
+    def _run_queued(self) -> None:
+        """Work on queued rows until there are none, then free this thread."""
+        while (entry := self._next_queued()) is not None:
+            work, pk = entry
+            # Celery does this between tasks; here several rows share one task.
             close_old_connections()
             try:
                 work(pk)
             except Exception:
-                # The row's lease ends by itself, and counts the attempt; the others need not wait for that.
-                logger.exception("Row %s was not worked on to its end.", pk)
+                # The row's lease expires, which counts the attempt; the other queued rows go on.
+                logger.exception("Row %s failed.", pk)
 
-    def _next_turn(self) -> tuple[Work, int] | None:
+    def _next_queued(self) -> tuple[Work, int] | None:
         with self._lock:
-            if not self._waiting:
+            if not self._queued:
                 self._running -= 1
                 return None
-            turn = next(iter(self._waiting))
-            del self._waiting[turn]
-            return turn
+            entry = next(iter(self._queued))
+            del self._queued[entry]
+            return entry
 
 
 half_of_threads = ConcurrencyLimit()
 
 
 def limited(work: Work) -> Work:
-    """Let a task wait for its turn without holding a thread meanwhile."""
+    """Make a task respect the limit, without holding a thread while it is queued."""
 
     @functools.wraps(work)
-    def wait_for_turn(pk: int) -> None:
-        half_of_threads.do(work, pk)
+    def run_limited(pk: int) -> None:
+        half_of_threads.run(work, pk)
 
-    return wait_for_turn
+    return run_limited

@@ -1,4 +1,4 @@
-"""Look for due rows, mark them, and publish one message each that carries a primary key and nothing else."""
+"""Announce due rows to the workers: one message a row, which carries its primary key and nothing else."""
 
 import logging
 from datetime import datetime, timedelta
@@ -13,28 +13,29 @@ from background.runner import Job, jobs
 
 logger = logging.getLogger(__name__)
 
+# Enough to keep the workers busy; what the queue holds would be announced again after a crash.
 NUDGE_LIMIT = 50
 
 
 class _Broker:
-    """Publishes nudges, and says once that the broker is away and once that it is back."""
+    """Publishes messages; logs once that the broker is unavailable, and once that it is back."""
 
     def __init__(self) -> None:
-        self.is_away = False
+        self.is_down = False
 
     def publish(self, *, task: str, pk: Any) -> bool:
-        """Publish one message, without retries: the row itself is the retry."""
+        """Publish one message, without retries, since the row is announced again; False without a broker."""
         try:
             current_app.send_task(task, args=[pk if isinstance(pk, int) else str(pk)], retry=False)
         except Exception as error:
-            # Each transport raises errors of its own; none of them may stop the dispatcher.
-            if not self.is_away:
-                logger.warning("The broker takes no messages: %s", type(error).__name__)
-            self.is_away = True
+            # Each transport raises its own errors, and none of them may stop the dispatcher.
+            if not self.is_down:
+                logger.warning("The broker accepts no messages: %s", type(error).__name__)
+            self.is_down = True
             return False
-        if self.is_away:
-            logger.info("The broker takes messages again.")
-        self.is_away = False
+        if self.is_down:
+            logger.info("The broker accepts messages again.")
+        self.is_down = False
         return True
 
 
@@ -42,25 +43,25 @@ _broker = _Broker()
 
 
 def nudge_due(*, now: datetime | None = None, limit: int = NUDGE_LIMIT) -> int:
-    """Publish a message for due rows, at most `limit` on their way for each job; return how many.
+    """Publish a message for each due row, with at most `limit` under way for each job; return how many.
 
-    A message that cannot be published is published again when its row's nudge has run out.
+    If a message is lost, its row is announced again after NUDGE_SECONDS.
     """
     published = 0
     for job in jobs():
-        for pk in _mark(job=job, now=now, limit=limit):
+        for pk in _choose(job=job, now=now, limit=limit):
             if not _broker.publish(task=job.name, pk=pk):
                 return published
             published += 1
     return published
 
 
-def _mark(*, job: Job, now: datetime | None, limit: int) -> list[Any]:
+def _choose(*, job: Job, now: datetime | None, limit: int) -> list[Any]:
     rows = job.model._base_manager.filter(is_due(now=now))
-    silent = rows.filter(is_unannounced(now=now))
-    if not silent.exists():
+    unannounced = rows.filter(is_unannounced(now=now))
+    if not unannounced.exists():
         return []
-    # Rows that wait behind busy workers are not announced anew on top of one another.
+    # While all workers are busy, messages must not pile up in the queue.
     room = limit - rows.filter(is_announced(now=now)).count()
     if room <= 0:
         return []
@@ -68,19 +69,19 @@ def _mark(*, job: Job, now: datetime | None, limit: int) -> list[Any]:
     until = from_now(seconds=seconds) if now is None else now + timedelta(seconds=seconds)
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
-        locked = silent.order_by("not_before").select_for_update(skip_locked=skip)
+        locked = unannounced.order_by("not_before").select_for_update(skip_locked=skip)
         chosen = list(locked.values_list("pk", flat=True)[:room])
         job.model._base_manager.filter(pk__in=chosen).update(nudged_until=until)
     return chosen
 
 
 def forget_nudges() -> None:
-    """Let waiting rows be announced at once: for a process whose queue died with its predecessor."""
+    """Let due rows be announced again at once, for a process whose queue died with its predecessor."""
     for job in jobs():
         waiting = job.model._base_manager.filter(is_free(), not_before__isnull=False)
         waiting.filter(nudged_until__isnull=False).update(nudged_until=None)
 
 
 def has_due_rows() -> bool:
-    """Tell whether any row is due that nobody holds."""
+    """Return whether any row is due and free."""
     return any(job.model._base_manager.filter(is_due()).exists() for job in jobs())

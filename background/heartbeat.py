@@ -1,4 +1,4 @@
-"""Processes write down that they live, and when they last acquired a row."""
+"""Heartbeats: each process stores when it was last alive and when it last acquired a row."""
 
 import os
 import socket
@@ -12,14 +12,16 @@ from django.utils import timezone
 from background.models import Heartbeat
 from background.progress import last_acquired
 
+# Often enough for a silence of a minute to be sure, seldom enough to cost nothing.
 EVERY_SECONDS = 15.0
-# Three heartbeats may be missed: a busy database delays one.
+# Three heartbeats may be missed: a busy database may delay one.
 SILENCE = timedelta(minutes=1)
+# Rows of processes that ended longer ago are deleted.
 KEPT = timedelta(days=1)
 
 
 class Pulse:
-    """The heartbeat of this process under one name."""
+    """Writes the heartbeat of this process."""
 
     def __init__(self, *, name: str) -> None:
         self.name = name
@@ -37,7 +39,7 @@ class Pulse:
             values["acquired_at"] = Now()
         mine = {"name": self.name, "host": socket.gethostname()[:200], "pid": os.getpid()}
         if self._beaten_at is None:
-            # A process number may come back after a restart: the old row speaks of another process.
+            # Process ids are used again: an old row with this one belongs to another process.
             Heartbeat.objects.filter(**mine).delete()
             Heartbeat.objects.filter(seen_at__lt=Now() - KEPT).delete()
         if not Heartbeat.objects.filter(**mine).update(**values):
@@ -46,10 +48,10 @@ class Pulse:
 
 
 def latest_heartbeat(*, name: str) -> Heartbeat | None:
-    """Return the heartbeat of the process of this name that was seen last, or None."""
+    """Return the latest heartbeat of any process with this name, or None."""
     return Heartbeat.objects.filter(name=name).order_by("-seen_at").first()
 
 
 def is_silent(beat: Heartbeat | None) -> bool:
-    """Tell whether a process that was seen last at this heartbeat must be taken for stopped."""
+    """Return whether the latest heartbeat is missing or too old, so that the process must have stopped."""
     return beat is None or timezone.now() - beat.seen_at > SILENCE

@@ -1,4 +1,4 @@
-"""Making rows due, for those who want a job done."""
+"""Make rows due, so that a worker takes them."""
 
 from datetime import datetime
 from typing import Any
@@ -18,8 +18,8 @@ def schedule(
 ) -> int:
     """Make rows due (`at`, or now) with a fresh count of attempts, and return how many.
 
-    Give `model` and `pk`, or `queryset`; raises ValueError otherwise. A row that is held at this moment
-    keeps its lease and becomes due again afterwards.
+    Give `model` and `pk`, or `queryset`; raises ValueError otherwise. A row that is leased at the moment
+    keeps its lease and is due again afterwards.
     """
     if queryset is None:
         if model is None or pk is None:
@@ -29,6 +29,6 @@ def schedule(
         not_before=from_now() if at is None else at,
         nudged_until=None,
         attempt_count=0,
-        # The holder of a lease sees by this that the row was scheduled again meanwhile.
+        # Tells the worker that leases the row that it was scheduled again meanwhile.
         first_tried_at=None,
     )

@@ -1,4 +1,4 @@
-"""A worker holds a row: acquire, renew, finish, release. Every write asks for the lease's own token."""
+"""Leases: a worker acquires, renews, finishes or releases a row. Every write checks the lease's token."""
 
 import logging
 import threading
@@ -21,20 +21,18 @@ from background.progress import note_acquired
 
 logger = logging.getLogger(__name__)
 
-MAX_ATTEMPTS = 12
-
 
 class LeaseLost(Exception):
-    """The row belongs to another worker by now, or was given back."""
+    """Another worker leases the row by now, or it was released."""
 
 
 class DeadlineExceeded(Exception):
-    """The work took longer than its own deadline."""
+    """The work took longer than its deadline."""
 
 
 @dataclass(frozen=True)
 class Lease:
-    """A row held by this worker; `deadline` is when the lease first ends, by the database's clock."""
+    """A row that this worker leases; `deadline` is when the first lease ends, by the database's clock."""
 
     model: type[LeasedRow]
     pk: Any
@@ -49,10 +47,10 @@ class Lease:
 
 
 def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) -> Lease | None:
-    """Take the row for `seconds` if it is due and free, else return None; not inside a transaction."""
+    """Lease the row for `seconds` if it is due and free, else return None; not inside a transaction."""
     seconds = settings.LEASE_SECONDS if seconds is None else seconds
     rows = model._base_manager.filter(pk=pk)
-    # Durable: a lease that an outer transaction could roll back would be worth nothing.
+    # Durable: a lease that an outer transaction could roll back would protect nothing.
     with transaction.atomic(durable=True):
         taken = rows.filter(is_due()).update(
             lease_token=F("lease_token") + 1,
@@ -77,60 +75,60 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) ->
 
 
 def renew(*, lease: Lease) -> None:
-    """Hold the row for another length of the lease from now; raises LeaseLost."""
-    if not _held(lease).update(lease_until=from_now(seconds=lease.seconds)):
+    """Extend the lease by its whole length from now; raises LeaseLost."""
+    if not _leased(lease).update(lease_until=from_now(seconds=lease.seconds)):
         raise LeaseLost(str(lease))
 
 
 def finish(*, lease: Lease, **changes: Any) -> None:
-    """Write the outcome and give the row up; raises LeaseLost, so wrap it and the effect in one transaction.
+    """Write the changes and end the lease. Raises LeaseLost, so call it in one transaction with the effect.
 
-    Without `not_before` among the changes the row is done and its attempts are forgotten; with it the row
-    is due again then, and the attempts stay unless the changes reset them.
+    Without `not_before` in the changes, the row is done and its attempts are reset. With it, the row is due
+    again then and keeps its attempts, unless the changes reset them.
     """
     values: dict[str, Any] = {"not_before": None}
     if changes.get("not_before") is None:
         values |= {"attempt_count": 0, "first_tried_at": None}
-    _give_up(lease, values | changes)
+    _end(lease, values | changes)
 
 
 def release(
     *, lease: Lease, not_before: datetime | Combinable, count_attempt: bool = True, **changes: Any
 ) -> None:
-    """Give the row back for later; `count_attempt=False` undoes the attempt. Raises LeaseLost."""
+    """Release the row until later; `count_attempt=False` undoes the attempt. Raises LeaseLost."""
     values: dict[str, Any] = {"not_before": not_before}
     if not count_attempt:
         values["attempt_count"] = Case(
             When(attempt_count__gt=0, then=F("attempt_count") - 1), default=Value(0)
         )
-        # Nothing was tried yet when the only attempt does not count.
+        # If the only attempt does not count, nothing was tried yet.
         values["first_tried_at"] = Case(When(attempt_count__lte=1, then=None), default=F("first_tried_at"))
-    _give_up(lease, values | changes)
+    _end(lease, values | changes)
 
 
-def _held(lease: Lease) -> QuerySet[Any]:
+def _leased(lease: Lease) -> QuerySet[Any]:
     rows = lease.model._base_manager.filter(pk=lease.pk, lease_token=lease.token)
     return rows.filter(lease_until__isnull=False)
 
 
-def _give_up(lease: Lease, values: dict[str, Any]) -> None:
-    # Scheduled again while it was held: that wish wins over what the holder would like next.
-    wanted = {
+def _end(lease: Lease, values: dict[str, Any]) -> None:
+    # If the row was scheduled again during the lease, that wins over the times that the worker wants.
+    times = {
         name: Case(When(first_tried_at__isnull=True, then=F(name)), default=values[name])
         for name in ("not_before", "attempt_count", "first_tried_at")
         if name in values
     }
-    if not _held(lease).update(**(values | wanted), lease_until=None, nudged_until=None):
+    if not _leased(lease).update(**(values | times), lease_until=None, nudged_until=None):
         raise LeaseLost(str(lease))
 
 
-_held_now: set["Hold"] = set()
-_held_now_lock = threading.Lock()
+_active: set["Hold"] = set()
+_active_lock = threading.Lock()
 
 
 @dataclass(eq=False)
 class Hold:
-    """A lease that a thread keeps alive; long work calls `check` between its steps."""
+    """A lease that a thread renews in the background; long work calls `check` between its steps."""
 
     lease: Lease
     deadline_seconds: float
@@ -141,18 +139,18 @@ class Hold:
 
     @property
     def attempt(self) -> int:
-        """Number of this try, from 1."""
+        """The number of this try, starting at 1."""
         return self.lease.attempt
 
     @property
     def tried_for(self) -> timedelta:
-        """How long ago the first try began, by the database's clock."""
+        """The time since the first try began, by the database's clock."""
         began_at = self.lease.deadline - timedelta(seconds=self.lease.seconds)
         return began_at - self.lease.first_tried_at + timedelta(seconds=time.monotonic() - self._started)
 
     @contextmanager
     def step(self) -> Iterator[None]:
-        """Write something before the work is complete: a transaction that renews the lease first.
+        """Open a transaction for a write before the work is complete; it renews the lease first.
 
         Raises LeaseLost.
         """
@@ -162,18 +160,18 @@ class Hold:
 
     @property
     def seconds_left(self) -> float:
-        """Seconds until the work's own deadline, never negative."""
+        """Seconds until the work's deadline, never negative."""
         return max(0.0, self._started + self.deadline_seconds - time.monotonic())
 
     def check(self) -> None:
-        """Raise LeaseLost when the row may be another's, DeadlineExceeded when the time is up."""
-        # A process that slept through its lease learns it here, before any renewal had a chance to fail.
+        """Raise LeaseLost if another worker may lease the row, DeadlineExceeded if the time is up."""
+        # A process that was suspended longer than its lease notices here, before a renewal could fail.
         if self._lost.is_set() or time.monotonic() - self._renewed > self.lease.seconds:
             raise LeaseLost(str(self.lease))
         if not self.seconds_left:
             raise DeadlineExceeded(str(self.lease))
 
-    def _keep(self) -> None:
+    def _keep_renewing(self) -> None:
         interval = self.lease.seconds / 3
         try:
             while self.seconds_left and not self._stopped.wait(min(interval, self.seconds_left)):
@@ -190,7 +188,7 @@ class Hold:
             self._lost.set()
             return False
         except (DatabaseError, InterfaceError) as error:
-            # The database may be back before the lease ends; a broken connection must not be tried again.
+            # The database may be back before the lease ends; the broken connection must not be used again.
             logger.warning("Could not renew the lease of %s: %s", self.lease, type(error).__name__)
             connection.close()
             return True
@@ -200,33 +198,33 @@ class Hold:
 
 @contextmanager
 def holding(*, lease: Lease, deadline_seconds: float) -> Iterator[Hold]:
-    """Renew the lease at every third of its length until the deadline; use it outside of transactions."""
-    held = Hold(lease=lease, deadline_seconds=deadline_seconds)
-    keeper = threading.Thread(target=held._keep, name=f"lease-{lease.pk}", daemon=True)
-    with _held_now_lock:
-        _held_now.add(held)
-    keeper.start()
+    """Renew the lease after each third of its length until the deadline. Use it outside of transactions."""
+    hold = Hold(lease=lease, deadline_seconds=deadline_seconds)
+    renewer = threading.Thread(target=hold._keep_renewing, name=f"lease-{lease.pk}", daemon=True)
+    with _active_lock:
+        _active.add(hold)
+    renewer.start()
     try:
-        yield held
+        yield hold
     finally:
-        with _held_now_lock:
-            _held_now.discard(held)
-        held._stopped.set()
-        keeper.join()
+        with _active_lock:
+            _active.discard(hold)
+        hold._stopped.set()
+        renewer.join()
 
 
-def holds_any() -> bool:
-    """Tell whether this process works on any row now, or has lost one and not noticed yet."""
-    with _held_now_lock:
-        return bool(_held_now)
+def has_leases() -> bool:
+    """Return whether this process is working on any row, including one it lost without noticing yet."""
+    with _active_lock:
+        return bool(_active)
 
 
-def release_held() -> int:
-    """Give back every row this process still works on, without counting the attempt; return how many."""
-    with _held_now_lock:
-        held = list(_held_now)
+def release_all() -> int:
+    """Release every row this process is working on, without counting the attempt; return how many."""
+    with _active_lock:
+        holds = list(_active)
     count = 0
-    for each in held:
+    for each in holds:
         each._lost.set()
         try:
             release(lease=each.lease, not_before=from_now(), count_attempt=False)

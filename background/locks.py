@@ -1,4 +1,4 @@
-"""One change at a time: a column of a row says until when somebody changes what it stands for."""
+"""Locks for one change at a time: a column of a row holds the time until which it is locked."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,32 +9,32 @@ from django.db.models import Model, Q
 
 from background.due import from_now
 
-# Longer than the calls of one change may take together; a process that died holds the others up as long.
+# Longer than all calls of one change together. After a crash, others have to wait for as long.
 LOCK_SECONDS = 300.0
 
 
 class Busy(Exception):
-    """Somebody else changes it at this moment; nothing was done."""
+    """Somebody else holds the lock; nothing was done."""
 
 
 class Lock:
-    """The right to change something, known by the moment it ends: only its owner renews or ends it."""
+    """A lock, identified by the time it ends: only its owner can renew or end it."""
 
     def __init__(self, row: Model, *, field: str) -> None:
-        """Take the lock; raises Busy."""
+        """Acquire the lock; raises Busy."""
         self._rows = type(row)._base_manager.filter(pk=row.pk)
         self._field = field
-        self._take(Q(**{field: None}) | Q(**{f"{field}__lte": from_now()}))
+        self._extend(Q(**{field: None}) | Q(**{f"{field}__lte": from_now()}))
 
     def renew(self) -> None:
-        """Have the whole time again; raises Busy when it ran out and somebody else began."""
-        self._take(Q(**{self._field: self._until}))
+        """Start the whole time again; raises Busy if it ran out and somebody else has the lock."""
+        self._extend(Q(**{self._field: self._until}))
 
     def end(self) -> None:
-        """Let others change it; the moment stays, so that a look which began before it is not believed."""
+        """Unlock it. The time stays in the row, so that reads from before this change are known to be old."""
         self._rows.filter(**{self._field: self._until}).update(**{self._field: from_now()})
 
-    def _take(self, condition: Q) -> None:
+    def _extend(self, condition: Q) -> None:
         if not self._rows.filter(condition).update(**{self._field: from_now(seconds=LOCK_SECONDS)}):
             raise Busy
         self._until = stamp_of(self._rows, field=self._field)
@@ -42,7 +42,7 @@ class Lock:
 
 @contextmanager
 def lock(row: Model, *, field: str) -> Iterator[Lock]:
-    """Be the only one who changes it; raises Busy. Not inside a transaction."""
+    """Hold the lock; raises Busy. Use it outside of transactions."""
     held = Lock(row, field=field)
     try:
         yield held
@@ -51,12 +51,12 @@ def lock(row: Model, *, field: str) -> Iterator[Lock]:
 
 
 def stamp_of(rows: Any, *, field: str) -> datetime | None:
-    """Return what tells this change of a row, or the last one, from the next."""
+    """Return the stamp of the current or latest change, to be compared by `was_changed_since`."""
     stamp: datetime | None = rows.values_list(field, flat=True).get()
     return stamp
 
 
 def was_changed_since(rows: Any, *, field: str, stamp: datetime | None) -> bool:
-    """Tell whether a change is under way, or was since `stamp` was that of the last one."""
+    """Return whether a change is under way, or took place after `stamp` was read."""
     same = rows.filter(**{field: stamp})
     return not same.exclude(**{f"{field}__gt": from_now()}).exists()

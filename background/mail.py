@@ -1,4 +1,4 @@
-"""Mail is written down as a row with the change it tells of, and sent by a worker."""
+"""Outgoing mail: stored in the transaction of the change it reports, then sent by a worker."""
 
 from datetime import timedelta
 from smtplib import SMTPRecipientsRefused, SMTPResponseException
@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.mail import BadHeaderError, EmailMessage, get_connection
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from audit.entries import add_entry
@@ -18,26 +19,29 @@ from background.models import OutgoingMail
 from background.runner import Done, Job, Later, Outcome
 
 State = OutgoingMail.State
+# How long a mail server may take to answer where EMAIL_TIMEOUT is not set.
 SMTP_SECONDS = 30
+# The length of the column.
 _SUBJECT_LENGTH = 200
+# SMTP codes from here on mean that trying again is useless.
 _PERMANENT = 500
 NOT_TAKEN = "The mail server did not accept the mail. The portal tries again automatically."
 
 
 def queue_mail(*, recipient: str, subject: str, body: str) -> OutgoingMail:
-    """Write a mail down; inside a transaction it is sent only if that commits."""
-    # A line break in a subject would begin another header.
+    """Store a mail to be sent. Inside a transaction it is sent only if that commits."""
+    # A line break in a subject would start another header.
     line = " ".join(subject.split())[:_SUBJECT_LENGTH]
     return OutgoingMail.objects.create(recipient=recipient, subject=line, body=body, not_before=from_now())
 
 
 def _send(mail: OutgoingMail, hold: Hold) -> Outcome:
-    """Send one waiting mail; a refusal or a broken connection is tried again later."""
+    """Send one queued mail; errors that may pass are tried again later."""
     try:
         connection = get_connection(timeout=settings.EMAIL_TIMEOUT or SMTP_SECONDS)
         EmailMessage(mail.subject, mail.body, None, [mail.recipient], connection=connection).send()
     except Exception as error:
-        # The texts of mail errors carry addresses: only what kind of error it was may go further.
+        # The texts of mail errors contain addresses, so only the kind of error is kept.
         detail = _describe(error)
         later = Later(Backoff(), counts=True, changes={"failure_reason": NOT_TAKEN, "failure_detail": detail})
         return _give_up(mail, hold, later) if _is_permanent(error) else later
@@ -51,7 +55,7 @@ def _give_up(mail: OutgoingMail, hold: Hold, last: Later | None) -> Done:
 
 
 def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
-    """Queue a failed mail again because a person wants it; False when it had not failed."""
+    """Queue a failed mail again for a person; False if it had not failed."""
     failed = OutgoingMail.objects.filter(pk=pk, state=State.FAILED)
     with transaction.atomic():
         is_queued = bool(failed.update(state=State.QUEUED))
@@ -65,6 +69,12 @@ def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
             address=address,
         )
     return is_queued
+
+
+def resend_chosen(*, queryset: QuerySet[OutgoingMail], user: Any, address: str | None) -> int:
+    """Queue the failed mails of the queryset again; return how many."""
+    chosen = list(queryset.values_list("pk", flat=True))
+    return sum(resend_mail(pk=pk, user=user, address=address) for pk in chosen)
 
 
 def _is_permanent(error: Exception) -> bool:

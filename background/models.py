@@ -1,21 +1,21 @@
-"""The row that a worker can lease, and the rows this package keeps itself."""
+"""The base of all rows that workers lease, and the models for heartbeats and mail."""
 
 from django.db import models
 from django.db.models.functions import Now
 
 
 class LeasedRow(models.Model):
-    """A row that is due at `not_before` and held by at most one worker until `lease_until`."""
+    """A row that is due at `not_before` and leased by at most one worker until `lease_until`."""
 
-    # Counted when the row is acquired, so that an attempt that kills its process counts as well.
+    # Counted when the row is acquired, so that an attempt that kills its process counts too.
     attempt_count = models.PositiveIntegerField(default=0, editable=False)
     first_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
     # NULL: there is nothing to do.
     not_before = models.DateTimeField(null=True, blank=True, db_index=True, editable=False)
-    # Until then a message for this row is believed to be on its way.
+    # Until then a message for this row is expected to be under way.
     nudged_until = models.DateTimeField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
-    # Grows with every lease; whoever holds an older number can no longer write.
+    # Grows with every lease; a worker with an older number can no longer write.
     lease_token = models.PositiveBigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -23,7 +23,7 @@ class LeasedRow(models.Model):
 
 
 class Heartbeat(models.Model):
-    """A worker or beat process, when it was last alive and when it last acquired a row."""
+    """A worker or beat process: when it was last alive and when it last acquired a row."""
 
     class Name(models.TextChoices):
         WORKER = "worker", "worker"
@@ -46,7 +46,7 @@ class Heartbeat(models.Model):
 
 
 class OutgoingMail(LeasedRow):
-    """A mail that waits, was sent or could not be sent; recipient and text appear in no log."""
+    """A mail that is queued, sent or failed. Recipient and text never appear in a log."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"

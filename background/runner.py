@@ -1,8 +1,8 @@
-"""The one way in which leased work is done: a job is declared, its work returns what came of it.
+"""The runner of all leased work. A job is declared; its work returns an outcome.
 
-The runner acquires the row, keeps its lease, and turns a lost lease, a passed deadline and too many tries
-into what they mean for the job. What the work returns is written in one transaction together with its effect.
-A bug in a job writes nothing: its lease lapses, and counts as a try.
+The runner acquires the row, renews its lease, and handles a lost lease, a passed deadline and too many tries
+as the job declares. It writes the outcome in one transaction together with its effect. A bug in a job writes
+nothing: its lease expires, which counts as a try.
 """
 
 import logging
@@ -24,14 +24,15 @@ from background.models import LeasedRow
 
 logger = logging.getLogger(__name__)
 
+# With the backoff these take about an hour, longer than a restart or a short outage.
 TRIES = 12
-# Runs inside the final transaction, before the row is written; what it returns is written with the row.
+# Runs in the final transaction before the row is saved; what it returns is saved with the row.
 Effect = Callable[[], Mapping[str, Any] | None]
 
 
 @dataclass(frozen=True)
 class Done:
-    """The work is complete, for good or until `again_in`; `at_once` looks at the row again in this call."""
+    """The work is complete, for good or until `again_in`; `at_once` works on the row again in this call."""
 
     changes: Mapping[str, Any] = field(default_factory=dict)
     effect: Effect | None = None
@@ -41,9 +42,9 @@ class Done:
 
 @dataclass(frozen=True)
 class Later:
-    """Try again after `wait`: a fixed time is as if nothing was tried, a backoff remembers the first try.
+    """Try again after `wait`. A backoff keeps the time of the first try, a fixed wait does not.
 
-    `counts` says that this was a try; when the job has no more of them, its `exhausted` decides.
+    With `counts` this was a try; when the job has no tries left, its `exhausted` decides.
     """
 
     wait: timedelta | Backoff
@@ -58,7 +59,7 @@ NOW = timedelta(0)
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """Rows of `model` are worked on by `work`; `name` is the name of the Celery task as well.
+    """Work on the rows of `model`; `name` is also the name of the Celery task.
 
     ``work(row, hold)`` is called outside of transactions and may raise LeaseLost and DeadlineExceeded.
     """
@@ -67,27 +68,27 @@ class Job:
     model: type[LeasedRow]
     work: Callable[[Any, Hold], Outcome]
     deadline: timedelta
-    # None: it never ends.
+    # None: it is tried forever.
     tries: int | None = TRIES
-    # Read along with the row.
+    # Relations that are read together with the row.
     related: tuple[str, ...] = ()
-    # Whether the row still is in a state for this work; otherwise it is given up as it is.
+    # False if the row's state no longer needs this work: it is no longer due, and stays as it is.
     applies: Callable[[Any], bool] = lambda row: True
-    # What an earlier worker left behind, looked at before the tries are counted; None goes on.
+    # Deals with what a dead worker left, before the tries are counted; None: go on with the work.
     recover: Callable[[Any, Hold], Outcome | None] = lambda row, hold: None
-    # After the last try: with what it ended in, or with None when no worker lived to say.
+    # Called after the last try, with its outcome, or None if its worker died.
     exhausted: Callable[[Any, Hold, Later | None], Outcome] = lambda row, hold, last: Done()
-    # When the deadline passed; what is written so far stays.
+    # Called when the deadline has passed; what the work saved before that stays.
     overtime: Callable[[Any, Hold], Outcome] = lambda row, hold: Later(NOW, counts=True)
-    # Asked in the final transaction, which may lock what it reads; False gives the row up as it is.
+    # Called in the final transaction, and may lock rows; False: the row is no longer due, and stays as it is.
     guard: Callable[[Any], bool] = lambda row: True
-    # Somebody decided otherwise meanwhile: the row is given up as it is.
+    # Errors that mean that somebody decided otherwise: the row is no longer due, and stays as it is.
     gone: tuple[type[Exception], ...] = ()
-    # Lookup from a row to the service that it may wait for; `wake` makes it due when that goes on.
+    # Lookup from a row to the service it may wait for; `wake` makes it due when the service resumes.
     waits_for: str | None = None
-    # May take half of a worker's threads only, so that what people wait for always finds another one.
+    # May take only half of a worker's threads, so that one is always free for what people wait for.
     is_limited: bool = False
-    # What the task calls with `pk`, for rows that share something costly and are done in one go by `run`.
+    # The task calls this with `pk` instead of `run`, for rows that share something costly.
     entry: Callable[..., object] | None = None
 
 
@@ -95,10 +96,10 @@ _declared: dict[str, Job] = {}
 
 
 def register(*declared: Job) -> None:
-    """Have due rows of the jobs worked on; raises ValueError when a name stands for another job."""
+    """Register jobs, so that their due rows are worked on; raises ValueError if a name is taken."""
     for job in declared:
         if _declared.setdefault(job.name, job) != job:
-            raise ValueError(f"The job {job.name!r} is registered twice, for different work.")
+            raise ValueError(f"The job {job.name!r} is registered twice with different declarations.")
         shared_task(name=job.name, ignore_result=True)(_task(job))
 
 
@@ -108,9 +109,9 @@ def jobs() -> tuple[Job, ...]:
 
 
 def wake(service: Model) -> None:
-    """Make every row due that waits for this service; which of them comes first stays as it was.
+    """Make every row due that waits for this service, in the same order as before.
 
-    Attempts keep their count, and a row that a worker holds, or somebody changes, is left alone.
+    Rows keep their count of attempts. Rows that are leased, or locked by another transaction, are skipped.
     """
     skip = connection.features.has_select_for_update_skip_locked
     for job in jobs():
@@ -118,7 +119,7 @@ def wake(service: Model) -> None:
             continue
         rows = job.model._base_manager.filter(is_free(), not_before__gt=from_now())
         with transaction.atomic():
-            # Whoever holds one of them may wait for the row of the service, which the caller holds.
+            # Whoever locked one of them may be waiting for the service's row, which the caller has locked.
             free = rows.filter(**{job.waits_for: service.pk}).select_for_update(
                 skip_locked=skip, of=("self",)
             )
@@ -134,30 +135,30 @@ def _task(job: Job) -> Callable[[Any], None]:
 
 
 def run(job: Job, *, pk: Any) -> Outcome | None:
-    """Work on one row now; return what came of it, or None when it is not due or another worker holds it."""
-    while isinstance(outcome := _attempt(job, pk), Done) and outcome.at_once:
+    """Work on one row now; return the outcome, or None if it is not due or another worker leases it."""
+    while isinstance(outcome := _work_once(job, pk), Done) and outcome.at_once:
         pass
     return outcome
 
 
-def _attempt(job: Job, pk: Any) -> Outcome | None:
+def _work_once(job: Job, pk: Any) -> Outcome | None:
     lease = acquire(model=job.model, pk=pk)
     if lease is None:
         return None
     rows = job.model._base_manager.all()
-    # Without names it would follow every key.
+    # select_related without names would follow every foreign key.
     row = (rows.select_related(*job.related) if job.related else rows).get(pk=pk)
     try:
         with holding(lease=lease, deadline_seconds=job.deadline.total_seconds()) as hold:
             try:
                 outcome = _decide(job, row, hold)
-                _write(job, row, hold, outcome)
+                _save(job, row, hold, outcome)
             except job.gone:
                 outcome = Done()
                 finish(lease=lease)
             return outcome
     except LeaseLost:
-        logger.info("Another worker goes on with %s.", lease)
+        logger.info("The lease of %s was lost; another worker goes on.", lease)
         return None
 
 
@@ -178,7 +179,7 @@ def _decide(job: Job, row: Any, hold: Hold) -> Outcome:
     return outcome
 
 
-def _write(job: Job, row: Any, hold: Hold, outcome: Outcome) -> None:
+def _save(job: Job, row: Any, hold: Hold, outcome: Outcome) -> None:
     with transaction.atomic():
         if not job.guard(row):
             finish(lease=hold.lease)

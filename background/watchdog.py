@@ -1,4 +1,4 @@
-"""A worker that runs but does nothing is restarted: rows due, nothing held and nothing acquired."""
+"""The watchdog restarts a worker that hangs: rows are due, but it leases none and acquires none."""
 
 import time
 from collections.abc import Callable
@@ -7,18 +7,20 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from background.dispatcher import has_due_rows
-from background.leases import holds_any
+from background.leases import has_leases
 from background.progress import last_acquired
 
+# Short compared with the time after which a worker counts as stalled.
 CHECK_SECONDS = 5.0
-# A lost message is sent again after NUDGE_SECONDS; a restart before that could not be quicker.
+# A lost message is sent again after NUDGE_SECONDS; restarting before that would not help.
 BEYOND_NUDGE_SECONDS = 15.0
+# EX_TEMPFAIL: the supervisor starts the worker again.
 EXIT_STALLED = 75
 
 
 @dataclass
 class Watchdog:
-    """Judges this process; `has_free_slot` says whether it could take one more row now."""
+    """Watches this process; `has_free_slot` returns whether it could take one more row now."""
 
     has_free_slot: Callable[[], bool]
     clock: Callable[[], float] = time.monotonic
@@ -27,11 +29,11 @@ class Watchdog:
     _acquired: float | None = None
 
     def is_stalled(self) -> bool:
-        """Look once; True when every look of the last `stall_seconds` found work and no progress."""
+        """Check once; True if every check of the last `stall_seconds` found due rows and no progress."""
         acquired = last_acquired()
         moved, self._acquired = acquired != self._acquired, acquired
-        # What is held ends at its deadline; a restart before that would spoil a report that is being sent.
-        if moved or holds_any() or not self.has_free_slot() or not self._sees_work():
+        # Leased work ends at its deadline; a restart before that could break off the delivery of a report.
+        if moved or has_leases() or not self.has_free_slot() or not self._sees_work():
             self._idle_since = None
             return False
         if self._idle_since is None:
@@ -42,6 +44,6 @@ class Watchdog:
         try:
             return has_due_rows()
         except Exception:
-            # Without a database nobody can make progress, and a restart would not help.
+            # Without a database no worker makes progress, and a restart would not help.
             self._idle_since = None
             raise

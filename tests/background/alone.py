@@ -1,4 +1,4 @@
-"""Settings for a process that runs the background alone, on the database of the test that starts it."""
+"""Settings for a process that runs only the background, on the database of the test that starts it."""
 
 import json
 import os

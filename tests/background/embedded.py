@@ -1,4 +1,4 @@
-"""The embedded worker as a process, on settings in which the background stands almost alone."""
+"""The embedded worker as a process, on settings with little but the background."""
 
 import django
 

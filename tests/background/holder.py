@@ -1,4 +1,4 @@
-"""A process of its own that holds a row until it is told that it lost it, and then tries to write."""
+"""A process that leases a row until it notices that it lost it, and then tries to write."""
 
 import sys
 import time
@@ -13,14 +13,14 @@ from tests.background.service import complete  # noqa: E402
 
 lease = acquire(model=Work, pk=int(sys.argv[1]), seconds=1)
 assert lease is not None
-with holding(lease=lease, deadline_seconds=60) as held:
-    print("held", flush=True)
+with holding(lease=lease, deadline_seconds=60) as hold:
+    print("leased", flush=True)
     try:
         while True:
             time.sleep(0.05)
-            held.check()
+            hold.check()
     except LeaseLost:
-        print("told", flush=True)
+        print("lost", flush=True)
 try:
     complete(lease)
 except LeaseLost:

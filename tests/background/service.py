@@ -1,4 +1,4 @@
-"""What a service of a room above does with a row: acquire, work, finish together with the effect."""
+"""Work on rows of the test model: acquire, work, finish together with the effect."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from background.leases import MAX_ATTEMPTS, Lease, acquire, finish
+from background.leases import Lease, acquire, finish
+from background.runner import TRIES
 from tests.background.rows import Work
 
 PAST = timedelta(minutes=5)
@@ -21,7 +22,7 @@ def due(**fields: Any) -> Work:
 
 
 def let_lease_end(row: Work) -> None:
-    """Make the row's lease end in the past, as if its holder had slept through it."""
+    """Make the row's lease end in the past, as if its worker had been suspended."""
     Work.objects.filter(pk=row.pk).update(lease_until=timezone.now() - PAST)
 
 
@@ -38,11 +39,11 @@ def complete(lease: Lease) -> None:
 
 
 def work_on(pk: int) -> bool:
-    """Do the work of a row once; True when this call did it."""
+    """Work on a row once; True if this call did it."""
     lease = acquire(model=Work, pk=pk)
     if lease is None:
         return False
-    if lease.attempt > MAX_ATTEMPTS:
+    if lease.attempt > TRIES:
         finish(lease=lease, state="failed")
         return False
     complete(lease)
@@ -50,7 +51,7 @@ def work_on(pk: int) -> bool:
 
 
 def in_parallel(count: int, call: Callable[[], Any]) -> list[Any]:
-    """Call in `count` threads that begin together, each with its own connection; return the answers."""
+    """Call in `count` threads that start together, each with its own connection; return the results."""
     barrier, answers = threading.Barrier(count), []
 
     def run() -> None:

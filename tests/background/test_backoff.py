@@ -1,4 +1,4 @@
-"""When to try again."""
+"""The backoff: how long rows wait before the next try."""
 
 import random
 from datetime import timedelta
@@ -12,7 +12,7 @@ HOUR = timedelta(hours=1)
 
 
 class Latest:
-    """Chance that always waits as long as it may."""
+    """A source of random numbers that always gives the largest."""
 
     def uniform(self, a: float, b: float) -> float:
         return b
@@ -22,7 +22,7 @@ class Latest:
     ("tried", "seconds"),
     [(0, 10), (7, 10), (10, 10), (20, 20), (600, 600), (1799, 1799), (1800, 1800), (10**8, 1800)],
 )
-def test_the_wait_is_as_long_as_it_was_tried_for_up_to_the_cap(tried: int, seconds: int) -> None:
+def test_the_wait_equals_the_time_of_trying_up_to_the_cap(tried: int, seconds: int) -> None:
     wait = Backoff().draw(tried_for=timedelta(seconds=tried), rng=Latest())
     assert wait == timedelta(seconds=seconds)
 
@@ -34,7 +34,7 @@ def test_the_jitter_covers_half_of_the_wait_and_nothing_beyond() -> None:
     assert 150 < max(waits) <= 160
 
 
-def test_a_job_may_have_a_cap_and_a_beginning_of_its_own() -> None:
+def test_a_job_may_have_its_own_cap_and_start() -> None:
     assert Backoff(cap=HOUR).draw(tried_for=timedelta(days=3), rng=Latest()) == HOUR
     begun = Backoff(tried_for=timedelta(minutes=5))
     assert begun.draw(tried_for=timedelta(), rng=Latest()) == timedelta(minutes=5)
@@ -48,10 +48,10 @@ def test_the_other_side_may_ask_for_a_longer_wait() -> None:
 
 
 def test_a_short_retry_after_does_not_shorten_the_backoff() -> None:
-    late = Backoff(retry_after=timedelta(seconds=1)).draw(tried_for=timedelta(days=1), rng=Latest())
-    assert late == CAP
+    wait = Backoff(retry_after=timedelta(seconds=1)).draw(tried_for=timedelta(days=1), rng=Latest())
+    assert wait == CAP
 
 
 def test_an_absurd_retry_after_is_cut_to_a_day() -> None:
-    late = Backoff(retry_after=timedelta(days=3650)).draw(tried_for=timedelta())
-    assert late == LONGEST_RETRY_AFTER
+    wait = Backoff(retry_after=timedelta(days=3650)).draw(tried_for=timedelta())
+    assert wait == LONGEST_RETRY_AFTER

@@ -1,4 +1,4 @@
-"""How the Celery app is set up for each broker."""
+"""The settings of the Celery app for each broker."""
 
 import pytest
 

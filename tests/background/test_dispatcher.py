@@ -1,4 +1,4 @@
-"""Rows are the queue; messages may be lost, repeated or late."""
+"""Announcing due rows. Rows are the queue: messages may be lost, repeated or late."""
 
 import logging
 import queue
@@ -47,7 +47,7 @@ def test_a_row_is_announced_once_a_minute(read_messages: Read) -> None:
     assert _pks(read_messages()) == [row.pk, row.pk]
 
 
-def test_rows_that_are_held_or_not_due_are_left_alone() -> None:
+def test_rows_that_are_leased_or_not_due_are_skipped() -> None:
     acquire(model=Work, pk=due().pk)
     Work.objects.create(not_before=timezone.now() + timedelta(minutes=1))
     Work.objects.create()
@@ -55,14 +55,14 @@ def test_rows_that_are_held_or_not_due_are_left_alone() -> None:
     assert not has_due_rows()
 
 
-def test_the_time_of_the_look_can_be_given() -> None:
+def test_the_time_can_be_given() -> None:
     now = timezone.now()
     Work.objects.create(not_before=now + timedelta(hours=1))
     assert nudge_due(now=now) == 0
     assert nudge_due(now=now + timedelta(hours=2)) == 1
 
 
-def test_no_more_rows_are_announced_than_the_limit_until_some_are_taken(read_messages: Read) -> None:
+def test_no_more_rows_are_announced_than_the_limit_until_some_are_acquired(read_messages: Read) -> None:
     for _ in range(NUDGE_LIMIT + 10):
         due()
     assert [nudge_due(), nudge_due()] == [NUDGE_LIMIT, 0]
@@ -103,14 +103,14 @@ def test_a_lost_message_is_published_again_and_the_work_is_done(read_messages: R
     assert row.state == "done"
 
 
-def test_a_queue_that_died_with_its_process_need_not_be_waited_for() -> None:
+def test_after_forgetting_nudges_rows_are_announced_at_once() -> None:
     due()
     nudge_due()
     forget_nudges()
     assert nudge_due() == 1
 
 
-def test_without_a_broker_nothing_is_lost_and_the_log_says_so_once(
+def test_without_a_broker_nothing_is_lost_and_one_line_is_logged(
     broker: Celery, read_messages: Read, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = {due().pk for _ in range(5)}
@@ -136,16 +136,16 @@ def test_a_crash_between_commit_and_publish_loses_nothing(broker: Celery, read_m
     assert _pks(read_messages()) == [row.pk]
 
 
-def _work_until_told(waiting: "queue.Queue[int | None]") -> None:
+def _work_until_none(waiting: "queue.Queue[int | None]") -> None:
     for pk in iter(waiting.get, None):
         work_on(pk)
     connection.close()
 
 
-def test_two_hundred_rows_on_four_threads_need_no_flood_of_messages(read_messages: Read) -> None:
+def test_two_hundred_rows_on_four_threads_need_hardly_more_messages_than_rows(read_messages: Read) -> None:
     rows = [due().pk for _ in range(200)]
     waiting: queue.Queue[int | None] = queue.Queue()
-    workers = [threading.Thread(target=_work_until_told, args=(waiting,)) for _ in range(4)]
+    workers = [threading.Thread(target=_work_until_none, args=(waiting,)) for _ in range(4)]
     for worker in workers:
         worker.start()
     published = 0

@@ -33,7 +33,7 @@ def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:
     assert work_on(row.pk)
 
 
-def test_a_row_is_due_in_the_moment_it_is_scheduled(rows: None) -> None:
+def test_a_row_is_due_as_soon_as_it_is_scheduled(rows: None) -> None:
     for _ in range(100):
         row = Work.objects.create()
         schedule(model=Work, pk=row.pk)
@@ -49,6 +49,6 @@ def test_many_rows_can_be_scheduled_for_later(rows: None) -> None:
     assert set(Work.objects.values_list("not_before", flat=True)) == {later}
 
 
-def test_scheduling_needs_to_know_which_rows() -> None:
+def test_scheduling_without_rows_is_refused() -> None:
     with pytest.raises(ValueError, match="pk"):
         schedule(model=Work)

@@ -1,4 +1,4 @@
-"""One worker holds a row; whoever lost it writes nothing."""
+"""One worker leases a row; a worker that lost its lease writes nothing."""
 
 import time
 from datetime import timedelta
@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from background.jobs import schedule
 from background.leases import (
-    MAX_ATTEMPTS,
     DeadlineExceeded,
     Hold,
     LeaseLost,
@@ -18,9 +17,10 @@ from background.leases import (
     finish,
     holding,
     release,
-    release_held,
+    release_all,
     renew,
 )
+from background.runner import TRIES
 from tests.background.rows import Work
 from tests.background.service import complete, due, in_parallel, let_lease_end, work_on
 from tests.processes import wait_for
@@ -67,7 +67,7 @@ def test_a_finished_row_has_nothing_left_to_do() -> None:
     assert not work_on(row.pk)
 
 
-def test_a_row_finished_until_later_keeps_its_attempts_unless_told_otherwise() -> None:
+def test_a_row_finished_until_later_keeps_its_attempts_by_default() -> None:
     row, later = due(), timezone.now() + timedelta(hours=1)
     finish(lease=acquire(model=Work, pk=row.pk), not_before=later)
     row.refresh_from_db()
@@ -99,7 +99,7 @@ def test_a_worker_that_lost_its_lease_can_neither_renew_nor_release_it() -> None
         release(lease=slow, not_before=timezone.now())
 
 
-def test_a_lease_given_up_cannot_be_renewed_or_finished() -> None:
+def test_a_released_lease_cannot_be_renewed_or_finished() -> None:
     lease = acquire(model=Work, pk=due().pk)
     release(lease=lease, not_before=timezone.now())
     with pytest.raises(LeaseLost):
@@ -108,7 +108,7 @@ def test_a_lease_given_up_cannot_be_renewed_or_finished() -> None:
         finish(lease=lease)
 
 
-def test_a_lease_that_ended_unnoticed_still_finishes_while_nobody_else_came() -> None:
+def test_a_lease_that_ended_unnoticed_still_finishes_while_nobody_else_acquired_it() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk)
     let_lease_end(row)
@@ -126,7 +126,7 @@ def test_a_released_row_waits_and_remembers_its_first_try() -> None:
     assert row.first_tried_at is not None
 
 
-def test_an_attempt_that_does_not_count_is_as_if_it_never_was() -> None:
+def test_an_attempt_that_does_not_count_leaves_no_trace() -> None:
     row = due()
     release(lease=acquire(model=Work, pk=row.pk), not_before=timezone.now(), count_attempt=False)
     row.refresh_from_db()
@@ -137,50 +137,50 @@ def test_work_longer_than_its_lease_is_done_in_one_attempt() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk, seconds=5)
     intruders = []
-    with holding(lease=lease, deadline_seconds=60) as held:
+    with holding(lease=lease, deadline_seconds=60) as hold:
         # Longer than the lease; its renewal, at a third of it, may be three seconds late.
         until = time.monotonic() + 6.5
         while time.monotonic() < until:
             intruders.append(acquire(model=Work, pk=row.pk))
             time.sleep(0.1)
-        held.check()
+        hold.check()
         complete(lease)
     row.refresh_from_db()
     assert set(intruders) == {None}
     assert (row.effect_count, row.lease_token) == (1, 1)
 
 
-def test_work_beyond_its_deadline_is_told_and_the_row_becomes_free() -> None:
+def test_work_beyond_its_deadline_is_interrupted_and_the_row_becomes_free() -> None:
     row = due()
-    with holding(lease=acquire(model=Work, pk=row.pk, seconds=4), deadline_seconds=0.1) as held:
-        wait_for(lambda: not held.seconds_left, what="The deadline")
+    with holding(lease=acquire(model=Work, pk=row.pk, seconds=4), deadline_seconds=0.1) as hold:
+        wait_for(lambda: not hold.seconds_left, what="The deadline")
         with pytest.raises(DeadlineExceeded):
-            held.check()
+            hold.check()
     assert wait_for(lambda: acquire(model=Work, pk=row.pk), what="The end of the lease")
 
 
-def _is_lost(held: Hold) -> bool:
+def _is_lost(hold: Hold) -> bool:
     try:
-        held.check()
+        hold.check()
     except LeaseLost:
         return True
     return False
 
 
-def test_a_worker_is_told_that_another_took_its_row() -> None:
+def test_a_worker_notices_that_another_took_its_row() -> None:
     row = due()
-    with holding(lease=acquire(model=Work, pk=row.pk, seconds=6), deadline_seconds=60) as held:
+    with holding(lease=acquire(model=Work, pk=row.pk, seconds=6), deadline_seconds=60) as hold:
         let_lease_end(row)
         other = acquire(model=Work, pk=row.pk)
-        # Before the first lease would have ended by itself: the renewal, at a third of it, is what tells.
-        wait_for(lambda: _is_lost(held), what="The notice of the loss", seconds=5)
+        # Sooner than the first lease would have ended: the renewal, at a third of it, notices the loss.
+        wait_for(lambda: _is_lost(hold), what="The notice of the loss", seconds=5)
     complete(other)
 
 
 def test_a_row_that_kills_its_worker_each_time_is_given_up_and_the_others_go_on() -> None:
     poison, others = due(), [due() for _ in range(9)]
-    for attempt in range(1, MAX_ATTEMPTS + 1):
-        # A lease of no length: the worker died at once and left the row to the next.
+    for attempt in range(1, TRIES + 1):
+        # A lease of zero seconds: the worker died at once and left the row to the next.
         lease = acquire(model=Work, pk=poison.pk, seconds=0)
         assert lease is not None
         assert lease.attempt == attempt
@@ -191,7 +191,7 @@ def test_a_row_that_kills_its_worker_each_time_is_given_up_and_the_others_go_on(
     assert Work.objects.filter(state="done", effect_count=1).count() == len(others)
 
 
-def test_a_row_scheduled_while_it_is_held_becomes_due_once_more() -> None:
+def test_a_row_scheduled_while_it_is_leased_becomes_due_again() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk)
     schedule(model=Work, pk=row.pk)
@@ -202,7 +202,7 @@ def test_a_row_scheduled_while_it_is_held_becomes_due_once_more() -> None:
     assert work_on(row.pk)
 
 
-def test_a_row_scheduled_while_it_is_held_does_not_wait_for_the_backoff() -> None:
+def test_a_row_scheduled_while_it_is_leased_does_not_wait_for_the_backoff() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk)
     schedule(model=Work, pk=row.pk)
@@ -210,13 +210,13 @@ def test_a_row_scheduled_while_it_is_held_does_not_wait_for_the_backoff() -> Non
     assert work_on(row.pk)
 
 
-def test_a_process_that_stops_gives_its_rows_back_and_writes_no_more() -> None:
+def test_a_process_that_stops_releases_its_rows_and_writes_nothing_more() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk)
-    with holding(lease=lease, deadline_seconds=30) as held:
-        assert release_held() == 1
+    with holding(lease=lease, deadline_seconds=30) as hold:
+        assert release_all() == 1
         with pytest.raises(LeaseLost):
-            held.check()
+            hold.check()
         with pytest.raises(LeaseLost):
             complete(lease)
     row.refresh_from_db()
@@ -225,14 +225,15 @@ def test_a_process_that_stops_gives_its_rows_back_and_writes_no_more() -> None:
 
 
 @pytest.mark.parametrize("skew", [timedelta(hours=1), timedelta(hours=-1)])
-def test_a_worker_with_a_wrong_clock_takes_no_row_too_early_and_none_that_is_held(skew: timedelta) -> None:
-    held, early, ready = due(), Work.objects.create(not_before=timezone.now() + timedelta(minutes=30)), due()
-    acquire(model=Work, pk=held.pk)
+def test_a_worker_with_a_wrong_clock_takes_no_row_too_early_and_none_that_is_leased(skew: timedelta) -> None:
+    leased, ready = due(), due()
+    early = Work.objects.create(not_before=timezone.now() + timedelta(minutes=30))
+    acquire(model=Work, pk=leased.pk)
     wrong = timezone.now() + skew
     with (
         mock.patch("django.utils.timezone.now", return_value=wrong),
         mock.patch("time.time", return_value=wrong.timestamp()),
     ):
-        assert acquire(model=Work, pk=held.pk) is None
+        assert acquire(model=Work, pk=leased.pk) is None
         assert acquire(model=Work, pk=early.pk) is None
         assert work_on(ready.pk)

@@ -1,4 +1,4 @@
-"""One change at a time, known by the moment it ends: only its owner renews or ends it."""
+"""Locks: only the owner of a lock can renew or end it."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ def _let_it_run_out(row: Work) -> None:
     Work.objects.filter(pk=row.pk).update(**{FIELD: timezone.now() - timedelta(minutes=5)})
 
 
-def test_of_two_the_second_is_turned_away_until_the_first_has_ended() -> None:
+def test_the_second_of_two_is_refused_until_the_first_has_ended() -> None:
     row = Work.objects.create()
     with lock(row, field=FIELD) as held:
         held.renew()
@@ -39,7 +39,7 @@ def test_whoever_ran_out_of_time_neither_renews_nor_ends_the_next_ones_lock() ->
         Lock(row, field=FIELD)
 
 
-def test_a_look_that_began_before_or_during_a_change_is_told_so() -> None:
+def test_what_was_read_before_or_during_a_change_is_known_to_be_old() -> None:
     row = Work.objects.create()
     rows = Work.objects.filter(pk=row.pk)
 

@@ -1,4 +1,4 @@
-"""Mail leaves once, and neither its recipient nor its text reaches a log."""
+"""Mail is sent once, and neither its recipient nor its text reaches a log."""
 
 import logging
 import smtplib
@@ -13,10 +13,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.models import Entry
-from background.leases import MAX_ATTEMPTS
 from background.mail import SEND, queue_mail, resend_mail
 from background.models import OutgoingMail
-from background.runner import run
+from background.runner import TRIES, run
 from tests.background.service import in_parallel
 from tests.people import logged_in, make_person
 
@@ -24,7 +23,7 @@ RECIPIENT, BODY = "clinician@example.test", "the word is quicksilver"
 
 
 class RefusingBackend(BaseEmailBackend):
-    """A mail server that says no with the given error."""
+    """A mail server that refuses with the given error."""
 
     error: Exception = OSError("connection refused")
 
@@ -54,7 +53,7 @@ def test_a_message_delivered_three_times_at_once_sends_one_mail() -> None:
 
 
 @pytest.mark.django_db
-def test_a_mail_of_a_change_that_was_undone_is_not_sent() -> None:
+def test_a_mail_of_a_change_that_was_rolled_back_is_not_sent() -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         _queued()
         raise RuntimeError
@@ -70,7 +69,7 @@ def test_a_subject_stays_one_line() -> None:
 
 
 @pytest.mark.django_db
-def test_a_mail_server_that_is_away_is_tried_again(refusing: pytest.MonkeyPatch) -> None:
+def test_a_mail_server_that_is_down_is_tried_again(refusing: pytest.MonkeyPatch) -> None:
     queued = _queued()
     run(SEND, pk=queued.pk)
     queued.refresh_from_db()
@@ -90,7 +89,7 @@ def test_an_address_that_does_not_exist_is_not_tried_again(refusing: pytest.Monk
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("attempts", [MAX_ATTEMPTS - 1, MAX_ATTEMPTS, MAX_ATTEMPTS + 3])
+@pytest.mark.parametrize("attempts", [TRIES - 1, TRIES, TRIES + 3])
 def test_a_mail_is_given_up_after_the_last_attempt_and_can_be_sent_again(
     attempts: int, refusing: pytest.MonkeyPatch, settings: Any
 ) -> None:
@@ -125,9 +124,9 @@ def test_no_log_line_and_no_stored_reason_holds_the_address_or_the_text(
         queued = _queued()
         run(SEND, pk=queued.pk)
     queued.refresh_from_db()
-    told = f"{caplog.text} {queued.failure_reason} {queued.failure_detail} {queued}"
-    assert RECIPIENT not in told
-    assert "quicksilver" not in told
+    logged = f"{caplog.text} {queued.failure_reason} {queued.failure_detail} {queued}"
+    assert RECIPIENT not in logged
+    assert "quicksilver" not in logged
     assert queued.failure_detail == "SMTPSenderRefused 451"
 
 

@@ -57,8 +57,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
         guard.release()
 
 
-def _has_ended_here() -> bool:
-    """Tell whether the server has noticed the end of other processes: until then it may commit for them."""
+def _is_alone() -> bool:
+    """Return whether the server has noticed the end of other processes: until then it may commit for them."""
     if connection.vendor != "postgresql":
         return True
     with connection.cursor() as cursor:
@@ -73,7 +73,7 @@ def _all_sent() -> bool:
     return not OutgoingMail.objects.exclude(state=OutgoingMail.State.SENT).exists()
 
 
-def test_one_process_is_worker_and_beat_and_stops_when_told(start: Start, tmp_path: Path) -> None:
+def test_one_process_is_worker_and_beat_and_stops_on_request(start: Start, tmp_path: Path) -> None:
     for number in range(60):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="it is quicksilver")
     worker = start("-m", "tests.background.embedded")
@@ -101,17 +101,17 @@ def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start
     wait_for(lambda: OutgoingMail.objects.filter(state=OutgoingMail.State.SENT).count() > 10)
     first.kill()
     first.wait(timeout=10)
-    wait_for(_has_ended_here)
-    # A row that was in work keeps its lease for up to a minute; all others must not wait at all.
-    held = OutgoingMail.objects.filter(lease_until__isnull=False)
-    held.update(lease_until=None)
+    wait_for(_is_alone)
+    # A row that was being worked on stays leased for up to a minute; all others must not wait at all.
+    leased = OutgoingMail.objects.filter(lease_until__isnull=False)
+    leased.update(lease_until=None)
     start("-m", "tests.background.embedded")
     wait_for(_all_sent)
 
 
-def test_patient_work_leaves_threads_to_what_peoplewait_for(start: Start, tmp_path: Path) -> None:
+def test_limited_jobs_leave_threads_to_what_people_wait_for(start: Start, tmp_path: Path) -> None:
     rows = [due() for _ in range(40)]
-    start("-m", "tests.background.patient")
+    start("-m", "tests.background.limited")
     # Every row has been announced, before there is any mail to send.
     wait_for(lambda: Work.objects.filter(nudged_until__isnull=False).count() == len(rows))
     for number in range(4):
@@ -127,11 +127,11 @@ def test_a_paused_worker_that_wakes_after_its_lease_writes_nothing(start: Start)
     row = due()
     sleeper = start("-m", "tests.background.holder", str(row.pk))
     assert sleeper.stdout is not None
-    assert sleeper.stdout.readline() == "held\n"
+    assert sleeper.stdout.readline() == "leased\n"
     sleeper.send_signal(signal.SIGSTOP)
     lease = wait_for(lambda: acquire(model=Work, pk=row.pk))
     complete(lease)
     sleeper.send_signal(signal.SIGCONT)
-    assert sleeper.stdout.read() == "told\nfenced\n"
+    assert sleeper.stdout.read() == "lost\nfenced\n"
     row.refresh_from_db()
     assert row.effect_count == 1

@@ -1,4 +1,4 @@
-"""A job is declared, its work returns what came of it, and the runner writes that or nothing."""
+"""The runner: a job is declared, its work returns an outcome, and the runner saves that or nothing."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -35,19 +35,19 @@ def count_effect(row: Work) -> dict[str, Any]:
     return {"state": "effective"}
 
 
-def test_what_the_work_returns_is_written_with_its_effect() -> None:
+def test_the_outcome_is_saved_together_with_its_effect() -> None:
     row = due()
     run(job(lambda row, hold: Done(effect=lambda: count_effect(row))), pk=row.pk)
     row.refresh_from_db()
     assert (row.state, row.effect_count, row.not_before, row.lease_until) == ("effective", 1, None, None)
 
 
-def test_a_row_that_is_not_due_or_is_held_is_left_alone() -> None:
+def test_a_row_that_is_leased_or_not_due_is_skipped() -> None:
     row, called = Work.objects.create(), []
     assert run(job(lambda row, hold: called.append(row) or Done()), pk=row.pk) is None
-    held = due()
-    acquire(model=Work, pk=held.pk)
-    assert run(job(lambda row, hold: called.append(row) or Done()), pk=held.pk) is None
+    leased = due()
+    acquire(model=Work, pk=leased.pk)
+    assert run(job(lambda row, hold: called.append(row) or Done()), pk=leased.pk) is None
     assert not called
 
 
@@ -64,7 +64,7 @@ def test_a_worker_that_lost_its_row_leaves_neither_effect_nor_change() -> None:
     assert (row.state, row.effect_count) == ("waiting", 0)
 
 
-def test_a_bug_writes_nothing_and_its_lease_lapses_as_a_try() -> None:
+def test_a_bug_saves_nothing_and_its_lease_expires_as_a_try() -> None:
     row = due()
     with pytest.raises(ZeroDivisionError):
         run(job(lambda row, hold: 1 / 0), pk=row.pk)
@@ -72,7 +72,7 @@ def test_a_bug_writes_nothing_and_its_lease_lapses_as_a_try() -> None:
     assert (row.state, row.attempt_count, row.lease_until is not None) == ("waiting", 1, True)
 
 
-def test_a_fixed_wait_is_as_if_nothing_was_tried_and_a_backoff_remembers_the_first_try() -> None:
+def test_a_backoff_remembers_the_first_try_and_a_fixed_wait_does_not() -> None:
     fixed, backed_off = due(), due()
     run(job(lambda row, hold: Later(MINUTE)), pk=fixed.pk)
     run(job(lambda row, hold: Later(Backoff())), pk=backed_off.pk)
@@ -84,7 +84,7 @@ def test_a_fixed_wait_is_as_if_nothing_was_tried_and_a_backoff_remembers_the_fir
     assert backed_off.first_tried_at is not None
 
 
-def test_tries_that_count_end_in_what_the_job_says() -> None:
+def test_after_the_last_try_the_job_decides() -> None:
     row = due()
     limited = job(
         lambda row, hold: Later(timedelta(0), counts=True, changes={"state": "again"}),
@@ -100,7 +100,7 @@ def test_tries_that_count_end_in_what_the_job_says() -> None:
     assert (row.state, row.not_before, row.attempt_count) == ("gave up after again", None, 0)
 
 
-def test_tries_whose_worker_died_end_the_same_way_and_do_not_work_again() -> None:
+def test_tries_whose_worker_died_count_too_and_the_work_is_not_called_again() -> None:
     row, called = due(attempt_count=3), []
     limited = job(
         lambda row, hold: called.append(row) or Done(),
@@ -112,7 +112,7 @@ def test_tries_whose_worker_died_end_the_same_way_and_do_not_work_again() -> Non
     assert (row.state, called) == ("gave up: None", [])
 
 
-def test_what_an_earlier_worker_left_is_looked_at_before_the_tries_are_counted() -> None:
+def test_what_a_dead_worker_left_is_recovered_before_the_tries_are_counted() -> None:
     row = due(attempt_count=99)
     recovering = job(
         lambda row, hold: Done({"state": "worked"}), recover=lambda row, hold: Done({"state": "recovered"})
@@ -122,14 +122,14 @@ def test_what_an_earlier_worker_left_is_looked_at_before_the_tries_are_counted()
     assert row.state == "recovered"
 
 
-def test_a_job_without_end_goes_on_after_any_number_of_tries() -> None:
+def test_a_job_without_a_limit_goes_on_after_any_number_of_tries() -> None:
     row = due(attempt_count=5000)
     run(job(lambda row, hold: Later(Backoff(), counts=True), tries=None), pk=row.pk)
     row.refresh_from_db()
     assert (row.attempt_count, row.not_before > timezone.now()) == (5001, True)
 
 
-def test_a_row_that_no_longer_wants_the_work_is_given_up_as_it_is() -> None:
+def test_a_row_that_no_longer_needs_the_work_stays_as_it_is() -> None:
     row = due(state="stopped", attempt_count=99)
     run(
         job(lambda row, hold: Done({"state": "worked"}), applies=lambda row: row.state != "stopped"),
@@ -139,20 +139,20 @@ def test_a_row_that_no_longer_wants_the_work_is_given_up_as_it_is() -> None:
     assert (row.state, row.not_before) == ("stopped", None)
 
 
-def test_a_passed_deadline_is_a_try_unless_the_job_says_otherwise() -> None:
+def test_a_passed_deadline_counts_as_a_try_by_default() -> None:
     def work(row: Work, hold: Hold) -> Outcome:
         raise DeadlineExceeded
 
-    usual, own = due(), due()
+    usual, special = due(), due()
     run(job(work), pk=usual.pk)
-    run(job(work, overtime=lambda row, hold: Done({"state": "uncertain"})), pk=own.pk)
+    run(job(work, overtime=lambda row, hold: Done({"state": "uncertain"})), pk=special.pk)
     usual.refresh_from_db()
-    own.refresh_from_db()
+    special.refresh_from_db()
     assert (usual.attempt_count, usual.not_before is not None) == (1, True)
-    assert (own.state, own.not_before) == ("uncertain", None)
+    assert (special.state, special.not_before) == ("uncertain", None)
 
 
-def test_a_guard_in_the_final_transaction_gives_the_row_up_as_it_is() -> None:
+def test_a_guard_in_the_final_transaction_can_leave_the_row_as_it_is() -> None:
     row = due()
     guarded = job(
         lambda row, hold: Done({"state": "worked"}, effect=lambda: count_effect(row)), guard=lambda row: False
@@ -162,7 +162,7 @@ def test_a_guard_in_the_final_transaction_gives_the_row_up_as_it_is() -> None:
     assert (row.state, row.effect_count, row.not_before) == ("waiting", 0, None)
 
 
-def test_somebody_who_decided_otherwise_meanwhile_is_right() -> None:
+def test_an_error_declared_as_gone_leaves_the_row_as_it_is() -> None:
     def refuse() -> None:
         raise Withdrawn
 
@@ -172,14 +172,14 @@ def test_somebody_who_decided_otherwise_meanwhile_is_right() -> None:
     assert (row.state, row.not_before, row.lease_until) == ("waiting", None, None)
 
 
-def test_done_for_a_while_is_due_again_with_fresh_tries() -> None:
+def test_work_that_repeats_is_due_again_with_fresh_tries() -> None:
     row = due(attempt_count=4)
     run(job(lambda row, hold: Done(again_in=MINUTE)), pk=row.pk)
     row.refresh_from_db()
     assert (row.attempt_count, row.first_tried_at, row.not_before > timezone.now()) == (0, None, True)
 
 
-def test_done_at_once_looks_at_the_row_again_in_the_same_call() -> None:
+def test_at_once_works_on_the_row_again_in_the_same_call() -> None:
     row = due()
 
     def work(row: Work, hold: Hold) -> Outcome:
@@ -202,7 +202,7 @@ def test_a_row_that_was_scheduled_while_it_was_worked_on_is_due_again() -> None:
     assert acquire(model=Work, pk=row.pk) is not None
 
 
-def test_a_step_in_the_middle_is_refused_to_a_worker_that_lost_its_row() -> None:
+def test_a_worker_that_lost_its_row_cannot_save_a_step() -> None:
     row = due()
 
     def work(row: Work, hold: Hold) -> Outcome:
@@ -227,12 +227,12 @@ def test_rows_that_wait_for_a_service_become_due_at_once_and_keep_their_order(
     other = Work.objects.create(effect_count=8, not_before=now + MINUTE)
     done = Work.objects.create(effect_count=7)
     long_due = due(effect_count=7)
-    held = Work.objects.create(effect_count=7, not_before=now + MINUTE, lease_until=now + MINUTE)
+    leased = Work.objects.create(effect_count=7, not_before=now + MINUTE, lease_until=now + MINUTE)
     waiting_job = job(lambda row, hold: Done(), waits_for="effect_count")
     monkeypatch.setattr(runner, "_declared", {waiting_job.name: waiting_job})
     wake(Work(pk=7))
     later = Work.objects.filter(not_before__gt=from_now())
-    assert set(later) == {other, held}
+    assert set(later) == {other, leased}
     done.refresh_from_db()
     assert done.not_before is None
     due_rows = Work.objects.filter(pk__in=[row.pk for row in [*waiting, long_due]]).order_by("not_before")

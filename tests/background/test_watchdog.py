@@ -1,4 +1,4 @@
-"""A process is alive when it makes progress."""
+"""The watchdog and heartbeats: a process is alive if it makes progress."""
 
 import logging
 from unittest import mock
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("only_job")
 
 
 class Clock:
-    """Time that passes when told."""
+    """A clock that the test moves."""
 
     now = 1000.0
 
@@ -72,7 +72,7 @@ def test_a_worker_that_acquires_rows_is_left_alone(watchdog: Watchdog, clock: Cl
         clock.now += watchdog.stall_seconds
 
 
-def test_a_worker_that_holds_a_row_for_long_is_left_alone_until_it_ends(
+def test_a_worker_that_leases_a_row_for_long_is_left_alone_until_it_ends(
     watchdog: Watchdog, clock: Clock
 ) -> None:
     lease = acquire(model=Work, pk=due().pk)
@@ -122,7 +122,7 @@ def test_each_tick_dispatches_and_beats(broker: Celery) -> None:
     assert latest_heartbeat(name="beat") is not None
 
 
-def test_a_tick_survives_whatever_happens_and_says_so_once(
+def test_a_tick_survives_any_error_and_logs_it_once(
     broker: Celery, only_job: Job, caplog: pytest.LogCaptureFixture
 ) -> None:
     scheduler = DispatchScheduler(app=broker)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from background.leases import release_held
+from background.leases import release_all
 from background.runner import run
 from exams.models import PollRun, Submission
 from exams.services.intake.polling import POLL
@@ -230,7 +230,7 @@ def test_a_walk_whose_process_was_told_to_stop_is_followed_by_a_whole_one(
     def stop_in_the_middle(real: Any) -> Any:
         for number, page in enumerate(real()):
             if number == 3 and not stopped:
-                stopped.append(release_held())
+                stopped.append(release_all())
             yield page
 
     around.call("exam_pages", stop_in_the_middle)

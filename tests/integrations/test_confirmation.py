@@ -8,8 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.models import Entry
-from background.leases import MAX_ATTEMPTS
-from background.runner import run
+from background.runner import TRIES, run
 from integrations.keyring import KeyState, is_circuit_open, judge_refusal
 from integrations.models import ApiKey, Link, Service
 from integrations.services.linking.confirmation import CONFIRM
@@ -74,7 +73,7 @@ def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
     link: Link, scripted: ScriptedCloud, token: str, status: int
 ) -> None:
     scripted.script("POST", CALL, lambda: (status, {}))
-    for _ in range(MAX_ATTEMPTS + 2):
+    for _ in range(TRIES + 2):
         waiting = _work(link)
         assert waiting.state == Link.State.PENDING
     assert waiting.attempt_count == 0
@@ -90,7 +89,7 @@ def test_what_is_no_word_of_the_cloud_about_the_customer_ends_no_pending_link(
 ) -> None:
     allowed = settings.EGRESS_ALLOWED_NETWORKS
     _disturb(scripted, settings, trouble)
-    for _ in range(MAX_ATTEMPTS + 2):
+    for _ in range(TRIES + 2):
         waiting = _work(link)
         assert waiting.state == Link.State.PENDING
     assert (waiting.attempt_count, waiting.reason) == (0, Link.Reason.CLOUD_AWAY)
@@ -110,7 +109,7 @@ def test_a_confirmed_link_ends_on_nothing_but_an_unknown_customer(
     _work(link)
     check_again(link=link, user=clinician, address=None)
     _disturb(scripted, settings, trouble)
-    for _ in range(MAX_ATTEMPTS + 2):
+    for _ in range(TRIES + 2):
         assert _work(link).state == Link.State.CONFIRMED
     assert customers_of(clinician).exists()
     assert not Entry.objects.filter(action="link.gone").exists()
@@ -123,7 +122,7 @@ def test_a_confirmed_link_that_is_refused_is_asked_about_no_more_and_says_so(
     _work(link)
     check_again(link=link, user=clinician, address=None)
     scripted.script("POST", CALL, lambda: (400, {"token": ["Invalid."]}))
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(TRIES):
         done = _work(link)
     assert (done.state, done.not_before, done.attempt_count) == (Link.State.CONFIRMED, None, 0)
     assert done.reason == Link.Reason.NOT_ACCEPTED
@@ -139,7 +138,7 @@ def test_a_worker_that_dies_each_time_ends_no_confirmed_link(
 ) -> None:
     scripted.tokens.add(token)
     _work(link)
-    Link.objects.filter(pk=link.pk).update(attempt_count=MAX_ATTEMPTS)
+    Link.objects.filter(pk=link.pk).update(attempt_count=TRIES)
     done = _work(link)
     assert (done.state, done.not_before, done.reason) == (Link.State.CONFIRMED, None, "")
     assert scripted.count("POST", CALL) == 1
@@ -169,14 +168,14 @@ def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
     link: Link, scripted: ScriptedCloud
 ) -> None:
     scripted.script("POST", CALL, lambda: (400, {"token": ["Invalid."]}))
-    for _ in range(MAX_ATTEMPTS - 1):
+    for _ in range(TRIES - 1):
         assert _work(link).state == Link.State.PENDING
     done = _work(link)
     assert (done.state, done.reason) == (Link.State.REJECTED, Link.Reason.NOT_ACCEPTED)
 
 
 def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted: ScriptedCloud) -> None:
-    Link.objects.filter(pk=link.pk).update(attempt_count=MAX_ATTEMPTS)
+    Link.objects.filter(pk=link.pk).update(attempt_count=TRIES)
     assert _work(link).state == Link.State.REJECTED
     assert scripted.count("POST", CALL) == 0
 

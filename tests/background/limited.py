@@ -1,4 +1,4 @@
-"""The embedded worker as a process that has patient work, each row of which goes on until a file is there."""
+"""The embedded worker as a process with a limited job, which waits at each row until a file exists."""
 
 import os
 import time
@@ -19,8 +19,8 @@ from tests.background.rows import Work  # noqa: E402
 LET_GO = Path(os.environ["TEST_MAIL"]).parent / "let-go"
 
 
-def work_patiently(row: Work, hold: Hold) -> Outcome:
-    """Wait, then work on the row."""
+def work_slowly(row: Work, hold: Hold) -> Outcome:
+    """Wait for the file, then work on the row."""
     while not LET_GO.exists():
         time.sleep(0.05)
     return Done({"state": "done", "effect_count": row.effect_count + 1})
@@ -28,9 +28,9 @@ def work_patiently(row: Work, hold: Hold) -> Outcome:
 
 register(
     Job(
-        name="tests.work_patiently",
+        name="tests.work_slowly",
         model=Work,
-        work=work_patiently,
+        work=work_slowly,
         deadline=timedelta(minutes=1),
         is_limited=True,
     )
