@@ -1,4 +1,7 @@
-"""Take the README's screenshots from a running demo: `make screenshots`, with PORT if it is not 8000."""
+"""Take the README's screenshots from a running demo: `make screenshots`, with PORT if it is not 8000.
+
+One patient has a Chinese name, which needs a font (Debian: fonts-droid-fallback).
+"""
 
 import os
 import shutil
@@ -11,10 +14,13 @@ IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 WIDE = {"width": 1440, "height": 900}
 NARROW = {"width": 390, "height": 844}
+# Chromium fades the spinner over a video that has loaded.
+FADE_MS = 1500
 
 
 def _keep(page: Page, name: str) -> None:
     page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(FADE_MS)
     page.screenshot(path=IMAGES / f"{name}.png")
     print(f"docs/images/{name}.png", flush=True)
 
