@@ -342,10 +342,10 @@ for kind, page in MIRROR_PAGES.items():
 def look_at_customers(service: Service) -> Iterator[Finding]:
     """Clarius Cloud lists every customer that is linked here."""
     missing = Customer.Status.MISSING
-    rows = Customer.objects.filter(service=service).that_stand(missing).order_by()
+    rows = Customer.objects.filter(service=service).in_status(missing).order_by()
     found = rows.aggregate(count=Count("pk"), oldest=Min("missed_at"))
     if found["count"]:
         links = Link.objects.confirmed().filter(customer__in=rows.values("pk"))
         fix = Fix(rows=links, permission="integrations.operate_link", actions=(CONFIRM,))
-        url = list_url(Customer, standing=missing.value, service__id__exact=service.pk)
+        url = list_url(Customer, status=missing.value, service__id__exact=service.pk)
         yield Finding(url=url, fix=fix, **found)

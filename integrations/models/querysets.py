@@ -1,4 +1,4 @@
-"""Filters of the integrations' models, in one place."""
+"""The query sets of this app's models."""
 
 from typing import Any, Self
 
@@ -10,10 +10,10 @@ from integrations.states import CustomerStatus as Status
 
 
 class ServiceQuerySet(models.QuerySet[Any]):
-    """Services."""
+    """Services of Clarius Cloud."""
 
     def in_use(self) -> Self:
-        """Those that were not switched off."""
+        """Services that are not paused."""
         return self.filter(is_active=True)
 
 
@@ -29,7 +29,7 @@ class CustomerQuerySet(models.QuerySet[Any]):
         return self.filter(links__state=LinkState.CONFIRMED)
 
     def with_status(self) -> Self:
-        """Add `standing`: what links, portal accounts and the Cloud's list say together, in one word."""
+        """Add `status`, a CustomerStatus: what links, portal accounts and the Cloud's list say together."""
         links = self.model._meta.get_field("links").related_model._base_manager.filter(
             customer=OuterRef("pk")
         )
@@ -39,7 +39,7 @@ class CustomerQuerySet(models.QuerySet[Any]):
             holder_is_active=Subquery(active.values("user__is_active")[:1]),
             last_state=Subquery(links.order_by("-created_at", "-pk").values("state")[:1]),
         ).annotate(
-            standing=Case(
+            status=Case(
                 When(held_state__isnull=False, holder_is_active=False, then=Value(Status.ACCOUNT_OFF)),
                 When(held_state=LinkState.PENDING, then=Value(Status.PENDING)),
                 When(held_state=LinkState.CONFIRMED, missed_sync_count__gt=0, then=Value(Status.MISSING)),
@@ -51,18 +51,18 @@ class CustomerQuerySet(models.QuerySet[Any]):
             )
         )
 
-    def that_stand(self, standing: str) -> Self:
-        """Customers that stand in this way."""
-        return self.with_status().filter(standing=standing)
+    def in_status(self, status: str) -> Self:
+        """Customers in this status."""
+        return self.with_status().filter(status=status)
 
     def count_statuses(self) -> dict[str, int]:
-        """Return how many customers stand how; what nobody stands for is left out."""
-        rows = self.with_status().order_by().values_list("standing")
+        """Return the number of customers in each status that occurs."""
+        rows = self.with_status().order_by().values_list("status")
         return dict(rows.annotate(count=Count("pk")))
 
     def unlisted_since(self, started_at: Any) -> Self:
-        """Customers held, confirmed, since before a walk that did not list them."""
-        # A link that was confirmed during the walk may have come too late for its page.
+        """Customers whose link was confirmed before a sync that did not list them began."""
+        # A link that was confirmed during the sync may have come too late for its page.
         held = self.filter(links__state=LinkState.CONFIRMED, links__confirmed_at__lt=started_at)
         return held.filter(Q(listed_at=None) | Q(listed_at__lt=started_at))
 
@@ -75,9 +75,9 @@ class LinkQuerySet(models.QuerySet[Any]):
         return self.filter(state__in=ACTIVE)
 
     def confirmed(self) -> Self:
-        """Links that show something."""
+        """Links whose accounts see the customer's exams."""
         return self.filter(state=LinkState.CONFIRMED)
 
     def with_customer(self) -> Self:
-        """Links with what their pages say of customer and service."""
+        """Links with their customer and service, which their pages show."""
         return self.select_related("customer__service")

@@ -162,10 +162,10 @@ def _customer_facts(service: Service) -> list[Fact]:
     page = reverse("admin:integrations_customer_changelist")
     return [
         Fact(
-            f"{standing.label[0].upper()}{standing.label[1:]}",
-            f"{counts[standing]:,}",
-            WARN if counts[standing] and standing in UNWELL else "",
-            f"{page}?standing={standing}&service__id__exact={service.pk}",
+            f"{status.label[0].upper()}{status.label[1:]}",
+            f"{counts[status]:,}",
+            WARN if counts[status] and status in UNWELL else "",
+            f"{page}?status={status}&service__id__exact={service.pk}",
         )
-        for standing in Status
+        for status in Status
     ]

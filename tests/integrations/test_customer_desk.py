@@ -69,11 +69,11 @@ def test_customers_are_listed_by_state_and_service(
     text = client.get(LIST).content.decode()
     assert "Dr. Osei" in text
     assert "Customer DDDD" in text
-    for standing, shown, hidden in (
+    for status, shown, hidden in (
         ("confirmed", "Dr. Osei", "Customer DDDD"),
         ("unknown_here", "Customer DDDD", "Dr. Osei"),
     ):
-        text = client.get(LIST, {"standing": standing}).content.decode()
+        text = client.get(LIST, {"status": status}).content.decode()
         assert shown in text
         assert hidden not in text
     page = client.get(f"{LIST}{customer.pk}/change/").content.decode()

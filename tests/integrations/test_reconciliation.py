@@ -44,8 +44,8 @@ def _hold(service: Service, token: str, user: Any, state: str = Link.State.CONFI
     return link
 
 
-def _standing(token_of: Any) -> str:
-    return str(Customer.objects.with_status().get(pk=token_of).standing)
+def _status(token_of: Any) -> str:
+    return str(Customer.objects.with_status().get(pk=token_of).status)
 
 
 def test_the_three_sides_are_told_apart(
@@ -62,10 +62,10 @@ def test_the_three_sides_are_told_apart(
     mirror = _walk(cloud_service)
     assert (mirror.problem, mirror.seen_count) == ("", 3)
     assert mirror.result == "3 listed, 1 not known here before"
-    assert _standing(held.customer_id) == S.CONFIRMED
-    assert _standing(waiting.customer_id) == S.PENDING
-    assert _standing(shut.customer_id) == S.ACCOUNT_OFF
-    unknown = Customer.objects.with_status().get(standing=S.UNKNOWN_HERE)
+    assert _status(held.customer_id) == S.CONFIRMED
+    assert _status(waiting.customer_id) == S.PENDING
+    assert _status(shut.customer_id) == S.ACCOUNT_OFF
+    unknown = Customer.objects.with_status().get(status=S.UNKNOWN_HERE)
     assert unknown.token == stranger.token
     assert not Link.objects.filter(customer=unknown).exists()
     assert sum(count_statuses(service=cloud_service).values()) == 4
@@ -82,11 +82,11 @@ def test_a_customer_that_two_walks_do_not_list_is_gone_and_told(
     cloud.call("PATCH", f"customers/{leaves.token}/", {"is_subscribed": False})
     _walk(cloud_service)
     link.refresh_from_db()
-    assert (link.state, _standing(link.customer_id)) == (Link.State.CONFIRMED, S.MISSING)
+    assert (link.state, _status(link.customer_id)) == (Link.State.CONFIRMED, S.MISSING)
     assert not OutgoingMail.objects.filter(subject__contains="has ended").exists()
     _walk(cloud_service)
     link.refresh_from_db()
-    assert (link.state, _standing(link.customer_id)) == (Link.State.GONE, S.GONE)
+    assert (link.state, _status(link.customer_id)) == (Link.State.GONE, S.GONE)
     assert Link.objects.confirmed().count() == 1
     assert Customer.objects.get(pk=link.customer_id).token == leaves.token
     mail = OutgoingMail.objects.get(subject__contains="has ended")
@@ -118,7 +118,7 @@ def test_a_customer_that_is_listed_again_in_time_stays(
     for _ in range(2):
         _walk(cloud_service)
     link.refresh_from_db()
-    assert (link.state, _standing(link.customer_id)) == (Link.State.CONFIRMED, S.CONFIRMED)
+    assert (link.state, _status(link.customer_id)) == (Link.State.CONFIRMED, S.CONFIRMED)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_confirmation_ends_what_was_counted_against_the_customer(
     link = _hold(cloud_service, cloud.add_customer().token, clinician, Link.State.PENDING)
     Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=2, missed_at=timezone.now())
     run(CONFIRM, pk=link.pk)
-    assert _standing(link.customer_id) == S.CONFIRMED
+    assert _status(link.customer_id) == S.CONFIRMED
 
 
 def test_the_command_prints_counts_and_fails_in_one_sentence(cloud: Any, cloud_service: Service) -> None:

@@ -24,13 +24,13 @@ class StatusFilter(admin.SimpleListFilter):
     """Customers that stand in one way."""
 
     title = "state"
-    parameter_name = "standing"
+    parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(str(name), str(label)) for name, label in Customer.Status.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(standing=self.value()) if self.value() else queryset
+        return queryset.filter(status=self.value()) if self.value() else queryset
 
 
 def _ask_again(*, queryset: QuerySet[Customer], user: User, address: str | None) -> int:
@@ -74,10 +74,10 @@ class CustomerAdmin(SyncAdmin):
         view = self.admin_site.admin_view(self.action_view)
         return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
 
-    @admin.display(description="state", ordering="standing")
+    @admin.display(description="state", ordering="status")
     def state(self, customer: Any) -> str:
         """Say how links, accounts and the Cloud's list stand together."""
-        return str(Customer.Status(customer.standing).label)
+        return str(Customer.Status(customer.status).label)
 
     @admin.display(description="keyed hash")
     def short_digest(self, customer: Customer) -> str:
@@ -93,7 +93,7 @@ class CustomerAdmin(SyncAdmin):
             link = active_link(customer=customer)
             context = {
                 "customer": customer,
-                "standing": self.state(customer),
+                "status": self.state(customer),
                 "link": link,
                 "deeds": self._deeds(request, customer, is_held=link is not None),
             }
@@ -102,7 +102,7 @@ class CustomerAdmin(SyncAdmin):
     def _deeds(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
         if not self.has_operate_permission(request):
             return []
-        can_return = customer.standing == Customer.Status.GONE or customer.last_state == Link.State.GONE
+        can_return = customer.status == Customer.Status.GONE or customer.last_state == Link.State.GONE
         return [
             {"deed": deed, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
             for name, deed in DEEDS.items()

@@ -101,7 +101,7 @@ def test_lists_are_filtered_by_what_they_show(stage: Stage) -> None:
         "exams.report": {"state__exact": "signed", "submission": stage.submission.pk},
         "exams.capture": {"kind__exact": Capture.Kind.IMAGE, "id__in": stage.image.pk},
         "integrations.link": {"customer__service__id__exact": stage.service.pk, "state__exact": "confirmed"},
-        "integrations.customer": {"standing": "confirmed", "service__id__exact": stage.service.pk},
+        "integrations.customer": {"status": "confirmed", "service__id__exact": stage.service.pk},
         "audit.entry": {"action": "exam.viewed", "at__gte": "2026-01-01 00:00:00+00:00"},
     }
     for label, query in seen.items():
