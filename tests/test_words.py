@@ -26,7 +26,6 @@ NOT_YET: tuple[str, ...] = (
     "exams/tasks.py",
     "exams/views/webhook.py",
     "integrations/admin/",
-    "integrations/clarius/",
     "foundation/crypto.py",
     "integrations/models/records.py",
     "integrations/models.py",

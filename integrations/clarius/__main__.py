@@ -1,6 +1,6 @@
-"""Call the API by hand: `python -m integrations.clarius settings`.
+"""Call the API from the command line: `python -m integrations.clarius settings`.
 
-CLARIUS_BASE_URL, CLARIUS_API_KEY and CLARIUS_ALLOWED_NETWORKS come from the environment; answers are JSON.
+Set CLARIUS_BASE_URL, CLARIUS_API_KEY and CLARIUS_ALLOWED_NETWORKS in the environment; answers are JSON.
 """
 
 import argparse
@@ -20,7 +20,7 @@ DEFAULT_BASE_URL = "https://cloud.clarius.com"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make one call and print its answer; 1 with a sentence on standard error when it failed."""
+    """Make one call and print its answer; return 1 with a sentence on standard error when it failed."""
     options = _parser().parse_args(arguments)
     key = os.environ.get("CLARIUS_API_KEY", "")
     problem = key_problem(key)
@@ -86,10 +86,10 @@ HELP = {
     "keys": "list the API keys",
     "exams": "list the accessible submissions",
     "tokens": "list the tokens of confirmed customers",
-    "records": "list the notifications that the Cloud sent, of the last 14 days",
-    "applications": "list the applications, and those that were customized",
+    "records": "list the notifications that the Cloud sent in the last 14 days",
+    "applications": "list all applications and the customized ones",
     "download": "show the data of a submission",
-    "confirm": "tell the Cloud that an account holds a token",
+    "confirm": "confirm to the Cloud that an account holds a token",
     "upload-report": "send a report for a submission",
 }
 
@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         elif name == "download":
             call.add_argument("url", help="the download_url of a submission")
         elif name == "confirm":
-            call.add_argument("token", help="after --, as it may begin with a dash")
+            call.add_argument("token", help="put it after --, since it may begin with a dash")
         elif name == "upload-report":
             call.add_argument("request_uuid")
             call.add_argument("file")

@@ -1,4 +1,4 @@
-"""Read the body of an answer within a deadline, a minimum rate and a cap; a cut body never looks whole."""
+"""Read the body of an answer within a deadline, a minimum rate and a size limit; a cut body is an error."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ from integrations.clarius.deadlines import Deadline
 from integrations.clarius.errors import ClariusError, TooLarge, Truncated, Unreachable
 from integrations.clarius.errors import Timeout as TooSlow
 
-# With steps of 1 MiB four downloads at once took 26 MB instead of 3, and were slower.
+# Bytes read at a time. With 1 MiB, four parallel downloads took 26 MB instead of 3 and were slower.
 STEP = 1 << 18
-# Below this average, after the time of grace, a server only keeps us busy. Bytes per second.
+# Bytes per second. After the grace period, a server with a lower average only occupies a worker.
 MINIMUM_RATE = 1024
 GRACE_SECONDS = 30.0
 
@@ -46,7 +46,7 @@ def _read(response: requests.Response, *, decode: bool) -> bytes:
 
 
 def read_error(error: Exception) -> ClariusError:
-    """Translate what urllib3 says of a body that did not end well."""
+    """Return our error for one that urllib3 raised while a body was read."""
     if isinstance(error, urllib3.exceptions.ReadTimeoutError):
         return TooSlow("The server stopped sending.")
     if isinstance(error, urllib3.exceptions.DecodeError):

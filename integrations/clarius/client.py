@@ -1,4 +1,4 @@
-"""The seventeen calls of Clarius Cloud that a service makes (two of them are made to us), one method each."""
+"""The calls that a service makes to Clarius Cloud, one method for each."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from integrations.clarius import fields
 from integrations.clarius.egress import Origin, Resolver, system_resolver
 from integrations.clarius.errors import NotFound, ProtocolError
 from integrations.clarius.keys import Secret
-from integrations.clarius.pages import Page, read_steadily, walk
+from integrations.clarius.pages import Page, follow_pages, read_steadily
 from integrations.clarius.schemas import (
     AnnotationGroup,
     Application,
@@ -28,10 +28,11 @@ from integrations.clarius.upload import upload
 
 
 class ClariusClient:
-    """Calls Clarius Cloud for one service; make one for each thread and close it.
+    """A client of Clarius Cloud for one service; create one for each thread and close it.
 
-    Every method raises a subclass of ``errors.ClariusError``, whose ``retryable`` says whether trying again
-    can help and whose ``retry_after`` how long to wait. The key travels to ``base_url``'s origin only.
+    Every method raises a subclass of ``errors.ClariusError``, whose ``retryable`` tells whether trying
+    again can help and whose ``retry_after`` tells how long to wait. The key is sent only to the origin of
+    ``base_url``.
     """
 
     def __init__(
@@ -52,22 +53,22 @@ class ClariusClient:
 
     @property
     def origin(self) -> Origin:
-        """The only origin that the key travels to."""
+        """The only origin to which the key is sent."""
         return self._transport.origin
 
     @property
     def key_prefix(self) -> str:
-        """The part of the key that may be shown; empty when the key has no such part."""
+        """The part of the key that may be shown; empty when the key has none."""
         return self._key_prefix
 
     @property
     def last_status(self) -> int | None:
-        """What the latest call was answered with; None before one, and when no answer came."""
+        """The status of the latest call; None before the first call and when no answer came."""
         return self._transport.last_status
 
     @property
     def last_date(self) -> datetime | None:
-        """When the latest call was answered by the Cloud's own clock; None when it did not say."""
+        """The time of the latest answer by the Cloud's clock; None when the answer has no date."""
         return self._transport.last_date
 
     def close(self) -> None:
@@ -85,7 +86,7 @@ class ClariusClient:
     # --- Exams -------------------------------------------------------------------------------------------
 
     def exam_pages(self, *, customer_id: str | None = None, limit: int = 100) -> Iterator[Page[Notification]]:
-        """Walk the accessible submissions, of one customer if given.
+        """Yield the accessible submissions page by page, of one customer if given.
 
         Raises ValueError for an empty customer, since the Cloud would answer with everybody's.
         """
@@ -95,19 +96,19 @@ class ClariusClient:
         return self._pages("exams/accessible/", Notification.from_json, limit=limit, **query)
 
     def download_data(self, *, download_url: str) -> DownloadData:
-        """Ask for a submission's data at the address the Cloud gave; raises ForeignOrigin for any other."""
+        """Fetch a submission's data from the address the Cloud gave; raises ForeignOrigin for any other."""
         answer = self._transport.call("GET", self._transport.own_url(download_url).text)
         return DownloadData.from_json(answer.json(), raw=answer.text())
 
     # --- Customers ---------------------------------------------------------------------------------------
 
     def confirm_customer(self, *, token: str) -> None:
-        """Tell the Cloud that an account holds this token; harmless when repeated. Raises NotFound."""
-        # Not repeated inside the call although it could be: the row that asks is scheduled again anyway.
+        """Confirm to the Cloud that an account holds this token; safe to repeat. Raises NotFound."""
+        # Not retried within the call although that would be safe: the job is scheduled again anyway.
         self._transport.call("POST", self._url("services/customer-confirmations/"), payload={"token": token})
 
     def confirmed_token_pages(self, *, limit: int = 10_000) -> Iterator[Page[str]]:
-        """Walk the tokens of every confirmed customer."""
+        """Yield the tokens of every confirmed customer page by page."""
         return self._pages("services/confirmed-tokens/", fields.token, limit=limit)
 
     # --- Reports -----------------------------------------------------------------------------------------
@@ -123,10 +124,10 @@ class ClariusClient:
         use_put: bool = False,
         on_progress: Callable[[], None] | None = None,
     ) -> None:
-        """Send one report, streamed and never repeated.
+        """Send one report, streamed, without a retry.
 
-        `use_put` speaks the edition of February 2023, which takes one unnamed file. UncertainOutcome means
-        that it may have arrived: a person has to look. Errors of `on_progress` pass through.
+        `use_put` uses the API of February 2023, which takes one unnamed file. UncertainOutcome means that
+        the report may have arrived and a person has to check. Errors of `on_progress` are not caught.
         """
         root = f"services/requests/{request_uuid}/"
         upload(
@@ -143,24 +144,24 @@ class ClariusClient:
     # --- Settings and records ----------------------------------------------------------------------------
 
     def get_settings(self) -> RemoteSettings:
-        """Read the service's settings; the call that shows whether a key works."""
+        """Read the service's settings; also the call that shows whether a key works."""
         return RemoteSettings.from_json(self._get("services/settings/"))
 
     def update_settings(
         self, *, notification_url: str | None = None, token_transfer_url: str | None = None
     ) -> RemoteSettings:
-        """Change what is given and leave the rest; "" turns a setting off. Rejected names refused fields."""
+        """Change the settings that are given; "" turns one off. Rejected names the refused fields."""
         wanted = {"notification_url": notification_url, "token_transfer_url": token_transfer_url}
         payload = {name: value for name, value in wanted.items() if value is not None}
         answer = self._transport.call("PATCH", self._url("services/settings/"), payload=payload)
         try:
             return RemoteSettings.from_json(answer.json())
         except ProtocolError:
-            # What a PATCH answers with is not documented.
+            # The answer to a PATCH is not documented.
             return self.get_settings()
 
     def notification_record_pages(self, *, limit: int = 100) -> Iterator[Page[NotificationRecord]]:
-        """Walk the provider's log of calls to our webhook, which it keeps for 14 days."""
+        """Yield the Cloud's log of its calls to our webhook, kept for 14 days, page by page."""
         return self._pages("services/notifications/records/", NotificationRecord.from_json, limit=limit)
 
     # --- API keys ----------------------------------------------------------------------------------------
@@ -170,12 +171,12 @@ class ClariusClient:
         return self._all("services/api-keys/", RemoteKey.from_json)
 
     def create_api_key(self, *, name: str) -> CreatedKey:
-        """Create a key; its secret is in this answer only, so store it before anything else."""
+        """Create a key; only this answer has its secret, so store it before anything else."""
         answer = self._transport.call("POST", self._url("services/api-keys/"), payload={"name": name})
         return CreatedKey.from_json(answer.json())
 
     def revoke_api_key(self, *, prefix: str) -> None:
-        """Revoke another key than the one in use; one that is gone already counts as revoked."""
+        """Revoke a key other than the one in use; a key that no longer exists counts as revoked."""
         try:
             self._transport.call("DELETE", self._url(f"services/api-keys/{_segment(prefix)}/"))
         except NotFound:
@@ -184,7 +185,7 @@ class ClariusClient:
     # --- Applications ------------------------------------------------------------------------------------
 
     def list_applications(self) -> tuple[Application, ...]:
-        """List the applications that Clarius Cloud has."""
+        """List the applications of Clarius Cloud."""
         return self._all("exams/applications/", Application.from_json)
 
     def list_customized_applications(self) -> tuple[CustomizedApplication, ...]:
@@ -192,7 +193,7 @@ class ClariusClient:
         return self._all("services/applications/", CustomizedApplication.from_json)
 
     def get_customized_application(self, *, uuid: UUID) -> CustomizedApplication | None:
-        """Read one customization, or None where there is none."""
+        """Return one customization, or None when there is none."""
         try:
             return CustomizedApplication.from_json(self._get(f"services/applications/{uuid}/"))
         except NotFound:
@@ -210,13 +211,13 @@ class ClariusClient:
         return CustomizedApplication.from_json(answer.json())
 
     def remove_customization(self, *, uuid: UUID) -> None:
-        """Go back to the provider's own annotations; harmless when there is no customization."""
+        """Restore the Cloud's own annotations; does nothing when there is no customization."""
         try:
             self._transport.call("DELETE", self._url(f"services/applications/{uuid}/"))
         except NotFound:
             return
 
-    # --- How ---------------------------------------------------------------------------------------------
+    # --- Transport ---------------------------------------------------------------------------------------
 
     def _url(self, path: str) -> str:
         return self._transport.url(path)
@@ -232,9 +233,9 @@ class ClariusClient:
         )
 
     def _all(self, path: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
-        """Read a list that the documents do not page, but a later edition may."""
+        """Read a whole list: the documents give it without pages, a later version may not."""
         items: list[Any] = []
-        for page in walk(self._transport, self._url(path), read):
+        for page in follow_pages(self._transport, self._url(path), read):
             if page.faulty:
                 raise page.faulty[0]
             items += page.results
@@ -242,7 +243,7 @@ class ClariusClient:
 
 
 def _segment(text: str) -> str:
-    """Quote one part of a path; raises ValueError when it would end it or leave it."""
+    """Quote one part of a path; raises ValueError for a part that would change the path."""
     if not text or text in {".", ".."}:
         raise ValueError("A part of a path must not be empty.")
     return quote(text, safe="")

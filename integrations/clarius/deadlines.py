@@ -1,4 +1,4 @@
-"""One moment by which a call is over: its connection, its headers and its body, however slowly they drip."""
+"""One deadline for a whole call: connection, headers and body, however slowly they arrive."""
 
 import http.client
 import io
@@ -11,12 +11,14 @@ from typing import Any
 
 from integrations.clarius.errors import Timeout
 
+# A server that is up accepts a connection well within this.
 CONNECT_SECONDS = 5.0
+# The longest wait for one read or write of a socket.
 READ_SECONDS = 20.0
 
 
 class Deadline:
-    """The moment by which a call must be over, whatever the other side does."""
+    """The moment by which a call has to end, whatever the server does."""
 
     def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -49,7 +51,7 @@ _current: ContextVar[Deadline | None] = ContextVar("clarius_deadline", default=N
 
 @contextmanager
 def within(deadline: Deadline) -> Iterator[None]:
-    """Bind answers that begin inside the block to `deadline`, even those read later."""
+    """Apply `deadline` to every answer that begins inside the block, even when its body is read later."""
     deadline.check()
     token = _current.set(deadline)
     try:
@@ -59,9 +61,9 @@ def within(deadline: Deadline) -> Iterator[None]:
 
 
 class BoundResponse(http.client.HTTPResponse):
-    """An answer of which every read, the headers' too, ends at the deadline.
+    """An answer whose reads, those of the headers included, all end at the deadline.
 
-    A socket's own timeout starts anew with each byte, so a server that drips headers would hold us for ever.
+    A socket's own timeout restarts with each byte, so a server that sends slowly could block us forever.
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
@@ -87,7 +89,7 @@ class _BoundReader(io.RawIOBase):
             raise TimeoutError
         timeout = min(READ_SECONDS, left)
         if timeout != self._timeout:
-            # A call to the system each time, so only where it changes something.
+            # Each change is a system call, so the timeout is set only when it differs.
             self._sock.settimeout(timeout)
             self._timeout = timeout
         return self._raw.readinto(buffer)

@@ -1,4 +1,4 @@
-"""What may be called: URLs are cleaned and rebuilt, and every address behind a name is checked."""
+"""The egress rules: URLs are cleaned and rebuilt, and every address behind a host name is checked."""
 
 import ipaddress
 import re
@@ -15,20 +15,21 @@ from integrations.clarius.errors import BlockedByPolicy, Unreachable
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# Takes a host name and a port, returns every address as text; raises OSError when there is none.
+# Takes a host name and a port and returns every address as text; raises OSError when there is none.
 Resolver = Callable[[str, int], Sequence[str]]
 
+# Longer than signed links are, and a limit for what is parsed.
 MAX_URL_LENGTH = 8192
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
-# Controls and spaces of any kind, and the backslash that parsers disagree about.
+# Control characters, spaces of any kind, and the backslash, which parsers read differently.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff\\]")
 _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*\.?")
-# "127.1", "2130706433" and "0x7f.1" are addresses for a resolver and names for a reader.
+# A resolver takes "127.1", "2130706433" and "0x7f.1" for addresses although they look like names.
 _LOOKS_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?")
 _INTERNAL_NAME = re.compile(r"(.*\.)?(localhost|internal|local|home\.arpa|intranet|lan|corp)\.?|[^.]+\.?")
 
-# `is_global` is true for most of these: translated, tunnelled, relayed and retired forms of other addresses.
+# `is_global` is true for most of these: translated, tunnelled, relayed and retired address ranges.
 _NEVER_PUBLIC: tuple[Network, ...] = tuple(
     ipaddress.ip_network(text)
     for text in (
@@ -53,7 +54,7 @@ _NEVER_PUBLIC: tuple[Network, ...] = tuple(
 
 @dataclass(frozen=True)
 class Origin:
-    """Scheme, lower-case host without brackets, and port: two URLs meet the same server when these agree."""
+    """Scheme, lower-case host without brackets, and port; URLs with the same origin reach the same server."""
 
     scheme: str
     host: str
@@ -107,7 +108,7 @@ def _check_start(url: str) -> None:
     if not start:
         raise BlockedByPolicy("The address does not start with https:// and a host.")
     if not start[1].isascii() or "%" in start[1]:
-        # A parser would translate it, and another parser differently.
+        # Parsers translate such a host differently.
         raise BlockedByPolicy("The address names a host with characters that are not allowed.")
 
 
@@ -127,7 +128,7 @@ def _checked_host(host: str) -> str:
 
 @lru_cache(maxsize=256)
 def _address(text: str) -> Address | None:
-    # A zone ("%eth0") would point to a link of this machine.
+    # A zone ("%eth0") would select a network interface of this machine.
     if "%" in text:
         return None
     try:
@@ -137,7 +138,7 @@ def _address(text: str) -> Address | None:
 
 
 def is_public(address: str) -> bool:
-    """Say whether an IP address, given as text, belongs to the public internet."""
+    """Tell whether an IP address, given as text, belongs to the public internet."""
     parsed = _address(address)
     if parsed is None or not parsed.is_global or parsed.is_multicast or parsed.is_reserved:
         return False
@@ -151,26 +152,26 @@ def system_resolver(host: str, port: int) -> Sequence[str]:
 
 
 class Policy:
-    """Which addresses may be called: public ones by https at 443, anything inside the allowed networks."""
+    """Allows public addresses by https on port 443, and any address inside the allowed networks."""
 
     def __init__(self, *, allowed_networks: Iterable[str] = (), resolver: Resolver = system_resolver) -> None:
         self._allowed = tuple(ipaddress.ip_network(text, strict=False) for text in allowed_networks)
         self._resolver = resolver
 
     def is_allowed_network(self, address: str) -> bool:
-        """Say whether an IP address lies in one of the allowed networks."""
+        """Tell whether an IP address lies in one of the allowed networks."""
         parsed = _address(address)
         return parsed is not None and any(
             parsed in network for network in self._allowed if network.version == parsed.version
         )
 
     def addresses(self, origin: Origin) -> tuple[str, ...]:
-        """Resolve a host once and return its addresses, all of them checked.
+        """Resolve a host once and return its checked addresses.
 
-        Raises BlockedByPolicy when a single one is not allowed, Unreachable when there is none.
+        Raises BlockedByPolicy when one of them is not allowed, Unreachable when there is none.
         """
         try:
-            # A literal is its own answer; asking a resolver could only change it.
+            # A literal address needs no resolver, which could only change it.
             literal = _address(origin.host)
             found = (origin.host,) if literal else tuple(self._resolver(origin.host, origin.port))
         except (OSError, UnicodeError):

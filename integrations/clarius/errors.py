@@ -1,4 +1,4 @@
-"""What can go wrong between the portal and Clarius Cloud, and whether trying again can help."""
+"""The errors of calls to Clarius Cloud, and whether trying again can help."""
 
 import json
 from collections.abc import Mapping
@@ -7,16 +7,19 @@ from typing import Any
 
 from integrations.clarius.masking import mask
 
-MOST_WORDS = 300
+# Characters of the Cloud's text in a message.
+MOST_CHARACTERS = 300
+# Answers nest a few levels; this bounds a hostile one.
 DEEPEST = 20
+# Fields under which Django REST Framework puts errors that belong to no field.
 _UNNAMED = ("detail", "non_field_errors")
 
 
 class ClariusError(Exception):
-    """A call that did not give what was asked for.
+    """A call that failed.
 
-    The message is a sentence for a reader. ``detail`` is for administrators: at most 2 KiB of the answer,
-    with secrets masked. Neither carries a URL, a key or a token.
+    The message is one sentence for readers. ``detail`` is for administrators: at most 2 KiB of the answer,
+    with secrets masked. Neither contains a URL, a key or a token.
     """
 
     default_retryable = False
@@ -39,7 +42,7 @@ class ClariusError(Exception):
 
 
 class Unreachable(ClariusError):
-    """No connection, or one that broke before an answer came."""
+    """No connection could be made, or it broke before an answer came."""
 
     default_retryable = True
 
@@ -59,7 +62,7 @@ class NotFound(ClariusError):
 
 
 class Rejected(ClariusError):
-    """Another 4xx: the Cloud understood the request and refused it; ``fields`` names what it disliked."""
+    """Another 4xx: the Cloud understood the request and refused it; ``fields`` names the refused fields."""
 
     def __init__(
         self,
@@ -73,13 +76,13 @@ class Rejected(ClariusError):
 
 
 class Throttled(ClariusError):
-    """429: too many calls; ``retry_after`` says how long to wait, where the Cloud said so."""
+    """429: too many calls; ``retry_after`` is set when the Cloud named a time."""
 
     default_retryable = True
 
 
 class ServerError(ClariusError):
-    """5xx: the Cloud failed or is away for a while."""
+    """5xx: the Cloud failed or is unavailable for a while."""
 
     default_retryable = True
 
@@ -93,11 +96,11 @@ class BlockedByPolicy(ClariusError):
 
 
 class ForeignOrigin(BlockedByPolicy):
-    """The URL is not at the service's own origin, so the key must not travel there; nothing was sent."""
+    """The URL is not at the service's own origin, so the key must not be sent there; nothing was sent."""
 
 
 class LinkDead(ClariusError):
-    """A media link that no longer works; asking the download data again gives a fresh one."""
+    """A media link that no longer works; fetching the download data again gives a new one."""
 
 
 class Truncated(ClariusError):
@@ -107,11 +110,11 @@ class Truncated(ClariusError):
 
 
 class TooLarge(ClariusError):
-    """The body is larger than the cap."""
+    """The body is larger than the limit."""
 
 
 class UncertainOutcome(ClariusError):
-    """A report whose body began to travel and that got no definite answer: it may be stored or not."""
+    """A report of which bytes were sent and that got no definite answer: it may be stored or not."""
 
 
 def from_status(status: int, *, detail: str, retry_after: timedelta | None = None) -> ClariusError:
@@ -122,36 +125,41 @@ def from_status(status: int, *, detail: str, retry_after: timedelta | None = Non
     if status in {404, 410}:
         return NotFound("Clarius Cloud does not know this.", **about)
     if status == 429:
-        return Throttled("Clarius Cloud asks to call less often.", **about)
+        return Throttled("Clarius Cloud asked for fewer calls.", **about)
     if status >= 500:
         return ServerError("Clarius Cloud failed to answer.", **about)
     if status < 400:
         return ProtocolError("Clarius Cloud answered with a redirect, which is not followed.", **about)
-    answer = _read(detail)
-    # Masked once more: escapes of JSON may have hidden a secret before.
-    said = mask(_words(answer)).strip()[:MOST_WORDS].rstrip(". ")
-    message = f"Clarius Cloud refused the request ({said})." if said else "Clarius Cloud refused the request."
-    # 408 and 425 say that the time was wrong, not the request.
-    return Rejected(message, fields=_fields(answer), retryable=status in {408, 425}, **about)
+    answer = _parse(detail)
+    # Masked again: JSON escapes may have hidden a secret from the first masking.
+    problem = mask(_text_of(answer)).strip()[:MOST_CHARACTERS].rstrip(". ")
+    reason = f" ({problem})" if problem else ""
+    # 408 and 425 are about timing, not about the request.
+    return Rejected(
+        f"Clarius Cloud refused the request{reason}.",
+        fields=_fields(answer),
+        retryable=status in {408, 425},
+        **about,
+    )
 
 
-def _read(detail: str) -> Any:
+def _parse(detail: str) -> Any:
     try:
         return json.loads(detail)
     except (ValueError, RecursionError):
         return None
 
 
-def _words(answer: Any, depth: int = DEEPEST) -> str:
-    """Return what an answer says, each part after the name of its field."""
+def _text_of(answer: Any, depth: int = DEEPEST) -> str:
+    """Return the texts of an answer, each after the name of its field."""
     if depth == 0:
         return ""
     if isinstance(answer, dict):
-        named = {name: _words(each, depth - 1) for name, each in answer.items()}
-        said = [words if name in _UNNAMED else f"{name}: {words}" for name, words in named.items() if words]
-        return "; ".join(said)
+        named = {name: _text_of(each, depth - 1) for name, each in answer.items()}
+        parts = [text if name in _UNNAMED else f"{name}: {text}" for name, text in named.items() if text]
+        return "; ".join(parts)
     if isinstance(answer, list):
-        return " ".join(filter(None, (_words(each, depth - 1) for each in answer)))
+        return " ".join(filter(None, (_text_of(each, depth - 1) for each in answer)))
     return answer if isinstance(answer, str) else ""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from integrations.clarius.errors import ProtocolError
 
-# Opaque to us; anything that fits into a header, a form and a URL.
+# Opaque to us; anything that fits into a header, a form and a URL is accepted.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 
 

@@ -1,10 +1,10 @@
-"""The API key: carried without being shown, and judged without a call."""
+"""The API key: a secret that is never shown, and a check of its form that makes no call."""
 
 import re
 
 KEYWORD = "Service-API-Key"
 
-# Documented keys have 8 and 32 characters; other lengths are accepted so that a longer key is no obstacle.
+# Documented keys have 8 and 32 characters; other lengths are accepted so that a longer key works as well.
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{4,32}\.[A-Za-z0-9_-]{16,200}")
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
@@ -31,14 +31,14 @@ class Secret:
 
 
 def key_problem(key: str) -> str | None:
-    """Say in one sentence what is wrong with the form of an API key, or None; makes no call."""
+    """Return one sentence about what is wrong with the form of an API key, or None; makes no call."""
     bare = key.strip()
     if not bare:
         return "No API key was given."
     if bare.lower().startswith(KEYWORD.lower()):
         return f"Give the API key alone, without the word {KEYWORD}."
     if bare != key or re.search(r"\s", key):
-        return "The API key contains spaces or line breaks; copy it once more, without them."
+        return "The API key contains spaces or line breaks; copy it again without them."
     prefix, dot, rest = key.partition(".")
     if not dot or not rest:
         return "This is only the prefix of an API key; the whole key is the prefix, a dot and a long secret."
@@ -48,5 +48,5 @@ def key_problem(key: str) -> str | None:
 
 
 def is_header_safe(key: str) -> bool:
-    """Say whether the key can stand in a header: printable ASCII without spaces, not empty."""
+    """Tell whether a header can carry the key: printable ASCII without spaces, not empty."""
     return bool(_HEADER_SAFE.fullmatch(key))

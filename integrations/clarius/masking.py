@@ -1,7 +1,8 @@
-"""What an answer may leave behind in an error: its beginning, with keys, tokens and signatures masked."""
+"""Mask keys, tokens and signatures in the beginning of an answer, before it is kept in an error."""
 
 import re
 
+# Characters kept: enough to recognise an error page.
 LONGEST = 2048
 MASK = "********"
 

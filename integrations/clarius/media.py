@@ -1,4 +1,4 @@
-"""Fetch captures: without a key, cookies or a proxy, every hop checked, within a deadline and a cap."""
+"""Download captures without key, cookies or proxy, with checked redirects, a deadline and a size limit."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -17,15 +17,16 @@ from integrations.clarius.pinning import PinnedAdapter
 from integrations.clarius.retries import retry_after
 from integrations.clarius.transport import connection_error, user_agent
 
+# Enough for a storage service that moved a file; more looks like a circle.
 MAX_REDIRECTS = 3
-# What storage servers answer when a signed link has expired, was replaced or was never right.
+# Storage servers answer with these when a signed link has expired, was replaced or was never valid.
 DEAD_STATUSES = frozenset({400, 401, 403, 404, 410})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True)
 class Downloaded:
-    """How many bytes went into the sink, what the server called them, and whether it had said how many."""
+    """The size and content type of a download, and whether the server had announced its length."""
 
     size: int
     content_type: str
@@ -33,7 +34,7 @@ class Downloaded:
 
 
 class MediaClient:
-    """Fetches media links, one at a time, over connections that it keeps; close it."""
+    """Downloads media links one at a time over kept connections; close it."""
 
     def __init__(
         self,
@@ -42,11 +43,11 @@ class MediaClient:
         allowed_networks: Iterable[str] = (),
         resolver: Resolver = system_resolver,
     ) -> None:
-        """`max_bytes` bounds one download."""
+        """`max_bytes` limits each download."""
         self._max_bytes = max_bytes
         self._is_used = False
         policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
-        # Without a session: links are fetched with no cookies, no key and no redirects of its own.
+        # An adapter without a session sends no cookies and no key, and follows no redirects.
         self._adapter = PinnedAdapter(policy=policy)
 
     def close(self) -> None:
@@ -69,15 +70,15 @@ class MediaClient:
         sink: Callable[[bytes], object],
         on_progress: Callable[[], None] | None = None,
     ) -> Downloaded:
-        """Pass the body to `sink` in steps of at most 256 KiB and return what is known of it.
+        """Pass the body to `sink` in pieces of at most 256 KiB and describe it.
 
-        `on_progress` is called before each step and may raise. Raises LinkDead when a new link is needed,
+        `on_progress` is called before each piece and may raise. Raises LinkDead when a new link is needed,
         Truncated, TooLarge, Timeout, Throttled, ServerError, Unreachable, BlockedByPolicy, ProtocolError.
         """
         deadline = Deadline(total_seconds)
         with self._open(url, deadline) as response:
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise errors.ProtocolError("The file came packed although it was asked for as it is.")
+                raise errors.ProtocolError("The server compressed the file, which was not requested.")
             announced = _content_length(response)
             if announced is not None and announced > self._max_bytes:
                 raise errors.TooLarge("The file is larger than the limit.")
@@ -89,7 +90,7 @@ class MediaClient:
                 size += len(piece)
             is_chunked = response.headers.get("Transfer-Encoding", "").lower() == "chunked"
             has_length = announced is not None or is_chunked
-            # An empty answer without a length is what a connection cut among its headers looks like.
+            # A connection that broke within the headers looks like an empty answer without a length.
             if not has_length and not size:
                 raise errors.Truncated("The connection broke before the file was complete.")
             return Downloaded(
@@ -106,7 +107,7 @@ class MediaClient:
             target = response.headers.get("Location", "")
             response.close()
             url = _next_hop(url, target)
-        raise errors.ProtocolError("The file's address leads on and on.")
+        raise errors.ProtocolError("The file's address redirects too often.")
 
     def _get(self, url: str, deadline: Deadline) -> requests.Response:
         try:
@@ -115,7 +116,7 @@ class MediaClient:
             except requests.ConnectionError as error:
                 if not self._is_used or not _broke(error):
                     raise
-            # The server had closed the connection that was kept: a new one knows better.
+            # The server had closed the kept connection, so the call is made again on a new one.
             self._adapter.close()
             return self._send(url, deadline)
         except requests.RequestException as error:
@@ -147,7 +148,7 @@ class MediaClient:
 
 
 def _broke(error: requests.ConnectionError) -> bool:
-    """Tell whether a connection that was there ended without an answer."""
+    """Tell whether an open connection ended without an answer."""
     return bool(error.args) and isinstance(error.args[0], urllib3.exceptions.ProtocolError)
 
 
@@ -157,11 +158,11 @@ def _content_length(response: requests.Response) -> int | None:
 
 
 def _next_hop(url: str, target: str) -> str:
-    """Return the address a redirect leads to; raises BlockedByPolicy when it leaves https."""
+    """Return the target of a redirect; raises BlockedByPolicy when it leaves https."""
     here = clean_url(url)
     if target.startswith("/") and not target.startswith("//"):
         target = f"{here.origin}{target}"
     there = clean_url(target)
     if here.origin.scheme == "https" and there.origin.scheme != "https":
-        raise errors.BlockedByPolicy("The file's address leads from https to http.")
+        raise errors.BlockedByPolicy("The file's address redirects from https to http.")
     return there.text

@@ -1,4 +1,4 @@
-"""Walk pages by following `next`, inside one origin, never in a circle."""
+"""Read lists page by page by following `next`, inside one origin and never in a circle."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,13 +9,15 @@ from integrations.clarius.errors import ProtocolError
 from integrations.clarius.transport import Transport
 
 T = TypeVar("T")
+# A million items at 100 a page; more is a fault of the server.
 MAX_PAGES = 10_000
+# A list that shrinks during each of so many passes is read as far as it goes.
 MAX_PASSES = 10
 
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page: what could be read, what could not, and how many items the Cloud counts in all."""
+    """One page: the items, the errors of unreadable items, and the Cloud's count of all items."""
 
     results: tuple[T, ...]
     count: int
@@ -23,13 +25,14 @@ class Page(Generic[T]):
     faulty: tuple[ProtocolError, ...] = ()
 
 
-def walk(
+def follow_pages(
     transport: Transport, url: str, read: Callable[[Any], T], *, max_pages: int = MAX_PAGES
 ) -> Iterator[Page[T]]:
     """Yield pages until `next` is null; an array counts as the only page.
 
-    Items may move, repeat or vanish between pages: that is for the caller to bear. Raises ProtocolError
-    for a page that leads elsewhere or back, and after `max_pages`; ClariusError of the calls.
+    Items may move, repeat or vanish between pages, which the caller has to handle. Raises ProtocolError for
+    a link to an earlier page and after `max_pages`, ForeignOrigin for a link to another origin, and the
+    errors of the calls.
     """
     visited: set[str] = set()
     for number in range(max_pages):
@@ -46,15 +49,15 @@ def walk(
 
 
 def read_steadily(transport: Transport, url: str, read: Callable[[Any], T]) -> Iterator[Page[T]]:
-    """PollRun, and anew from the first page whenever the count fell on the way, at most ten times.
+    """Yield pages, and start again from the first page when the count fell during a pass, at most ten times.
 
-    Where new items come first, as the documents show, every item that was there all the time is yielded at
-    least once; page numbers begin again with each pass. Raises what `walk` raises.
+    Where new items come first, as documented, every item that was listed all the time is yielded at least
+    once; page numbers restart with each pass. Raises what `follow_pages` raises.
     """
     for _ in range(MAX_PASSES):
         has_fallen, count = False, 0
-        for page in walk(transport, url, read):
-            # What is taken away moves the rest up, and a page's worth of it past the next offset.
+        for page in follow_pages(transport, url, read):
+            # A removed item moves the rest up, so the next offset may skip one.
             has_fallen = has_fallen or page.count < count
             count = page.count
             yield page
@@ -81,7 +84,7 @@ def _read_items(
 ) -> tuple[tuple[T, ...], tuple[ProtocolError, ...]]:
     results, faulty = [], []
     for item in items:
-        # One item that cannot be read must not hide the others.
+        # One unreadable item must not hide the others.
         try:
             results.append(read(item))
         except ProtocolError as error:

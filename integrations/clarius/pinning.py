@@ -1,6 +1,6 @@
-"""Connect to an address that was checked, under the name that was asked for.
+"""Connect to an address that was checked, under the requested host name.
 
-A name is resolved once for each request; what the socket opens is one of the checked addresses, so a second
+A name is resolved once for each request and the socket connects to one of the checked addresses, so a second
 answer of the resolver changes nothing. TLS still verifies the certificate for the name.
 """
 
@@ -19,13 +19,13 @@ from integrations.clarius.deadlines import READ_SECONDS, BoundResponse
 from integrations.clarius.egress import Origin, Policy, clean_url
 from integrations.clarius.errors import BlockedByPolicy, Unreachable
 
-# Bytes of a body read and sent at a time: the default of 16 KiB costs more than half of the speed, and one
-# block has to leave within a socket's timeout on a slow line.
+# Bytes of a body sent at a time. The default of 16 KiB more than halves the speed; a larger block may not
+# leave within a socket's timeout on a slow line.
 SEND_BLOCK = 1 << 18
 
 
 class _Peer:
-    """What both kinds of connection do more: know whom they met, and keep to the call's deadline."""
+    """Added to both kinds of connection: verify the peer's address, and keep the call's deadline."""
 
     host: str
     sock: Any
@@ -33,11 +33,11 @@ class _Peer:
 
     def connect(self) -> None:
         super().connect()  # type: ignore[misc]
-        met = ipaddress.ip_address(self.sock.getpeername()[0])
-        if met != ipaddress.ip_address(self.host.strip("[]")):
+        peer = ipaddress.ip_address(self.sock.getpeername()[0])
+        if peer != ipaddress.ip_address(self.host.strip("[]")):
             self.close()  # type: ignore[attr-defined]
-            raise BlockedByPolicy("The connection led to another address than the one that was checked.")
-        # Until here it was the patience for a connection, too short for a block of a report on a slow line.
+            raise BlockedByPolicy("The connection reached another address than the one that was checked.")
+        # So far it was the timeout for connecting, too short for a block of a report on a slow line.
         self.sock.settimeout(READ_SECONDS)
 
 
@@ -73,7 +73,7 @@ class PinnedAdapter(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def authorise(self, request: requests.PreparedRequest, origin: Origin) -> None:
-        """Add what only the right server may see; called after the address was checked."""
+        """Add headers that only the right server may see; called after the address was checked."""
 
     def send(
         self,
@@ -106,7 +106,7 @@ class PinnedAdapter(HTTPAdapter):
     def build_connection_pool_key_attributes(
         self, request: requests.PreparedRequest, verify: Any, cert: Any = None
     ) -> tuple[Any, Any]:
-        """Name the pinned address to the pool, and the host to TLS."""
+        """Give the pinned address to the pool and the host name to TLS."""
         host, keys = super().build_connection_pool_key_attributes(request, True, None)
         origin, address = self._pin()
         is_tls = origin.scheme == "https"
@@ -114,7 +114,7 @@ class PinnedAdapter(HTTPAdapter):
         return {**host, "host": address, "port": origin.port}, {**keys, **names}
 
     def add_headers(self, request: requests.PreparedRequest, **kwargs: Any) -> None:
-        """Name the host that was asked for, since the connection itself knows an address only."""
+        """Send the requested host name, since the connection only knows an address."""
         request.headers["Host"] = str(self._pin()[0]).split("://", 1)[1]
 
     def _pin(self) -> tuple[Origin, str]:
@@ -140,7 +140,7 @@ class _NoCookies(http.cookiejar.DefaultCookiePolicy):
 
 
 def pinned_session(*, adapter: PinnedAdapter) -> requests.Session:
-    """Return a session that knows no proxy, no netrc and no cookie."""
+    """Return a session without proxies, netrc and cookies."""
     session = requests.Session()
     session.trust_env = False
     session.cookies.set_policy(_NoCookies())

@@ -1,4 +1,4 @@
-"""Ask the portal's own public address, from outside as far as that is possible: no key, no redirect."""
+"""Call the portal's own public address, as far as possible from outside, without a key or redirects."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +10,13 @@ from integrations.clarius.egress import Policy, Resolver, clean_url, system_reso
 from integrations.clarius.pinning import PinnedAdapter, pinned_session
 from integrations.clarius.transport import connection_error, user_agent
 
+# A person waits for the answer.
 TOTAL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """The status that came back, and where a redirect would lead."""
+    """The status of the answer, and the target of a redirect."""
 
     status: int
     location: str
@@ -28,7 +29,7 @@ def probe_url(
     resolver: Resolver = system_resolver,
     total_seconds: float = TOTAL_SECONDS,
 ) -> ProbeResult:
-    """Call `url` once by GET and return the status; raises ClariusError when no answer came."""
+    """Call `url` once with GET and return the status; raises ClariusError when no answer came."""
     deadline = Deadline(total_seconds)
     policy = Policy(allowed_networks=allowed_networks, resolver=resolver)
     with pinned_session(adapter=PinnedAdapter(policy=policy)) as session:

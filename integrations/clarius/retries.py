@@ -1,20 +1,22 @@
-"""Which failures of an idempotent call are tried again at once, and how long a server asks to wait."""
+"""The rules for retries within an idempotent call, and the reading of `Retry-After`."""
 
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Only these: anything else is either definite or better left to whoever schedules the next attempt.
+# Any other failure is definite, or better retried by whoever schedules the next attempt.
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+# Repeating one of these has no further effect.
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+# More would hold up the worker; the job that calls retries later.
 MAX_RETRIES = 2
-# A caller waits this long inside a call; for anything longer it is told when to come back.
+# The longest pause within a call; longer waits are left to the caller.
 LONGEST_WAIT_SECONDS = 5.0
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
-    """Read `Retry-After` in seconds or as a date (RFC 9110); None when it is absent or nonsense."""
+    """Read `Retry-After` in seconds or as a date (RFC 9110); None when it is absent or invalid."""
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value[:9]), 10**8))
@@ -23,7 +25,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> t
 
 
 def moment(text: str) -> datetime | None:
-    """Read a date of HTTP (RFC 9110), in UTC where it names no zone; None when it is absent or nonsense."""
+    """Read an HTTP date (RFC 9110), in UTC where it names no zone; None when it is absent or invalid."""
     try:
         read = parsedate_to_datetime(text)
     except (TypeError, ValueError):
@@ -32,7 +34,7 @@ def moment(text: str) -> datetime | None:
 
 
 def wait_seconds(*, retry: int, asked: timedelta | None) -> float | None:
-    """Return the pause before retry number `retry` (from 0), or None when it would be too long."""
+    """Return the pause before retry number `retry` (from 0), or None for no further retry."""
     if retry >= MAX_RETRIES:
         return None
     pause = random.uniform(0.1, 0.3) * 3**retry  # noqa: S311

@@ -1,4 +1,4 @@
-"""What the Cloud answers, typed. Fields that the documents do not name are kept in `extra`."""
+"""The Cloud's answers as typed objects; undocumented fields are kept in `extra`."""
 
 import uuid
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ Extra = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Notification:
-    """One submission, as the webhook and the poll name it; the token is left out of the repr."""
+    """One submission, as the webhook and the list describe it; the token is left out of the repr."""
 
     request_uuid: uuid.UUID
     exam_uuid: uuid.UUID
@@ -41,7 +41,7 @@ class Notification:
 
 @dataclass(frozen=True)
 class CaptureLink:
-    """Where a capture can be fetched; the link dies, so it is never stored."""
+    """A link to a capture; it expires, so it is never stored."""
 
     url: str = field(repr=False)
     extra: Extra = field(default_factory=dict, repr=False)
@@ -55,7 +55,7 @@ class CaptureLink:
 
 @dataclass(frozen=True)
 class DownloadData:
-    """What the Cloud tells of one submission; `raw` is the answer as it came."""
+    """The data of one submission; `raw` is the answer as it came."""
 
     request_uuid: uuid.UUID
     patient: Mapping[str, Any] = field(repr=False)
@@ -106,7 +106,7 @@ class RemoteSettings:
 
 @dataclass(frozen=True)
 class NotificationRecord:
-    """The provider's own log of one call to a webhook."""
+    """The Cloud's log of one call to a webhook."""
 
     logged_at: datetime
     sent_at: datetime
@@ -138,7 +138,7 @@ class NotificationRecord:
 
 @dataclass(frozen=True)
 class RemoteKey:
-    """An API key as the Cloud lists it: never with its secret."""
+    """An API key as the Cloud lists it, without its secret."""
 
     prefix: str
     name: str
@@ -157,7 +157,7 @@ class RemoteKey:
 
 @dataclass(frozen=True)
 class CreatedKey(RemoteKey):
-    """A new API key; the Cloud shows the key this once."""
+    """A new API key; the Cloud shows its secret only once."""
 
     key: Secret
 
@@ -209,7 +209,7 @@ class AnnotationGroup:
         labels = fields.as_list(source.get("labels"), what="labels")
         if not isinstance(source.get("linked"), bool):
             raise fields.missing("linked")
-        # Sent back as they came, so nothing may be taken out of them here.
+        # They are sent back as they came, so nothing may be removed here.
         return cls(
             title=fields.exact_text(source, "title"),
             labels=tuple(fields.exact_text({"labels": each}, "labels") for each in labels),
@@ -218,7 +218,7 @@ class AnnotationGroup:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what a PUT sends, with every field that came along."""
+        """Return the JSON for a PUT, undocumented fields included."""
         return {**self.extra, "title": self.title, "labels": list(self.labels), "linked": self.linked}
 
 

@@ -1,4 +1,4 @@
-"""The one door to the service's own origin: every verb passes here, and the key is added here alone."""
+"""The one door to the service's own origin: every call passes here, and only here the key is added."""
 
 import json
 import math
@@ -27,14 +27,18 @@ from integrations.clarius.retries import (
     wait_seconds,
 )
 
+# For a whole call, retries included.
 TOTAL_SECONDS = 60.0
+# A page of 10,000 tokens, the largest, has about half a megabyte.
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
-LOOKS_RIGHT = "The API key has the right form: it was revoked, is another Cloud's, or may not do this."
+LOOKS_RIGHT = (
+    "The API key has the right form: it was revoked, belongs to another Cloud, or lacks the permission."
+)
 
 
 @cache
 def user_agent() -> str:
-    """Return the name and version that every call carries."""
+    """Return the name and version sent with every call."""
     try:
         number = version("clarius-integrator-portal")
     except PackageNotFoundError:
@@ -76,7 +80,7 @@ class Answer:
         try:
             return json.loads(self.text(), parse_constant=_refuse_constant, parse_float=_finite)
         except (ValueError, RecursionError):
-            # What should have been a patient's data must not be read in a list of errors.
+            # The body may hold a patient's data, which must not appear in a list of errors.
             kind = mask(self.headers.get("Content-Type", "no kind given"))
             detail = f"{len(self.body)} bytes, {kind}"
             raise errors.ProtocolError(
@@ -89,7 +93,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
-    # "1e999" is JSON, but what Python makes of it could not be written as JSON again.
+    # "1e999" is valid JSON, but Python reads it as infinity, which JSON cannot express.
     number = float(text)
     if not math.isfinite(number):
         _refuse_constant(text)
@@ -97,7 +101,7 @@ def _finite(text: str) -> float:
 
 
 class Transport:
-    """Calls of one service; one for each thread."""
+    """Makes the calls of one service; create one for each thread."""
 
     def __init__(
         self,
@@ -118,7 +122,7 @@ class Transport:
         self._root = f"{base.origin}{base.path.rstrip('/')}/api/public/v0/"
         self._key = api_key
         self._sleep = sleep
-        # What the latest call was answered with; None before one, and when no answer came.
+        # The status of the latest call; None before the first call and when no answer came.
         self.last_status: int | None = None
         # By the Cloud's clock, which counts whole seconds.
         self.last_date: datetime | None = None
@@ -134,7 +138,7 @@ class Transport:
         return self._root + path
 
     def own_url(self, url: str) -> CleanUrl:
-        """Clean a URL that the Cloud gave; raises BlockedByPolicy, or ForeignOrigin when it is elsewhere."""
+        """Clean a URL from the Cloud; raises BlockedByPolicy, or ForeignOrigin for another origin."""
         clean = clean_url(url)
         if clean.origin != self.origin:
             raise errors.ForeignOrigin("The address is not at the service's own Cloud.")
@@ -143,7 +147,7 @@ class Transport:
     def call(
         self, method: str, url: str, *, payload: Any = None, total_seconds: float = TOTAL_SECONDS
     ) -> Answer:
-        """Make one call, idempotent ones with at most two retries; raises ClariusError."""
+        """Make one call, with at most two retries if it is idempotent; raises ClariusError."""
         deadline = Deadline(total_seconds)
         headers = {"Content-Type": "application/json"} if payload is not None else {}
         body = json.dumps(payload).encode() if payload is not None else None
@@ -201,7 +205,7 @@ class Transport:
             response.status_code, detail=detail, retry_after=retry_after(response.headers)
         )
         if isinstance(error, errors.KeyRefused):
-            # The Cloud answers every fault of a key alike; what can be told from here is told.
+            # The Cloud answers every fault of a key alike, so the message adds what can be seen from here.
             problem = key_problem(self._key.reveal()) or LOOKS_RIGHT
             error.detail = f"{problem} {detail}".strip()
         return error
@@ -211,18 +215,18 @@ def _whole(parts: Iterable[bytes], status: int) -> bytes:
     try:
         return b"".join(parts)
     except errors.ClariusError as error:
-        # Whoever cannot ask again wants to know that the call itself succeeded.
+        # A caller that must not repeat the call has to know that it succeeded.
         error.status = status
         raise
 
 
 def connection_error(error: requests.RequestException) -> errors.ClariusError:
-    """Translate what requests says of a call without an answer; its own text may carry the URL."""
+    """Return our error for a call without an answer; the text of `requests` may contain the URL."""
     kind = _kind(error)
     if never_connected(error):
         return errors.Unreachable("The server does not take connections.", detail=kind)
     if isinstance(error, requests.exceptions.SSLError):
-        # Nothing was sent; what is wrong with a certificate is put right sooner or later.
+        # Nothing was sent, and a broken certificate is repaired sooner or later, so the call is retried.
         return errors.Unreachable("No secure connection could be made with the server.", detail=kind)
     if isinstance(error, requests.Timeout):
         return errors.Timeout("The server did not answer in time.", detail=kind)
@@ -230,7 +234,7 @@ def connection_error(error: requests.RequestException) -> errors.ClariusError:
 
 
 def _kind(error: requests.RequestException) -> str:
-    """Name the innermost reason: "SSLCertVerificationError" says more than "SSLError"."""
+    """Return the innermost cause: "SSLCertVerificationError" tells more than "SSLError"."""
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     cause = reason.args[0] if isinstance(reason, Exception) and reason.args else None
     return type(cause if isinstance(cause, Exception) else error).__name__

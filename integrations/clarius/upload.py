@@ -1,4 +1,4 @@
-"""Send a report, streamed, once. What got no definite answer after it began to travel is uncertain."""
+"""Send a report once, streamed. Without a definite answer after the first bytes the outcome is uncertain."""
 
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -9,13 +9,14 @@ from integrations.clarius import errors
 from integrations.clarius.deadlines import Deadline
 from integrations.clarius.transport import Transport
 
-# For each MB, on top of the time that every call has.
+# The time for each MB, which allows for a line of 0.8 Mbit/s.
 SECONDS_PER_MB = 10.0
+# The time for any report, however small.
 LEAST_SECONDS = 120.0
 
 
 class _Body:
-    """The encoded form; tells whoever watches that bytes move, and whether any did."""
+    """The encoded form; reports progress, and knows whether any bytes were sent."""
 
     def __init__(
         self, encoder: MultipartEncoder, deadline: Deadline, on_progress: Callable[[], None] | None
@@ -27,7 +28,7 @@ class _Body:
         self.has_begun = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes; raises Timeout, and whatever the watcher raises."""
+        """Return the next bytes; raises Timeout, and the errors of `on_progress`."""
         self._deadline.check()
         if self._on_progress is not None:
             self._on_progress()
@@ -57,7 +58,7 @@ def upload(
         )
     except errors.ClariusError as error:
         if error.status is not None and error.status < 300:
-            # It was taken; only the rest of what the Cloud said of it got lost.
+            # The report was accepted; only the rest of the answer was lost.
             return
         raise _outcome(error, has_begun=body.has_begun) from None
 
@@ -73,8 +74,8 @@ def _outcome(error: errors.ClariusError, *, has_begun: bool) -> errors.ClariusEr
 
 
 def _is_definite(error: errors.ClariusError) -> bool:
-    """Tell whether the Cloud said that it did not take the report."""
+    """Tell whether the Cloud definitely did not accept the report."""
     if isinstance(error, errors.ServerError):
-        # 503 with Retry-After is what a server in maintenance says before it looks at a request.
+        # A server in maintenance answers 503 with Retry-After before it reads the request.
         return error.status == 503 and error.retry_after is not None
     return error.status is not None and error.status >= 300

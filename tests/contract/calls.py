@@ -97,7 +97,7 @@ CALLS = (
 
 
 def covers(*numbers: int) -> Callable[[Test], Test]:
-    """Say of a test which calls it makes; the table of calls asks for it."""
+    """Declare which calls a test makes; `test_table.py` requires it for every call."""
 
     def mark(test: Test) -> Test:
         vars(test)["covered_calls"] = numbers

@@ -1,4 +1,4 @@
-"""The Cloud that the contract is held against: the sandbox, or a real one that the environment names.
+"""The Cloud under test: the sandbox, or a real Cloud that the environment names.
 
 CLARIUS_CONTRACT_URL and CLARIUS_CONTRACT_KEY name it (CLARIUS_ALLOWED_NETWORKS too, when it is on a private
 address). Calls that change anything there are made with CLARIUS_CONTRACT_WRITE=1 only.
@@ -19,7 +19,7 @@ from tests.contract.calls import ROOT
 
 @dataclass(frozen=True)
 class Side:
-    """One Cloud, and its control plane if it is the sandbox."""
+    """The Cloud under test, with its control plane if it is the sandbox."""
 
     url: str
     key: str
@@ -66,14 +66,14 @@ def client(side: Side) -> Iterator[ClariusClient]:
 
 @pytest.fixture
 def writing(side: Side) -> None:
-    """Skip what changes something, unless it was allowed."""
+    """Skip tests that change data, unless the environment allows them."""
     if side.sandbox is None and os.environ.get("CLARIUS_CONTRACT_WRITE") != "1":
         pytest.skip("Changes a real Cloud: set CLARIUS_CONTRACT_WRITE=1")
 
 
 @pytest.fixture
 def sandbox(side: Side) -> Cloud:
-    """The sandbox's control plane; skips at a real Cloud, which has none."""
+    """The sandbox's control plane; skips the test at a real Cloud, which has none."""
     if side.sandbox is None:
         pytest.skip("A real Cloud cannot be told what to do")
     return side.sandbox
@@ -92,7 +92,7 @@ def customer(side: Side, client: ClariusClient) -> str:
 
 @pytest.fixture
 def submission(side: Side, client: ClariusClient, request: pytest.FixtureRequest) -> Notification:
-    """A submission as the poll lists it."""
+    """A submission from the Cloud's list."""
     if side.sandbox is not None:
         side.sandbox.submit(customer=request.getfixturevalue("customer"), is_notified=False)
     rows = next(client.exam_pages()).results

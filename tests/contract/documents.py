@@ -13,18 +13,18 @@ def example(name: str) -> Any:
 
 
 def names() -> set[str]:
-    """Return the name of every example there is."""
+    """Return the names of all examples."""
     return {str(path.relative_to(EXAMPLES).with_suffix("")) for path in EXAMPLES.rglob("*.json")}
 
 
 def differences(documented: Any, answered: Any, *, where: str = "answer") -> list[str]:
-    """Say where an answer lacks a documented field or has another type; null stands for anything."""
+    """Return where an answer lacks a documented field or has another type; null matches anything."""
     if documented is None or answered is None:
         return []
     if type(documented) is not type(answered):
         return [f"{where}: {type(answered).__name__} instead of {type(documented).__name__}"]
     if isinstance(documented, list):
-        # Every item is to look like the documented first one.
+        # Every item has to look like the documented first one.
         pairs = [(documented[0], each, f"{where}[]") for each in answered] if documented else []
     elif isinstance(documented, dict):
         missing = [f"{where}.{name}: missing" for name in documented if name not in answered]

@@ -32,7 +32,7 @@ def test_applications_are_listed_as_documented(client: ClariusClient, side: Side
 
 
 @covers(15, 16, 17)
-def test_an_application_is_customized_read_changed_and_set_back(
+def test_an_application_is_customized_read_changed_and_restored(
     client: ClariusClient, side: Side, untouched: Application, writing: None
 ) -> None:
     assert client.get_customized_application(uuid=untouched.uuid) is None
@@ -53,7 +53,7 @@ def test_an_application_is_customized_read_changed_and_set_back(
 
 
 @covers(16)
-def test_the_documented_customization_is_taken_as_it_stands(side: Side, writing: None) -> None:
+def test_the_documented_customization_is_accepted_unchanged(side: Side, writing: None) -> None:
     if side.sandbox is None:
         pytest.skip("A real Cloud may have other annotations there")
     documented = example("current/customized-application")

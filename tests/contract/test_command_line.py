@@ -32,7 +32,7 @@ Ask = Callable[..., Any]
 
 @pytest.fixture
 def ask(side: Side, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Make one call by the command line and return the JSON that it prints."""
+    """Make one call on the command line and return the JSON that it prints."""
     monkeypatch.setenv("CLARIUS_BASE_URL", side.url)
     monkeypatch.setenv("CLARIUS_API_KEY", side.key)
     monkeypatch.setenv("CLARIUS_ALLOWED_NETWORKS", ",".join(side.networks))
@@ -44,11 +44,11 @@ def ask(side: Side, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixtu
     return run
 
 
-def test_the_calls_are_those_that_people_were_promised() -> None:
+def test_the_command_line_offers_the_documented_calls() -> None:
     assert set(CALLS) == NAMES
 
 
-def test_what_can_be_read_is_printed_as_json(ask: Ask, side: Side, submission: Notification) -> None:
+def test_reading_calls_print_json(ask: Ask, side: Side, submission: Notification) -> None:
     assert set(ask("settings")) >= {"notification_url", "token_transfer_url"}
     assert side.key.partition(".")[0] in [row["prefix"] for row in ask("keys")]
     assert submission.customer_id in ask("tokens")
@@ -59,7 +59,7 @@ def test_what_can_be_read_is_printed_as_json(ask: Ask, side: Side, submission: N
     assert (data["request_uuid"], "raw" in data) == (str(submission.request_uuid), False)
 
 
-def test_a_customer_is_confirmed_and_a_report_sent(
+def test_a_customer_is_confirmed_and_a_report_is_sent(
     ask: Ask, sandbox: Cloud, submission: Notification, tmp_path: Path
 ) -> None:
     customer = sandbox.add_customer(name="New", token="-begins-with-a-dash")
@@ -72,7 +72,7 @@ def test_a_customer_is_confirmed_and_a_report_sent(
     assert (report.name, report.file_name, report.content_type) == ("Echo", "echo.pdf", "application/pdf")
 
 
-def test_it_runs_alone_and_tells_a_failure_in_one_sentence_without_the_key(side: Side) -> None:
+def test_it_runs_without_django_and_prints_a_failure_as_one_sentence_without_the_key(side: Side) -> None:
     wrong = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
     environment = {
         "PATH": os.environ["PATH"],

@@ -1,4 +1,4 @@
-"""The hand-over of a token, its confirmation, and the list of confirmed tokens."""
+"""The transfer of a token, its confirmation, and the list of confirmed tokens."""
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -10,13 +10,13 @@ from tests.contract.calls import covers
 from tests.contract.conftest import Side
 from tests.contract.documents import differences, example
 
-# Whatever fits into a URL when it is encoded; real ones may begin with a dash or an underscore.
+# Any text that can be encoded in a URL; real tokens may begin with a dash or an underscore.
 TOKENS = ["eYENW6HO4xdM0KlGO2kBXtTbD5XX1LTfdV-vYslapMY", "-dash", "_line", "a/b&c=d#e?f%20", "a+b"]
 
 
 @covers(1)
 @pytest.mark.parametrize("token", TOKENS)
-def test_the_hand_over_carries_the_token_wherever_the_service_wants_it(
+def test_the_token_is_transferred_to_any_place_in_the_service_s_address(
     client: ClariusClient, sandbox: Cloud, token: str
 ) -> None:
     client.update_settings(token_transfer_url="https://portal.example/connect/echo/?a=1&token={token}")
@@ -30,7 +30,7 @@ def test_the_hand_over_carries_the_token_wherever_the_service_wants_it(
 
 
 @covers(1)
-def test_the_documented_hand_over_is_what_the_browser_is_sent_to(
+def test_the_browser_is_sent_to_the_documented_transfer_address(
     client: ClariusClient, sandbox: Cloud
 ) -> None:
     client.update_settings(token_transfer_url="https://example.com?token={token}")
@@ -58,13 +58,13 @@ def test_a_confirmed_customer_is_listed_and_can_submit(client: ClariusClient, sa
 
 
 @covers(5)
-def test_a_token_that_nobody_has_is_not_found(client: ClariusClient, writing: None) -> None:
+def test_an_unknown_token_is_not_found(client: ClariusClient, writing: None) -> None:
     with pytest.raises(errors.NotFound):
         client.confirm_customer(token=example("current/confirmation-call")["token"])
 
 
 @covers(6)
-def test_confirmed_tokens_come_whole_and_page_by_page(client: ClariusClient, side: Side) -> None:
+def test_confirmed_tokens_can_be_read_at_once_and_page_by_page(client: ClariusClient, side: Side) -> None:
     if side.sandbox is not None:
         for number in range(3):
             side.sandbox.add_customer(name=f"Customer {number}", is_confirmed=True)

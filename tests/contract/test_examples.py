@@ -1,4 +1,4 @@
-"""Every example of the provider's two editions: what the client reads of it, and what it sends."""
+"""Every example of the two documented API versions: how the client reads it, and what it sends."""
 
 import json
 import uuid
@@ -66,7 +66,7 @@ def _created(client: ClariusClient) -> dict[str, Any]:
     return {**_key(created), "key": created.key.reveal()}
 
 
-# What the client makes of an answer, written as the answer again. Of a page that is its results.
+# The client's object for an answer, written as JSON again; for a page these are its results.
 READERS: dict[str, Callable[[ClariusClient, str], Any]] = {
     "poll": lambda client, url: [_notification(row) for row in _items(client.exam_pages())],
     "download-data": _data,
@@ -91,7 +91,7 @@ def _customize(client: ClariusClient) -> None:
     client.customize_application(uuid=CARDIAC, annotations=[group])
 
 
-# The call that sends a payload, and what a Cloud would answer to it.
+# The call that sends a payload, and the Cloud's answer to it.
 SENDERS: dict[str, tuple[Callable[[ClariusClient], Any], str, str]] = {
     "confirmation-call": (
         lambda client: client.confirm_customer(token="my customer token"),
@@ -132,14 +132,14 @@ def by_kind(kinds: Any) -> list[str]:
     return sorted(name for name in names() if name.partition("/")[2] in kinds)
 
 
-def test_every_example_is_a_case() -> None:
+def test_every_example_has_a_case() -> None:
     assert {name.partition("/")[2] for name in names()} == {*READERS, *SENDERS, "notification"}
     assert {name.partition("/")[0] for name in names()} == {"current", "earlier"}
     assert len(names()) == 22
 
 
 @pytest.mark.parametrize("name", by_kind(READERS))
-def test_nothing_of_a_documented_answer_is_lost(name: str) -> None:
+def test_no_field_of_a_documented_answer_is_lost(name: str) -> None:
     documented = example(name)
     with answering(documented) as cloud, client_of(cloud) as client:
         read = READERS[name.partition("/")[2]](client, f"{cloud.url}/some/download/")
@@ -149,7 +149,7 @@ def test_nothing_of_a_documented_answer_is_lost(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", by_kind(SENDERS))
-def test_what_is_sent_is_what_is_documented(name: str) -> None:
+def test_payloads_are_sent_as_documented(name: str) -> None:
     send, line, answer = SENDERS[name.partition("/")[2]]
     body = SETTINGS if answer == "settings" else example(f"current/{answer}")
     with answering(body) as cloud, client_of(cloud) as client:

@@ -1,4 +1,4 @@
-"""Poll and download, at whichever Cloud this run speaks to."""
+"""Poll and download, at the Cloud under test."""
 
 import json
 import uuid
@@ -33,7 +33,9 @@ def test_the_poll_looks_as_documented(side: Side, submission: Notification) -> N
 
 
 @covers(3)
-def test_a_customer_is_asked_for_alone(client: ClariusClient, submission: Notification) -> None:
+def test_one_customer_s_submissions_can_be_listed(client: ClariusClient, submission: Notification) -> None:
+    client: ClariusClient, submission: Notification
+) -> None:
     page = next(client.exam_pages(customer_id=submission.customer_id))
     assert {row.customer_id for row in page.results} == {submission.customer_id}
     assert next(client.exam_pages(customer_id="nobody-has-this-token")).count == 0
@@ -49,7 +51,7 @@ def test_one_exam_can_be_submitted_twice(client: ClariusClient, customer: str, s
 
 
 @covers(4)
-def test_the_data_of_a_submission_is_its_own_and_complete(
+def test_the_data_of_a_submission_is_complete_and_belongs_to_it(
     client: ClariusClient, submission: Notification
 ) -> None:
     data = client.download_data(download_url=submission.download_url)
@@ -59,7 +61,7 @@ def test_the_data_of_a_submission_is_its_own_and_complete(
 
 
 @covers(4)
-def test_media_come_without_the_key_as_long_as_they_are(
+def test_media_are_downloaded_whole_without_the_key(
     client: ClariusClient, submission: Notification, side: Side
 ) -> None:
     data = client.download_data(download_url=submission.download_url)
@@ -73,15 +75,13 @@ def test_media_come_without_the_key_as_long_as_they_are(
 
 
 @covers(4)
-def test_data_that_nobody_submitted_is_not_found(client: ClariusClient, side: Side) -> None:
+def test_the_data_of_an_unknown_submission_is_not_found(client: ClariusClient, side: Side) -> None:
     with pytest.raises(errors.NotFound):
         client.download_data(download_url=f"{side.url}{ROOT}exams/download-requests/{uuid.uuid4()}/data/")
 
 
 @covers(4)
-def test_fields_that_a_service_agreed_on_come_through(
-    client: ClariusClient, customer: str, sandbox: Cloud
-) -> None:
+def test_agreed_extra_fields_arrive(client: ClariusClient, customer: str, sandbox: Cloud) -> None:
     slug = sandbox.call("GET", "exams/")[0]["slug"]
     extra = {"exam": {"application": "Cardiac", "score": 0.5}}
     sandbox.call(

@@ -1,4 +1,4 @@
-"""The webhook as the Cloud calls it, and the Cloud's own log of it."""
+"""The Cloud's calls to the webhook, and its log of them."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def recorded(client: ClariusClient, count: int) -> tuple[NotificationRecord, ...
 
 
 @covers(2)
-def test_a_notification_is_a_bare_post_of_what_the_poll_lists(
+def test_a_notification_is_a_plain_post_of_the_submission_that_the_poll_lists(
     client: ClariusClient, customer: str, sandbox: Cloud, webhook: Canary
 ) -> None:
     sandbox.submit(customer=customer)
@@ -54,7 +54,7 @@ def test_a_notification_is_a_bare_post_of_what_the_poll_lists(
 
 
 @covers(2)
-def test_the_addresses_of_notification_and_poll_differ_and_lead_to_the_same(
+def test_the_download_urls_of_notification_and_poll_differ_and_give_the_same_data(
     client: ClariusClient, customer: str, sandbox: Cloud, webhook: Canary
 ) -> None:
     sandbox.submit(customer=customer)
@@ -80,7 +80,7 @@ def test_every_record_can_be_read(client: ClariusClient, side: Side) -> None:
 
 
 @covers(10)
-def test_a_record_holds_what_was_sent_and_what_came_back_newest_first(
+def test_records_hold_request_and_answer_and_come_newest_first(
     client: ClariusClient, side: Side, customer: str, sandbox: Cloud, webhook: Canary
 ) -> None:
     sandbox.submit(customer=customer)

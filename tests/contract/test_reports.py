@@ -21,7 +21,7 @@ def send(client: ClariusClient, request_uuid: uuid.UUID, *, use_put: bool = Fals
 
 
 @covers(7)
-def test_a_report_is_taken_for_a_submission(
+def test_a_report_is_accepted_for_a_submission(
     client: ClariusClient, submission: Notification, writing: None
 ) -> None:
     client.upload_report(
@@ -37,21 +37,21 @@ def test_a_report_is_taken_for_a_submission(
 
 @covers(7)
 @pytest.mark.parametrize("name", ["Echo", 'Echo "v2"', "Bericht für 王伟", "a\r\nb", "Echo v2 – addendum"])
-def test_reports_arrive_as_they_were_under_their_names(
+def test_reports_arrive_unchanged_under_their_names(
     client: ClariusClient, submission: Notification, sandbox: Cloud, name: str
 ) -> None:
     send(client, submission.request_uuid, name=name, file_name='re"port ü.pdf')
     send(client, submission.request_uuid, name="Second")
     second, first = sandbox.reports(request_uuid=str(submission.request_uuid))
     assert (first.name, second.name) == (name, "Second")
-    # Quoted as a browser quotes it; Django takes it as it comes.
+    # Quoted the way browsers do; Django does not unquote it.
     assert first.file_name == "re%22port ü.pdf"
     assert first.content_type == "application/pdf"
     assert {first.sha256, second.sha256} == {hashlib.sha256(PDF).hexdigest()}
 
 
 @covers(7)
-def test_the_earlier_edition_keeps_one_file_without_a_name(
+def test_the_earlier_api_keeps_one_file_without_a_name(
     client: ClariusClient, submission: Notification, sandbox: Cloud
 ) -> None:
     send(client, submission.request_uuid, use_put=True)
@@ -61,7 +61,7 @@ def test_the_earlier_edition_keeps_one_file_without_a_name(
 
 
 @covers(7)
-def test_what_is_wrong_with_a_report_is_named(
+def test_the_faulty_fields_of_a_report_are_named(
     client: ClariusClient, submission: Notification, sandbox: Cloud
 ) -> None:
     with pytest.raises(errors.Rejected) as empty:

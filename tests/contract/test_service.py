@@ -19,7 +19,7 @@ def test_settings_are_read(client: ClariusClient) -> None:
 
 @covers(8)
 @pytest.mark.parametrize("key", ["Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ", "Q4nmtzH5", "OWN "])
-def test_a_key_that_is_not_valid_is_refused_and_what_can_be_said_of_it_is_said(side: Side, key: str) -> None:
+def test_an_invalid_key_is_refused_with_what_is_wrong_with_its_form(side: Side, key: str) -> None:
     shown = side.key.partition(".")[0] if key == "OWN " else key
     with side.client(key=shown) as client, pytest.raises(errors.KeyRefused) as refused:
         client.get_settings()
@@ -29,7 +29,7 @@ def test_a_key_that_is_not_valid_is_refused_and_what_can_be_said_of_it_is_said(s
 
 
 @covers(9)
-def test_only_what_is_given_is_changed(client: ClariusClient, writing: None) -> None:
+def test_only_the_given_settings_are_changed(client: ClariusClient, writing: None) -> None:
     before = client.get_settings()
     documented = example("current/settings-payload")["token_transfer_url"]
     try:
@@ -50,7 +50,7 @@ def test_only_what_is_given_is_changed(client: ClariusClient, writing: None) -> 
         ("notification_url", "nonsense"),
     ],
 )
-def test_a_setting_that_is_refused_is_named_and_nothing_changes(
+def test_a_refused_setting_is_named_and_nothing_changes(
     client: ClariusClient, writing: None, field: str, value: str
 ) -> None:
     before = client.get_settings()
@@ -76,7 +76,7 @@ def test_the_key_in_use_is_listed_without_its_secret(client: ClariusClient, side
 
 
 @covers(11, 12, 13)
-def test_a_key_is_made_used_and_revoked(client: ClariusClient, side: Side, writing: None) -> None:
+def test_a_key_is_created_used_and_revoked(client: ClariusClient, side: Side, writing: None) -> None:
     name = f"contract {uuid.uuid4().hex[:12]}"
     created = client.create_api_key(name=name)
     try:

@@ -14,14 +14,14 @@ from integrations import clarius
 from tests.cloud import Cloud
 from tests.contract.calls import CALLS, ROOT, Call
 
-# What the client has beside the calls.
+# Public names of the client that are not calls.
 NOT_A_CALL = {"ClariusClient.close"}
 METHODS = {"get", "post", "put", "patch", "delete"}
 
 
 @pytest.fixture(scope="module")
 def routes(cloud_process: Cloud) -> set[tuple[str, str]]:
-    """Every route of the sandbox's API, by its own schema."""
+    """Every route of the sandbox's API, from its schema."""
     schema = read(cloud_process, "/api/schema/?format=json").json()
     return {
         (method, path.removeprefix(ROOT))
@@ -37,7 +37,7 @@ def read(cloud: Cloud, path: str) -> requests.Response:
 
 
 def contract_tests() -> list[Callable[..., object]]:
-    """Return every test of the contract."""
+    """Return every contract test."""
     modules = [
         import_module(f"tests.contract.{path.stem}") for path in Path(__file__).parent.glob("test_*.py")
     ]
@@ -81,11 +81,11 @@ def test_a_call_has_tests_that_make_it(call: Call) -> None:
     sources = [inspect.getsource(test) for test in contract_tests() if call.number in covered(test)]
     assert sources
     for name in call.client:
-        # Nobody is fooled by a test that says it covers what it does not call.
+        # A test must not claim to cover a call that it does not make.
         assert any(f"{name.rpartition('.')[2]}(" in each for each in sources), name
 
 
-def test_the_client_and_the_sandbox_speak_nothing_else(routes: set[tuple[str, str]]) -> None:
+def test_the_client_and_the_sandbox_make_no_other_calls(routes: set[tuple[str, str]]) -> None:
     functions = inspect.getmembers(clarius.ClariusClient, inspect.isfunction)
     methods = {f"ClariusClient.{name}" for name, _ in functions if not name.startswith("_")}
     named = {name for call in CALLS for name in call.client if name.startswith("ClariusClient.")}

@@ -264,7 +264,7 @@ def test_reports_are_added_and_the_earlier_call_replaces(api: Client, submit: Su
         ),
     ],
 )
-def test_what_is_wrong_with_a_report_is_named(
+def test_the_faulty_fields_of_a_report_are_named(
     api: Client, submit: Submit, form: dict[str, Any], said: dict[str, Any]
 ) -> None:
     root = f"{API}/services/requests/{submit(notify=False).request_uuid}/reports/"

@@ -1,4 +1,4 @@
-"""Certificates that live as long as a test."""
+"""Certificates for the length of a test."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -12,7 +12,7 @@ from cryptography.x509.oid import NameOID
 
 
 def self_signed(folder: Path, *, host: str) -> tuple[ssl.SSLContext, Path]:
-    """Make a certificate for `host`; return a server's context and the file that would make it trusted."""
+    """Make a certificate for `host`; return a server's context and the file that makes it trusted."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Addresses that may never be called."""
+"""Addresses that must never be called."""
 
 HOSTILE = [
     "http://127.0.0.1/",

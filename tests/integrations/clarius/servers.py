@@ -1,4 +1,4 @@
-"""Small servers on loopback that answer as a test tells them and write down what they were sent."""
+"""Small servers on loopback that answer with a test's function and keep the requests."""
 
 import json
 import socket
@@ -26,7 +26,7 @@ class Call:
 
 @dataclass
 class Canary:
-    """A server's address and every call it got."""
+    """The port of a server and every call that it received."""
 
     port: int
     calls: list[Call] = field(default_factory=list)
@@ -96,7 +96,7 @@ def serving(
     kind = type("TestHandler", (Handler,), {"answer": answer, "canary": canary, "reads_body": reads_body})
     server = _Server(("127.0.0.1", 0), kind)
     if tls is not None:
-        # The handshake belongs to the handler's thread, or a client that breaks it off would stop the server.
+        # The handshake runs in the handler's thread: a client that breaks it off must not stop the server.
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     canary.port = server.server_address[1]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

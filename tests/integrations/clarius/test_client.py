@@ -1,4 +1,4 @@
-"""What the calls bear beyond the documented examples, which the contract holds to the letter."""
+"""The calls of the client beyond the documented examples, which the contract tests cover."""
 
 import json
 import subprocess
@@ -57,7 +57,7 @@ def test_submissions_are_read_with_and_without_a_fraction_of_a_second() -> None:
     assert cloud.calls[0].path == "/api/public/v0/exams/accessible/?limit=100"
 
 
-def test_a_customer_is_asked_for_quoted_and_never_empty() -> None:
+def test_the_customer_of_a_query_is_quoted_and_never_empty() -> None:
     with answering(page()) as cloud, client_of(cloud) as client:
         list(client.exam_pages(customer_id="a&b=c d"))
         with pytest.raises(ValueError, match="everybody"):
@@ -67,7 +67,7 @@ def test_a_customer_is_asked_for_quoted_and_never_empty() -> None:
 
 @pytest.mark.parametrize("name", sorted(ROW))
 @pytest.mark.parametrize("value", [None, 7, "\ud800"])
-def test_a_faulty_row_is_named_and_hides_no_other(name: str, value: Any) -> None:
+def test_a_faulty_row_is_reported_and_hides_no_other(name: str, value: Any) -> None:
     with answering(page(ROW | {name: value}, OTHER)) as cloud, client_of(cloud) as client:
         (got,) = client.exam_pages()
     assert len(got.results) == 1
@@ -79,7 +79,7 @@ def test_the_shape_from_before_request_uuids_is_a_protocol_error() -> None:
         Notification.from_json({name: value for name, value in ROW.items() if name != "request_uuid"})
 
 
-def test_download_data_keeps_what_the_documents_do_not_name() -> None:
+def test_download_data_keeps_undocumented_fields() -> None:
     with serving(lambda handler, call: handler.reply(body=DATA)) as cloud, client_of(cloud) as client:
         data = client.download_data(download_url=f"{cloud.url}/any/path/the/cloud/gave/")
     assert data.extra == {"exam": {"application": "Cardiac"}}
@@ -100,7 +100,7 @@ def test_captures_that_cannot_be_read_are_an_error(captures: Any) -> None:
         DownloadData.from_json(DATA | {"captures": captures}, raw="{}")
 
 
-def test_a_token_is_confirmed_and_an_unknown_one_not_found() -> None:
+def test_a_token_is_confirmed_and_an_unknown_one_is_not_found() -> None:
     with answering({"token": TOKEN}) as cloud, client_of(cloud) as client:
         client.confirm_customer(token=TOKEN)
     assert cloud.calls[0].json() == {"token": TOKEN}
@@ -109,7 +109,7 @@ def test_a_token_is_confirmed_and_an_unknown_one_not_found() -> None:
             client.confirm_customer(token=TOKEN)
 
 
-def test_tokens_records_and_arrays_where_pages_are_documented() -> None:
+def test_tokens_and_records_may_come_as_pages_or_as_arrays() -> None:
     with answering([TOKEN, "GEMoSRSC5nQTjicaQHE2L_0_HTaPwyjsIs86R6khqHc"]) as cloud:
         with client_of(cloud) as client:
             (tokens,) = client.confirmed_token_pages()
@@ -119,7 +119,7 @@ def test_tokens_records_and_arrays_where_pages_are_documented() -> None:
     assert (records.results[0].error, records.results[0].response) == ("timed out", None)
 
 
-def test_a_created_key_is_carried_masked() -> None:
+def test_a_created_key_is_printed_masked() -> None:
     with answering(CREATED, 201) as cloud, client_of(cloud) as client:
         created = client.create_api_key(name="My new api key")
     assert created.key.reveal() == CREATED["key"]
@@ -128,7 +128,7 @@ def test_a_created_key_is_carried_masked() -> None:
         assert client.list_api_keys()[0].prefix == "QUgDR6JB"
 
 
-def test_revoking_what_is_gone_is_done_and_a_prefix_stays_one_part_of_the_path() -> None:
+def test_revoking_a_missing_key_succeeds_and_a_prefix_stays_one_part_of_the_path() -> None:
     with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
         client.revoke_api_key(prefix="a/../b")
         with pytest.raises(ValueError, match="empty"):
@@ -158,7 +158,7 @@ def test_applications_are_listed_with_and_without_customizations() -> None:
             client.list_applications()
 
 
-def test_what_was_never_customized_is_none_and_removing_it_is_harmless() -> None:
+def test_a_missing_customization_is_none_and_removing_it_is_harmless() -> None:
     with answering({"detail": "Not found."}, 404) as cloud, client_of(cloud) as client:
         assert client.get_customized_application(uuid=uuid.UUID(CARDIAC)) is None
         client.remove_customization(uuid=uuid.UUID(CARDIAC))
@@ -176,7 +176,7 @@ def test_what_was_never_customized_is_none_and_removing_it_is_harmless() -> None
         ("a.b", "does not look"),
     ],
 )
-def test_what_is_wrong_with_a_key_is_said_without_a_call(key: str, said: str) -> None:
+def test_the_problem_with_a_key_is_described_without_a_call(key: str, said: str) -> None:
     assert said in str(key_problem(key))
 
 

@@ -1,4 +1,4 @@
-"""What a socket opens is what the policy checked, and no server holds us longer than we said."""
+"""A socket connects only to checked addresses, and no server can hold a call beyond its deadline."""
 
 import hashlib
 import socket
@@ -20,7 +20,7 @@ from tests.integrations.clarius.servers import Call, Handler, serving
 
 KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
 LOOPBACK = ["127.0.0.0/8"]
-# Nobody listens at the discard port.
+# Nothing listens on the discard port.
 PORT = 9
 
 _opened: list[tuple[str, int]] | None = None
@@ -31,7 +31,7 @@ def _watch(event: str, details: tuple[Any, ...]) -> None:
         _opened.append(details[1][:2])
 
 
-# The interpreter's own record of connections; a hook stays for good, so it looks whether anyone asks.
+# An audit hook cannot be removed from the interpreter, so it checks whether a test is on.
 sys.addaudithook(_watch)
 
 
@@ -62,7 +62,7 @@ def fetch(url: str, **options: Any) -> None:
 @example("1.2.2.1")
 @example("a:9\\@b")
 @example("127.0.0.1:9#@b")
-def test_the_host_that_was_checked_is_the_host_that_a_socket_opens(opened: Any, text: str) -> None:
+def test_a_socket_connects_to_the_host_that_was_checked(opened: Any, text: str) -> None:
     opened.clear()
     url = f"http://{text}:{PORT}/"
     with pytest.raises(errors.ClariusError) as caught:
@@ -79,7 +79,7 @@ def test_the_host_that_was_checked_is_the_host_that_a_socket_opens(opened: Any, 
 
 
 @pytest.mark.parametrize("url", HOSTILE)
-def test_for_a_forbidden_address_no_socket_is_opened(opened: Any, url: str) -> None:
+def test_no_socket_is_opened_for_a_forbidden_address(opened: Any, url: str) -> None:
     def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
@@ -88,7 +88,7 @@ def test_for_a_forbidden_address_no_socket_is_opened(opened: Any, url: str) -> N
     assert opened == []
 
 
-def test_a_system_that_leads_the_connection_elsewhere_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_the_system_redirects_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     def elsewhere(host: str, port: int, *rest: Any, **options: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
 
@@ -116,7 +116,7 @@ def _call(url: str) -> None:
     ],
     ids=["api", "media", "probe"],
 )
-def test_headers_that_drip_end_at_the_deadline(call: Callable[[str], object]) -> None:
+def test_slow_headers_end_at_the_deadline(call: Callable[[str], object]) -> None:
     said_everything = threading.Event()
 
     def drip(handler: Handler, call: Call) -> None:
@@ -132,7 +132,7 @@ def test_headers_that_drip_end_at_the_deadline(call: Callable[[str], object]) ->
     assert not said_everything.is_set()
 
 
-def test_a_body_below_the_minimum_rate_is_given_up_before_the_deadline(
+def test_a_body_below_the_minimum_rate_is_abandoned_before_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("integrations.clarius.bodies.GRACE_SECONDS", 0.1)

@@ -1,4 +1,4 @@
-"""A required field that is not there is named; what nobody documented is kept."""
+"""Missing required fields are named and undocumented fields are kept."""
 
 import copy
 from collections.abc import Callable
@@ -59,7 +59,7 @@ CASES: list[tuple[Read, Any, list[str]]] = [
     ),
 ]
 FIELDS = [(read, value, path) for read, value, paths in CASES for path in paths]
-# Whose unknown fields somebody may want to see or to send back.
+# Their unknown fields are shown or sent back.
 KEEPERS = [case for case in CASES if case[0] not in (RemoteKey.from_json, CreatedKey.from_json)]
 
 
@@ -72,9 +72,7 @@ def holder(value: Any, path: str) -> tuple[Any, str]:
 
 
 @pytest.mark.parametrize(("read", "value", "path"), FIELDS, ids=[path for _, _, path in FIELDS])
-def test_a_required_field_that_is_missing_or_no_such_thing_is_named(
-    read: Read, value: Any, path: str
-) -> None:
+def test_a_required_field_that_is_missing_or_malformed_is_named(read: Read, value: Any, path: str) -> None:
     read(value)
     without, odd = copy.deepcopy(value), copy.deepcopy(value)
     place, name = holder(without, path)
@@ -88,13 +86,13 @@ def test_a_required_field_that_is_missing_or_no_such_thing_is_named(
 
 @pytest.mark.parametrize("read", [read for read, _, _ in CASES])
 @pytest.mark.parametrize("value", [None, [], "x", 7, True])
-def test_what_is_no_object_at_all_is_a_protocol_error(read: Read, value: Any) -> None:
+def test_an_answer_that_is_not_an_object_is_a_protocol_error(read: Read, value: Any) -> None:
     with pytest.raises(errors.ProtocolError):
         read(value)
 
 
 @pytest.mark.parametrize(("read", "value", "paths"), KEEPERS)
-def test_fields_that_nobody_documented_are_kept_as_they_are(read: Read, value: Any, paths: list[str]) -> None:
+def test_undocumented_fields_are_kept_as_they_are(read: Read, value: Any, paths: list[str]) -> None:
     more = {"later": {"nested": [1, None, "text"]}}
     assert read({**value, **more}).extra == more
     assert read(value).extra == {}
@@ -108,7 +106,7 @@ def test_settings_that_are_null_are_off() -> None:
 @pytest.mark.parametrize(
     "when", ["9999-12-31T23:30:00Z", "0001-01-01T00:30:00Z", "0001-01-01T00:30:00+14:00"]
 )
-def test_a_moment_that_has_no_local_time_everywhere_is_none(when: str) -> None:
-    # One such row would take the worklist away from readers east or west of Greenwich.
+def test_a_time_that_some_time_zones_cannot_show_is_none(when: str) -> None:
+    # One such row would break the worklist for readers east or west of Greenwich.
     with pytest.raises(errors.ProtocolError, match="submitted_at"):
         Notification.from_json(example("current/notification") | {"submitted_at": when})

@@ -1,4 +1,4 @@
-"""Fetching captures: no key, every hop checked, nothing cut short taken for whole."""
+"""Downloading captures: no key, checked redirects, and no cut file taken for a whole one."""
 
 import hashlib
 import threading
@@ -21,7 +21,7 @@ def fetch(url: str, *, max_bytes: int = 1 << 30, total_seconds: float = 30, **op
     return b"".join(parts)
 
 
-def test_a_file_arrives_whole_in_steps_and_its_length_is_verified() -> None:
+def test_a_file_arrives_whole_in_pieces_and_its_length_is_verified() -> None:
     sizes: list[int] = []
     digest = hashlib.sha256()
 
@@ -41,7 +41,7 @@ def test_a_file_arrives_whole_in_steps_and_its_length_is_verified() -> None:
     assert len(steps) == len(sizes)
 
 
-def test_media_servers_see_no_key_no_cookie_and_no_netrc(
+def test_media_servers_get_no_key_no_cookie_and_no_netrc(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     netrc = f"{tmp_path}/.netrc"
@@ -57,7 +57,7 @@ def test_media_servers_see_no_key_no_cookie_and_no_netrc(
         assert call.headers["Accept-Encoding"] == "identity"
 
 
-def test_no_proxy_is_asked_and_no_cookie_is_taken_from_hop_to_hop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_used_and_no_cookie_is_kept_between_redirects(monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(handler: Handler, call: Call) -> None:
         if call.path == "/b":
             handler.reply(body=b"x")
@@ -76,7 +76,7 @@ def test_no_proxy_is_asked_and_no_cookie_is_taken_from_hop_to_hop(monkeypatch: p
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_a_link_that_died_asks_for_a_new_one(status: int) -> None:
+def test_an_expired_link_needs_a_new_one(status: int) -> None:
     with serving(lambda handler, call: handler.reply(status, b"<Error/>")) as storage:
         with pytest.raises(errors.LinkDead) as caught:
             fetch(f"{storage.url}/a?signature=abc")
@@ -86,7 +86,7 @@ def test_a_link_that_died_asks_for_a_new_one(status: int) -> None:
 @pytest.mark.parametrize(
     ("status", "kind"), [(429, errors.Throttled), (503, errors.ServerError), (206, errors.ProtocolError)]
 )
-def test_other_statuses_are_told_apart(status: int, kind: type[errors.ClariusError]) -> None:
+def test_other_statuses_become_different_errors(status: int, kind: type[errors.ClariusError]) -> None:
     with serving(lambda handler, call: handler.reply(status, b"x")) as storage, pytest.raises(kind):
         fetch(f"{storage.url}/a")
 
@@ -114,7 +114,7 @@ def test_a_body_without_any_length_is_marked_as_unverified() -> None:
     assert not got.is_length_verified
 
 
-def test_files_over_the_cap_are_given_up_whether_they_say_so_or_not() -> None:
+def test_files_over_the_limit_are_refused_with_or_without_an_announced_length() -> None:
     def endless(handler: Handler, call: Call) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
         handler.close_connection = True
@@ -127,7 +127,7 @@ def test_files_over_the_cap_are_given_up_whether_they_say_so_or_not() -> None:
                 fetch(f"{storage.url}/a", max_bytes=100_000)
 
 
-def test_a_dripping_file_ends_at_the_deadline() -> None:
+def test_a_slow_file_ends_at_the_deadline() -> None:
     def drip(handler: Handler, call: Call) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         for _ in range(200):
@@ -139,13 +139,13 @@ def test_a_dripping_file_ends_at_the_deadline() -> None:
         fetch(f"{storage.url}/a", total_seconds=0.4)
 
 
-def test_a_packed_file_is_refused() -> None:
+def test_a_compressed_file_is_refused() -> None:
     with serving(lambda handler, call: handler.reply(body=b"x", Content_Encoding="gzip")) as storage:
         with pytest.raises(errors.ProtocolError):
             fetch(f"{storage.url}/a")
 
 
-def test_whoever_watches_can_stop_a_download() -> None:
+def test_the_progress_callback_can_stop_a_download() -> None:
     class Stop(Exception):
         pass
 
@@ -210,7 +210,7 @@ def test_a_name_is_resolved_once_and_its_checked_address_is_called() -> None:
     assert storage.calls[0].headers["Host"] == f"storage.example:{storage.port}"
 
 
-def test_the_next_address_is_tried_when_one_takes_no_connections() -> None:
+def test_the_next_address_is_tried_when_one_accepts_no_connections() -> None:
     def two(host: str, port: int) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]
 
@@ -236,8 +236,8 @@ def test_parallel_downloads_have_clients_of_their_own() -> None:
     assert sorted(results) == sorted(f"/{n}".encode() * 1000 for n in range(8))
 
 
-def test_a_kept_connection_serves_the_next_file_and_a_dead_one_costs_nothing() -> None:
-    """Storage servers close connections that were idle without a word."""
+def test_a_kept_connection_serves_the_next_file_and_a_closed_one_is_replaced() -> None:
+    """Storage servers close idle connections silently."""
     peers: list[int] = []
 
     def answer(handler: Handler, call: Call) -> None:
@@ -256,7 +256,7 @@ def test_a_kept_connection_serves_the_next_file_and_a_dead_one_costs_nothing() -
     assert peers[0] == peers[1] != peers[2] == peers[3]
 
 
-def test_a_kept_connection_that_dies_while_it_is_asked_is_replaced_once() -> None:
+def test_a_kept_connection_that_breaks_during_a_request_is_replaced_once() -> None:
     peers: list[int] = []
 
     def answer(handler: Handler, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""Walking pages while the list behind them changes."""
+"""Reading page by page while the list changes."""
 
 import uuid
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from integrations.clarius import ClariusClient, Secret, errors
-from integrations.clarius.pages import MAX_PASSES, walk
+from integrations.clarius.pages import MAX_PASSES, follow_pages
 from integrations.clarius.transport import Transport
 from tests.contract.documents import example
 from tests.integrations.clarius.servers import Call, Handler, serving
@@ -27,7 +27,7 @@ def new_row() -> dict[str, Any]:
 
 
 class Moving:
-    """A list, newest first, that changes after each page as it was told."""
+    """A list, newest first, to which the given changes are made after each page."""
 
     def __init__(self, *, count: int, changes: list[list[Change]]) -> None:
         self.rows = [new_row() for _ in range(count)]
@@ -52,7 +52,7 @@ class Moving:
         return answer
 
 
-def test_whatever_comes_and_goes_on_the_way_every_item_that_stays_is_seen_and_the_walk_ends() -> None:
+def test_every_item_that_stays_listed_is_seen_whatever_comes_and_goes_and_the_reading_ends() -> None:
     moving = Moving(count=0, changes=[])
 
     def serve(handler: Handler, call: Call) -> None:
@@ -64,7 +64,7 @@ def test_whatever_comes_and_goes_on_the_way_every_item_that_stays_is_seen_and_th
 
             @settings(max_examples=120, deadline=None)
             @given(changes, st.integers(0, 30), st.integers(1, 7))
-            def walked(changes: list[list[Change]], count: int, limit: int) -> None:
+            def read_all(changes: list[list[Change]], count: int, limit: int) -> None:
                 nonlocal moving
                 moving = Moving(count=count, changes=changes)
                 seen = {
@@ -73,10 +73,10 @@ def test_whatever_comes_and_goes_on_the_way_every_item_that_stays_is_seen_and_th
                 assert moving.lasting <= seen
                 assert moving.pages <= MAX_PASSES * (count + 4 * len(changes) + 1)
 
-            walked()
+            read_all()
 
 
-def test_a_list_from_which_nothing_goes_is_walked_once() -> None:
+def test_a_list_from_which_nothing_is_removed_is_read_once() -> None:
     moving = Moving(count=6, changes=[[("insert", 0)], [], []])
 
     def serve(handler: Handler, call: Call) -> None:
@@ -90,7 +90,7 @@ def test_a_list_from_which_nothing_goes_is_walked_once() -> None:
     assert len({row.request_uuid for page in pages for row in page.results}) == 6
 
 
-def test_a_list_that_shrinks_for_ever_is_given_up_without_an_error() -> None:
+def test_a_list_that_shrinks_forever_is_abandoned_without_an_error() -> None:
     def serve(handler: Handler, call: Call) -> None:
         is_first = "offset" not in call.path
         to = f"{handler.canary.url}/api/public/v0/exams/accessible/?limit=1&offset=1"
@@ -104,7 +104,7 @@ def test_a_list_that_shrinks_for_ever_is_given_up_without_an_error() -> None:
 
 
 @pytest.mark.parametrize("following", ["http://evil.example/?offset=1", "https://127.0.0.1/x", "/x", "SELF"])
-def test_a_page_that_leads_elsewhere_or_in_a_circle_ends_the_walk(following: str) -> None:
+def test_a_page_that_links_elsewhere_or_in_a_circle_ends_the_reading(following: str) -> None:
     def lead(handler: Handler, call: Call) -> None:
         to = f"{handler.canary.url}{call.path}" if following == "SELF" else following
         handler.reply(body=example("current/poll") | {"next": to})
@@ -116,7 +116,7 @@ def test_a_page_that_leads_elsewhere_or_in_a_circle_ends_the_walk(following: str
     assert len(cloud.calls) == 1
 
 
-def test_pages_that_never_end_are_given_up() -> None:
+def test_pages_that_never_end_are_abandoned() -> None:
     def endless(handler: Handler, call: Call) -> None:
         following = f"{handler.canary.url}/api/public/v0/x/?offset={len(handler.canary.calls)}"
         handler.reply(body={"count": 1, "next": following, "previous": None, "results": ["token"]})
@@ -124,5 +124,5 @@ def test_pages_that_never_end_are_given_up() -> None:
     with serving(endless) as cloud:
         transport = Transport(base_url=cloud.url, api_key=Secret(KEY), allowed_networks=LOOPBACK)
         with pytest.raises(errors.ProtocolError, match="do not end"):
-            list(walk(transport, f"{cloud.url}/api/public/v0/x/", str, max_pages=5))
+            list(follow_pages(transport, f"{cloud.url}/api/public/v0/x/", str, max_pages=5))
     assert len(cloud.calls) == 5

@@ -1,4 +1,4 @@
-"""Asking the portal's own address: no key, no cookie, no redirect."""
+"""Calling the portal's own address without key, cookies and redirects."""
 
 import pytest
 
@@ -8,13 +8,13 @@ from tests.integrations.clarius.servers import serving
 LOOPBACK = ["127.0.0.1/32"]
 
 
-def test_the_status_is_returned_whatever_it_is_and_no_key_travels() -> None:
+def test_any_status_is_returned_and_no_key_is_sent() -> None:
     with serving(lambda handler, call: handler.reply(404, b"nobody")) as portal:
         assert probe_url(f"{portal.url}/healthz", allowed_networks=LOOPBACK).status == 404
     assert not {"authorization", "cookie"} & {name.lower() for name in portal.calls[0].headers}
 
 
-def test_a_redirect_is_told_and_not_followed() -> None:
+def test_a_redirect_is_reported_and_not_followed() -> None:
     with serving(lambda handler, call: handler.reply(200)) as elsewhere:
         target = f"{elsewhere.url}/login/"
         with serving(lambda handler, call: handler.reply(301, Location=target)) as portal:
@@ -30,7 +30,7 @@ def test_an_internal_address_is_not_called_unless_it_is_allowed() -> None:
     assert portal.calls == []
 
 
-def test_nobody_there_is_unreachable() -> None:
+def test_a_refused_connection_is_unreachable() -> None:
     with serving(lambda handler, call: handler.reply(200)) as portal:
         pass
     with pytest.raises(errors.Unreachable):

@@ -1,4 +1,4 @@
-"""Certificates are checked for the name that was asked for, whatever the address and the environment say."""
+"""Certificates are checked for the requested name, whatever the address and the environment are."""
 
 import io
 import uuid
@@ -50,7 +50,7 @@ def test_a_self_signed_certificate_is_refused_whatever_the_environment_says(
     assert caught.value.detail == "SSLCertVerificationError"
 
 
-def test_a_report_that_met_an_untrusted_certificate_was_not_sent(tmp_path: Path) -> None:
+def test_no_report_is_sent_to_a_server_with_an_untrusted_certificate(tmp_path: Path) -> None:
     context, _ = self_signed(tmp_path, host="cloud.example")
     with serving(settings_answer, tls=context) as cloud, client_of("cloud.example", cloud.port) as client:
         with pytest.raises(errors.Unreachable):

@@ -1,4 +1,4 @@
-"""Where the key travels, what is tried again, and what errors say."""
+"""Where the key is sent, which calls are retried, and what errors contain."""
 
 import gzip
 import json
@@ -36,7 +36,7 @@ def settings_answer(handler: Handler, call: Call) -> None:
     handler.reply(body=SETTINGS)
 
 
-def test_every_call_carries_the_key_the_version_and_asks_for_json() -> None:
+def test_every_call_sends_the_key_and_the_version_and_accepts_json() -> None:
     with serving(settings_answer) as cloud, client_of(cloud) as client:
         assert client.get_settings().extra == {"webhook_version": 2}
     headers = cloud.calls[0].headers
@@ -46,7 +46,7 @@ def test_every_call_carries_the_key_the_version_and_asks_for_json() -> None:
     assert headers["Host"] == f"127.0.0.1:{cloud.port}"
 
 
-def test_a_netrc_neither_replaces_the_key_nor_a_proxy_sees_it(
+def test_no_netrc_replaces_the_key_and_no_proxy_gets_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".netrc").write_text("machine 127.0.0.1 login someone password else\n")
@@ -140,7 +140,7 @@ def test_a_base_url_that_may_not_be_called_is_refused(base_url: str) -> None:
 
 
 @pytest.mark.parametrize("status", sorted({429, 502, 503, 504}))
-def test_idempotent_calls_are_tried_again_a_few_times(status: int) -> None:
+def test_idempotent_calls_are_retried_a_few_times(status: int) -> None:
     def fail_twice(handler: Handler, call: Call) -> None:
         if len(handler.canary.calls) <= MAX_RETRIES:
             handler.reply(status, b"<html>later</html>")
@@ -154,7 +154,7 @@ def test_idempotent_calls_are_tried_again_a_few_times(status: int) -> None:
 
 
 @pytest.mark.parametrize(("method", "status"), [("POST", 503), ("PATCH", 502), ("GET", 500), ("GET", 400)])
-def test_other_calls_and_other_answers_are_not(method: str, status: int) -> None:
+def test_other_calls_and_other_statuses_are_not_retried(method: str, status: int) -> None:
     with serving(lambda handler, call: handler.reply(status)) as cloud:
         with pytest.raises(errors.ClariusError) as caught:
             transport_of(cloud).call(method, f"{cloud.url}/x", payload={} if method != "GET" else None)
@@ -163,7 +163,7 @@ def test_other_calls_and_other_answers_are_not(method: str, status: int) -> None
 
 
 @pytest.mark.parametrize(("method", "pauses"), [("GET", MAX_RETRIES), ("DELETE", MAX_RETRIES), ("POST", 0)])
-def test_a_refused_connection_is_tried_again_for_calls_that_may_be_repeated(method: str, pauses: int) -> None:
+def test_a_refused_connection_is_retried_for_idempotent_calls(method: str, pauses: int) -> None:
     with serving(settings_answer) as cloud:
         pass
     slept: list[float] = []
@@ -175,7 +175,7 @@ def test_a_refused_connection_is_tried_again_for_calls_that_may_be_repeated(meth
     assert len(slept) == pauses
 
 
-def test_a_long_wait_is_handed_to_the_caller() -> None:
+def test_a_long_wait_is_left_to_the_caller() -> None:
     with serving(lambda handler, call: handler.reply(429, Retry_After="120")) as cloud:
         with pytest.raises(errors.Throttled) as caught:
             transport_of(cloud).call("GET", f"{cloud.url}/x")
@@ -184,7 +184,7 @@ def test_a_long_wait_is_handed_to_the_caller() -> None:
     assert caught.value.retryable
 
 
-def test_retry_after_is_read_in_both_forms_and_nonsense_is_ignored() -> None:
+def test_retry_after_is_read_in_both_forms_and_ignored_when_invalid() -> None:
     assert retry_after({"Retry-After": "7"}) == timedelta(seconds=7)
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == timedelta()
     for nonsense in ("", "soon", "-5", "1e9", "٣"):
@@ -207,7 +207,7 @@ def test_retry_after_is_read_in_both_forms_and_nonsense_is_ignored() -> None:
         (302, errors.ProtocolError, False),
     ],
 )
-def test_statuses_become_errors_that_say_whether_to_try_again(
+def test_statuses_become_errors_that_tell_whether_to_retry(
     status: int, kind: type[errors.ClariusError], retryable: bool
 ) -> None:
     with serving(lambda handler, call: handler.reply(status, b"<html>nginx</html>")) as cloud:
@@ -240,7 +240,7 @@ def test_a_long_error_page_is_kept_in_part() -> None:
 
 
 def test_an_answer_that_cannot_be_read_is_not_quoted() -> None:
-    """It may have been a patient's data."""
+    """It may hold a patient's data."""
     body = b'{"patient": {"last_name": "Zebrowska"}, "height": NaN}'
     with serving(lambda handler, call: handler.reply(body=body)) as cloud, client_of(cloud) as client:
         with pytest.raises(errors.ProtocolError) as caught:
@@ -266,13 +266,13 @@ def test_an_answer_that_cannot_be_read_is_not_quoted() -> None:
         b'{"notification_url": "", "token_transfer_url": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_answers_that_are_not_what_the_documents_say_are_protocol_errors(body: bytes) -> None:
+def test_answers_that_differ_from_the_documents_are_protocol_errors(body: bytes) -> None:
     with serving(lambda handler, call: handler.reply(body=body)) as cloud, client_of(cloud) as client:
         with pytest.raises(errors.ProtocolError):
             client.get_settings()
 
 
-def test_a_gzip_bomb_is_cut_off() -> None:
+def test_a_gzip_bomb_is_stopped_at_the_limit() -> None:
     bomb = gzip.compress(b" " * 200_000_000, 9)
 
     def explode(handler: Handler, call: Call) -> None:
@@ -287,7 +287,7 @@ def test_a_gzip_bomb_is_cut_off() -> None:
     assert peak < 32 << 20
 
 
-def test_a_dripping_answer_ends_at_the_deadline() -> None:
+def test_a_slow_answer_ends_at_the_deadline() -> None:
     def drip(handler: Handler, call: Call) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
@@ -301,7 +301,7 @@ def test_a_dripping_answer_ends_at_the_deadline() -> None:
         transport_of(cloud).call("POST", f"{cloud.url}/x", payload={}, total_seconds=0.4)
 
 
-def test_a_server_that_says_nothing_is_given_up() -> None:
+def test_a_server_that_sends_nothing_ends_at_the_deadline() -> None:
     release = threading.Event()
     with serving(lambda handler, call: bool(release.wait(20)) and None) as cloud:
         with pytest.raises(errors.Timeout):
@@ -309,7 +309,7 @@ def test_a_server_that_says_nothing_is_given_up() -> None:
         release.set()
 
 
-def test_a_cut_answer_is_truncated_and_a_refused_connection_unreachable() -> None:
+def test_a_cut_answer_is_truncated_and_a_refused_connection_is_unreachable() -> None:
     def cut(handler: Handler, call: Call) -> None:
         handler.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}")
 
@@ -335,7 +335,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown() -> None
     assert "abc" not in str(caught.value)
 
 
-def test_writes_send_json_and_only_what_is_given() -> None:
+def test_writes_send_json_with_only_the_given_fields() -> None:
     with serving(settings_answer) as cloud, client_of(cloud) as client:
         client.update_settings(token_transfer_url="https://portal.example/?token={token}")
         client.update_settings(notification_url="")

@@ -1,4 +1,4 @@
-"""Sending a report: streamed, once, and honest about what is not known."""
+"""Sending a report: streamed, once, with an explicit uncertain outcome."""
 
 import io
 import tracemalloc
@@ -45,7 +45,7 @@ def test_a_report_is_posted_with_its_name_and_file() -> None:
     assert b"%PDF-1.7 report" in call.body
 
 
-def test_the_earlier_edition_is_spoken_only_when_asked_for() -> None:
+def test_the_earlier_api_is_used_only_on_request() -> None:
     with serving(lambda handler, call: handler.reply(200)) as cloud:
         send(cloud, use_put=True)
     (call,) = cloud.calls
@@ -63,7 +63,7 @@ def test_names_cannot_leave_their_quotes(name: str) -> None:
     assert body.count(b"Content-Disposition") == 2
 
 
-def test_a_connection_that_is_refused_sent_nothing() -> None:
+def test_nothing_is_sent_over_a_refused_connection() -> None:
     with serving(lambda handler, call: None) as cloud:
         pass
     with pytest.raises(errors.Unreachable) as caught:
@@ -72,20 +72,20 @@ def test_a_connection_that_is_refused_sent_nothing() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-def test_a_server_error_after_the_body_leaves_it_open_whether_the_report_arrived(status: int) -> None:
+def test_a_server_error_after_the_body_leaves_the_outcome_uncertain(status: int) -> None:
     with serving(lambda handler, call: handler.reply(status, b"<html></html>")) as cloud:
         with pytest.raises(errors.UncertainOutcome):
             send(cloud)
     assert len(cloud.calls) == 1
 
 
-def test_an_answer_that_never_comes_leaves_it_open() -> None:
+def test_a_missing_answer_leaves_the_outcome_uncertain() -> None:
     with serving(lambda handler, call: handler.hang_up()) as cloud, pytest.raises(errors.UncertainOutcome):
         send(cloud)
     assert len(cloud.calls) == 1
 
 
-def test_a_report_is_delivered_once_the_status_says_so_even_if_the_rest_is_lost() -> None:
+def test_a_success_status_means_delivered_even_if_the_rest_of_the_answer_is_lost() -> None:
     def cut(handler: Handler, call: Call) -> None:
         handler.raw(b"HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{")
 
@@ -105,13 +105,13 @@ def test_a_report_is_delivered_once_the_status_says_so_even_if_the_rest_is_lost(
         (302, errors.ProtocolError),
     ],
 )
-def test_a_definite_refusal_is_no_uncertainty(status: int, kind: type[errors.ClariusError]) -> None:
+def test_a_definite_refusal_is_not_uncertain(status: int, kind: type[errors.ClariusError]) -> None:
     with serving(lambda handler, call: handler.reply(status, b"{}")) as cloud, pytest.raises(kind):
         send(cloud)
     assert len(cloud.calls) == 1
 
 
-def test_a_server_in_maintenance_did_not_look() -> None:
+def test_a_server_in_maintenance_did_not_take_the_report() -> None:
     with serving(lambda handler, call: handler.reply(503, b"", Retry_After="60")) as cloud:
         with pytest.raises(errors.ServerError):
             send(cloud)
@@ -134,7 +134,7 @@ def test_a_large_file_is_streamed(tmp_path: Path) -> None:
     assert len(seen) > 50
 
 
-def test_whoever_watches_can_stop_it(tmp_path: Path) -> None:
+def test_the_progress_callback_can_stop_an_upload(tmp_path: Path) -> None:
     class Stop(Exception):
         pass
 
