@@ -1,4 +1,4 @@
-"""Applications, and what their annotations were before a change."""
+"""Applications, and snapshots of their annotations before each change."""
 
 import uuid
 
@@ -12,15 +12,15 @@ class Application(models.Model):
     service = models.ForeignKey("integrations.Service", on_delete=models.CASCADE, related_name="applications")
     remote_uuid = models.UUIDField()
     name = models.CharField(max_length=200)
-    # False: the Cloud's catalogue does not name it any more.
+    # False: the Cloud no longer lists it.
     is_listed = models.BooleanField(default=True)
-    # False: the provider's own annotations are shown. True with an empty list: none are.
+    # False: the Cloud's own annotations are shown. True with an empty list: no annotations are shown.
     is_customized = models.BooleanField(default=False)
     annotations = models.JSONField(default=list, blank=True)
     extra = models.JSONField(default=dict, blank=True)
     read_at = models.DateTimeField()
     written_at = models.DateTimeField(null=True, blank=True)
-    # One save at a time: until then, unless it ends before.
+    # The lock for saving: held until then, unless the save ends earlier.
     saving_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -34,7 +34,7 @@ class Application(models.Model):
 
 
 class AnnotationSnapshot(models.Model):
-    """What the Cloud had just before the portal wrote; it can be brought back."""
+    """The Cloud's annotations just before the portal changed them; they can be restored."""
 
     class Outcome(models.TextChoices):
         WRITING = "writing", "not known yet"
@@ -50,7 +50,7 @@ class AnnotationSnapshot(models.Model):
     taken_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
-    # What became of the write for which it was taken.
+    # The outcome of the change for which it was taken.
     outcome = models.CharField(max_length=10, choices=Outcome.choices, default=Outcome.WRITING)
 
     class Meta:

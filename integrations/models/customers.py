@@ -1,4 +1,4 @@
-"""Customers of a service and the links that hold their tokens."""
+"""Customers of a service, and the links by which portal accounts hold them."""
 
 import uuid
 from typing import TypeAlias
@@ -14,7 +14,7 @@ from integrations.states import ACTIVE, CustomerStatus, LinkReason, LinkState
 
 
 class Customer(models.Model):
-    """One user of the service, known by a token that is sealed and found by its keyed hash."""
+    """One user of the service, known by a token that is stored encrypted and found by its keyed hash."""
 
     Status: TypeAlias = CustomerStatus
 
@@ -25,7 +25,7 @@ class Customer(models.Model):
     label = models.CharField(max_length=200, blank=True)
     institution = models.CharField(max_length=200, blank=True)
     asked_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # When a whole walk last found it among the confirmed tokens, and how many since then did not.
+    # When a complete sync last listed its token, and how many syncs since then did not.
     listed_at = models.DateTimeField(null=True, blank=True, editable=False)
     missed_sync_count = models.PositiveSmallIntegerField(default=0, editable=False)
     missed_at = models.DateTimeField(null=True, blank=True, editable=False)

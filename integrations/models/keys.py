@@ -8,7 +8,7 @@ from integrations.models.service import Service
 
 
 class ApiKey(models.Model):
-    """A key of the service; the secret half is sealed and never shown."""
+    """A key of the service; its secret is stored encrypted and never shown."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="api_keys")
     prefix = models.CharField(max_length=16)
@@ -36,12 +36,12 @@ class ApiKey(models.Model):
 
 
 class KeyRotation(LeasedRow):
-    """One replacement of the key in use, step by step, so that whoever resumes it finds a working key."""
+    """One rotation of the key in use, stored step by step: whoever resumes it finds a working key."""
 
     class Step(models.TextChoices):
-        INTENDED = "intended", "about to make a key"
-        STORED = "stored", "made and stored"
-        PROVEN = "proven", "proven to work"
+        INTENDED = "intended", "about to create a key"
+        STORED = "stored", "created and stored"
+        PROVEN = "proven", "tested"
         SWITCHED = "switched", "in use"
         DRAINING = "draining", "waiting for calls with the old key"
         DONE = "done", "done"
@@ -50,13 +50,13 @@ class KeyRotation(LeasedRow):
     ENDED = (Step.DONE, Step.FAILED)
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="key_rotations")
-    # The new key bears it at the Cloud: a key of this name whose secret we do not have is ours to revoke.
+    # The new key has this name at the Cloud. A key of this name whose secret was lost can be revoked safely.
     name = models.CharField(max_length=50, unique=True)
     step = models.CharField(max_length=10, choices=Step.choices, default=Step.INTENDED)
     cause = models.CharField(max_length=20)
     old_prefix = models.CharField(max_length=16, blank=True)
     new_prefix = models.CharField(max_length=16, blank=True)
-    # Rows that workers held when the key was switched: [model, primary key, lease token].
+    # Rows that workers leased when the key was switched: [model, primary key, lease token].
     held_rows = models.JSONField(default=list, blank=True, editable=False)
     problem = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)

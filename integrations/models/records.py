@@ -1,4 +1,4 @@
-"""Copies of the Cloud's lists."""
+"""Copies of the Cloud's lists, and its log of notifications."""
 
 from django.db import models
 
@@ -7,7 +7,7 @@ from foundation.crypto import EncryptedTextField
 
 
 class Sync(LeasedRow):
-    """One copy of a service's remote list, read daily; its lease is the reading."""
+    """The daily sync of one of a service's lists at the Cloud; its lease is the reading."""
 
     class Kind(models.TextChoices):
         CUSTOMERS = "customers", "confirmed customers"
@@ -17,7 +17,7 @@ class Sync(LeasedRow):
     service = models.ForeignKey("integrations.Service", on_delete=models.CASCADE, related_name="syncs")
     kind = models.CharField(max_length=12, choices=Kind.choices)
     read_at = models.DateTimeField(null=True, blank=True)
-    # Of the reading under way, else of the last one.
+    # The next three describe the reading in progress, or the last one.
     started_at = models.DateTimeField(null=True, blank=True)
     seen_count = models.PositiveIntegerField(default=0)
     expected_count = models.PositiveIntegerField(null=True, blank=True)
@@ -35,7 +35,7 @@ class Sync(LeasedRow):
 
 
 class ListedToken(models.Model):
-    """A token of the walk under way, set aside until the walk is known to be whole."""
+    """A token from the sync in progress, stored until the whole list was read."""
 
     mirror = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="tokens", db_index=False)
     token = EncryptedTextField(editable=False)
@@ -51,7 +51,7 @@ class ListedToken(models.Model):
 
 
 class NotificationRecord(models.Model):
-    """The Cloud's log of one call to our webhook, kept longer than there; secrets were masked before."""
+    """The Cloud's log of one call to our webhook, masked, and kept longer than at the Cloud."""
 
     class Outcome(models.TextChoices):
         ANSWERED = "answered", "answered"
@@ -61,7 +61,7 @@ class NotificationRecord(models.Model):
     service = models.ForeignKey(
         "integrations.Service", on_delete=models.CASCADE, related_name="notification_records", db_index=False
     )
-    # Keyed hash of time, address and content, since the Cloud gives no identifier.
+    # A keyed hash of time, address and content, since the Cloud gives no identifier.
     fingerprint = models.CharField(max_length=64, editable=False)
     logged_at = models.DateTimeField()
     sent_at = models.DateTimeField()
@@ -74,7 +74,7 @@ class NotificationRecord(models.Model):
     content = models.TextField(blank=True)
     response = models.TextField(blank=True)
     error = models.CharField(max_length=500, blank=True)
-    # From the content, where it could be read.
+    # From the content, where it is readable.
     request_uuid = models.UUIDField(null=True, blank=True)
     read_at = models.DateTimeField()
 

@@ -1,4 +1,4 @@
-"""What we offer inside Clarius Cloud."""
+"""The services that the portal offers inside Clarius Cloud, and who may review their exams."""
 
 import secrets
 
@@ -15,10 +15,10 @@ def _webhook_secret() -> str:
 
 
 class Service(LeasedRow):
-    """What we offer inside Clarius Cloud; its lease is the poll, its `not_before` the next poll."""
+    """A service in Clarius Cloud; its lease is the poll and its `not_before` the next poll."""
 
     class Take(models.TextChoices):
-        """What to do with exams that were submitted before the connection."""
+        """Which exams of the backlog, submitted before the connection, are fetched."""
 
         ALL = "all", "all"
         SINCE = "since", "since a date"
@@ -31,16 +31,16 @@ class Service(LeasedRow):
     is_registered = models.BooleanField(default=False)
     is_poll_only = models.BooleanField(default=False)
     is_sandbox = models.BooleanField(default=False)
-    # What the Cloud shall be told: our webhook, and our connect page. Off means that "" is pushed.
+    # Whether the Cloud gets the address of our webhook and of our connect page; off pushes "".
     is_notified = models.BooleanField(default=True)
     is_connectable = models.BooleanField(default=True)
     webhook_secret = EncryptedTextField(default=_webhook_secret, editable=False)
-    # Secrets that were replaced open the webhook until then; a space lies between two.
+    # Replaced secrets, separated by spaces, are accepted until then.
     previous_webhook_secret = EncryptedTextField(blank=True, default="", editable=False)
     previous_webhook_until = models.DateTimeField(null=True, blank=True, editable=False)
-    # Each of these may be the one that the Cloud has: a push got no answer, and no look has told since.
+    # The Cloud may have any of these: a push got no answer, and its settings have not been read since.
     unsettled_webhook_secrets = EncryptedTextField(blank=True, default="", editable=False)
-    # One change of settings or keys at a time: until then, or when the last one ended.
+    # The lock for changes of settings and keys: held until then, or the time at which the last one ended.
     change_until = models.DateTimeField(null=True, blank=True, editable=False)
     take = models.CharField(max_length=10, choices=Take.choices, default=Take.NEW)
     take_since = models.DateTimeField(null=True, blank=True)
@@ -60,7 +60,7 @@ class Service(LeasedRow):
     class Meta:
         permissions = [
             ("operate_service", "Can poll services, probe their keys and pause them"),
-            ("manage_service", "Can manage API keys and what Clarius Cloud is told of a service"),
+            ("manage_service", "Can manage the API keys of a service and its settings at Clarius Cloud"),
         ]
 
     def __str__(self) -> str:
@@ -68,7 +68,7 @@ class Service(LeasedRow):
 
 
 class ReviewerAccess(models.Model):
-    """A reviewer sees the exams of the services granted here, one by one."""
+    """Grants a reviewer the exams of one service."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="service_access"

@@ -1,4 +1,4 @@
-"""What the Cloud has of a service's settings and keys."""
+"""A service's settings and keys as the Cloud has them."""
 
 from django.db import models
 
@@ -7,13 +7,13 @@ from integrations.models.service import Service
 
 
 class RemoteState(LeasedRow):
-    """What the Cloud said last of a service's settings and keys, masked; its lease is the hourly look."""
+    """A service's settings and keys as last read from the Cloud, masked; its lease is the hourly reading."""
 
     class Status(models.TextChoices):
         UNKNOWN = "unknown", "not read yet"
-        SAME = "same", "as wanted"
+        SAME = "same", "matches"
         OFF = "off", "turned off at the Cloud"
-        PREVIOUS = "previous", "still our previous address"
+        PREVIOUS = "previous", "our previous address"
         OURS = "ours", "another address of this portal"
         FOREIGN = "foreign", "another deployment's address"
 

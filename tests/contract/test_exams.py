@@ -33,9 +33,7 @@ def test_the_poll_looks_as_documented(side: Side, submission: Notification) -> N
 
 
 @covers(3)
-def test_one_customer_s_submissions_can_be_listed(client: ClariusClient, submission: Notification) -> None:
-    client: ClariusClient, submission: Notification
-) -> None:
+def test_submissions_can_be_listed_for_one_customer(client: ClariusClient, submission: Notification) -> None:
     page = next(client.exam_pages(customer_id=submission.customer_id))
     assert {row.customer_id for row in page.results} == {submission.customer_id}
     assert next(client.exam_pages(customer_id="nobody-has-this-token")).count == 0

@@ -259,7 +259,7 @@ def test_settings_are_pushed_after_they_were_confirmed(cloud_service: Service, c
     with client_for(service=cloud_service) as cloud:
         assert cloud.get_settings().notification_url == webhook_url(service=cloud_service)
     assert cloud_service.webhook_secret not in page.content.decode()
-    assert "as wanted" in page.content.decode()
+    assert "matches" in page.content.decode()
 
 
 def test_what_the_cloud_refuses_is_a_message_on_the_form(

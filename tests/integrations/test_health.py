@@ -61,12 +61,12 @@ def test_what_was_turned_off_is_not_called_as_wanted(client: Client, service: Se
     RemoteState.objects.create(
         service=service, notification_status="same", token_transfer_status="same", read_at=timezone.now()
     )
-    assert page(client, service).count("as wanted") == 2
+    assert page(client, service).count("matches") == 2
     Service.objects.update(is_notified=False)
     assert "off, the poll carries all" in page(client, service)
-    assert page(client, service).count("as wanted") == 1
+    assert page(client, service).count("matches") == 1
     Service.objects.update(is_connectable=False)
-    assert "as wanted" not in page(client, service)
+    assert "matches" not in page(client, service)
 
 
 def test_a_key_that_the_cloud_lists_no_more_is_no_reserve(client: Client, service: Service) -> None:
