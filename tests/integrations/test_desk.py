@@ -139,7 +139,7 @@ def test_a_replacement_is_begun_by_a_button_and_shows_its_steps(
     assert "being replaced already" in again.content.decode()
     # What is refreshed is everything that changes meanwhile: steps, buttons and the table.
     fragment = client.get(_page(cloud_service, "keys/rotation/")).content.decode()
-    for words in ("Made and stored", "Continue", "Cancel rotation", "Keys at Clarius Cloud and here"):
+    for words in ("Created and stored", "Continue", "Cancel rotation", "Keys at Clarius Cloud and here"):
         assert words in fragment
 
 
