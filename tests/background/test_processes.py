@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.db.models import Q
 
 from background.leases import acquire
 from background.mail import queue_mail
@@ -112,8 +113,9 @@ def test_a_worker_killed_with_its_queue_leaves_nothing_behind_for_the_next(start
 def test_limited_jobs_leave_threads_to_what_people_wait_for(start: Start, tmp_path: Path) -> None:
     rows = [due() for _ in range(40)]
     start("-m", "tests.background.limited")
-    # Every row has been announced, before there is any mail to send.
-    wait_for(lambda: Work.objects.filter(nudged_until__isnull=False).count() == len(rows))
+    # Every row has been announced, some of them are leased, before there is any mail to send.
+    announced = Q(nudged_until__isnull=False) | Q(lease_until__isnull=False)
+    wait_for(lambda: Work.objects.filter(announced).count() == len(rows))
     for number in range(4):
         queue_mail(recipient="clinician@example.test", subject=f"Mail {number}", body="text")
     wait_for(_all_sent)

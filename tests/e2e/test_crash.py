@@ -23,5 +23,6 @@ def test_a_worker_killed_while_it_downloads_costs_only_time(site: Site, world: C
     world.clear_faults()
     site.start_worker()
     # The lease of the dead worker has to run out first.
-    clinician.wait_until(exam, "ready", seconds=180)
+    count = len(truth.captures)
+    clinician.wait_until(exam, f"{count} of {count}", seconds=180)
     compare_captures(clinician, address=exam, truth=truth)

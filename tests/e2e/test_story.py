@@ -85,7 +85,8 @@ def test_programs_read_exams_and_answer_them(
     site.run_json("poll_exams", "--service", SLUG)
     clinician.wait_until("/my/", "E2E-program")
     exam = next(link for link in exam_links(clinician.page) if link not in KNOWN)
-    clinician.wait_until(exam, "ready")
+    count = len(truth.captures)
+    clinician.wait_until(exam, f"{count} of {count}")
     uuid = exam.rstrip("/").rpartition("/")[2]
     site.run_json("export_submission", uuid, "--to", str(tmp_path / "out"))
     found = sorted(

@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 from exams.models import Submission
 from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
 from tests.exams.cast import Stage
-from tests.exams.models.answers import ANSWER
+from tests.exams.desk.answers import ANSWER
 from tests.exams.rows import make_submission
 from tests.people import logged_in
 

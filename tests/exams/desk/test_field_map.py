@@ -17,7 +17,7 @@ from exams.services.field_map.paths import InvalidPath, find_value, parse_path
 from exams.services.field_map.rereading import READ_AGAIN, change_map
 from integrations.clarius import DownloadData
 from tests.exams.cast import Stage, add_submission
-from tests.exams.models.answers import ANSWER, PATHS, SECRET
+from tests.exams.desk.answers import ANSWER, PATHS, SECRET
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from integrations.clarius import DownloadData
 from tests.around import Around, after_the_first_statement
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
-from tests.exams.models.answers import PATHS
+from tests.exams.desk.answers import PATHS
 
 Submit = Callable[..., CloudSubmission]
 

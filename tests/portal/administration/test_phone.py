@@ -102,7 +102,7 @@ def test_every_list_fits_a_phone(desk: Desk, phone: Page) -> None:
 
 def test_every_table_of_our_own_fits_a_phone(desk: Desk, phone: Page) -> None:
     make_submission(desk.stage.customer, state="failed", failure_reason="The exam could not be fetched. " * 4)
-    for about in ("submission", "report", "walk"):
+    for about, model in (("submission", "submission"), ("report", "report"), ("poll_run", "pollrun")):
         calls.note_call(
             kind=Call.Kind.LIST,
             seconds=1,
@@ -110,7 +110,7 @@ def test_every_table_of_our_own_fits_a_phone(desk: Desk, phone: Page) -> None:
             error=OSError(),
             message="Clarius Cloud failed to answer. " * 4,
             key_prefix="abcdefgh",
-            **{about: desk.rows[f"exams.{about}"]},
+            **{about: desk.rows[f"exams.{model}"]},
         )
     add_report(desk.stage.submission, state="uncertain", failure_reason="It may have arrived. " * 6)
     misfits = {each: _misfit(phone, f"/admin/{each}") for each in _pages(desk)}
