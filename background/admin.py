@@ -10,7 +10,7 @@ from foundation.adminkit.base import PortalAdmin
 SEND_AGAIN = Action(
     name="send_again",
     button="Send again",
-    told="are queued again",
+    message="are queued again",
     service=resend_chosen,
     left="The others did not fail.",
 )

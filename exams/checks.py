@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from exams.models import Report, Submission
 from exams.services.intake.statistics import DAYS_SHOWN, MISSED, missed_of, take_in
-from exams.services.maintenance.actions import MARK_ARRIVED, RELEASE, RETRY, SEND_AGAIN
+from exams.services.maintenance.actions import MARK_ARRIVED, RESUME, RETRY, SEND_AGAIN
 from exams.services.maintenance.groups import groups_of
 from foundation.actions import Action
 from foundation.admin_urls import list_url
@@ -31,7 +31,7 @@ RECORDS_WINDOW = timedelta(days=3)
 TAKE_IN = Action(
     name="take_in",
     button="Import what was missed",
-    told=f"are polled in full {SOON}, which imports what was missed",
+    message=f"are polled in full {SOON}, which imports what was missed",
     service=for_each_service(take_in),
 )
 
@@ -92,7 +92,7 @@ def _reports(state: Report.State, *actions: Action, **options: Any) -> Iterator[
 def look_at_unlinked() -> Iterator[Finding]:
     """No exam is held because its customer has no portal account."""
     # What reviewers have seen is seen: a page says so first.
-    return _exams(_held(H.UNLINKED, customer__isnull=False), RELEASE, asks=True)
+    return _exams(_held(H.UNLINKED, customer__isnull=False), RESUME, asks=True)
 
 
 @of_exams(

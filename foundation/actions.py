@@ -11,7 +11,7 @@ class Action:
 
     name: str
     button: str
-    told: str
+    message: str
     # Called with `queryset`, `user` and `address`; returns to how many rows it was done.
     service: Callable[..., int]
     # With a title, a page asks first.

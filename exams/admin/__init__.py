@@ -1,6 +1,6 @@
 """What administrators see: identifiers and states; patient content only by a permission of its own."""
 
-from exams.admin import audit_words, service_section
+from exams.admin import registrations
 from exams.admin.fetch.submissions import SubmissionAdmin
 from exams.admin.field_map.pages import FieldMapAdmin
 from exams.admin.intake.poll_runs import PollRunAdmin
@@ -22,6 +22,5 @@ __all__ = [
     "RejectedNotificationAdmin",
     "ReportAdmin",
     "SubmissionAdmin",
-    "audit_words",
-    "service_section",
+    "registrations",
 ]

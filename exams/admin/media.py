@@ -3,13 +3,13 @@
 from django.contrib import admin
 
 from exams.admin.base import ContentAdmin
-from exams.admin.subjects import OfSubmission
+from exams.admin.lists import PartOfSubmission
 from exams.models import Capture
 from foundation.adminkit.columns import LEASE_FIELDS
 
 
 @admin.register(Capture)
-class CaptureAdmin(OfSubmission, ContentAdmin):
+class CaptureAdmin(PartOfSubmission, ContentAdmin):
     """Files of submissions, by state."""
 
     list_display = (

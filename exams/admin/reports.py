@@ -3,15 +3,14 @@
 from django.contrib import admin
 
 from exams.admin.fetch.attempts import AttemptsAdmin
-from exams.admin.subjects import OfSubmission
-from exams.admin.waiting import WaitFilter
+from exams.admin.lists import PartOfSubmission, WaitFilter
 from exams.models import Report
 from exams.services.maintenance import actions
 from foundation.adminkit.columns import LEASE_FIELDS
 
 
 @admin.register(Report)
-class ReportAdmin(OfSubmission, AttemptsAdmin):
+class ReportAdmin(PartOfSubmission, AttemptsAdmin):
     """Reports by state; names of files may be a patient's and are content."""
 
     list_display = (

@@ -55,7 +55,7 @@ def carry_out(
     keys = list(queryset.order_by("-pk").values_list("pk", flat=True)[: most + 1])
     is_more, keys = len(keys) > most, keys[:most]
     done, left = run(action, model._default_manager.filter(pk__in=keys), request)
-    parts = [f"{done} of {len(keys)} {model._meta.verbose_name_plural} {action.told}."]
+    parts = [f"{done} of {len(keys)} {model._meta.verbose_name_plural} {action.message}."]
     if done < len(keys):
         parts += left
     if is_more:

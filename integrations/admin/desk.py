@@ -39,8 +39,8 @@ class Desk:
         }
         return render(self.request, f"integrations/admin/{template}", known | context, status=status)
 
-    def back(self, name: str, *, said: str = "") -> HttpResponse:
+    def back(self, name: str, *, message: str = "") -> HttpResponse:
         """Go to a page of this service, with a sentence that all is well."""
-        if said:
-            messages.success(self.request, said)
+        if message:
+            messages.success(self.request, message)
         return HttpResponseRedirect(reverse(f"admin:integrations_service_{name}", args=[self.service.pk]))

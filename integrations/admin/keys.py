@@ -35,8 +35,8 @@ def key_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
     desk = Desk(site=site, request=request, pk=pk, permission=PERMISSION)
     if request.method != "POST":
         return _show(desk)
-    deed = DEEDS.get(request.POST.get("deed", ""))
-    return deed(desk) if deed is not None else _show(desk, problem="Unknown action.")
+    action = ACTIONS.get(request.POST.get("action", ""))
+    return action(desk) if action is not None else _show(desk, problem="Unknown action.")
 
 
 def rotation_fragment(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
@@ -79,14 +79,14 @@ def _prefix_in_use(service: Service) -> str:
     return keys_in_use.values_list("prefix", flat=True).first() or ""
 
 
-def _ask(desk: Desk, *, deed: str, prefix: str, title: str, **about: Any) -> HttpResponse:
+def _ask(desk: Desk, *, action: str, prefix: str, title: str, **about: Any) -> HttpResponse:
     """Say what follows and ask whether that is meant."""
     page = reverse("admin:integrations_service_keys", args=[desk.service.pk])
     question = Question(
         title=f"{desk.service.name}: {title}",
         back=page,
         target=page,
-        hidden=(("deed", deed), ("prefix", prefix), ("is_meant", "yes")),
+        hidden=(("action", action), ("prefix", prefix), ("is_meant", "yes")),
         **about,
     )
     return ask(desk.request, question, site=desk.site)
@@ -115,7 +115,7 @@ def _read(desk: Desk) -> HttpResponse:
         read_again(service=desk.service, **desk.actor)
     except CloudProblem as error:
         return _show(desk, problem=f"{error} The list below is from the last successful read.")
-    return desk.back("keys", said="The list of keys is up to date.")
+    return desk.back("keys", message="The list of keys is up to date.")
 
 
 def _rotate(desk: Desk) -> HttpResponse:
@@ -123,7 +123,7 @@ def _rotate(desk: Desk) -> HttpResponse:
         prefix = _prefix_in_use(desk.service)
         return _ask(
             desk,
-            deed="rotate",
+            action="rotate",
             prefix=prefix,
             title=f"rotate the key {prefix}…?",
             button="Rotate key",
@@ -151,7 +151,7 @@ def _cancel(desk: Desk) -> HttpResponse:
     if not _is_meant(desk):
         return _ask(
             desk,
-            deed="cancel",
+            action="cancel",
             prefix=rotation.new_prefix,
             title="cancel the rotation?",
             button="Cancel rotation",
@@ -162,7 +162,7 @@ def _cancel(desk: Desk) -> HttpResponse:
         cancel_rotation(rotation=rotation, **desk.actor)
     except CannotRotate as error:
         return _show(desk, problem=str(error))
-    return desk.back("keys", said="The rotation was cancelled.")
+    return desk.back("keys", message="The rotation was cancelled.")
 
 
 def _create(desk: Desk) -> HttpResponse:
@@ -173,7 +173,7 @@ def _create(desk: Desk) -> HttpResponse:
         except changes.KeyProblem as error:
             form.add_error("name", str(error))
         else:
-            return desk.back("keys", said=f"The key {key.prefix}… was created and stored as a standby key.")
+            return desk.back("keys", message=f"The key {key.prefix}… was created as a standby key.")
     return _show(desk, create_form=form)
 
 
@@ -185,7 +185,7 @@ def _type(desk: Desk) -> HttpResponse:
         except changes.KeyProblem as error:
             form.add_error("key", str(error))
         else:
-            return desk.back("keys", said=f"The key {key.prefix}… works and was saved.")
+            return desk.back("keys", message=f"The key {key.prefix}… works and was saved.")
     return _show(desk, type_form=form)
 
 
@@ -195,7 +195,7 @@ def _use(desk: Desk) -> HttpResponse:
         changes.use_key(service=desk.service, prefix=prefix, **desk.actor)
     except changes.KeyProblem as error:
         return _show(desk, problem=str(error))
-    return desk.back("keys", said=f"The key {prefix}… is now in use. The previous key is a standby key.")
+    return desk.back("keys", message=f"The key {prefix}… is now in use. The previous key is a standby key.")
 
 
 def _revoke(desk: Desk) -> HttpResponse:
@@ -208,7 +208,7 @@ def _revoke(desk: Desk) -> HttpResponse:
             named = f" “{row.name}”" if row is not None and row.name else ""
             return _ask(
                 desk,
-                deed="revoke",
+                action="revoke",
                 prefix=prefix,
                 title=f"revoke the key {prefix}…?",
                 button="Revoke key",
@@ -223,10 +223,10 @@ def _revoke(desk: Desk) -> HttpResponse:
         changes.revoke_key(service=desk.service, prefix=prefix, **desk.actor)
     except changes.KeyProblem as error:
         return _show(desk, problem=str(error))
-    return desk.back("keys", said=f"The key {prefix}… was revoked.")
+    return desk.back("keys", message=f"The key {prefix}… was revoked.")
 
 
-DEEDS: dict[str, Callable[[Desk], HttpResponse]] = {
+ACTIONS: dict[str, Callable[[Desk], HttpResponse]] = {
     "read": _read,
     "rotate": _rotate,
     "resume": _resume,

@@ -25,7 +25,7 @@ class SyncAdmin(PortalAdmin):
 
     class Media:
         # The panel stands below the head, in which scripts of the administration are named.
-        js = [Script("integrations/mirror.js", defer=True)]
+        js = [Script("integrations/sync.js", defer=True)]
 
     def get_urls(self) -> list[Any]:
         """Add the panel's own two addresses."""
@@ -50,7 +50,7 @@ class SyncAdmin(PortalAdmin):
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
         lines = [self._line(service) for service in Service.objects.order_by("-is_active", "name")]
         return {
-            "mirrors": lines,
+            "syncs": lines,
             "is_busy": any(line["is_running"] or line["is_waiting"] for line in lines),
             "may_read_again": self.may_read_again(request),
             "read_again_url": reverse(f"{name}_read_again"),
@@ -58,14 +58,14 @@ class SyncAdmin(PortalAdmin):
         }
 
     def _line(self, service: Service) -> dict[str, Any]:
-        mirror = Sync.objects.filter(service=service, kind=self.sync_kind).first()
-        line = {"service": service, "mirror": mirror, "is_running": False, "is_waiting": False}
+        sync = Sync.objects.filter(service=service, kind=self.sync_kind).first()
+        line = {"service": service, "sync": sync, "is_running": False, "is_waiting": False}
         # What is due for a paused service is put off by the worker, unread.
-        if mirror is None or not service.is_active:
+        if sync is None or not service.is_active:
             return line
         now = timezone.now()
-        is_running = mirror.lease_until is not None and mirror.lease_until > now
-        is_due = mirror.not_before is not None and mirror.not_before <= now
+        is_running = sync.lease_until is not None and sync.lease_until > now
+        is_due = sync.not_before is not None and sync.not_before <= now
         return line | {"is_running": is_running, "is_waiting": is_due and not is_running}
 
     def panel_view(self, request: HttpRequest) -> HttpResponse:

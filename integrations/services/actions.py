@@ -42,18 +42,20 @@ def _confirm(*, queryset: QuerySet[Link], user: Any, address: str | None) -> int
 
 
 POLL = Action(
-    name="poll", button="Poll now", told=f"are polled {SOON}", service=for_each_service(operation.poll_now)
+    name="poll", button="Poll now", message=f"are polled {SOON}", service=for_each_service(operation.poll_now)
 )
 POLL_EVERYTHING = Action(
     name="poll_everything",
     button="Poll everything",
-    told=f"are polled in full {SOON}",
+    message=f"are polled in full {SOON}",
     service=for_each_service(operation.poll_everything),
 )
-RESUME = Action(name="resume", button="Resume", told=f"are in use again and polled {SOON}", service=_resume)
+RESUME = Action(
+    name="resume", button="Resume", message=f"are in use again and polled {SOON}", service=_resume
+)
 READ_AGAIN = Action(
-    name="read_again", button="Read again", told=f"are read again {SOON}", service=_read_again
+    name="read_again", button="Read again", message=f"are read again {SOON}", service=_read_again
 )
 CONFIRM = Action(
-    name="confirm", button="Confirm again", told=f"are confirmed at Clarius Cloud {SOON}", service=_confirm
+    name="confirm", button="Confirm again", message=f"are confirmed at Clarius Cloud {SOON}", service=_confirm
 )

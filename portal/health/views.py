@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from background.heartbeat import latest_heartbeat
-from exams.admin.confirmation import run_audited
-from exams.admin.subjects import subject_of
+from exams.admin.actions import run_audited
+from exams.admin.lists import submission_of
 from exams.services.maintenance.groups import list_unfinished
 from foundation.actions import Action
 from foundation.adminkit.actions import carry_out
@@ -105,7 +105,7 @@ def _ask(request: HttpRequest, problem: Finding, fix: Fix) -> HttpResponse:
     context = {
         "problem": problem,
         "fix": fix,
-        "rows": [(row, subject_of(row)) for row in rows],
+        "rows": [(row, submission_of(row)) for row in rows],
         "hidden_count": problem.count - len(rows),
     }
     return render(request, "portal/health/ask.html", context)

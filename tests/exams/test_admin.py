@@ -177,7 +177,7 @@ def test_a_submission_is_stopped_and_released(act: Act, submission: Submission) 
     assert "1 of 1 submissions were stopped" in act(Submission, "stop")
     submission.refresh_from_db()
     assert (submission.state, submission.hold_reason) == ("held", "stopped")
-    assert "1 of 1 submissions were resumed" in act(Submission, "release")
+    assert "1 of 1 submissions were resumed" in act(Submission, "resume")
     submission.refresh_from_db()
     assert submission.state == "received"
     assert Entry.objects.get(action="submission.resumed").actor_label == "a…@example.test"

@@ -153,7 +153,7 @@ def test_held_submissions_of_chosen_records_are_released(
     ).link.customer  # type: ignore[union-attr]
     held = Submission.objects.get(request_uuid=records["polled"].request_uuid)
     Submission.objects.filter(pk=held.pk).update(state="held", hold_reason="before_start", customer=customer)
-    data = {"action": "release", "_selected_action": [each.pk for each in records.values()]}
+    data = {"action": "resume", "_selected_action": [each.pk for each in records.values()]}
     asked = client.post(LIST, data).content.decode()
     held.refresh_from_db()
     assert "Resume held submissions?" in asked and "1 selected" in asked
@@ -162,7 +162,7 @@ def test_held_submissions_of_chosen_records_are_released(
     held.refresh_from_db()
     assert "1 of 1 submissions were resumed" in told
     assert held.state == "received"
-    assert Entry.objects.get(action="submission.release").identifiers["done"] == "1"
+    assert Entry.objects.get(action="submission.resume").identifiers["done"] == "1"
     assert (
         "the selected rows have no submissions that allow it"
         in client.post(LIST, data, follow=True).content.decode()
@@ -177,7 +177,7 @@ def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
     made = [_record(service) for _ in range(3)]
     for each in made:
         _submission(service, each, state="held", hold_reason="before_start", customer=customer)
-    data = {"action": "release", "_selected_action": [each.pk for each in made], "confirmed": "yes"}
+    data = {"action": "resume", "_selected_action": [each.pk for each in made], "confirmed": "yes"}
     told = client.post(LIST, data, follow=True).content.decode()
     assert "One step takes at most 2. Repeat it for the rest." in told
     assert Submission.objects.filter(state="held").count() == 1

@@ -49,14 +49,14 @@ def unheld(service: Service) -> Customer:
     )
 
 
-def _page(customer: Customer, deed: str) -> str:
-    return f"{LIST}{customer.pk}/do/{deed}/"
+def _page(customer: Customer, action: str) -> str:
+    return f"{LIST}{customer.pk}/do/{action}/"
 
 
-def _do(client: Client, customer: Customer, deed: str, **data: Any) -> str:
+def _do(client: Client, customer: Customer, action: str, **data: Any) -> str:
     holder = Link.objects.active().filter(customer=customer).first()
     said = {"held_by": str(holder.uuid) if holder else ""} | data
-    return client.post(_page(customer, deed), said, follow=True).content.decode()
+    return client.post(_page(customer, action), said, follow=True).content.decode()
 
 
 def _outcomes(action: str) -> list[str]:
@@ -198,17 +198,17 @@ def test_marking_gone_tells_the_account_and_keeps_the_customer(
     assert "No account holds this customer." in _do(client, customer, "gone")
 
 
-@pytest.mark.parametrize("deed", ["gone", "transfer"])
+@pytest.mark.parametrize("action", ["gone", "transfer"])
 def test_a_page_that_named_another_account_ends_nobody_elses_link(
-    client: Client, customer: Customer, other_clinician: Any, deed: str
+    client: Client, customer: Customer, other_clinician: Any, action: str
 ) -> None:
-    page = client.get(_page(customer, deed)).content.decode()
+    page = client.get(_page(customer, action)).content.decode()
     named = str(Link.objects.get().uuid)
     assert named in page
     Link.objects.update(state=Link.State.UNLINKED, ended_at=timezone.now())
     Link.objects.create(customer=customer, user=other_clinician, state=Link.State.CONFIRMED)
     said = {"held_by": named, "email": "clinician@example.test", "reason": "Left"}
-    assert "Another account holds this customer now." in _do(client, customer, deed, **said)
+    assert "Another account holds this customer now." in _do(client, customer, action, **said)
     assert Link.objects.confirmed().get().user == other_clinician
     assert not OutgoingMail.objects.exists()
 
@@ -329,10 +329,10 @@ def test_deeds_need_their_permission(customer: Customer) -> None:
     page = eyes.get(f"{LIST}{customer.pk}/change/")
     assert page.status_code == 200
     assert "Mark as gone" not in page.content.decode()
-    for deed in ("confirm", "gone", "transfer", "invite"):
-        assert eyes.get(_page(customer, deed)).status_code == 403
-        assert eyes.post(_page(customer, deed), {}).status_code == 403
-        assert Client().get(_page(customer, deed)).status_code == 302
+    for action in ("confirm", "gone", "transfer", "invite"):
+        assert eyes.get(_page(customer, action)).status_code == 403
+        assert eyes.post(_page(customer, action), {}).status_code == 403
+        assert Client().get(_page(customer, action)).status_code == 302
     assert Link.objects.get().state == Link.State.CONFIRMED
 
 
@@ -342,7 +342,7 @@ def test_a_deed_that_does_not_exist_is_not_found(client: Client, customer: Custo
 
 
 def test_no_deed_is_done_by_looking(client: Client, customer: Customer, scripted: Any) -> None:
-    for deed in ("confirm", "gone", "transfer", "invite"):
-        assert client.get(_page(customer, deed)).status_code == 200
+    for action in ("confirm", "gone", "transfer", "invite"):
+        assert client.get(_page(customer, action)).status_code == 200
     assert scripted.calls == []
     assert Link.objects.get().state == Link.State.CONFIRMED

@@ -30,8 +30,8 @@ def _page(service: Service, page: str) -> str:
     return f"/admin/integrations/service/{service.pk}/{page}"
 
 
-def _do(client: Client, service: Service, page: str, deed: str, **data: Any) -> Any:
-    return client.post(_page(service, page), {"deed": deed} | data, follow=True)
+def _do(client: Client, service: Service, page: str, action: str, **data: Any) -> Any:
+    return client.post(_page(service, page), {"action": action} | data, follow=True)
 
 
 @pytest.mark.parametrize("page", [*MANAGING, "settings/reveal/", "test/"])
@@ -62,7 +62,7 @@ def test_keys_and_settings_ask_for_the_password_again(service: Service, page: st
     client = logged_in(make_person("administrator", "Administrators", is_staff=True))
     assert client.get(_page(service, page)).url.startswith("/accounts/reauthenticate/")
     typed = "aaaaaaaa." + "b" * 32
-    client.post(_page(service, page), {"deed": "rotate", "key": typed})
+    client.post(_page(service, page), {"action": "rotate", "key": typed})
     assert not KeyRotation.objects.exists()
     # What was typed does not wait anywhere for the password.
     assert typed not in str(dict(client.session))
@@ -238,12 +238,12 @@ def test_pages_of_a_service_write_moments_out_with_utc_on_hover(
     )
 
 
-@pytest.mark.parametrize(("page", "deed"), [("keys/", "read"), ("settings/", "read")])
+@pytest.mark.parametrize(("page", "action"), [("keys/", "read"), ("settings/", "read")])
 def test_a_cloud_that_cannot_answer_is_said_on_the_page(
-    cloud: Any, cloud_service: Service, client: Client, page: str, deed: str
+    cloud: Any, cloud_service: Service, client: Client, page: str, action: str
 ) -> None:
     cloud.fault(match="*", kind="status", status=503, times=99)
-    answer = _do(client, cloud_service, page, deed)
+    answer = _do(client, cloud_service, page, action)
     cloud.clear_faults()
     assert "failed to answer" in answer.content.decode()
     assert not RemoteState.objects.filter(read_at__isnull=False).exists()

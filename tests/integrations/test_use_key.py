@@ -38,7 +38,7 @@ def _page(client: Client, service: Service) -> str:
 
 def _use(client: Client, service: Service, prefix: str) -> str:
     page = f"/admin/integrations/service/{service.pk}/keys/"
-    return client.post(page, {"deed": "use", "prefix": prefix}, follow=True).content.decode()
+    return client.post(page, {"action": "use", "prefix": prefix}, follow=True).content.decode()
 
 
 def _in_use() -> str:

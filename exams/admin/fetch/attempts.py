@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
+from exams.admin.actions import run_audited
 from exams.admin.base import ContentAdmin
-from exams.admin.confirmation import run_audited
-from exams.admin.subjects import subject_of
+from exams.admin.lists import submission_of
 from exams.models import Call
 from exams.permissions import sees_all_content
 from exams.services.maintenance.actions import offers
@@ -29,7 +29,7 @@ class AttemptsAdmin(ContentAdmin):
     ) -> HttpResponse:
         if obj is not None:
             about = {ABOUT.get(self.opts.model_name, self.opts.model_name): obj}
-            context["subject"] = subject_of(obj)
+            context["submission"] = submission_of(obj)
             # The beginning of an answer may name a patient.
             context["detail"] = getattr(obj, "failure_detail", "") if sees_all_content(request.user) else ""
             context["calls"] = Call.objects.filter(**about).order_by("-id")[:SHOWN]

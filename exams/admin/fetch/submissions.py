@@ -10,8 +10,7 @@ from django.utils.safestring import SafeString
 
 from exams.admin.fetch.attempts import AttemptsAdmin
 from exams.admin.holds import backlog
-from exams.admin.subjects import HELP, request_mark
-from exams.admin.waiting import WaitFilter
+from exams.admin.lists import HELP, WaitFilter, short_request
 from exams.models import Submission
 from exams.services.demographics import ALL_FIELDS
 from exams.services.maintenance import actions
@@ -48,7 +47,7 @@ class SubmissionAdmin(AttemptsAdmin):
         "failure_reason",
     )
     operators = "exams.operate_submission"
-    actions = (actions.RETRY, actions.RELEASE, actions.STOP, actions.GIVE_UP)
+    actions = (actions.RETRY, actions.RESUME, actions.STOP, actions.GIVE_UP)
     plain_fields = (
         "uuid",
         "request_uuid",
@@ -96,7 +95,7 @@ class SubmissionAdmin(AttemptsAdmin):
     @admin.display(description="request", ordering="request_uuid")
     def short_request(self, submission: Submission) -> SafeString:
         """Write the beginning of the request's UUID."""
-        return request_mark(submission)
+        return short_request(submission)
 
     @admin.display(description="captures", ordering="capture_count")
     def files(self, submission: Submission) -> str:

@@ -11,9 +11,9 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from exams.admin.confirmation import run_audited
+from exams.admin.actions import run_audited
 from exams.admin.intake.charts import overlay, stack
-from exams.admin.subjects import request_mark
+from exams.admin.lists import short_request
 from exams.models import Submission
 from exams.services.intake.statistics import (
     MISSED,
@@ -70,7 +70,7 @@ class NotificationRecordAdmin(SyncAdmin):
     ordering = ("-sent_at", "-pk")
     run_action = staticmethod(run_audited)
     operators = "exams.operate_submission"
-    actions = (replace(actions.RELEASE, rows_of=_held_submissions),)
+    actions = (replace(actions.RESUME, rows_of=_held_submissions),)
     fields = (
         "service",
         ("sent_at", "logged_at"),
@@ -121,7 +121,7 @@ class NotificationRecordAdmin(SyncAdmin):
             return str(record.request_uuid or "—")
         url = reverse("admin:exams_submission_change", args=[found.pk])
         state = found.get_state_display()
-        return format_html('<span><a href="{}">{}</a> ({})</span>', url, request_mark(found), state)
+        return format_html('<span><a href="{}">{}</a> ({})</span>', url, short_request(found), state)
 
     def panel_context(self, request: HttpRequest) -> dict[str, Any]:
         """Add counts and charts to what the panel shows."""

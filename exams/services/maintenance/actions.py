@@ -12,16 +12,16 @@ RETRY = Action(
     title="Fetch again?",
     explanation="Failed submissions are fetched again, with new attempts. Stored files are kept.",
     button="Fetch again",
-    told="are fetched again",
+    message="are fetched again",
     service=holding.retry_submissions,
 )
-RELEASE = Action(
-    name="release",
+RESUME = Action(
+    name="resume",
     title="Resume held submissions?",
     explanation="They are fetched, newest first, and shown to the reviewers of their service. A submission "
     "stays held if Clarius Cloud does not list it or if its address is not the service's.",
     button="Resume",
-    told="were resumed",
+    message="were resumed",
     service=holding.resume_submissions,
 )
 STOP = Action(
@@ -30,7 +30,7 @@ STOP = Action(
     explanation="They are held. Only administrators see them until someone resumes them. Signed reports "
     "that were not sent yet are held as well.",
     button="Stop",
-    told="were stopped",
+    message="were stopped",
     service=holding.stop_submissions,
     warning="Reviewers viewing one of these will lose access.",
     is_grave=True,
@@ -41,7 +41,7 @@ GIVE_UP = Action(
     explanation="Failed and held submissions keep their state and leave the list of problems; fetching "
     "ends. You can fetch or resume them at any time.",
     button="Give up",
-    told="were given up",
+    message="were given up",
     service=giving_up.give_up_submissions,
     is_grave=True,
 )
@@ -50,7 +50,7 @@ SEND_AGAIN = Action(
     title="Send reports again?",
     explanation="Reports that Clarius Cloud did not accept are sent again.",
     button="Send again",
-    told="wait to be sent again",
+    message="wait to be sent again",
     service=giving_up.send_reports_again,
     warning="A report whose delivery is uncertain may have arrived. Sending it again can put it into the "
     "patient's record twice: look in Clarius Cloud first, and mark the report as arrived if it is there.",
@@ -62,7 +62,7 @@ MARK_ARRIVED = Action(
     explanation="Choose this if you found the reports in Clarius Cloud. They count as delivered, and their "
     "clinicians are notified.",
     button="Mark as arrived",
-    told="count as delivered",
+    message="count as delivered",
     service=giving_up.mark_arrived,
 )
 GIVE_UP_REPORTS = Action(
@@ -70,19 +70,19 @@ GIVE_UP_REPORTS = Action(
     title="Give up reports?",
     explanation="They are not sent and leave the list of problems. Clinicians can still read them here.",
     button="Give up",
-    told="were given up",
+    message="were given up",
     service=giving_up.give_up_reports,
     is_grave=True,
 )
 
-OF_SUBMISSIONS = {each.name: each for each in (RETRY, RELEASE, STOP, GIVE_UP)}
+OF_SUBMISSIONS = {each.name: each for each in (RETRY, RESUME, STOP, GIVE_UP)}
 OF_REPORTS = {each.name: each for each in (SEND_AGAIN, MARK_ARRIVED, GIVE_UP_REPORTS)}
 
 # By state: what is offered on the page of one row.
 _OFFERS: dict[type, dict[str, tuple[Action, ...]]] = {
     Submission: {
         S.RECEIVED: (STOP, GIVE_UP),
-        S.HELD: (RELEASE, GIVE_UP),
+        S.HELD: (RESUME, GIVE_UP),
         S.FETCHING: (STOP, GIVE_UP),
         S.READY: (STOP,),
         S.FAILED: (RETRY, STOP, GIVE_UP),

@@ -1,4 +1,4 @@
-"""What may be done with one customer: each deed has a page that explains it, a form and a service."""
+"""What may be done with one customer: each action has a page that explains it, a form and a service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ Work = Callable[[Customer, Any, dict[str, Any]], str]
 
 
 @dataclass(frozen=True)
-class Deed:
+class CustomerAction:
     """One thing to do with a customer."""
 
     title: str
@@ -54,8 +54,8 @@ def _invite(customer: Customer, form: InviteForm, actor: dict[str, Any]) -> str:
     return f"{email} was invited. Nothing is connected until they press Connect in Clarius Cloud."
 
 
-DEEDS: dict[str, Deed] = {
-    "confirm": Deed(
+ACTIONS: dict[str, CustomerAction] = {
+    "confirm": CustomerAction(
         title="Confirm again",
         explanation=(
             "Confirms to Clarius Cloud that a portal account holds this customer. If the link was marked as "
@@ -64,7 +64,7 @@ DEEDS: dict[str, Deed] = {
         button="Confirm at Clarius Cloud",
         work=_confirm,
     ),
-    "gone": Deed(
+    "gone": CustomerAction(
         title="Mark as gone",
         explanation=(
             "Ends the link: its account loses access to this customer and is notified by mail. Exams are "
@@ -75,7 +75,7 @@ DEEDS: dict[str, Deed] = {
         form=HolderForm,
         is_grave=True,
     ),
-    "transfer": Deed(
+    "transfer": CustomerAction(
         title="Transfer to another account",
         explanation=(
             "The current account loses access to this customer. The new account sees all its exams, past "
@@ -86,7 +86,7 @@ DEEDS: dict[str, Deed] = {
         form=TransferForm,
         is_grave=True,
     ),
-    "invite": Deed(
+    "invite": CustomerAction(
         title="Invite its owner",
         explanation=(
             "Sends a mail with the request to sign up here and to press Connect in Clarius Cloud. The "

@@ -12,7 +12,7 @@ from accounts.models import User
 from foundation.actions import Action
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
-from integrations.admin.customers.actions import DEEDS
+from integrations.admin.customers.actions import ACTIONS
 from integrations.admin.records import SyncAdmin
 from integrations.cloud import CloudProblem
 from integrations.models import Customer, Link, Sync
@@ -41,7 +41,7 @@ def _ask_again(*, queryset: QuerySet[Customer], user: User, address: str | None)
 ASK_AGAIN = Action(
     name="ask_again",
     button="Confirm again",
-    told="will be confirmed with Clarius Cloud",
+    message="will be confirmed with Clarius Cloud",
     service=_ask_again,
     left="No account holds the others, so there is nothing to confirm.",
     is_partial=False,
@@ -70,7 +70,7 @@ class CustomerAdmin(SyncAdmin):
         return Customer.objects.with_status().defer("token")
 
     def get_urls(self) -> list[Any]:
-        """Add a page for each deed."""
+        """Add a page for each action."""
         view = self.admin_site.admin_view(self.action_view)
         return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
 
@@ -88,25 +88,25 @@ class CustomerAdmin(SyncAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         customer = self.get_object(request, object_id)
-        context: dict[str, Any] = {"deeds": []}
+        context: dict[str, Any] = {"customer_actions": []}
         if customer is not None:
             link = active_link(customer=customer)
             context = {
                 "customer": customer,
                 "status": self.state(customer),
                 "link": link,
-                "deeds": self._deeds(request, customer, is_held=link is not None),
+                "customer_actions": self._actions_for(request, customer, is_held=link is not None),
             }
         return super().change_view(request, object_id, form_url, (extra_context or {}) | context)
 
-    def _deeds(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
+    def _actions_for(self, request: HttpRequest, customer: Any, *, is_held: bool) -> list[dict[str, Any]]:
         if not self.has_operate_permission(request):
             return []
         can_return = customer.status == Customer.Status.GONE or customer.last_state == Link.State.GONE
         return [
-            {"deed": deed, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
-            for name, deed in DEEDS.items()
-            if deed.needs_holder == is_held or (name == "confirm" and can_return)
+            {"action": action, "url": reverse("admin:integrations_customer_do", args=[customer.pk, name])}
+            for name, action in ACTIONS.items()
+            if action.needs_holder == is_held or (name == "confirm" and can_return)
         ]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -119,20 +119,20 @@ class CustomerAdmin(SyncAdmin):
         )
 
     def action_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Explain a deed, and do it when the form is sent."""
-        deed = DEEDS.get(name)
-        if deed is None:
+        """Explain a action, and do it when the form is sent."""
+        action = ACTIONS.get(name)
+        if action is None:
             raise Http404
         if not (self.has_view_permission(request) and self.has_operate_permission(request)):
             raise PermissionDenied
         customer = Customer.objects.select_related("service").filter(pk=pk).first()
         if customer is None:
             raise Http404
-        form = deed.form(request.POST if request.method == "POST" else None, customer=customer)
+        form = action.form(request.POST if request.method == "POST" else None, customer=customer)
         back = reverse("admin:integrations_customer_change", args=[pk])
         if request.method == "POST" and form.is_valid():
             try:
-                told = deed.work(customer, form, actor_of(request))
+                told = action.work(customer, form, actor_of(request))
             except (CannotDo, CloudProblem) as error:
                 form.add_error(None, str(error))
             else:
@@ -141,11 +141,11 @@ class CustomerAdmin(SyncAdmin):
         link = active_link(customer=customer)
         institution = f", {customer.institution}" if customer.institution else ""
         question = Question(
-            title=f"{deed.title}: {customer}",
-            button=deed.button,
+            title=f"{action.title}: {customer}",
+            button=action.button,
             back=back,
-            explanation=deed.explanation,
-            is_grave=deed.is_grave,
+            explanation=action.explanation,
+            is_grave=action.is_grave,
             facts=(
                 ("Customer", f"{customer}{institution}"),
                 ("Service", customer.service.name),

@@ -28,7 +28,7 @@ ENDED = "The others had already ended."
 ASK_AGAIN = Action(
     name="ask_again",
     button="Confirm again",
-    told="will be confirmed with Clarius Cloud",
+    message="will be confirmed with Clarius Cloud",
     service=_ask_again,
     left=ENDED,
     is_partial=False,
@@ -40,7 +40,7 @@ SUSPEND = Action(
     "owner of the Clarius Cloud account has to press Connect there again. Clarius Cloud is not notified; it "
     "has no call for this.",
     button="Suspend",
-    told="were suspended",
+    message="were suspended",
     service=_suspend,
     left=ENDED,
     is_partial=False,

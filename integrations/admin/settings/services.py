@@ -38,18 +38,21 @@ def _each(work: Callable[..., bool | None]) -> Callable[..., int]:
 SOON = "as soon as a worker is free"
 ACTIONS = (
     Action(
-        name="poll_now", button="Poll now", told=f"will be polled {SOON}", service=_each(operation.poll_now)
+        name="poll_now",
+        button="Poll now",
+        message=f"will be polled {SOON}",
+        service=_each(operation.poll_now),
     ),
     Action(
         name="poll_everything",
         button="Poll everything",
-        told=f"will be polled from end to end {SOON}",
+        message=f"will be polled from end to end {SOON}",
         service=_each(operation.poll_everything),
     ),
     Action(
         name="probe_keys",
         button="Test the stored keys",
-        told=f"will be called with each stored key {SOON}",
+        message=f"will be called with each stored key {SOON}",
         service=_each(operation.probe_soon),
     ),
     Action(
@@ -60,7 +63,7 @@ ACTIONS = (
         "Exams and reports that are already here can be read, reviewed and signed. Nothing is deleted or "
         "changed at Clarius Cloud. The first poll after the pause fetches everything submitted meanwhile.",
         button="Pause",
-        told="were paused",
+        message="were paused",
         service=_each(operation.pause_service),
         left="The others are already paused.",
         is_grave=True,
@@ -68,7 +71,7 @@ ACTIONS = (
     Action(
         name="resume",
         button="Resume",
-        told="were resumed",
+        message="were resumed",
         service=_each(operation.resume_service),
         left="The others are not paused.",
     ),

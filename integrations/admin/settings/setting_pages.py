@@ -39,8 +39,8 @@ def setting_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpRespo
     desk = Desk(site=site, request=request, pk=pk, permission=MANAGE)
     if request.method != "POST":
         return _show(desk)
-    deed = DEEDS.get(request.POST.get("deed", ""))
-    return deed(desk) if deed is not None else _show(desk, problem="Unknown action.")
+    action = ACTIONS.get(request.POST.get("action", ""))
+    return action(desk) if action is not None else _show(desk, problem="Unknown action.")
 
 
 def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
@@ -110,7 +110,7 @@ def _read(desk: Desk) -> HttpResponse:
         read_again(service=desk.service, **desk.actor)
     except CloudProblem as error:
         return _show(desk, problem=f"{error} The settings below are from the last successful read.")
-    return desk.back("settings", said="The settings are up to date.")
+    return desk.back("settings", message="The settings are up to date.")
 
 
 def _push(desk: Desk) -> HttpResponse:
@@ -125,7 +125,7 @@ def _push(desk: Desk) -> HttpResponse:
     except NotPushed as error:
         form.add_error(None, str(error))
         return _show(desk, form=form)
-    return desk.back("settings", said="Clarius Cloud has the new settings.")
+    return desk.back("settings", message="Clarius Cloud has the new settings.")
 
 
 def _rotate_secret(desk: Desk) -> HttpResponse:
@@ -133,10 +133,10 @@ def _rotate_secret(desk: Desk) -> HttpResponse:
         rotate_webhook_secret(service=desk.service, **desk.actor)
     except NotPushed as error:
         return _show(desk, problem=str(error))
-    return desk.back("settings", said="The webhook has a new secret. The old URL works for one more hour.")
+    return desk.back("settings", message="The webhook has a new secret. The old URL works for one more hour.")
 
 
-DEEDS: dict[str, Callable[[Desk], HttpResponse]] = {
+ACTIONS: dict[str, Callable[[Desk], HttpResponse]] = {
     "read": _read,
     "push": _push,
     "rotate_secret": _rotate_secret,

@@ -14,7 +14,7 @@ from tests.e2e.chromium import NEEDS_CHROMIUM
 from tests.integrations.annotating import sent
 from tests.people import logged_in, make_person
 
-OURS = (".desk", "[data-mirror]")
+OURS = (".desk", "[data-sync]")
 # Of the whole page, the theme's parts too: where the middle of it begins.
 LANDMARKS = {"runOnly": ["landmark-one-main", "landmark-no-duplicate-main", "landmark-main-is-top-level"]}
 
@@ -193,7 +193,7 @@ def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cl
     long_ago = datetime(2020, 3, 4, 5, 6, tzinfo=UTC)
     Sync.objects.update(read_at=long_ago)
     page.goto(f"{live_server.url}/admin/integrations/customer/")
-    panel = page.locator("[data-mirror]")
+    panel = page.locator("[data-sync]")
     expect(panel).to_contain_text("04 Mar 2020")
     page.get_by_role("button", name="Read again from Echo reading").click()
     expect(panel).to_contain_text("Waiting for a worker.")

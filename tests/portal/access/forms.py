@@ -51,9 +51,9 @@ def form_of(desk: Desk, cloud: Cloud, page: str) -> dict[str, Any]:
     return forms.get(page, {})
 
 
-def form_of_page_action(desk: Desk, cloud: Cloud, deed: str) -> dict[str, Any]:
-    """Return what the form of a deed is sent with."""
-    name = deed.partition(".")[2]
+def form_of_page_action(desk: Desk, cloud: Cloud, action: str) -> dict[str, Any]:
+    """Return what the form of a action is sent with."""
+    name = action.partition(".")[2]
     reserve = desk.service.api_keys.filter(is_in_use=False).values_list("prefix", flat=True).first()
     holder = str(Link.objects.active().values_list("uuid", flat=True).first())
     forms: dict[str, dict[str, Any]] = {
@@ -69,7 +69,7 @@ def form_of_page_action(desk: Desk, cloud: Cloud, deed: str) -> dict[str, Any]:
         "transfer": {"email": "outsider@example.test", "reason": "Left the practice", "held_by": holder},
         "invite": {"email": "new@example.test"},
     }
-    return {"deed": name} | forms.get(name, {})
+    return {"action": name} | forms.get(name, {})
 
 
 def form_of_action(desk: Desk, action: str) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def prepared(desk: Desk, cloud: Cloud, name: str) -> Iterator[None]:
 
 
 def prepare(desk: Desk, cloud: Cloud, name: str) -> None:
-    """Bring the stage's rows into the state in which an action or a deed can be done to them."""
+    """Bring the stage's rows into the state in which an action or a action can be done to them."""
     if name in ("integrations_service_keys.use", "integrations_service_keys.revoke"):
         key = cloud.new_key(name=f"reserve {uuid.uuid4().hex[:8]}")
         desk.service.api_keys.create(prefix=key.partition(".")[0], secret=key)
@@ -101,13 +101,13 @@ def prepare(desk: Desk, cloud: Cloud, name: str) -> None:
 
 STATES: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "exams_submission.retry": (Submission.objects.all, {"state": "failed", "hold_reason": ""}),
-    "exams_submission.release": (Submission.objects.all, {"state": "held", "hold_reason": "stopped"}),
+    "exams_submission.resume": (Submission.objects.all, {"state": "held", "hold_reason": "stopped"}),
     "exams_submission.stop": (Submission.objects.all, {"state": "ready", "hold_reason": ""}),
     "exams_submission.give_up": (Submission.objects.all, {"state": "failed", "hold_reason": ""}),
     "exams_report.send_again": (Report.objects.all, {"state": "failed"}),
     "exams_report.mark_arrived": (Report.objects.all, {"state": "uncertain"}),
     "exams_report.give_up": (Report.objects.all, {"state": "failed"}),
-    "integrations_notificationrecord.release": (
+    "integrations_notificationrecord.resume": (
         Submission.objects.all,
         {"state": "held", "hold_reason": "stopped"},
     ),

@@ -1,4 +1,4 @@
-"""Every address and every deed of the administration, found where Django keeps them."""
+"""Every address and every action of the administration, found where Django keeps them."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from integrations.admin import keys
-from integrations.admin.customers.actions import DEEDS as CUSTOMER_DEEDS
+from integrations.admin.customers.actions import ACTIONS as CUSTOMER_ACTIONS
 from integrations.admin.settings import setting_pages
 from tests.portal.access.stage import Desk
 
@@ -20,7 +20,7 @@ CATCH_ALL = "(?P<url>.*)$"
 def find_pages() -> dict[str, URLPattern]:
     """Return each address by its name; the old short address of a row is called `…_bare`."""
     found = {}
-    for prefix, pattern in _walk(admin.site.get_urls()):
+    for prefix, pattern in _all_patterns(admin.site.get_urls()):
         route = str(pattern.pattern)
         bare = prefix.strip("/").replace("/", "_") + "_bare"
         name = pattern.name or ("catch_all" if route == CATCH_ALL else bare)
@@ -39,16 +39,16 @@ def find_actions() -> set[str]:
 
 
 def find_page_actions() -> set[str]:
-    """Return `page.deed` for the pages on which a form says which of several things is done."""
+    """Return `page.action` for the pages on which a form says which of several things is done."""
     pages = {
-        "integrations_service_keys": keys.DEEDS,
-        "integrations_service_settings": setting_pages.DEEDS,
-        "integrations_customer_do": CUSTOMER_DEEDS,
+        "integrations_service_keys": keys.ACTIONS,
+        "integrations_service_settings": setting_pages.ACTIONS,
+        "integrations_customer_do": CUSTOMER_ACTIONS,
     }
-    return {f"{page}.{deed}" for page, deeds in pages.items() for deed in deeds}
+    return {f"{page}.{action}" for page, actions in pages.items() for action in actions}
 
 
-def address_of(desk: Desk, name: str, *, deed: str = "confirm") -> str:
+def address_of(desk: Desk, name: str, *, action: str = "confirm") -> str:
     """Return the address of a page, about the stage's row of its model."""
     if name == "catch_all":
         return "/admin/nowhere/"
@@ -58,13 +58,13 @@ def address_of(desk: Desk, name: str, *, deed: str = "confirm") -> str:
         return address_of(desk, name.removesuffix("_bare") + "_change").removesuffix("change/")
     model = ".".join(name.split("_")[:2])
     row = desk.rows[model].pk if model in desk.rows else desk.stage.people["outsider"].pk
-    row = desk.unheld.pk if deed == "invite" else row
+    row = desk.unheld.pk if action == "invite" else row
     known = {
         "object_id": row,
         "id": row,
         "pk": desk.release.pk if name == "exams_submission_backlog_stop" else row,
         "service_pk": desk.service.pk,
-        "name": deed,
+        "name": action,
         "content_type_id": 1,
     }
     wanted = find_pages()[name].pattern.converters
@@ -89,9 +89,9 @@ def _actions_of(model_admin: Any) -> list[str]:
     return [*chosen, *model_admin.actions_submit_line]
 
 
-def _walk(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+def _all_patterns(patterns: list[Any], prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
     for each in patterns:
         if isinstance(each, URLResolver):
-            yield from _walk(each.url_patterns, prefix + str(each.pattern))
+            yield from _all_patterns(each.url_patterns, prefix + str(each.pattern))
         else:
             yield prefix, each

@@ -1,4 +1,4 @@
-"""Every address and every deed of the administration stands in one table of role and status."""
+"""Every address and every action of the administration stands in one table of role and status."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -8,8 +8,8 @@ from django.db import connection
 
 from tests.cloud import Cloud
 from tests.portal.access import answers
+from tests.portal.access.actions import ACTIONS, PAGE_ACTIONS
 from tests.portal.access.answers import Answers
-from tests.portal.access.deeds import ACTIONS, DEEDS
 from tests.portal.access.forms import form_of, form_of_action, form_of_page_action, prepared
 from tests.portal.access.pages import PAGES
 from tests.portal.access.routes import (
@@ -60,10 +60,10 @@ def compare(table: dict[str, Answers], ask: Callable[[str, str], str]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_address_and_deed_stands_in_the_table() -> None:
+def test_every_address_and_action_stands_in_the_table() -> None:
     assert set(find_pages()) == set(PAGES)
     assert find_actions() == set(ACTIONS)
-    assert find_page_actions() == set(DEEDS)
+    assert find_page_actions() == set(PAGE_ACTIONS)
 
 
 def test_the_stage_has_a_row_of_every_model(desk: Desk) -> None:
@@ -91,19 +91,19 @@ def test_each_role_does_to_rows_what_the_table_says(desk: Desk, cloud: Cloud) ->
     def ask(name: str, role: str) -> str:
         page = address_of(desk, name.partition(".")[0] + "_changelist")
         with prepared(desk, cloud, name), undrawn():
-            return outcome_of_deed(desk.send(role, "post", page, form_of_action(desk, name)))
+            return outcome_of_action(desk.send(role, "post", page, form_of_action(desk, name)))
 
     compare(ACTIONS, ask)
 
 
 def test_each_role_presses_the_buttons_that_the_table_says(desk: Desk, cloud: Cloud) -> None:
     def ask(name: str, role: str) -> str:
-        page, _, deed = name.partition(".")
+        page, _, action = name.partition(".")
         with prepared(desk, cloud, name), undrawn():
             form = form_of_page_action(desk, cloud, name)
-            return outcome_of_deed(desk.send(role, "post", address_of(desk, page, deed=deed), form))
+            return outcome_of_action(desk.send(role, "post", address_of(desk, page, action=action), form))
 
-    compare(DEEDS, ask)
+    compare(PAGE_ACTIONS, ask)
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
@@ -118,7 +118,7 @@ def test_a_row_that_does_not_exist_is_not_found(desk: Desk, method: str) -> None
     assert not found
 
 
-def outcome_of_deed(answer: Answer) -> str:
+def outcome_of_action(answer: Answer) -> str:
     """Return what came of it: what is done is written, in the audit log if nowhere else."""
     status = answer.response.status_code
     if status in (200, 302) and not answer.is_to_log_in:

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from tests.cloud import Cloud
-from tests.portal.access.deeds import ACTIONS, DEEDS
+from tests.portal.access.actions import ACTIONS, PAGE_ACTIONS
 from tests.portal.access.forms import form_of, form_of_action, form_of_page_action, prepared
 from tests.portal.access.pages import PAGES
 from tests.portal.access.routes import address_of
@@ -18,9 +18,9 @@ Form = tuple[str, str, Callable[[], dict[str, Any]]]
 def forms(desk: Desk, cloud: Cloud) -> Iterator[Form]:
     for name in PAGES:
         yield name, address_of(desk, name), partial(form_of, desk, cloud, name)
-    for name in DEEDS:
-        page, _, deed = name.partition(".")
-        yield name, address_of(desk, page, deed=deed), partial(form_of_page_action, desk, cloud, name)
+    for name in PAGE_ACTIONS:
+        page, _, action = name.partition(".")
+        yield name, address_of(desk, page, action=action), partial(form_of_page_action, desk, cloud, name)
     for name in ACTIONS:
         page = name.partition(".")[0]
         yield name, address_of(desk, f"{page}_changelist"), partial(form_of_action, desk, name)

@@ -288,7 +288,7 @@ def test_unlinked_exams_are_released_after_a_page_that_says_who_will_see_them(st
     browser, problem = stage.browser("administrator"), _problem("exams-held-unlinked")
     assert "shown to the reviewers" in _click(browser, problem).content.decode()
     assert set(_states(Submission).values()) == {"held"}
-    assert "1 of 1 submissions were resumed" in _click(browser, problem, action="release").content.decode()
+    assert "1 of 1 submissions were resumed" in _click(browser, problem, action="resume").content.decode()
     assert set(_states(Submission).values()) == {"received"}
 
 

@@ -118,7 +118,7 @@ def test_what_is_left_is_told_by_reason_and_leads_to_a_poll(stage: Stage, do: Do
     rows = [hold(stage), hold(stage, "foreign_url"), stage.submission]
     rows += [hold(stage, "unlinked") for _ in range(3)]
     Submission.objects.filter(hold_reason="unlinked").update(customer=None)
-    page = do(Submission, "release", rows)
+    page = do(Submission, "resume", rows)
     assert "1 of 6 submissions were resumed. Nothing was done to the others: 3 are not yet listed" in page
     assert "1 is held: its download address is not the service&#x27;s" in page and "1 is ready" in page
     mend = f"/admin/integrations/service/{stage.service.pk}/change/"
@@ -127,8 +127,8 @@ def test_what_is_left_is_told_by_reason_and_leads_to_a_poll(stage: Stage, do: Do
 
 
 def test_an_action_that_does_nothing_is_recorded_as_refused(stage: Stage, do: Do) -> None:
-    do(Submission, "release", [fail(stage)])
-    assert Entry.objects.get(action="submission.release").outcome == "refused"
+    do(Submission, "resume", [fail(stage)])
+    assert Entry.objects.get(action="submission.resume").outcome == "refused"
 
 
 def test_given_up_submissions_are_no_problem_and_come_back_by_a_retry(
@@ -202,10 +202,10 @@ def test_one_step_takes_a_bounded_number(stage: Stage, do: Do, settings: Any) ->
 def test_a_page_offers_what_can_be_done_in_its_state(stage: Stage, administrator: Client) -> None:
     def offered(row: Any) -> list[str]:
         page = administrator.get(f"/admin/exams/{row._meta.model_name}/{row.pk}/change/")
-        return [deed.name for deed in page.context["offers"]]
+        return [action.name for action in page.context["offers"]]
 
     assert offered(fail(stage)) == ["retry", "stop", "give_up"]
-    assert offered(hold(stage)) == ["release", "give_up"]
+    assert offered(hold(stage)) == ["resume", "give_up"]
     assert offered(stage.submission) == ["stop"]
     assert offered(add_report(stage.submission, state="uncertain")) == [
         "mark_arrived",
@@ -224,7 +224,7 @@ def test_what_was_given_up_needs_no_attention(stage: Stage, do: Do, administrato
     assert gone == {"exams-failed", "reports-failed"}
 
 
-@pytest.mark.parametrize("action", ["retry", "release", "stop", "give_up"])
+@pytest.mark.parametrize("action", ["retry", "resume", "stop", "give_up"])
 def test_an_action_on_submissions_needs_its_permission(stage: Stage, action: str) -> None:
     _has_no_effect(stage, Submission, action, [fail(stage), hold(stage), stage.submission])
 

@@ -31,7 +31,7 @@ ACTIONS = {
     "exams_report.send_again": ADMINISTRATORS_DO,
     "exams_submission.delete_selected": NOT_OFFERED,
     "exams_submission.give_up": ADMINISTRATORS_DO,
-    "exams_submission.release": ADMINISTRATORS_DO,
+    "exams_submission.resume": ADMINISTRATORS_DO,
     "exams_submission.retry": ADMINISTRATORS_DO,
     "exams_submission.stop": ADMINISTRATORS_DO,
     "exams_pollrun.delete_selected": NOT_OFFERED,
@@ -44,7 +44,7 @@ ACTIONS = {
     "integrations_link.delete_selected": NOT_OFFERED,
     "integrations_link.suspend": ADMINISTRATORS_DO,
     "integrations_notificationrecord.delete_selected": NOT_OFFERED,
-    "integrations_notificationrecord.release": ADMINISTRATORS_DO,
+    "integrations_notificationrecord.resume": ADMINISTRATORS_DO,
     "integrations_revieweraccess.delete_selected": ADMINISTRATORS_DO,
     "integrations_service.delete_selected": NOT_OFFERED,
     "integrations_service.pause": ADMINISTRATORS_DO,
@@ -56,7 +56,7 @@ ACTIONS = {
 }
 
 # What the buttons of a page do.
-DEEDS = {
+PAGE_ACTIONS = {
     "integrations_customer_do.confirm": ADMINISTRATORS_WRITE,
     "integrations_customer_do.gone": ADMINISTRATORS_WRITE,
     "integrations_customer_do.invite": ADMINISTRATORS_WRITE,

@@ -1,11 +1,11 @@
 // While a reading is under way, show how far it came; when it ends, show the list it made.
 (() => {
-  const panel = document.querySelector("[data-mirror]");
+  const panel = document.querySelector("[data-sync]");
   if (!panel || !panel.querySelector("[data-busy]")) {
     return;
   }
   const look = async () => {
-    const answer = await fetch(panel.dataset.mirror, { headers: { "X-Requested-With": "fetch" } });
+    const answer = await fetch(panel.dataset.sync, { headers: { "X-Requested-With": "fetch" } });
     if (answer.redirected || answer.status === 403) {
       // Logged out meanwhile: the page itself says so.
       location.reload();

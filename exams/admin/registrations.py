@@ -1,0 +1,24 @@
+"""Additions to pages of other apps: names in the audit log, and a section on the page of a service."""
+
+from typing import Any
+
+from audit.words import register_words
+from exams.models import Capture, Report, Submission
+from exams.models.names import short_id
+from exams.services.health import submission_facts
+from integrations.services.sections import register_section
+
+
+def _name_submission(row: Submission) -> str:
+    customer = f" of {row.customer}" if row.customer else ""
+    return f"{short_id(row.request_uuid)}{customer}"
+
+
+def _name_part(row: Any) -> str:
+    return f"of submission {_name_submission(row.submission)}"
+
+
+register_words(model=Submission, words=_name_submission, related=("customer",))
+for part in (Capture, Report):
+    register_words(model=part, words=_name_part, related=("submission__customer",))
+register_section(title="Submissions", section=submission_facts)
