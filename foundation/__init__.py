@@ -1,1 +1,1 @@
-"""The lowest layer: what every other package may use; imports none of them."""
+"""The lowest layer: every other package may import it, and it imports none of them."""

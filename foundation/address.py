@@ -1,4 +1,4 @@
-"""Where a request came from, with as many proxies believed as are known to stand in front."""
+"""The network address of a client, as reported by the trusted proxies."""
 
 import ipaddress
 
@@ -11,7 +11,7 @@ def client_address(request: HttpRequest) -> str | None:
     trusted = settings.TRUSTED_PROXY_COUNT
     candidate = request.META.get("REMOTE_ADDR", "")
     if trusted > 0:
-        # Each trusted proxy appends the peer it saw: what stands further left was written by the client.
+        # Each trusted proxy appends the peer it saw; anything further left was written by the client.
         hops = [hop for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
         if len(hops) >= trusted:
             candidate = hops[-trusted]

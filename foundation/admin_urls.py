@@ -1,4 +1,4 @@
-"""Addresses of lists of the administration."""
+"""URLs of lists in the admin."""
 
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from django.urls import reverse
 
 
 def list_url(model: type[Model], **lookups: Any) -> str:
-    """Return the address of the list that holds exactly these rows."""
+    """Return the URL of the model's list, filtered by the lookups."""
     page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     return f"{page}?{urlencode({name: _text(value) for name, value in lookups.items()})}"
 

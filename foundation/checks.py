@@ -1,6 +1,6 @@
-"""The list of checks: each is declared once, by the package that knows, and shown in several views.
+"""The list of checks: each is declared once, in the package it belongs to, and shown in several views.
 
-The views are the page of problems, a service's page, *Today*, `doctor`, the daily mail and `/health/ready/`.
+The views are the problems page, a service's page, *Today*, `doctor`, the daily mail and `/health/ready/`.
 """
 
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 class Level(IntEnum):
-    """How urgent a finding is. From `TODO` on it is a problem, which needs a person."""
+    """The urgency of a finding. From `TODO` on it is a problem, which needs a person."""
 
     OK = 0
     SKIPPED = 1
@@ -26,7 +26,7 @@ class Level(IntEnum):
 
 
 class Cost(StrEnum):
-    """The most expensive thing that a check uses; only `doctor` and *Test connection* pay for the network."""
+    """The most expensive resource of a check; only `doctor` and *Test connection* use the network."""
 
     INSTANT = "instant"
     DATABASE = "database"
@@ -34,7 +34,7 @@ class Cost(StrEnum):
 
 
 class Audience(Flag):
-    """Who sees it: administrators on pages and by mail, operators by `doctor`, which fails for them alone."""
+    """The readers: administrators on pages and by mail; operators in `doctor`, which only they fail."""
 
     ADMINISTRATORS = auto()
     OPERATORS = auto()
@@ -42,7 +42,7 @@ class Audience(Flag):
 
 
 class Subject(Hashable, Protocol):
-    """What a check can be made of one by one, such as a service."""
+    """An object that a check runs for, such as a service."""
 
     name: Any
     slug: Any
@@ -50,25 +50,25 @@ class Subject(Hashable, Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Fix:
-    """What a click can do to the rows of a problem, at once or after a page that asks which it shall be."""
+    """A fix for the rows of a problem: one action that runs at once, or a choice of several on a page."""
 
     rows: Any
     permission: str
     actions: tuple[Action, ...]
     button: str = ""
     asks: bool = False
-    # A decision about each row: the page lets a person choose rows, and chooses none.
+    # Each row needs a decision: the page lists the rows with none selected.
     is_one_by_one: bool = False
 
     @property
     def label(self) -> str:
-        """What the button says."""
+        """The label of the button."""
         return self.button or self.actions[0].button
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Rows of a problem that have one reason, and the list that holds exactly these."""
+    """The rows of a problem that share a reason, and the URL of the list with exactly these rows."""
 
     state: str
     reason: str
@@ -79,17 +79,17 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """How a check came out. What is left empty is filled in from its declaration."""
+    """The result of a check. Empty fields are filled in from its declaration."""
 
     sentence: str = ""
     level: Level | None = None
-    # The page where a person goes on, and where the counted rows are.
+    # The page with the counted rows, where a person continues.
     url: str = ""
     count: int = 1
     oldest: datetime | None = None
     fix: Fix | None = None
     groups: tuple[Group, ...] = ()
-    # Tells it from other findings of the same check about the same subject.
+    # Distinguishes findings of one check about one subject.
     about: str = ""
     check: "Check" = None  # type: ignore[assignment]
     subject: Subject | None = None
@@ -101,35 +101,35 @@ class Finding:
 
     @property
     def title(self) -> str:
-        """What people read as its name."""
+        """The name shown to people."""
         return self.code.replace("-", " ")
 
     @property
     def key(self) -> str:
-        """Its name in an address."""
+        """The name of the finding in a URL."""
         parts = (self.code, str(self.subject.slug) if self.subject else "", self.about)
         return ".".join(part for part in parts if part)
 
     @property
     def text(self) -> str:
-        """The sentence, with the name of what it is about."""
+        """The sentence, preceded by the name of the subject."""
         return f"{self.subject.name}: {self.sentence}" if self.subject else self.sentence
 
     @property
     def is_problem(self) -> bool:
-        """Whether a person is needed."""
+        """Whether the finding needs a person."""
         return self.level is not None and self.level >= Level.TODO
 
     @property
     def outcome(self) -> str:
-        """How it went for operators: ok, note, failed or skipped."""
+        """The result for operators: ok, note, failed or skipped."""
         if self.is_problem and Audience.OPERATORS in self.check.audience:
             return "failed"
         return {Level.OK: "ok", Level.SKIPPED: "skipped"}.get(self.level or Level.OK, "note")
 
     @property
     def tone(self) -> str:
-        """The colour in which pages show it."""
+        """The tone in which pages show the finding."""
         return {Level.OK: "good", Level.SKIPPED: "", Level.URGENT: "bad"}.get(self.level or Level.OK, "warn")
 
 
@@ -138,30 +138,30 @@ Look = Callable[..., Iterable[Finding]]
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A declared check; `look` returns findings, or nothing where nothing is to be said."""
+    """A declared check; `look` yields its findings, or nothing."""
 
     code: str
     severity: Level
     sentence: str
     cost: Cost
     audience: Audience
-    # The button that leads to where a person goes on, and the permission of that page: whoever may not open
-    # it is not told of the problem either.
+    # The label of the link to the page where a person continues, and the permission of that page: without
+    # it, an account does not see the problem.
     link: str = ""
     permission: str = ""
-    # What an operator runs instead, with `{slug}` for the subject.
+    # The command for operators, with `{slug}` for the subject.
     command: str = "doctor"
-    # What is counted.
+    # The noun for the counted rows.
     noun: str = "service"
-    # Returns what it is made of one by one.
+    # Returns the subjects to check one by one.
     each: Callable[[], Iterable[Subject]] | None = None
-    # Where it finds something about a subject, pages say nothing else about that subject.
+    # If it finds a problem about a subject, pages show no further finding about that subject.
     is_final: bool = False
-    # No request is sent to a web process while it finds a problem.
+    # While it finds a problem, `/health/ready/` fails and the process receives no requests.
     decides_readiness: bool = False
-    # While it finds a problem, no check that reads rows is made.
+    # While it finds a problem, checks that read rows are skipped.
     others_need_it: bool = False
-    # `migrate` and `check --database` show it as well.
+    # `migrate` and `check --database` show it too.
     is_setup: bool = False
     look: Look
 
@@ -175,7 +175,7 @@ _checks: dict[str, Check] = {}
 
 
 def check(**declared: Any) -> Callable[[Look], Look]:
-    """Register the decorated function under what is declared; see `Check`."""
+    """Register the decorated function as the check that is declared; see `Check`."""
 
     def register(look: Look) -> Look:
         made = Check(look=look, **declared)
@@ -188,21 +188,21 @@ def check(**declared: Any) -> Callable[[Look], Look]:
 
 
 def list_checks() -> list[Check]:
-    """Return every check, those that others need first."""
+    """Return every check, beginning with those that others depend on."""
     return sorted(_checks.values(), key=lambda each: not each.others_need_it)
 
 
 def is_for_pages(each: Check) -> bool:
-    """Tell whether pages and mail show it."""
+    """Return whether pages and mail show this check."""
     return Audience.ADMINISTRATORS in each.audience and each.cost != Cost.NETWORK
 
 
 def find(
     wanted: Callable[[Check], bool], *, subjects: Iterable[Subject] | None = None, is_thorough: bool = False
 ) -> Iterator[Finding]:
-    """Make the wanted checks, of these subjects or of all there are.
+    """Run the wanted checks, for these subjects or for all.
 
-    A thorough look makes every check of each subject, and no check that breaks may end it.
+    If thorough, every check of each subject runs, and an exception in one does not stop the others.
     """
     known: dict[Any, list[Subject | None]] = {None: [None]}
     ended: set[Subject | None] = set()
@@ -221,13 +221,13 @@ def find(
 
 
 def find_problems(*, subjects: Iterable[Subject] | None = None) -> list[Finding]:
-    """Return what needs an administrator, most urgent first."""
+    """Return the problems for administrators, most urgent first."""
     found = [each for each in find(is_for_pages, subjects=subjects) if each.is_problem]
     return sorted(found, key=lambda each: -(each.level or 0))
 
 
 def problems_for(user: Any) -> list[Finding]:
-    """Return the problems whose page this account may open."""
+    """Return the problems whose pages this account may open."""
     return [each for each in find_problems() if user.has_perm(each.check.permission)]
 
 
@@ -241,7 +241,7 @@ def _look(each: Check, subject: Subject | None, is_thorough: bool) -> Iterator[F
     except Exception as error:
         if not is_thorough:
             raise
-        # The text of a foreign error may quote what must not be shown.
+        # The text of an unexpected error may quote secrets or patient data.
         logger.warning("The check %s failed: %s", each.code, type(error).__name__)
         sentence = f"This could not be checked ({type(error).__name__})."
         yield Finding(sentence=sentence, level=each.severity, check=each, subject=subject)

@@ -1,4 +1,4 @@
-"""Secrets at rest: encrypted with `FIELD_ENCRYPTION_KEYS`, found by HMAC under `TOKEN_LOOKUP_KEY`."""
+"""Secrets at rest: encrypted with `FIELD_ENCRYPTION_KEYS`, looked up by an HMAC under `TOKEN_LOOKUP_KEY`."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ from django.db.models.query_utils import DeferredAttribute
 
 
 class CannotDecrypt(Exception):
-    """No key in `FIELD_ENCRYPTION_KEYS` opens this value."""
+    """No key in `FIELD_ENCRYPTION_KEYS` decrypts this value."""
 
 
 @lru_cache(maxsize=4)
@@ -21,25 +21,28 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def encrypt(text: str) -> str:
-    """Return `text` sealed with the newest key."""
+    """Return `text` encrypted with the newest key."""
     return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).encrypt(text.encode()).decode()
 
 
-def decrypt(sealed: str, *, seconds: int | None = None) -> str:
-    """Return the text of `sealed`; raises CannotDecrypt, also when it is older than `seconds`."""
+def decrypt(encrypted: str, *, seconds: int | None = None) -> str:
+    """Return the plain text; raises CannotDecrypt, also if it was encrypted more than `seconds` ago."""
     try:
-        return _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS)).decrypt(sealed.encode(), ttl=seconds).decode()
+        fernet = _fernet(tuple(settings.FIELD_ENCRYPTION_KEYS))
+        return fernet.decrypt(encrypted.encode(), ttl=seconds).decode()
     except InvalidToken as error:
-        raise CannotDecrypt("A stored secret cannot be opened; is FIELD_ENCRYPTION_KEYS complete?") from error
+        raise CannotDecrypt(
+            "A stored secret cannot be decrypted; is FIELD_ENCRYPTION_KEYS complete?"
+        ) from error
 
 
 def lookup_digest(text: str) -> str:
-    """Return the keyed hash under which a token is found, 64 hexadecimal characters."""
+    """Return the keyed hash that identifies a token, as 64 hexadecimal characters."""
     return hmac.new(settings.TOKEN_LOOKUP_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-class Sealed:
-    """A stored secret that nobody has opened yet; printing it shows nothing."""
+class Encrypted:
+    """A stored secret that has not been decrypted yet; printing it shows nothing."""
 
     __slots__ = ("text",)
 
@@ -47,44 +50,44 @@ class Sealed:
         self.text = text
 
     def __repr__(self) -> str:
-        return "Sealed()"
+        return "Encrypted()"
 
 
-class _OpenedOnRead(DeferredAttribute):
-    """Opens the secret when it is asked for: a row can be used although its secret cannot be opened."""
+class _DecryptedOnRead(DeferredAttribute):
+    """Decrypts the secret when it is read, so that a row is usable even if its secret cannot be decrypted."""
 
     field: Any
 
     def __get__(self, instance: Any, cls: Any = None) -> Any:
         value = super().__get__(instance, cls)
-        if isinstance(value, Sealed):
+        if isinstance(value, Encrypted):
             value = decrypt(value.text)
             instance.__dict__[self.field.attname] = value
         return value
 
-    # Without it the value that was loaded would be found before this descriptor is asked.
+    # Without a setter, Python would find the loaded value in `__dict__` before this descriptor.
     def __set__(self, instance: Any, value: Any) -> None:
         instance.__dict__[self.field.attname] = value
 
 
 def still_encrypted(row: models.Model, name: str) -> Any:
-    """Return a stored secret that nobody opened, to be stored in another row as it is."""
+    """Return a stored secret without decrypting it, to store it in another row as it is."""
     return row.__dict__[name]
 
 
 class EncryptedTextField(models.TextField):
-    """Text that is sealed in the database and plain in Python; it cannot be searched."""
+    """Text that is encrypted in the database and plain in Python; it cannot be searched."""
 
-    descriptor_class = _OpenedOnRead
+    descriptor_class = _DecryptedOnRead
 
-    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Sealed | str | None:
-        return Sealed(value) if value else value
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Encrypted | str | None:
+        return Encrypted(value) if value else value
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Write back what nobody opened as it is."""
+        """Write a secret that was not decrypted back as it is."""
         return model_instance.__dict__.get(self.attname)
 
     def get_prep_value(self, value: Any) -> Any:
-        if isinstance(value, Sealed):
+        if isinstance(value, Encrypted):
             return value.text
         return encrypt(str(value)) if value else value

@@ -1,4 +1,4 @@
-"""Template filters for dates and times in the reader's zone; loaded in every template."""
+"""Template filters that write dates and times in the reader's zone; loaded in every template."""
 
 from datetime import UTC, date, datetime
 
@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """Write a moment in the reader's zone, with UTC on hover."""
+    """Write a date and time in the reader's zone, with UTC on hover."""
     if value is None:
         return "—"
     local, utc = timezone.localtime(value), value.astimezone(UTC)
@@ -31,7 +31,7 @@ def day(value: date | None) -> str:
 
 
 def span(seconds: float, *, unit: str = "minute") -> str:
-    """Write a length of time in whole minutes or hours: less than a minute, 1 minute, 5 minutes."""
+    """Write a duration in whole minutes or hours: less than a minute, 1 minute, 5 minutes."""
     number = int(seconds // {"minute": 60, "hour": 3600}[unit])
     if number < 1:
         return "less than an hour" if unit == "hour" else "less than a minute"

@@ -1,4 +1,4 @@
-"""What administrators see: identifiers and states; patient content only by a permission of its own."""
+"""Admin pages of exams: identifiers and states; patient content needs a permission of its own."""
 
 from exams.admin import registrations
 from exams.admin.fetch.submissions import SubmissionAdmin

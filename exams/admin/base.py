@@ -1,4 +1,4 @@
-"""Pages of rows that only services change, some of whose columns are patient content."""
+"""The base class of admin pages with patient content."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -13,12 +13,12 @@ from exams.permissions import sees_all_content
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
 
-# Counting millions of rows for a headline takes longer than the page itself.
+# Counting millions of rows would take longer than drawing the page.
 MOST_COUNTED = 10_000
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than `MOST_COUNTED` rows."""
+    """A paginator that counts at most `MOST_COUNTED` rows."""
 
     @cached_property
     def count(self) -> int:
@@ -27,10 +27,10 @@ class CappedPaginator(Paginator):
 
 
 class ContentAdmin(PortalAdmin):
-    """Shows patient content to those who may see it, and writes each look at it to the audit log."""
+    """A page that shows patient content to accounts with the permission, and audits each view."""
 
     paginator = CappedPaginator
-    # Shown only to those who may see patient content.
+    # Patient content, shown only with the permission.
     content_fields: Sequence[str] = ()
     plain_fields: Sequence[str] = ()
 
@@ -40,7 +40,7 @@ class ContentAdmin(PortalAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
     ) -> HttpResponse:
-        """Draw the page of a row; a look at patient content is written to the audit log."""
+        """Draw the page of a row, and audit the view if it shows patient content."""
         if obj is not None and self.content_fields and sees_all_content(request.user):
             add_view(
                 action=f"{self.opts.model_name}.viewed",

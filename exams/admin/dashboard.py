@@ -1,4 +1,4 @@
-"""The first page of the administration: the day in figures, the problems and the services."""
+"""The first admin page: the day in figures, the problems and the services."""
 
 from datetime import timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from integrations.models import Service
 
 
 def today(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """Add to the first page what this administrator may see of the day."""
+    """Add the figures, services and problems that this administrator may see to the first page."""
     context["title"] = "Today"
     if request.user.has_perm("exams.view_submission"):
         context["figures"] = _figures()
@@ -28,8 +28,8 @@ def _figures() -> dict[str, int]:
     day_ago = timezone.now() - timedelta(days=1)
     counts = Submission.objects.filter(state__in=(S.RECEIVED, S.FETCHING, S.HELD)).aggregate(
         waiting=Count("pk", filter=Q(state__in=(S.RECEIVED, S.FETCHING))),
-        early=Count("pk", filter=Q(hold_reason=Submission.Hold.BEFORE_START)),
+        backlog=Count("pk", filter=Q(hold_reason=Submission.Hold.BEFORE_START)),
     )
-    # Bounded by the index of the newest: what was submitted longer ago is no news of today.
+    # The index by submission time keeps this count fast.
     ready = Submission.objects.filter(submitted_at__gte=day_ago, state=S.READY).count()
     return {**counts, "ready": ready}

@@ -1,4 +1,4 @@
-"""Work that comes back by itself: when it was done, and what came of it."""
+"""Recurring maintenance tasks, their last run and its result."""
 
 from django.contrib import admin
 
@@ -9,7 +9,7 @@ from foundation.adminkit.columns import LEASE_FIELDS
 
 @admin.register(MaintenanceTask)
 class MaintenanceTaskAdmin(ContentAdmin):
-    """What is done about files."""
+    """The list and page of maintenance tasks."""
 
     list_display = ("name", "done_at", "result", "not_before")
     ordering = ("name",)

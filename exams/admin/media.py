@@ -1,4 +1,4 @@
-"""Captures: where each file stands. The files themselves leave through the portal's own pages."""
+"""Captures by state. Their files are served by the portal's own pages only."""
 
 from django.contrib import admin
 
@@ -10,7 +10,7 @@ from foundation.adminkit.columns import LEASE_FIELDS
 
 @admin.register(Capture)
 class CaptureAdmin(PartOfSubmission, ContentAdmin):
-    """Files of submissions, by state."""
+    """The list and page of captures."""
 
     list_display = (
         "of_request",
@@ -48,5 +48,5 @@ class CaptureAdmin(PartOfSubmission, ContentAdmin):
         "preview_failure",
         *LEASE_FIELDS,
     )
-    # The beginning of what a server sent in a file's stead.
+    # May quote the beginning of a response that was not a file.
     content_fields = ("failure_detail",)

@@ -1,4 +1,4 @@
-"""Reports: state and delivery; what is done to them goes through the services, after a question."""
+"""Reports by state and delivery, with actions that services carry out."""
 
 from django.contrib import admin
 
@@ -11,7 +11,7 @@ from foundation.adminkit.columns import LEASE_FIELDS
 
 @admin.register(Report)
 class ReportAdmin(PartOfSubmission, AttemptsAdmin):
-    """Reports by state; names of files may be a patient's and are content."""
+    """The list and page of reports; file names may name a patient and count as content."""
 
     list_display = (
         "of_request",

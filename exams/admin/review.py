@@ -1,4 +1,4 @@
-"""Patients, for those who may see patient content; exams, which are identifiers only."""
+"""Patients, for accounts that may see patient content, and exams by their identifiers."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from exams.services.demographics import ALL_FIELDS
 
 @admin.register(Patient)
 class PatientAdmin(ContentAdmin):
-    """Patients; each one that is opened is written to the audit log."""
+    """The list and page of patients; opening one is audited."""
 
     list_display = ("uuid", "customer", "created_at")
     list_select_related = ("customer",)
@@ -31,7 +31,7 @@ class PatientAdmin(ContentAdmin):
 
 @admin.register(Exam)
 class ExamAdmin(ContentAdmin):
-    """Exams by their identifiers."""
+    """The list and page of exams."""
 
     list_display = ("exam_uuid", "customer", "created_at")
     list_select_related = ("customer",)

@@ -1,1 +1,1 @@
-"""The parts of every page of the administration."""
+"""The building blocks of every admin page."""

@@ -1,4 +1,4 @@
-"""How pages of the administration run an action: they ask where that is due, and say what was done."""
+"""Run an action from an admin page: ask for confirmation if it wants one, and report the result."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,26 +14,27 @@ from foundation.actions import Action
 from foundation.adminkit.question import Question, ask, table_of
 from foundation.adminkit.requests import actor_of
 
+# Rows listed in the question; the rest are counted.
 SHOWN = 20
 
-# Does the action to the rows; returns to how many, and sentences about the others.
+# Runs the action on the rows; returns the number it changed, and sentences about the others.
 Run = Callable[[Action, QuerySet[Any], HttpRequest], tuple[int, list[str]]]
 
 
 def run_service(action: Action, rows: QuerySet[Any], request: HttpRequest) -> tuple[int, list[str]]:
-    """Let the action's service do it."""
+    """Run the action's service."""
     return action.service(queryset=rows, **actor_of(request)), [action.left]
 
 
 def respond(
     page: Any, request: HttpRequest, selected: QuerySet[Any], *, action: Action
 ) -> HttpResponse | None:
-    """Ask, or carry the action out; None leads back to the list."""
+    """Ask for confirmation, or run the action; None leads back to the list."""
     most = settings.BULK_LIMIT
     rows = action.rows_of(selected) if action.rows_of else selected
     count, plural = rows.count(), rows.model._meta.verbose_name_plural
     if not count:
-        messages.info(request, f"Nothing was done: the selected rows have no {plural} that allow it.")
+        messages.info(request, f"Nothing was changed: the selected rows have no {plural} that allow it.")
     elif count > most and not action.is_partial:
         messages.error(
             request,
@@ -41,16 +42,16 @@ def respond(
             "Select fewer rows with a filter or a search.",
         )
     elif action.title and request.POST.get("confirmed") != "yes":
-        return _ask(page, request, selected, rows, action)
+        return _ask_first(page, request, selected, rows, action)
     else:
-        carry_out(request=request, queryset=rows, action=action, run=page.run_action)
+        run_action(request=request, queryset=rows, action=action, run=page.action_runner)
     return None
 
 
-def carry_out(
+def run_action(
     *, request: HttpRequest, queryset: QuerySet[Any], action: Action, run: Run = run_service
 ) -> None:
-    """Do it to as many rows as one step takes, newest first, and say what became of them."""
+    """Run the action on the newest rows, at most `BULK_LIMIT`, and report the result as a message."""
     model, most = queryset.model, settings.BULK_LIMIT
     keys = list(queryset.order_by("-pk").values_list("pk", flat=True)[: most + 1])
     is_more, keys = len(keys) > most, keys[:most]
@@ -64,14 +65,14 @@ def carry_out(
     messages.add_message(request, level, format_html_join(" ", "{}", ((part,) for part in parts)))
 
 
-def _ask(
+def _ask_first(
     page: Any, request: HttpRequest, selected: QuerySet[Any], rows: QuerySet[Any], action: Action
 ) -> HttpResponse:
     most = settings.BULK_LIMIT
     keys = list(selected.values_list("pk", flat=True)[: most + 1])
     hidden: list[tuple[str, Any]] = [("action", action.name), ("confirmed", "yes")]
     if len(keys) > most:
-        # More than a form can name: the selection of everything is repeated as such.
+        # Too many to name in a form, so the form selects everything again.
         hidden.append(("select_across", "1"))
         keys = keys[:1]
     owner = page.admin_site._registry[rows.model]

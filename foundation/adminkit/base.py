@@ -1,4 +1,4 @@
-"""The class below every page of the administration: read-only unless a page says otherwise."""
+"""The base class of every admin page: read-only unless a page allows more."""
 
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -18,13 +18,13 @@ from foundation.adminkit.columns import written
 
 
 class PortalAdmin(ModelAdmin):
-    """Rows to look at, search and filter: a change form writes every column and would undo a lease."""
+    """A read-only list with search and filters: a change form writes every column and would undo a lease."""
 
-    # What else Django's permissions may allow here: "add", "change", "delete".
+    # Further permissions that a page grants: "add", "change", "delete".
     allows: Iterable[str] = ()
-    # The permission to run the actions of this page; without one nobody runs them.
+    # The permission to run the actions of this page; if empty, nobody may.
     operators = ""
-    # The columns of the page that asks before an action; none: those of the list.
+    # The columns of the confirmation page; if empty, those of the list.
     question_columns: Sequence[str] = ()
     list_per_page = 50
     # Counting millions of rows for a headline takes longer than the page itself.
@@ -40,16 +40,16 @@ class PortalAdmin(ModelAdmin):
         return "delete" in self.allows and super().has_delete_permission(request, obj)
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may run the actions of this page."""
+        """Return whether this person may run the actions of this page."""
         return bool(self.operators) and request.user.has_perm(self.operators)
 
     # --- Actions ------------------------------------------------------------------------------------------
 
-    # Does an action of this page to rows; a package that audits its actions as a whole has its own.
-    run_action = staticmethod(run_service)
+    # Runs an action on rows; pages whose actions add one audit entry each replace it.
+    action_runner = staticmethod(run_service)
 
     def get_action(self, action: Any) -> Any:
-        """Return how Django runs an action that is declared as data."""
+        """Return an action that is declared as data in the form that Django runs."""
         if not isinstance(action, Action):
             return super().get_action(action)
         function: Any = partial(respond, action=action)
@@ -66,7 +66,7 @@ class PortalAdmin(ModelAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        # Whoever may not change a row reads all of it; a form that adds one has no row yet.
+        # Without the permission to change a row, all its fields are read-only.
         if obj is not None and not self.has_change_permission(request, obj):
             read = set(flatten_fieldsets(fieldsets))
         else:
@@ -80,13 +80,13 @@ class PortalAdmin(ModelAdmin):
         return [(title, {**options, "fields": write(options["fields"])}) for title, options in fieldsets]
 
     def written(self, names: Iterable[Any]) -> list[Any]:
-        """Return columns as this portal writes them, for a page that names its own read-only fields."""
+        """Return columns in the portal's format."""
         return [written(name, owner=self, opts=self.opts) for name in names]
 
     # --- Refusals ----------------------------------------------------------------------------------------
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Refuse a filter for a column that no page shows this reader: it would be told letter by letter."""
+        """Refuse filters on hidden columns: they would reveal values letter by letter."""
         name = lookup.partition(LOOKUP_SEP)[0]
         return self._is_shown(name, request) and bool(super().lookup_allowed(lookup, value, request))
 
@@ -94,7 +94,7 @@ class PortalAdmin(ModelAdmin):
         try:
             field = self.opts.get_field(name)
         except FieldDoesNotExist:
-            # No column: a filter of the list's own, or nothing at all.
+            # Not a column: a filter of the list, or an unknown name.
             return True
         filters = (
             each[0] if isinstance(each, (tuple, list)) else each for each in self.get_list_filter(request)
@@ -106,7 +106,7 @@ class PortalAdmin(ModelAdmin):
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
     ) -> Any:
-        """Refuse an action on keys that no row can have."""
+        """Refuse an action on invalid primary keys."""
         try:
             for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.opts.pk.to_python(key)

@@ -1,4 +1,4 @@
-"""How the administration writes columns: moments with zone and UTC, and fields under the labels of people."""
+"""The format of admin columns: times in the reader's zone with UTC on hover, and readable labels."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,7 +9,7 @@ from django.db.models import BooleanField, DateField, DateTimeField
 
 from foundation.moments import day, moment
 
-# Labels of columns whose names speak to programmers only.
+# Labels for columns whose names only programmers understand.
 LABELS = {
     "uuid": "identifier in this portal",
     "request_uuid": "request",
@@ -39,7 +39,7 @@ LEASE_FIELDS = ("attempt_count", "first_tried_at", "not_before", "nudged_until",
 
 
 def written(name: Any, *, owner: Any, opts: Any) -> Any:
-    """Return what writes the field of this name, or the name itself where the theme writes it well."""
+    """Return a column that formats this field, or its name if the theme formats it well enough."""
     if not isinstance(name, str) or hasattr(owner, name):
         return name
     try:
@@ -51,7 +51,7 @@ def written(name: Any, *, owner: Any, opts: Any) -> Any:
 
 @cache
 def _writer(field: Any) -> Callable[[Any], Any]:
-    """Return what writes this field, always the same for one field: the theme compares columns."""
+    """Return the column for this field; cached, since the theme compares columns by identity."""
 
     def write(row: Any) -> Any:
         value = getattr(row, field.name)
@@ -62,6 +62,6 @@ def _writer(field: Any) -> Callable[[Any], Any]:
     write.__name__ = field.name
     write.short_description = LABELS.get(field.name, field.verbose_name)  # type: ignore[attr-defined]
     write.admin_order_field = field.name  # type: ignore[attr-defined]
-    # An icon for yes or no, and none for a number.
+    # Shown as an icon.
     write.boolean = isinstance(field, BooleanField)  # type: ignore[attr-defined]
     return write

@@ -1,4 +1,4 @@
-"""Forms of the administration in the theme's look."""
+"""Admin forms in the style of the theme."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CLASSES: dict[type[forms.Widget], list[str]] = {
 
 
 class ThemedForm(forms.Form):
-    """A form whose fields the theme's template draws; labels have no colon, since some are questions."""
+    """A form drawn by the theme's templates; its labels have no colon, since some are questions."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"label_suffix": ""} | kwargs)

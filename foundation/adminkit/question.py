@@ -1,4 +1,4 @@
-"""The one page of the administration that asks before something is done."""
+"""The confirmation page of the admin."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,22 +17,22 @@ EMPTY = "—"
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What would be done, to what, and what has to be filled in for it."""
+    """A question: the action, the rows it would change, and the fields it needs."""
 
     title: str
     button: str
-    # Where "Cancel" leads.
+    # The URL of the Cancel button.
     back: str
     explanation: str = ""
     warning: str = ""
-    # Cannot be undone, or takes something away from somebody.
+    # The action cannot be undone, or takes access away.
     is_grave: bool = False
     facts: Sequence[tuple[str, Any]] = ()
     table: dict[str, Any] | None = None
     table_title: str = ""
     form: Form | None = None
     hidden: Sequence[tuple[str, Any]] = ()
-    # Where the answer is sent; empty: to the page that asks.
+    # The URL that receives the answer; if empty, the current page.
     target: str = ""
     problems: Sequence[str] = ()
 
@@ -40,7 +40,7 @@ class Question:
 def ask(
     request: HttpRequest, question: Question, *, site: AdminSite, opts: Any = None, status: int = 200
 ) -> HttpResponse:
-    """Draw the page."""
+    """Draw the confirmation page."""
     context = site.each_context(request) | {
         "title": question.title,
         "opts": opts,
@@ -51,7 +51,7 @@ def ask(
 
 
 def table_of(rows: QuerySet[Any], *, page: Any, columns: Sequence[Any]) -> dict[str, Any]:
-    """Return rows with columns of the page that lists them, as the theme draws tables."""
+    """Return rows as data for the theme's table, with columns of the page that lists them."""
     return {
         "headers": [label_for_field(column, rows.model, page) for column in columns],
         "rows": [[_cell(column, row, page) for column in columns] for row in rows],

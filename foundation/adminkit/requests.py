@@ -1,4 +1,4 @@
-"""Who asks, and about which row."""
+"""The account, address and row of a request."""
 
 from typing import Any, TypeVar
 
@@ -11,14 +11,14 @@ Row = TypeVar("Row", bound=Model)
 
 
 def actor_of(request: HttpRequest) -> dict[str, Any]:
-    """Return who acts and from where, as services take it."""
+    """Return the account and the address of the request, as services take them."""
     return {"user": request.user, "address": client_address(request)}
 
 
 def find_row(rows: QuerySet[Row], *, key: str) -> Row | None:
-    """Return the row of this primary key, None where no row has it or could have it."""
+    """Return the row with this primary key, or None if it does not exist or the key is invalid."""
     try:
         return rows.filter(pk=key).first()
     except ValueError:
-        # No number, or one of more digits than Python reads.
+        # Not a number, or one with more digits than Python converts.
         return None

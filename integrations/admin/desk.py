@@ -1,5 +1,6 @@
-"""The pages of one service in the admin: who may open them, and how they are drawn."""
+"""Pages about one service: their permissions, their buttons and how they are drawn."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -10,7 +11,14 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from foundation.adminkit.requests import actor_of, find_row
+from integrations.cloud import CloudProblem
 from integrations.models import Service
+from integrations.services.keys.changes import KeyProblem
+from integrations.services.keys.rotation import CannotRotate
+from integrations.services.settings.push import NotPushed
+
+# Errors whose text tells the administrator what to do.
+PROBLEMS = (CannotRotate, CloudProblem, KeyProblem, NotPushed)
 
 
 class Desk:
@@ -26,11 +34,11 @@ class Desk:
 
     @property
     def actor(self) -> dict[str, Any]:
-        """Who acts, as services want to know it."""
+        """The account and the address of the request, as services take them."""
         return actor_of(self.request)
 
     def render(self, template: str, *, title: str, status: int = 200, **context: Any) -> HttpResponse:
-        """Draw a page of the desk."""
+        """Draw a page about the service."""
         known = {
             **self.site.each_context(self.request),
             "title": f"{self.service.name}: {title}",
@@ -39,8 +47,25 @@ class Desk:
         }
         return render(self.request, f"integrations/admin/{template}", known | context, status=status)
 
+    def run(
+        self, actions: "Mapping[str, DeskAction]", *, page: str, show: Callable[..., HttpResponse]
+    ) -> HttpResponse:
+        """Run the action that the pressed button names, then open `page`; `show` draws it with a problem."""
+        action = actions.get(self.request.POST.get("action", ""))
+        if action is None:
+            return show(self, problem="Unknown action.")
+        try:
+            answer = action(self)
+        except PROBLEMS as error:
+            return show(self, problem=str(error))
+        return self.back(page, message=answer) if isinstance(answer, str) else answer
+
     def back(self, name: str, *, message: str = "") -> HttpResponse:
-        """Go to a page of this service, with a sentence that all is well."""
+        """Redirect to a page of this service, with a message of success."""
         if message:
             messages.success(self.request, message)
         return HttpResponseRedirect(reverse(f"admin:integrations_service_{name}", args=[self.service.pk]))
+
+
+# Returns the message of success, or a page of its own: a question, or a form with errors.
+DeskAction = Callable[[Desk], str | HttpResponse]

@@ -1,6 +1,5 @@
-"""The keys of a service: list, rotate, create, type in, use another, revoke."""
+"""The page of a service's API keys: list, rotate, create, add, use and revoke them."""
 
-from collections.abc import Callable
 from typing import Any
 
 from django.contrib.admin import AdminSite
@@ -10,14 +9,12 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from foundation.adminkit.question import Question, ask
-from integrations.admin.desk import Desk
+from integrations.admin.desk import Desk, DeskAction
 from integrations.admin.desk_forms import CreateKeyForm, TypedKeyForm
-from integrations.cloud import CloudProblem
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.keys import changes
 from integrations.services.keys.listing import ELSEWHERE, list_keys
 from integrations.services.keys.rotation import (
-    CannotRotate,
     cancel_rotation,
     open_rotation,
     retry_rotation,
@@ -31,24 +28,21 @@ PATH = (Step.INTENDED, Step.STORED, Step.PROVEN, Step.SWITCHED, Step.DRAINING, S
 
 
 def key_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
-    """Show the keys, or do what one of the buttons says."""
+    """Show the keys; a POST runs the action of a button."""
     desk = Desk(site=site, request=request, pk=pk, permission=PERMISSION)
-    if request.method != "POST":
-        return _show(desk)
-    action = ACTIONS.get(request.POST.get("action", ""))
-    return action(desk) if action is not None else _show(desk, problem="Unknown action.")
+    return desk.run(ACTIONS, page="keys", show=_show) if request.method == "POST" else _show(desk)
 
 
 def rotation_fragment(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
-    """Show the keys and how far the replacement is; the page asks for it every few seconds."""
+    """Send the keys and the progress of the rotation; the page asks for them every few seconds."""
     desk = Desk(site=site, request=request, pk=pk, permission=PERMISSION)
-    return render(request, "integrations/admin/_keys.html", _known(desk.service))
+    return render(request, "integrations/admin/_keys.html", _state_of(desk.service))
 
 
 def _show(
     desk: Desk, *, problem: str = "", create_form: Form | None = None, type_form: Form | None = None
 ) -> HttpResponse:
-    context = _known(desk.service) | {
+    context = _state_of(desk.service) | {
         "problem": problem,
         "create_form": create_form or CreateKeyForm(),
         "type_form": type_form or TypedKeyForm(),
@@ -56,7 +50,7 @@ def _show(
     return desk.render("keys.html", title="API keys", status=400 if problem else 200, **context)
 
 
-def _known(service: Service) -> dict[str, object]:
+def _state_of(service: Service) -> dict[str, object]:
     # Read after the rotation: one that ends in between shows at the next refresh.
     rotation = open_rotation(service=service)
     last = KeyRotation.objects.filter(service=service).first()
@@ -80,7 +74,7 @@ def _prefix_in_use(service: Service) -> str:
 
 
 def _ask(desk: Desk, *, action: str, prefix: str, title: str, **about: Any) -> HttpResponse:
-    """Say what follows and ask whether that is meant."""
+    """Explain the action and ask for confirmation."""
     page = reverse("admin:integrations_service_keys", args=[desk.service.pk])
     question = Question(
         title=f"{desk.service.name}: {title}",
@@ -102,7 +96,7 @@ def _what_cancelling_does(rotation: KeyRotation) -> str:
     return "The key in use stays in use." + (new if rotation.new_prefix else "")
 
 
-def _is_meant(desk: Desk) -> bool:
+def _is_confirmed(desk: Desk) -> bool:
     return desk.request.POST.get("is_meant") == "yes"
 
 
@@ -110,16 +104,13 @@ def _prefix(desk: Desk) -> str:
     return desk.request.POST.get("prefix", "").replace("\x00", "")[:40]
 
 
-def _read(desk: Desk) -> HttpResponse:
-    try:
-        read_again(service=desk.service, **desk.actor)
-    except CloudProblem as error:
-        return _show(desk, problem=f"{error} The list below is from the last successful read.")
-    return desk.back("keys", message="The list of keys is up to date.")
+def _read(desk: Desk) -> str:
+    read_again(service=desk.service, **desk.actor)
+    return "The list of keys is up to date."
 
 
-def _rotate(desk: Desk) -> HttpResponse:
-    if not _is_meant(desk) and open_rotation(service=desk.service) is None:
+def _rotate(desk: Desk) -> str | HttpResponse:
+    if not _is_confirmed(desk) and open_rotation(service=desk.service) is None:
         prefix = _prefix_in_use(desk.service)
         return _ask(
             desk,
@@ -130,25 +121,23 @@ def _rotate(desk: Desk) -> HttpResponse:
             explanation="A new key is created, tested and put into use. Then the old key is revoked at "
             "Clarius Cloud. That cannot be undone: anything else that uses the old key is refused.",
         )
-    try:
-        start_rotation(service=desk.service, cause="person", **desk.actor)
-    except CannotRotate as error:
-        return _show(desk, problem=str(error))
-    return desk.back("keys")
+    start_rotation(service=desk.service, cause="person", **desk.actor)
+    # The page shows the steps of the rotation.
+    return ""
 
 
-def _resume(desk: Desk) -> HttpResponse:
+def _resume(desk: Desk) -> str:
     rotation = open_rotation(service=desk.service)
     if rotation is not None:
         retry_rotation(rotation=rotation, **desk.actor)
-    return desk.back("keys")
+    return ""
 
 
-def _cancel(desk: Desk) -> HttpResponse:
+def _cancel(desk: Desk) -> str | HttpResponse:
     rotation = open_rotation(service=desk.service)
     if rotation is None:
         return _show(desk, problem="No key is being rotated.")
-    if not _is_meant(desk):
+    if not _is_confirmed(desk):
         return _ask(
             desk,
             action="cancel",
@@ -158,14 +147,11 @@ def _cancel(desk: Desk) -> HttpResponse:
             explanation=_what_cancelling_does(rotation),
             is_grave=True,
         )
-    try:
-        cancel_rotation(rotation=rotation, **desk.actor)
-    except CannotRotate as error:
-        return _show(desk, problem=str(error))
-    return desk.back("keys", message="The rotation was cancelled.")
+    cancel_rotation(rotation=rotation, **desk.actor)
+    return "The rotation was cancelled."
 
 
-def _create(desk: Desk) -> HttpResponse:
+def _create(desk: Desk) -> str | HttpResponse:
     form = CreateKeyForm(desk.request.POST)
     if form.is_valid():
         try:
@@ -173,11 +159,11 @@ def _create(desk: Desk) -> HttpResponse:
         except changes.KeyProblem as error:
             form.add_error("name", str(error))
         else:
-            return desk.back("keys", message=f"The key {key.prefix}… was created as a standby key.")
+            return f"The key {key.prefix}… was created and stored as a standby key."
     return _show(desk, create_form=form)
 
 
-def _type(desk: Desk) -> HttpResponse:
+def _add(desk: Desk) -> str | HttpResponse:
     form = TypedKeyForm(desk.request.POST)
     if form.is_valid():
         try:
@@ -185,54 +171,48 @@ def _type(desk: Desk) -> HttpResponse:
         except changes.KeyProblem as error:
             form.add_error("key", str(error))
         else:
-            return desk.back("keys", message=f"The key {key.prefix}… works and was saved.")
+            return f"The key {key.prefix}… works and was saved."
     return _show(desk, type_form=form)
 
 
-def _use(desk: Desk) -> HttpResponse:
+def _use(desk: Desk) -> str:
     prefix = _prefix(desk)
-    try:
-        changes.use_key(service=desk.service, prefix=prefix, **desk.actor)
-    except changes.KeyProblem as error:
-        return _show(desk, problem=str(error))
-    return desk.back("keys", message=f"The key {prefix}… is now in use. The previous key is a standby key.")
+    changes.use_key(service=desk.service, prefix=prefix, **desk.actor)
+    return f"The key {prefix}… is now in use. The previous key is a standby key."
 
 
-def _revoke(desk: Desk) -> HttpResponse:
+def _revoke(desk: Desk) -> str | HttpResponse:
     prefix = _prefix(desk)
     row = next((each for each in list_keys(service=desk.service) if each.prefix == prefix), None)
     is_elsewhere = row is None or row.state == ELSEWHERE
-    try:
-        if not _is_meant(desk):
-            changes.check_revocation(service=desk.service, prefix=prefix, **desk.actor)
-            named = f" “{row.name}”" if row is not None and row.name else ""
-            return _ask(
-                desk,
-                action="revoke",
-                prefix=prefix,
-                title=f"revoke the key {prefix}…?",
-                button="Revoke key",
-                explanation="Clarius Cloud will refuse this key from now on. That cannot be undone."
-                + ("" if is_elsewhere else " It is no longer a standby key here."),
-                warning=f"This portal does not hold the key{named}. Another deployment may use it; its calls "
-                "to Clarius Cloud will fail."
-                if is_elsewhere
-                else "",
-                is_grave=True,
-            )
-        changes.revoke_key(service=desk.service, prefix=prefix, **desk.actor)
-    except changes.KeyProblem as error:
-        return _show(desk, problem=str(error))
-    return desk.back("keys", message=f"The key {prefix}… was revoked.")
+    if not _is_confirmed(desk):
+        changes.check_revocation(service=desk.service, prefix=prefix, **desk.actor)
+        named = f" “{row.name}”" if row is not None and row.name else ""
+        return _ask(
+            desk,
+            action="revoke",
+            prefix=prefix,
+            title=f"revoke the key {prefix}…?",
+            button="Revoke key",
+            explanation="Clarius Cloud will refuse this key from now on. That cannot be undone."
+            + ("" if is_elsewhere else " It is no longer a standby key here."),
+            warning=f"This portal does not hold the key{named}. Another deployment may use it; its calls "
+            "to Clarius Cloud will fail."
+            if is_elsewhere
+            else "",
+            is_grave=True,
+        )
+    changes.revoke_key(service=desk.service, prefix=prefix, **desk.actor)
+    return f"The key {prefix}… was revoked."
 
 
-ACTIONS: dict[str, Callable[[Desk], HttpResponse]] = {
+ACTIONS: dict[str, DeskAction] = {
     "read": _read,
     "rotate": _rotate,
     "resume": _resume,
     "cancel": _cancel,
     "create": _create,
-    "type": _type,
+    "type": _add,
     "use": _use,
     "revoke": _revoke,
 }

@@ -16,7 +16,7 @@ from exams.admin.actions import run_audited
 from exams.admin.lists import submission_of
 from exams.services.maintenance.groups import list_unfinished
 from foundation.actions import Action
-from foundation.adminkit.actions import carry_out
+from foundation.adminkit.actions import run_action
 from foundation.checks import Finding, Fix, problems_for
 from integrations.models import Service
 from portal.health.count import forget_count
@@ -73,7 +73,7 @@ def fix(request: HttpRequest, key: str) -> HttpResponse:
             action = None
     if action is None:
         return _ask(request, problem, problem.fix)
-    carry_out(request=request, queryset=rows, action=action, run=run_audited)
+    run_action(request=request, queryset=rows, action=action, run=run_audited)
     forget_count()
     return HttpResponseRedirect(reverse("problems"))
 

@@ -1,4 +1,4 @@
-"""The log of calls and the offered actions, above the fields of a submission, report or poll run."""
+"""The call log and the actions above the fields of a submission, report or poll run."""
 
 from typing import Any
 
@@ -12,16 +12,17 @@ from exams.models import Call
 from exams.permissions import sees_all_content
 from exams.services.maintenance.actions import offers
 
+# Calls shown; the log keeps more.
 SHOWN = 50
-# The fields of a call that do not have the name of their model.
+# Foreign keys of a call that are not named like their model.
 ABOUT = {"pollrun": "poll_run"}
 
 
 class AttemptsAdmin(ContentAdmin):
-    """Shows when the Cloud was called about a row, and what came of it."""
+    """A page of a row with its calls to Clarius Cloud and their results."""
 
     kept = "The newest 50, kept for 30 days."
-    run_action = staticmethod(run_audited)
+    action_runner = staticmethod(run_audited)
     change_form_outer_before_template = "exams/admin/attempts.html"
 
     def render_change_form(
@@ -30,7 +31,7 @@ class AttemptsAdmin(ContentAdmin):
         if obj is not None:
             about = {ABOUT.get(self.opts.model_name, self.opts.model_name): obj}
             context["submission"] = submission_of(obj)
-            # The beginning of an answer may name a patient.
+            # The detail may quote the beginning of a response, and with it a patient.
             context["detail"] = getattr(obj, "failure_detail", "") if sees_all_content(request.user) else ""
             context["calls"] = Call.objects.filter(**about).order_by("-id")[:SHOWN]
             context["kept"] = self.kept

@@ -1,4 +1,4 @@
-"""Submissions: states and identifiers; what is done to them goes through the services, after a question."""
+"""Submissions by state and identifiers, with actions that services carry out."""
 
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from foundation.adminkit.columns import LEASE_FIELDS
 
 @admin.register(Submission)
 class SubmissionAdmin(AttemptsAdmin):
-    """What arrived and where it stands."""
+    """The list and page of submissions."""
 
     list_display = (
         "short_request",
@@ -77,7 +77,7 @@ class SubmissionAdmin(AttemptsAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
         rows: Any = super().get_queryset(request)
-        # On the page of one row they are read where they are shown.
+        # The page of one row reads the deferred columns when it shows them.
         return cast("QuerySet[Submission]", rows.without_data())
 
     def get_urls(self) -> list[URLPattern]:
@@ -99,5 +99,5 @@ class SubmissionAdmin(AttemptsAdmin):
 
     @admin.display(description="captures", ordering="capture_count")
     def files(self, submission: Submission) -> str:
-        """Say how many of the listed captures are here."""
+        """Write how many of the listed captures are stored."""
         return f"{submission.stored_count} of {submission.capture_count}"

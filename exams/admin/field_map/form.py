@@ -1,4 +1,4 @@
-"""Where the fields of a service's answers stand, and the stored answer to try it on."""
+"""The form for a service's field map, and the choice of a stored answer for its preview."""
 
 from typing import Any
 
@@ -10,8 +10,9 @@ from exams.models.names import short_id
 from exams.services.field_map.mapping import check_path
 from exams.services.field_map.paths import InvalidPath
 
+# Stored answers to choose from.
 MOST_SAMPLES = 20
-# No answer is known to have these; they show how a path is written.
+# Placeholders that show the syntax of a path; no answer is known to have these fields.
 EXAMPLES = {
     "examined_at": "exam.started_at",
     "application": "exam.application",
@@ -23,7 +24,7 @@ EXAMPLES = {
 
 
 class FieldMapForm(forms.ModelForm):
-    """The paths, each empty where the answer has no such thing."""
+    """The paths of a field map; a path is empty if the answer has no such field."""
 
     class Meta:
         model = FieldMap
@@ -42,7 +43,7 @@ class FieldMapForm(forms.ModelForm):
             self.fields[name].widget.attrs |= about
 
     def clean(self) -> dict[str, Any]:
-        """Refuse what is no path, with the reason beside its field."""
+        """Reject invalid paths, with the reason beside the field."""
         data = super().clean() or {}
         for name in FieldMap.PATHS:
             text = (data.get(name) or "").strip()
@@ -55,14 +56,14 @@ class FieldMapForm(forms.ModelForm):
         return data
 
     def draft(self) -> FieldMap:
-        """Return an unsaved map of what was typed; what is wrong is left out."""
-        # Even a form with errors has the good fields in its cleaned data.
+        """Return an unsaved map of the valid paths."""
+        # The cleaned data of a form with errors holds its valid fields.
         known = {name: self.cleaned_data.get(name, "") for name in FieldMap.PATHS}
         return FieldMap(time_zone=self.cleaned_data.get("time_zone") or "UTC", **known)
 
 
 class SampleForm(forms.Form):
-    """Which stored answer the preview reads."""
+    """The choice of the stored answer that the preview reads."""
 
     sample = forms.ModelChoiceField(
         Submission.objects.none(), required=False, empty_label=None, label="Try it on", to_field_name="uuid"

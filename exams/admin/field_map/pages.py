@@ -1,4 +1,4 @@
-"""The field map of each service, tried on a stored answer before it is kept."""
+"""The field map of each service, previewed on a stored answer before it is saved."""
 
 from typing import Any
 
@@ -21,14 +21,14 @@ from foundation.address import client_address
 from integrations.models import Service
 
 CHANGED = (
-    "Somebody else changed this map since this page began, so nothing was kept. Below is what was typed; "
-    "keep it once more to replace theirs."
+    "Someone else changed this map after you opened this page. Nothing was saved. Your version is below; "
+    "save it again to replace theirs."
 )
 
 
 @admin.register(FieldMap)
 class FieldMapAdmin(ContentAdmin):
-    """Services with their maps; a map is changed on a page of its own."""
+    """The list of services with their maps; each map has its own page."""
 
     operators = "exams.operate_fieldmap"
     plain_fields = ("service", *FieldMap.PATHS, "time_zone", "version", "read_count", "finished_at")
@@ -59,19 +59,19 @@ class FieldMapAdmin(ContentAdmin):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_map(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
-    """Show the map of a service with its preview; a POST keeps it."""
-    _require(admin, request, is_change=request.method == "POST")
+    """Show the map of a service with its preview; a POST saves it."""
+    _check_permission(admin, request, is_change=request.method == "POST")
     service = get_object_or_404(Service, pk=service_pk)
     current = FieldMap.objects.filter(service=service).first()
     data = request.POST if request.method == "POST" else None
     form = FieldMapForm(data, instance=FieldMap(service=service) if data else current)
     base = data.get("base", "0") if data else str(current.version if current else 0)
-    if data and form.is_valid() and data.get("step") != "preview" and _keep(request, service, form, base):
-        messages.success(request, "The map is kept. Stored answers are read again in the background.")
+    if data and form.is_valid() and data.get("step") != "preview" and _save_map(request, service, form, base):
+        messages.success(request, "The map was saved. Stored answers are being read again in the background.")
         return HttpResponseRedirect(reverse("admin:exams_fieldmap_map", args=[service.pk]))
     context = admin.admin_site.each_context(request) | _preview_context(request, service, form)
     if form.has_error(NON_FIELD_ERRORS, code="changed"):
-        # What stands there now is told, so the next attempt may replace it.
+        # The page now shows the current map, so the next attempt may replace it.
         current = FieldMap.objects.get(service=service)
         base = str(current.version)
     context |= {"title": f"Field map of {service}", "field_map": current, "form": form, "base": base}
@@ -80,8 +80,8 @@ def edit_map(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Htt
     return TemplateResponse(request, "exams/admin/field_map.html", context, status=400 if is_refused else 200)
 
 
-def _keep(request: HttpRequest, service: Service, form: FieldMapForm, base: str) -> bool:
-    """Keep the map, or say on the form what somebody else made of it meanwhile."""
+def _save_map(request: HttpRequest, service: Service, form: FieldMapForm, base: str) -> bool:
+    """Save the map, or show on the form how someone else changed it in the meantime."""
     data = form.cleaned_data
     try:
         change_map(
@@ -96,18 +96,18 @@ def _keep(request: HttpRequest, service: Service, form: FieldMapForm, base: str)
         current = FieldMap.objects.get(service=service)
         theirs = {name: getattr(current, name) for name in (*FieldMap.PATHS, "time_zone")}
         other = [name for name in theirs if theirs[name] != data[name]]
-        told = [f"{form[name].label}: theirs is {theirs[name] or 'empty'}." for name in other]
+        notes = [f"{form[name].label}: theirs is {theirs[name] or 'empty'}." for name in other]
         if other:
-            form.add_error(None, [ValidationError(CHANGED, code="changed"), *map(ValidationError, told)])
-        # Whoever sent the same twice has what they wanted.
+            form.add_error(None, [ValidationError(CHANGED, code="changed"), *map(ValidationError, notes)])
+        # If the same map was sent twice, it is saved already.
         return not other
     return True
 
 
 @require_POST
 def preview(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
-    """Send what the typed map finds in the chosen answer; nothing is kept."""
-    _require(admin, request)
+    """Send the fields that the map finds in the chosen answer, without saving it."""
+    _check_permission(admin, request)
     service = get_object_or_404(Service, pk=service_pk)
     form = FieldMapForm(request.POST, instance=FieldMap(service=service))
     context = _preview_context(request, service, form)
@@ -116,14 +116,14 @@ def preview(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Http
 
 @require_safe
 def progress(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
-    """Send how many stored answers were read again."""
-    _require(admin, request)
-    # Not by the number itself, of which SQLite takes 64 bits where it is a foreign key.
+    """Send the number of stored answers that were read again."""
+    _check_permission(admin, request)
+    # Through the service: SQLite fails on a foreign key of more than 64 bits.
     field_map = get_object_or_404(FieldMap, service=get_object_or_404(Service, pk=service_pk))
     return TemplateResponse(request, "exams/admin/_map_progress.html", {"field_map": field_map})
 
 
-def _require(admin: FieldMapAdmin, request: HttpRequest, *, is_change: bool = False) -> None:
+def _check_permission(admin: FieldMapAdmin, request: HttpRequest, *, is_change: bool = False) -> None:
     if not admin.has_view_permission(request) or (is_change and not admin.has_operate_permission(request)):
         raise PermissionDenied
 

@@ -1,4 +1,4 @@
-"""The backlog: how many exams from before the connection it has, from when, and importing them."""
+"""The backlog page: its exams from before the connection, and importing them."""
 
 from typing import Any
 
@@ -19,6 +19,7 @@ from foundation.address import client_address
 from foundation.adminkit.question import Question, ask
 from foundation.moments import moment
 
+# The newest imports, and the customers with the most exams; the page counts the rest.
 SHOWN_IMPORTS = 10
 MOST_SHOWN = 100
 PAGE = "admin:exams_submission_backlog"
@@ -26,8 +27,8 @@ PAGE = "admin:exams_submission_backlog"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_backlog(request: HttpRequest, admin: Any) -> HttpResponse:
-    """Show what waits; a POST asks once more, and a confirmed one begins."""
-    _require(admin, request, is_change=request.method == "POST")
+    """Show the backlog; a POST asks for confirmation, and a confirmed one starts the import."""
+    _check_permission(admin, request, is_change=request.method == "POST")
     if request.method != "POST":
         return _page(request, admin, RangeForm())
     form = RangeForm(request.POST)
@@ -47,16 +48,16 @@ def show_backlog(request: HttpRequest, admin: Any) -> HttpResponse:
 
 @require_safe
 def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
-    """Send the parts of the page that change by themselves."""
-    _require(admin, request)
-    context = _state(request, admin) | {"is_fragment": True}
+    """Send the parts of the page that update automatically."""
+    _check_permission(admin, request)
+    context = _context(request, admin) | {"is_fragment": True}
     return TemplateResponse(request, "exams/admin/_backlog_progress.html", context)
 
 
 @require_POST
 def stop(request: HttpRequest, admin: Any, pk: int) -> HttpResponse:
-    """Let no further exam of a release through."""
-    _require(admin, request, is_change=True)
+    """Stop an import; exams imported until then stay imported."""
+    _check_permission(admin, request, is_change=True)
     try:
         stop_import(pk=pk, user=request.user, address=client_address(request))
         messages.success(request, "The import was stopped. Imported exams stay imported.")
@@ -65,13 +66,13 @@ def stop(request: HttpRequest, admin: Any, pk: int) -> HttpResponse:
     return HttpResponseRedirect(reverse(PAGE))
 
 
-def _require(admin: Any, request: HttpRequest, *, is_change: bool = False) -> None:
+def _check_permission(admin: Any, request: HttpRequest, *, is_change: bool = False) -> None:
     if not admin.has_view_permission(request) or (is_change and not admin.has_operate_permission(request)):
         raise PermissionDenied
 
 
 def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 200) -> HttpResponse:
-    context = admin.admin_site.each_context(request) | _state(request, admin)
+    context = admin.admin_site.each_context(request) | _context(request, admin)
     context |= {"title": "Backlog", "form": form}
     return TemplateResponse(request, "exams/admin/backlog.html", context, status=status)
 
@@ -104,13 +105,13 @@ def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:
     return ask(request, question, site=admin.admin_site)
 
 
-def _state(request: HttpRequest, admin: Any) -> dict[str, Any]:
-    releases = list(BacklogImport.objects.select_related("service", "customer", "started_by")[:SHOWN_IMPORTS])
+def _context(request: HttpRequest, admin: Any) -> dict[str, Any]:
+    imports = list(BacklogImport.objects.select_related("service", "customer", "started_by")[:SHOWN_IMPORTS])
     totals = sum_waiting()
     return totals | {
         "waiting": list_waiting(most=MOST_SHOWN),
         "hidden_count": max(0, totals["customer_count"] - MOST_SHOWN),
         "can_operate": admin.has_operate_permission(request),
-        "releases": releases,
-        "is_running": any(each.ended_at is None for each in releases),
+        "imports": imports,
+        "is_running": any(each.ended_at is None for each in imports),
     }

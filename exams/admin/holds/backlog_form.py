@@ -1,4 +1,4 @@
-"""Which exams from before the connection are to be let through."""
+"""The form that selects the exams of the backlog to import."""
 
 import re
 from datetime import UTC, datetime, time, timedelta
@@ -11,24 +11,25 @@ from django.utils import timezone
 from exams.services.holds.backlog import all_backlog
 from integrations.models import Customer, Service
 
-# How a customer without a label is called.
+# The name of a customer without a label.
 UNNAMED = re.compile(r"Customer ([0-9A-Fa-f]{4})")
+# Customers listed when a label is ambiguous.
 MOST_NAMED = 10
 
 
 class RangeForm(forms.Form):
-    """A service, perhaps one customer of it, and days in the reader's zone, both included."""
+    """A service, optionally one of its customers, and a range of days in the reader's zone, both included."""
 
     service = forms.ModelChoiceField(Service.objects.none(), empty_label=None)
-    # The button of a row names its customer; a list to choose from would be as long as all customers.
+    # The button of a row sends its customer; a list of choices would be as long as the list of customers.
     customer = forms.ModelChoiceField(
         Customer.objects.none(),
         required=False,
         widget=forms.HiddenInput,
-        error_messages={"invalid_choice": "No exam of this customer waits any more."},
+        error_messages={"invalid_choice": "This customer has no exams in the backlog any more."},
     )
     customer_label = forms.CharField(
-        required=False, max_length=200, label="Customer (a part of the label; empty: all)"
+        required=False, max_length=200, label="Customer (part of the label; all if empty)"
     )
     since = forms.DateField(
         required=False, label="Submitted from", widget=forms.DateInput(attrs={"type": "date"})
@@ -39,16 +40,16 @@ class RangeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        early = all_backlog().order_by()
-        services = Service.objects.filter(pk__in=early.values("service"))
+        backlog = all_backlog().order_by()
+        services = Service.objects.filter(pk__in=backlog.values("service"))
         self._choice("service").queryset = services.order_by("name")
-        self._choice("customer").queryset = Customer.objects.filter(pk__in=early.values("customer"))
+        self._choice("customer").queryset = Customer.objects.filter(pk__in=backlog.values("customer"))
 
     def _choice(self, name: str) -> Any:
         return self.fields[name]
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a range that is empty and a customer of another service."""
+        """Reject an empty range and a customer of another service."""
         data = super().clean() or {}
         if data.get("customer_label") and data.get("service") and not data.get("customer"):
             data["customer"] = self._named(data["service"], data["customer_label"])
@@ -61,7 +62,7 @@ class RangeForm(forms.Form):
         return data
 
     def _named(self, service: Service, label: str) -> Customer:
-        """Return the one customer of this label whose exams wait; raises ValidationError."""
+        """Return the one customer with this label and exams in the backlog; raises ValidationError."""
         known = self._choice("customer").queryset.filter(service=service)
         unnamed = UNNAMED.fullmatch(label)
         if unnamed:
@@ -73,13 +74,13 @@ class RangeForm(forms.Form):
         if len(some) == 1:
             return some[0]
         if not some:
-            raise ValidationError({"customer_label": "No customer of this label has exams that wait."})
+            raise ValidationError({"customer_label": "No customer with this label has exams in the backlog."})
         names = ", ".join(str(each) for each in some[:MOST_NAMED])
         more = " and more" if len(some) > MOST_NAMED else ""
-        raise ValidationError({"customer_label": f"This is said of several customers: {names}{more}."})
+        raise ValidationError({"customer_label": f"Several customers match: {names}{more}."})
 
     def bounds(self) -> dict[str, Any]:
-        """Return the range as the services take it: the first moment, and the moment it ends before."""
+        """Return the range as services take it: its first moment, and the moment after its last."""
         data = self.cleaned_data
         return {
             "service": data["service"],
@@ -95,5 +96,5 @@ def _midnight(day: Any, *, days: int) -> datetime | None:
     try:
         return timezone.make_aware(datetime.combine(day + timedelta(days=days), time.min)).astimezone(UTC)
     except OverflowError:
-        # The first or the last day there is bounds nothing.
+        # The first or last possible date does not limit the range.
         return None

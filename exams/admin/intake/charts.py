@@ -1,9 +1,10 @@
-"""Bars by day, as numbers that a template draws: no script, and a table beside them says the same."""
+"""Bar charts by day, drawn by a template without a script; a table beside them has the same data."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+# All in pixels: the drawing area, a bar, the distance between bars, and the margin for the scale.
 HEIGHT = 120
 BAR = 18
 STEP = 24
@@ -13,7 +14,7 @@ BASE = HEIGHT + 10
 
 @dataclass(frozen=True)
 class Bar:
-    """One part of a day's column."""
+    """One bar, or one part of a stacked bar."""
 
     kind: str
     x: int
@@ -24,7 +25,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing `width` by `height` with its bars, days and the value of its highest line."""
+    """A chart with its bars, the labels of days and the highest value."""
 
     bars: tuple[Bar, ...]
     labels: tuple[tuple[int, str], ...]
@@ -40,12 +41,12 @@ Series = tuple[str, str, Callable[[Any], float]]
 
 
 def stack(days: Sequence[Any], series: Sequence[Series], *, unit: Callable[[float], str]) -> Chart:
-    """Return columns in which the series stand on top of one another."""
+    """Return a chart with the series stacked."""
     return _chart(days, series, unit=unit, highest=max((_sum(day, series) for day in days), default=0))
 
 
 def overlay(days: Sequence[Any], series: Sequence[Series], *, unit: Callable[[float], str]) -> Chart:
-    """Return columns in which each series begins at the base, the first one behind the others."""
+    """Return a chart in which each series starts at the base, the first one behind the others."""
     highest = max((read(day) for day in days for _, _, read in series), default=0)
     return _chart(days, series, unit=unit, highest=highest, is_stacked=False)
 
@@ -73,7 +74,7 @@ def _chart(
                 title = f"{day.day:%d %b %Y}: {unit(read(day))} {name}"
                 bars.append(Bar(kind, LEFT + place * STEP, round(top, 1), height, title))
             y = top
-    # Every day of a month would run into the next.
+    # Labels of every day of a month would overlap.
     every = max(1, len(days) // 8)
     shown = [(place, day) for place, day in enumerate(days) if not place % every]
     labels = [(LEFT + place * STEP, f"{day.day:%d %b}") for place, day in shown]

@@ -1,4 +1,4 @@
-"""Walks through the services' lists."""
+"""Poll runs of services."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from exams.models import PollRun
 
 @admin.register(PollRun)
 class PollRunAdmin(AttemptsAdmin):
-    """What each poll_run saw, and its calls."""
+    """The list and page of poll runs, with their counts and calls."""
 
     kept = "The first page and the newest 49, kept for 30 days."
 
@@ -16,7 +16,7 @@ class PollRunAdmin(AttemptsAdmin):
         "started_at",
         "service",
         "extent",
-        "end",
+        "result",
         "page_count",
         "seen_count",
         "new_count",
@@ -30,24 +30,24 @@ class PollRunAdmin(AttemptsAdmin):
     ordering = ("-started_at",)
     plain_fields = (*list_display, "remote_count", "local_count", "error")
 
-    @admin.display(description="At the Cloud but not here")
+    @admin.display(description="missing here")
     def missing(self, poll_run: PollRun) -> int | str:
-        """Remote minus local count; nothing is missing when the Cloud lists fewer than it once did."""
+        """Return the remote minus the local count; 0 if Clarius Cloud lists fewer than before."""
         if poll_run.remote_count is None or poll_run.local_count is None:
             return "–"
         return max(0, poll_run.remote_count - poll_run.local_count)
 
     @admin.display(description="extent", ordering="is_full")
     def extent(self, poll_run: PollRun) -> str:
-        """Say how far it was meant to go."""
-        return "whole list" if poll_run.is_full else "newest first, until all are known"
+        """Write the extent of the run."""
+        return "whole list" if poll_run.is_full else "newest first, up to known ones"
 
-    @admin.display(description="end", ordering="is_complete")
-    def end(self, poll_run: PollRun) -> str:
-        """Say whether it came to its end."""
-        return "completed" if poll_run.is_complete else "broken off"
+    @admin.display(description="result", ordering="is_complete")
+    def result(self, poll_run: PollRun) -> str:
+        """Write whether the run was completed."""
+        return "completed" if poll_run.is_complete else "interrupted"
 
     @admin.display(description="took", ordering="seconds")
     def took(self, poll_run: PollRun) -> str:
-        """Write the seconds as a person reads them."""
+        """Write the duration in seconds."""
         return f"{poll_run.seconds:.2f} s"

@@ -1,4 +1,4 @@
-"""Notification records of the Cloud, joined to the submissions they name."""
+"""Notification records of Clarius Cloud, joined to the submissions they name."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -36,7 +36,7 @@ LIST = "admin:integrations_notificationrecord_changelist"
 
 
 class DeliveryFilter(admin.SimpleListFilter):
-    """Whether a notification came here."""
+    """Filters notification records by their delivery."""
 
     title = "delivery"
     parameter_name = "delivery"
@@ -51,14 +51,14 @@ class DeliveryFilter(admin.SimpleListFilter):
 
 
 def _held_submissions(records: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the held ones that the records name. A released one drops out, so a second step goes on."""
+    """Return the held submissions that the records name; resumed ones drop out, so it can be repeated."""
     named: Any = submissions_of(records).filter(state=Submission.State.HELD)
     return cast("QuerySet[Any]", named.without_data().newest_first())
 
 
 @admin.register(NotificationRecord)
 class NotificationRecordAdmin(SyncAdmin):
-    """What the Cloud sent, what was answered, and what of it arrived."""
+    """The list and page of notification records: what was sent, the response and the delivery."""
 
     sync_kind = Sync.Kind.RECORDS
     list_before_template = "exams/admin/records_before.html"
@@ -68,7 +68,7 @@ class NotificationRecordAdmin(SyncAdmin):
     search_help_text = "The UUID of a request."
     list_select_related = ("service",)
     ordering = ("-sent_at", "-pk")
-    run_action = staticmethod(run_audited)
+    action_runner = staticmethod(run_audited)
     operators = "exams.operate_submission"
     actions = (replace(actions.RESUME, rows_of=_held_submissions),)
     fields = (
@@ -91,7 +91,7 @@ class NotificationRecordAdmin(SyncAdmin):
         return with_delivery(NotificationRecord.objects.all())
 
     def get_urls(self) -> list[Any]:
-        """Add the button's address."""
+        """Add the URL that imports missed submissions."""
         view = self.admin_site.admin_view(require_POST(self.take_in_view))
         return [
             path("take-in/", view, name="integrations_notificationrecord_take_in"),
@@ -100,22 +100,22 @@ class NotificationRecordAdmin(SyncAdmin):
 
     @admin.display(description="latency", ordering="latency_ms")
     def latency(self, record: NotificationRecord) -> str:
-        """Show the seconds until the Cloud logged it."""
+        """Write the seconds until Clarius Cloud logged the notification."""
         return _seconds(record.latency_ms)
 
     @admin.display(description="arrived", ordering="delivery")
     def arrived(self, record: Any) -> str:
-        """Say whether it came here."""
+        """Write whether the notification arrived here."""
         return WORDS[record.delivery]
 
     @admin.display(description="sent to", ordering="is_ours")
     def to_us(self, record: NotificationRecord) -> str:
-        """Say whether the address was one of ours."""
+        """Write whether the notification was sent to this portal."""
         return "this portal" if record.is_ours else "another address"
 
     @admin.display(description="submission")
     def submission(self, record: Any) -> str:
-        """Link the submission it names."""
+        """Link the submission that the record names."""
         found = Submission.objects.without_data().filter(uuid=record.submission_uuid).first()
         if found is None:
             return str(record.request_uuid or "—")
@@ -124,7 +124,7 @@ class NotificationRecordAdmin(SyncAdmin):
         return format_html('<span><a href="{}">{}</a> ({})</span>', url, short_request(found), state)
 
     def panel_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add counts and charts to what the panel shows."""
+        """Add counts and charts to the panel."""
         context = super().panel_context(request)
         if request.path != reverse(LIST):
             return context
@@ -135,8 +135,8 @@ class NotificationRecordAdmin(SyncAdmin):
             ("unclear", "unclear", lambda day: day.unclear),
         )
         times = (
-            ("slowest", "at the slowest", lambda day: day.slowest_ms),
-            ("mean", "on average", lambda day: day.mean_ms),
+            ("slowest", "slowest", lambda day: day.slowest_ms),
+            ("mean", "average", lambda day: day.mean_ms),
         )
         return context | {
             "days": days,
@@ -147,15 +147,19 @@ class NotificationRecordAdmin(SyncAdmin):
         }
 
     def take_in_view(self, request: HttpRequest) -> HttpResponse:
-        """Have the list walked wherever something was missed."""
+        """Start a full poll of each service that missed a submission."""
         if not (self.has_view_permission(request) and self.may_read_again(request)):
             raise PermissionDenied
         services = take_in_missed(user=request.user, address=client_address(request))
         if services:
             names = ", ".join(service.name for service in services)
-            messages.success(request, f"What was missed is taken in as soon as a worker is free: {names}.")
+            messages.success(
+                request, f"Missed submissions will be imported as soon as a worker is free: {names}."
+            )
         else:
-            messages.info(request, "Nothing is missing: every submission that the records name is here.")
+            messages.info(
+                request, "Nothing is missing: the portal has every submission that the records name."
+            )
         return HttpResponseRedirect(reverse(LIST))
 
 

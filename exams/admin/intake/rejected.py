@@ -1,4 +1,4 @@
-"""What came to the webhook and is no notification: a look at it tells what the other side sends."""
+"""Requests to the webhook that were not valid notifications, to see what the sender sends."""
 
 from django.contrib import admin
 
@@ -8,7 +8,7 @@ from exams.models import RejectedNotification
 
 @admin.register(RejectedNotification)
 class RejectedNotificationAdmin(ContentAdmin):
-    """The newest 1,000, masked."""
+    """The newest 1,000 rejected notifications, masked."""
 
     list_display = ("received_at", "service", "status", "content_type", "beginning")
     list_filter = ("service", "status")

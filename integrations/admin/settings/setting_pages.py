@@ -1,6 +1,5 @@
-"""The settings of a service at the Cloud beside what is wanted, and the test of the connection."""
+"""The settings of a service at Clarius Cloud beside the expected ones, and the test of the connection."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -8,9 +7,8 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from foundation.checks import Audience, Check, find
-from integrations.admin.desk import Desk
+from integrations.admin.desk import Desk, DeskAction
 from integrations.admin.desk_forms import PushForm
-from integrations.cloud import CloudProblem
 from integrations.models import RemoteState
 from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import is_loopback, is_public_https
@@ -20,31 +18,28 @@ from integrations.services.settings.remote_state import last_read, read_again, w
 
 MANAGE = "integrations.manage_service"
 OPERATE = "integrations.operate_service"
-V = RemoteState.Status
+Status = RemoteState.Status
 
 
 @dataclass(frozen=True)
 class Row:
-    """One setting, there and here."""
+    """One setting, as Clarius Cloud has it and as this portal expects it."""
 
     label: str
-    there: str
-    wanted: str
-    verdict: str
+    current: str
+    expected: str
+    status: str
     tone: str
 
 
 def setting_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
-    """Show the settings, or do what one of the buttons says."""
+    """Show the settings; a POST runs the action of a button."""
     desk = Desk(site=site, request=request, pk=pk, permission=MANAGE)
-    if request.method != "POST":
-        return _show(desk)
-    action = ACTIONS.get(request.POST.get("action", ""))
-    return action(desk) if action is not None else _show(desk, problem="Unknown action.")
+    return desk.run(ACTIONS, page="settings", show=_show) if request.method == "POST" else _show(desk)
 
 
 def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
-    """Show the secret address of the webhook in this answer alone; that it was read is audited."""
+    """Show the secret URL of the webhook in this response only, and audit that it was shown."""
     desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
@@ -53,7 +48,7 @@ def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpRespon
 
 
 def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
-    """Make the checks of `doctor` for this service; on POST, since they call the Cloud."""
+    """Run the checks of `doctor` for this service, on POST, since they call the Cloud."""
     desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
     if request.method != "POST":
         return desk.back("change")
@@ -85,35 +80,32 @@ def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> Htt
         form=form or PushForm(initial=initial),
         is_public=is_public_https() and not is_loopback(url=settings.PUBLIC_URL),
         public_url=settings.PUBLIC_URL,
-        is_foreign=V.FOREIGN in (state.notification_status, state.token_transfer_status),
+        is_foreign=Status.FOREIGN in (state.notification_status, state.token_transfer_status),
     )
 
 
 def _rows(desk: Desk, state: RemoteState) -> list[Row]:
     wanted = wanted_urls(service=desk.service)
     rows = []
-    for label, name, there, verdict in (
+    for label, name, there, status in (
         ("Notification URL", "notification_url", state.notification_url, state.notification_status),
         ("Token transfer URL", "token_transfer_url", state.token_transfer_url, state.token_transfer_status),
     ):
-        ours = (
+        expected = (
             "none (poll only)" if wanted is None else mask_url(wanted[name], slug=desk.service.slug) or "off"
         )
-        shown = there or ("off" if state.read_at else "not read yet")
-        tone = "good" if verdict == V.SAME else "warn"
-        rows.append(Row(label, shown, ours, V(verdict).label, tone))
+        current = there or ("off" if state.read_at else "not read yet")
+        tone = "good" if status == Status.SAME else "warn"
+        rows.append(Row(label, current, expected, Status(status).label, tone))
     return rows
 
 
-def _read(desk: Desk) -> HttpResponse:
-    try:
-        read_again(service=desk.service, **desk.actor)
-    except CloudProblem as error:
-        return _show(desk, problem=f"{error} The settings below are from the last successful read.")
-    return desk.back("settings", message="The settings are up to date.")
+def _read(desk: Desk) -> str:
+    read_again(service=desk.service, **desk.actor)
+    return "The settings are up to date."
 
 
-def _push(desk: Desk) -> HttpResponse:
+def _push(desk: Desk) -> str | HttpResponse:
     form = PushForm(desk.request.POST)
     if not form.is_valid():
         return _show(desk, form=form)
@@ -125,18 +117,15 @@ def _push(desk: Desk) -> HttpResponse:
     except NotPushed as error:
         form.add_error(None, str(error))
         return _show(desk, form=form)
-    return desk.back("settings", message="Clarius Cloud has the new settings.")
+    return "The settings were saved at Clarius Cloud."
 
 
-def _rotate_secret(desk: Desk) -> HttpResponse:
-    try:
-        rotate_webhook_secret(service=desk.service, **desk.actor)
-    except NotPushed as error:
-        return _show(desk, problem=str(error))
-    return desk.back("settings", message="The webhook has a new secret. The old URL works for one more hour.")
+def _rotate_secret(desk: Desk) -> str:
+    rotate_webhook_secret(service=desk.service, **desk.actor)
+    return "The webhook has a new secret. The old URL works for one more hour."
 
 
-ACTIONS: dict[str, Callable[[Desk], HttpResponse]] = {
+ACTIONS: dict[str, DeskAction] = {
     "read": _read,
     "push": _push,
     "rotate_secret": _rotate_secret,

@@ -151,8 +151,8 @@ def test_a_customer_is_named_by_label_and_no_list_of_all_is_sent(stage: Stage, a
         ("dr. osei", "Import 1 exam"),
         ("oseira", "Import 1 exam"),
         (str(Customer.objects.get(pk=unnamed.pk)), "Import 1 exam"),
-        ("Ose", "This is said of several customers: Dr. Osei, Dr. Oseira."),
-        ("nobody", "No customer of this label has exams that wait."),
+        ("Ose", "Several customers match: Dr. Osei, Dr. Oseira."),
+        ("nobody", "No customer with this label has exams in the backlog."),
     ):
         page = send(administrator, stage, customer_label=text)
         assert told in page.content.decode(), text
@@ -184,7 +184,7 @@ def test_one_release_of_a_service_at_a_time(stage: Stage, administrator: Client)
     [
         ({"since": "2026-03-09", "until": "2026-03-01"}, "The first day is after the last one."),
         ({"since": "tomorrow"}, "Enter a valid date."),
-        ({"customer": "999999"}, "No exam of this customer waits any more."),
+        ({"customer": "999999"}, "This customer has no exams in the backlog any more."),
     ],
 )
 def test_a_wrong_range_is_refused(

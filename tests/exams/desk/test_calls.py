@@ -193,4 +193,4 @@ def test_a_walk_is_told_in_words(stage: Stage) -> None:
     for address in ("/admin/exams/pollrun/", f"/admin/exams/pollrun/{PollRun.objects.get().pk}/change/"):
         page = browser.get(address).content.decode()
         assert "0.07 s" in page and "0.0718" not in page
-        assert ">-1<" not in page and "broken off" in page and "whole list" in page
+        assert ">-1<" not in page and "interrupted" in page and "whole list" in page

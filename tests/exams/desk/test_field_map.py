@@ -113,7 +113,7 @@ def test_of_two_who_map_at_once_the_second_sees_what_the_first_kept(
     page = keep(administrator, stage, **mine | {"base": base_of(previewed)})
     assert page.status_code == 400
     text = html.unescape(page.content.decode())
-    assert "Somebody else changed this map" in text
+    assert "Someone else changed this map" in text
     assert "Operator: theirs is exam.who." in text and "Institution: theirs is site.name." in text
     assert "Application: theirs" not in text and 'value="exam.reader"' in text
     assert (FieldMap.objects.get().operator, FieldMap.objects.get().version) == ("exam.who", version)
@@ -130,7 +130,7 @@ def test_a_map_that_is_sent_twice_is_kept_once(
 ) -> None:
     base = base_of(administrator.get(url(stage)))
     for _ in range(2):
-        assert "The map is kept." in keep(administrator, stage, base=base).content.decode()
+        assert "The map was saved." in keep(administrator, stage, base=base).content.decode()
     assert FieldMap.objects.get().version == 1
     assert Entry.objects.filter(action="field_map.changed").count() == 1
 

@@ -59,7 +59,7 @@ def test_the_first_page_shows_what_waits(stage: Stage, administrator: Client) ->
     make_submission(stage.customer, state="fetching")
     add_report(stage.submission, state="uncertain", failure_reason="It may have arrived.")
     answer = administrator.get("/admin/")
-    assert answer.context["figures"] == {"waiting": 1, "early": 1, "ready": 1}
+    assert answer.context["figures"] == {"waiting": 1, "backlog": 1, "ready": 1}
     page = answer.content.decode()
     assert "No room." in page and "It may have arrived." in page and stage.service.name in page
 
