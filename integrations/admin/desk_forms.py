@@ -10,7 +10,7 @@ from integrations.clarius import key_problem
 
 
 class ConnectServiceForm(ThemedForm):
-    """A service at Clarius Cloud and its first key, which is typed once and never shown again."""
+    """A service at Clarius Cloud and its first key, which is entered once and never shown again."""
 
     name = forms.CharField(
         max_length=200,
@@ -40,14 +40,14 @@ class ConnectServiceForm(ThemedForm):
     )
 
     def clean_name(self) -> str:
-        """Refuse a key in the wrong field: names are shown everywhere."""
+        """Reject a key in the wrong field, since names are shown everywhere."""
         name: str = self.cleaned_data["name"]
         if key_problem(name) is None:
             raise forms.ValidationError("This looks like an API key. Enter it in the last field.")
         return name
 
     def clean(self) -> dict[str, Any]:
-        """Propose a slug where none was typed."""
+        """Make a slug from the name if none was entered."""
         cleaned = super().clean() or self.cleaned_data
         if not cleaned.get("slug") and not self.has_error("slug"):
             cleaned["slug"] = slugify(cleaned.get("name", ""))[:50].strip("-_")

@@ -1,4 +1,4 @@
-"""Pages that change keys or settings ask for the password again when it was not typed lately."""
+"""Pages that change keys or settings ask for the password unless it was entered recently."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -6,7 +6,7 @@ from typing import Any
 
 from allauth.account.decorators import reauthentication_required
 
-# The public decorator would keep the body of a POST, and with it a typed key, in the session.
+# The public decorator would store the body of a POST, with a key in it, in the session.
 from allauth.account.internal.flows.reauthentication import did_recently_reauthenticate
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,7 +15,7 @@ View = Callable[..., HttpResponse]
 
 
 def proven(view: View) -> View:
-    """Let nobody in who did not prove lately who they are; what was typed before that is dropped."""
+    """Require a recent password; a POST without one is dropped with its data."""
     guarded = reauthentication_required(view)
 
     @wraps(view)

@@ -1,4 +1,4 @@
-"""The panel above a mirrored list: when it was read, how far a reading came, a button to read it again."""
+"""The panel above a synced list: its last sync, the progress of a running one, a button to start one."""
 
 from typing import Any
 
@@ -18,17 +18,17 @@ from integrations.services.sync import read_again
 
 
 class SyncAdmin(PortalAdmin):
-    """A list that is a copy of the Cloud's."""
+    """A list that is a copy of one at Clarius Cloud."""
 
     sync_kind: str
     list_before_template = "integrations/admin/sync_panel.html"
 
     class Media:
-        # The panel stands below the head, in which scripts of the administration are named.
+        # The panel is in the body, but the admin loads scripts in the head.
         js = [Script("integrations/sync.js", defer=True)]
 
     def get_urls(self) -> list[Any]:
-        """Add the panel's own two addresses."""
+        """Add the two URLs of the panel."""
         site = self.admin_site.admin_view
         name = f"{self.opts.app_label}_{self.opts.model_name}"
         return [
@@ -42,11 +42,11 @@ class SyncAdmin(PortalAdmin):
         return super().changelist_view(request, context)
 
     def may_read_again(self, request: HttpRequest) -> bool:
-        """Tell whether this person may have the list read again."""
+        """Return whether this person may have the list read again."""
         return request.user.has_perm("integrations.operate_service")
 
     def panel_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what the panel shows: one line for each service."""
+        """Return the context of the panel, with one line per service."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}"
         lines = [self._line(service) for service in Service.objects.order_by("-is_active", "name")]
         return {
@@ -60,7 +60,7 @@ class SyncAdmin(PortalAdmin):
     def _line(self, service: Service) -> dict[str, Any]:
         sync = Sync.objects.filter(service=service, kind=self.sync_kind).first()
         line = {"service": service, "sync": sync, "is_running": False, "is_waiting": False}
-        # What is due for a paused service is put off by the worker, unread.
+        # The worker postpones the syncs of a paused service.
         if sync is None or not service.is_active:
             return line
         now = timezone.now()
@@ -69,13 +69,13 @@ class SyncAdmin(PortalAdmin):
         return line | {"is_running": is_running, "is_waiting": is_due and not is_running}
 
     def panel_view(self, request: HttpRequest) -> HttpResponse:
-        """Answer with the panel's lines alone, for a page that follows a reading."""
+        """Send the lines of the panel, for a page that shows the progress of a sync."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         return render(request, "integrations/admin/_syncs.html", self.panel_context(request))
 
     def read_again_view(self, request: HttpRequest) -> HttpResponse:
-        """Make the reading due and go back to the list."""
+        """Make the sync due and return to the list."""
         if not (self.has_view_permission(request) and self.may_read_again(request)):
             raise PermissionDenied
         service = find_row(Service.objects.all(), key=request.POST.get("service", ""))

@@ -70,7 +70,7 @@ def test_what_a_page_cannot_carry_is_not_offered_for_change(
     application = scripted_application(scripted, service, groups)
     assert opened(client, application) == {}
     page = client.get(page_of(application)).content.decode()
-    assert "more annotations than this page can carry" in page
+    assert "more annotations than this page can show" in page
     assert "Save at Clarius Cloud" not in page
     told = json.loads(client.get(page_of(application, "export")).content)
     assert told["annotations"] == groups
@@ -88,7 +88,7 @@ def test_no_group_is_added_that_could_not_be_sent(application: Application, clie
     fields = {"base": opened(client, application)["base"]}
     fields |= {f"g{place}-title": f"T{place}" for place in range(140)}
     page = sent(client, application, fields, do="add")
-    assert page.context["problems"] == ["A page carries at most 140 groups."]
+    assert page.context["problems"] == ["A page holds at most 140 groups."]
     assert len(page.context["drafts"]) == 140
     page = sent(client, application, fields | {"g140-title": "T140"})
     assert "There are 141 groups; at most 140 can be saved from here." in page.content.decode()

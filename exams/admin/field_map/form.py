@@ -66,7 +66,11 @@ class SampleForm(forms.Form):
     """The choice of the stored answer that the preview reads."""
 
     sample = forms.ModelChoiceField(
-        Submission.objects.none(), required=False, empty_label=None, label="Try it on", to_field_name="uuid"
+        Submission.objects.none(),
+        required=False,
+        empty_label=None,
+        label="Preview with",
+        to_field_name="uuid",
     )
 
     def __init__(self, *args: Any, service_id: int, **kwargs: Any) -> None:

@@ -15,7 +15,7 @@ from integrations.models import AnnotationSnapshot, Application, Sync
 
 @admin.register(Application)
 class ApplicationAdmin(SyncAdmin):
-    """The catalogue; an application's page is the editor."""
+    """The list of applications; the page of an application is its editor."""
 
     sync_kind = Sync.Kind.APPLICATIONS
     list_display = (
@@ -33,12 +33,12 @@ class ApplicationAdmin(SyncAdmin):
     ordering = ("name", "pk")
 
     def has_customize_permission(self, request: HttpRequest) -> bool:
-        """Tell whether this person may change annotations at the Cloud."""
+        """Return whether this person may change annotations at Clarius Cloud."""
         return request.user.has_perm("integrations.customize_application")
 
     @admin.display(description="annotation groups")
     def group_count(self, application: Application) -> str:
-        """Say how many groups the scanner shows, where that is known."""
+        """Write the number of groups that the scanner shows, if known."""
         return str(len(application.annotations)) if application.is_customized else "Clarius's own"
 
     def get_urls(self) -> list[Any]:
@@ -57,7 +57,7 @@ class ApplicationAdmin(SyncAdmin):
         return self.annotation_view(request, pk=object_id, page="edit")
 
     def annotation_view(self, request: HttpRequest, pk: Any, page: str) -> HttpResponse:
-        """Answer with one of the pages about an application's annotations."""
+        """Show one of the pages about an application's annotations."""
         application = find_row(Application.objects.select_related("service"), key=str(pk))
         if application is None:
             raise Http404
@@ -66,7 +66,7 @@ class ApplicationAdmin(SyncAdmin):
 
 @admin.register(AnnotationSnapshot)
 class AnnotationSnapshotAdmin(PortalAdmin):
-    """What the Cloud had before each write; brought back on the application's page."""
+    """The annotations before each change; the application's page can restore them."""
 
     list_display = ("taken_at", "application", "is_customized", "taken_by", "outcome")
     list_filter = ("outcome", "application__service")

@@ -1,4 +1,4 @@
-"""The editor's form: groups as indexed fields that work without scripts, labels as lines."""
+"""The form of the editor: groups as numbered fields that work without a script, with one label per line."""
 
 import json
 import math
@@ -11,8 +11,9 @@ from typing import Any
 from integrations.clarius.schemas import AnnotationGroup
 from integrations.services.annotations.groups import KNOWN, MOST_GROUPS
 
-# Of all fields together, well below what the portal takes as a form.
+# Limit for all fields together, well below the size of a form that the portal accepts.
 MOST_BYTES = 1536 * 1024
+# How a line shows a line break inside a text, and a blank text.
 BREAK = "⏎"
 EMPTY = "(empty)"
 _TITLE = re.compile(r"(g[0-9]{1,6}-)title")
@@ -21,34 +22,34 @@ _BREAKS = re.compile("\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 
 @dataclass(frozen=True)
 class Draft:
-    """One group as it stands in the form."""
+    """One group of the form."""
 
     title: str = ""
     labels: str = ""
     linked: bool = False
     extra: str = "{}"
-    # The texts that a line does not show as they are, as JSON; nothing at all for a group begun here.
+    # The original texts that lines show differently, as JSON; empty for a new group.
     odd: str = ""
 
     @property
     def label_count(self) -> int:
-        """How many rows show every label, and one more."""
+        """The rows of the text area: one more than there are labels, within limits."""
         return min(max(len(self.labels.splitlines()) + 1, 3), 20)
 
 
 def drafts_of(groups: Sequence[AnnotationGroup]) -> list[Draft]:
-    """Return the form's state for groups."""
+    """Return the groups as drafts for the form."""
     return [_draft_of(group) for group in groups]
 
 
 def can_carry(drafts: Sequence[Draft]) -> bool:
-    """Tell whether a page can hold all of it and send it back whole."""
+    """Return whether a page can hold all groups and send them back complete."""
     texts = (text for draft in drafts for text in (draft.title, draft.labels, draft.extra, draft.odd))
     return len(drafts) <= MOST_GROUPS and sum(len(text.encode()) for text in texts) <= MOST_BYTES
 
 
 def read_drafts(data: Mapping[str, Any]) -> list[Draft]:
-    """Return the groups of a sent form in their order, without those that were taken away."""
+    """Return the groups of a sent form in order, without the removed ones."""
     prefixes = [match[1] for match in map(_TITLE.fullmatch, data) if match]
     found = [
         (_number(data.get(f"{prefix}order", ""), default=place), place, _draft(data, prefix))
@@ -59,7 +60,7 @@ def read_drafts(data: Mapping[str, Any]) -> list[Draft]:
 
 
 def groups_of(drafts: Sequence[Draft]) -> list[AnnotationGroup]:
-    """Return what the drafts say; a new group in which nothing was typed is left out."""
+    """Return the groups of the drafts, without new groups that are empty."""
     groups = []
     for draft in drafts:
         originals = _Originals(draft.odd)
@@ -74,7 +75,7 @@ def groups_of(drafts: Sequence[Draft]) -> list[AnnotationGroup]:
 
 
 class _Originals:
-    """The texts of a group that a line shows differently, so that a line left alone changes nothing."""
+    """The texts of a group that lines show differently, so that an unchanged line keeps its text."""
 
     def __init__(self, odd: str) -> None:
         self._waiting: dict[str, deque[str]] = {}
@@ -82,7 +83,7 @@ class _Originals:
             self._waiting.setdefault(_shown(text), deque()).append(text)
 
     def meant_by(self, line: str) -> str:
-        """Return the text that stood there when the line still shows it, else what was typed."""
+        """Return the original text if the line still shows it, else the line."""
         waiting = self._waiting.get(line)
         return waiting.popleft() if waiting else line.strip()
 
@@ -95,7 +96,7 @@ def _draft_of(group: AnnotationGroup) -> Draft:
         labels="\n".join(_shown(label) for label in group.labels),
         linked=group.linked,
         extra=json.dumps(dict(group.extra), ensure_ascii=False),
-        # Where two texts are shown alike, both are kept.
+        # If two texts are shown alike, both are kept.
         odd=json.dumps([text for text in texts if _shown(text) in shown]),
     )
 
@@ -123,13 +124,13 @@ def _texts(odd: str) -> list[str]:
 
 
 def _extra(text: str) -> dict[str, Any]:
-    """Read the fields that the form only carries along."""
+    """Return the further fields of a group, which the form sends back unchanged."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        # Left out it would be lost; this is refused when the groups are checked.
+        # NaN is rejected when the groups are validated, so the fields are not lost silently.
         return {"unreadable": math.nan}
     return {name: each for name, each in value.items() if name not in KNOWN}
 

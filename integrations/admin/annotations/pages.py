@@ -36,6 +36,7 @@ from integrations.services.annotations.groups import (
     read_groups,
 )
 
+# The newest snapshots; the list of snapshots has all of them.
 SNAPSHOTS_SHOWN = 20
 SAVED = "The annotations were saved at Clarius Cloud."
 EMPTIED = "The scanner no longer shows annotations for {}."
@@ -50,11 +51,11 @@ NO_GROUPS = (
     "customization” to restore Clarius's own."
 )
 
-FULL = f"A page carries at most {MOST_GROUPS} groups."
+FULL = f"A page holds at most {MOST_GROUPS} groups."
 
 
 class AnnotationPages:
-    """Answers one request about one application."""
+    """The pages about the annotations of one application, for one request."""
 
     def __init__(self, owner: Any, request: HttpRequest, application: Application) -> None:
         self._owner = owner
@@ -65,19 +66,19 @@ class AnnotationPages:
             raise PermissionDenied
 
     def show(self, page: str) -> HttpResponse:
-        """Answer with the page of this name; raises Http404 and PermissionDenied."""
+        """Return the page of this name; raises Http404 and PermissionDenied."""
         if page == "export":
             return self._export()
         if page == "edit" and self._request.method != "POST":
-            return self._begin()
+            return self._edit()
         if not self._may_write:
             raise PermissionDenied
         pages = {"edit": self._save, "preview": self._preview, "remove": self._remove, "import": self._import}
         return pages[page]()
 
-    # --- Looking -----------------------------------------------------------------------------------------
+    # --- Reading -----------------------------------------------------------------------------------------
 
-    def _begin(self) -> HttpResponse:
+    def _edit(self) -> HttpResponse:
         wanted = self._request.GET.get("snapshot")
         if wanted is None:
             return self._editor(self._stored())
@@ -116,8 +117,8 @@ class AnnotationPages:
         if wish in ("add", "preview"):
             is_full = wish == "add" and len(drafts) >= MOST_GROUPS
             more = [Draft()] if wish == "add" and not is_full else []
-            told = [FULL] if is_full else []
-            return self._editor([*drafts, *more], problems=told, base=self._sent_base())
+            problems = [FULL] if is_full else []
+            return self._editor([*drafts, *more], problems=problems, base=self._sent_base())
         groups = groups_of(drafts)
         if not groups:
             return self._editor(drafts, problems=[NO_GROUPS], base=self._sent_base())
@@ -213,7 +214,7 @@ class AnnotationPages:
         return ask(self._request, question, site=self._owner.admin_site, opts=self._owner.opts)
 
     def _try(self, write: Callable[[], None]) -> list[str] | None:
-        """Write, and return what stood against it, or None."""
+        """Write, and return the problems, or None if it succeeded."""
         try:
             write()
         except (CloudProblem, NotSaved) as error:
@@ -243,7 +244,7 @@ class AnnotationPages:
         groups = groups_of(read_drafts(self._request.POST))
         return self._render("_annotation_preview.html", {"groups": groups, "combined": combine(groups)})
 
-    # --- How ---------------------------------------------------------------------------------------------
+    # --- Drawing -----------------------------------------------------------------------------------------
 
     def _editor(
         self,
@@ -271,7 +272,7 @@ class AnnotationPages:
         )
 
     def _differs(self, drafts: Sequence[Draft]) -> bool:
-        """Tell whether these are other groups than the Cloud had when it was last read."""
+        """Return whether the drafts differ from the groups that Clarius Cloud had when it was last read."""
         return groups_of(drafts) != groups_of(self._stored())
 
     def _page(self, template: str, **context: Any) -> HttpResponse:
@@ -288,8 +289,8 @@ class AnnotationPages:
     def _render(self, template: str, context: dict[str, Any]) -> HttpResponse:
         return render(self._request, f"integrations/admin/{template}", context)
 
-    def _done(self, told: str) -> HttpResponse:
-        messages.success(self._request, told)
+    def _done(self, message: str) -> HttpResponse:
+        messages.success(self._request, message)
         return HttpResponseRedirect(self._url("change"))
 
     def _url(self, name: str) -> str:

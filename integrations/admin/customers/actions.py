@@ -1,4 +1,4 @@
-"""What may be done with one customer: each action has a page that explains it, a form and a service."""
+"""Actions on one customer: each has a page with an explanation, a form and a service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from integrations.admin.customers.forms import ActionForm, HolderForm, InviteFor
 from integrations.models import Customer
 from integrations.services.customers import changes
 
-# Takes the customer, the valid form and who acts; returns a sentence on what was done.
+# Takes the customer, the valid form and the actor; returns the message of success.
 Work = Callable[[Customer, Any, dict[str, Any]], str]
 
 
 @dataclass(frozen=True)
 class CustomerAction:
-    """One thing to do with a customer."""
+    """An action on a customer."""
 
     title: str
     explanation: str
@@ -30,13 +30,13 @@ def _confirm(customer: Customer, form: ActionForm, actor: dict[str, Any]) -> str
 
 
 def _gone(customer: Customer, form: HolderForm, actor: dict[str, Any]) -> str:
-    assert form.link is not None  # noqa: S101 - a valid form has found it
+    assert form.link is not None  # noqa: S101 - a valid form has found the link
     changes.mark_gone(link=form.link, **actor)
     return "The link is marked as gone. Its account will be notified by mail."
 
 
 def _transfer(customer: Customer, form: TransferForm, actor: dict[str, Any]) -> str:
-    assert form.recipient and form.link  # noqa: S101 - a valid form has found them
+    assert form.recipient and form.link  # noqa: S101 - a valid form has found both
     changes.transfer_customer(
         link=form.link,
         recipient=form.recipient,

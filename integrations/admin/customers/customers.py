@@ -1,4 +1,4 @@
-"""Customers: links, the Cloud's list and portal accounts together; their tokens are not even read."""
+"""Customers with their links, portal accounts and listing by Clarius Cloud; tokens are never read."""
 
 from typing import Any
 
@@ -21,9 +21,9 @@ from integrations.services.linking.links import check_links_again
 
 
 class StatusFilter(admin.SimpleListFilter):
-    """Customers that stand in one way."""
+    """Filters customers by their status."""
 
-    title = "state"
+    title = "status"
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -50,10 +50,18 @@ ASK_AGAIN = Action(
 
 @admin.register(Customer)
 class CustomerAdmin(SyncAdmin):
-    """Customers by state, service, label, institution or the first signs of their keyed hash."""
+    """The list and page of customers; the search also finds the first characters of their keyed hash."""
 
     sync_kind = Sync.Kind.CUSTOMERS
-    list_display = ("__str__", "institution", "service", "state", "listed_at", "invited_at", "created_at")
+    list_display = (
+        "__str__",
+        "institution",
+        "service",
+        "status_label",
+        "listed_at",
+        "invited_at",
+        "created_at",
+    )
     list_filter = (StatusFilter, "service")
     search_fields = ("label", "institution", "uuid", "token_digest__startswith")
     list_select_related = ("service",)
@@ -66,7 +74,7 @@ class CustomerAdmin(SyncAdmin):
     actions = (ASK_AGAIN,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        # The tokens are sealed, and no page needs them.
+        # No page needs the encrypted tokens.
         return Customer.objects.with_status().defer("token")
 
     def get_urls(self) -> list[Any]:
@@ -74,14 +82,14 @@ class CustomerAdmin(SyncAdmin):
         view = self.admin_site.admin_view(self.action_view)
         return [path("<int:pk>/do/<str:name>/", view, name="integrations_customer_do"), *super().get_urls()]
 
-    @admin.display(description="state", ordering="status")
-    def state(self, customer: Any) -> str:
-        """Say how links, accounts and the Cloud's list stand together."""
+    @admin.display(description="status", ordering="status")
+    def status_label(self, customer: Any) -> str:
+        """Write the status that follows from links, accounts and the list of Clarius Cloud."""
         return str(Customer.Status(customer.status).label)
 
     @admin.display(description="keyed hash")
     def short_digest(self, customer: Customer) -> str:
-        """Show enough to tell customers apart."""
+        """Write the characters that name a customer without a label."""
         return customer.token_digest[:4].upper()
 
     def change_view(
@@ -93,7 +101,7 @@ class CustomerAdmin(SyncAdmin):
             link = active_link(customer=customer)
             context = {
                 "customer": customer,
-                "status": self.state(customer),
+                "status": self.status_label(customer),
                 "link": link,
                 "customer_actions": self._actions_for(request, customer, is_held=link is not None),
             }
@@ -110,7 +118,7 @@ class CustomerAdmin(SyncAdmin):
         ]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Write the two columns of the form only."""
+        """Save the two columns of the form only."""
         describe_customer(
             customer=obj,
             label=obj.label,
@@ -119,7 +127,7 @@ class CustomerAdmin(SyncAdmin):
         )
 
     def action_view(self, request: HttpRequest, pk: int, name: str) -> HttpResponse:
-        """Explain a action, and do it when the form is sent."""
+        """Explain an action; a POST with a valid form runs it."""
         action = ACTIONS.get(name)
         if action is None:
             raise Http404
@@ -132,11 +140,11 @@ class CustomerAdmin(SyncAdmin):
         back = reverse("admin:integrations_customer_change", args=[pk])
         if request.method == "POST" and form.is_valid():
             try:
-                told = action.work(customer, form, actor_of(request))
+                message = action.work(customer, form, actor_of(request))
             except (CannotDo, CloudProblem) as error:
                 form.add_error(None, str(error))
             else:
-                messages.success(request, told)
+                messages.success(request, message)
                 return HttpResponseRedirect(back)
         link = active_link(customer=customer)
         institution = f", {customer.institution}" if customer.institution else ""

@@ -1,4 +1,4 @@
-"""What an administrator says when something is done with a customer."""
+"""Forms for the actions on a customer."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,11 +12,12 @@ from integrations.models import Customer
 from integrations.services.customers.changes import active_link
 from integrations.services.health import ago
 
+# An invitation to the same address within this time needs a confirmation.
 INVITED_LATELY = timedelta(days=1)
 
 
 class ActionForm(ThemedForm):
-    """Asks for nothing but the decision."""
+    """A form without fields, for a confirmation."""
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -24,7 +25,7 @@ class ActionForm(ThemedForm):
 
 
 class HolderForm(ActionForm):
-    """Asks for nothing more either, but is about the account that the page named and no other."""
+    """A confirmation for the account that the page showed, and no other."""
 
     held_by = forms.CharField(required=False, widget=forms.HiddenInput)
 
@@ -34,17 +35,17 @@ class HolderForm(ActionForm):
         self.fields["held_by"].initial = str(self.link.uuid) if self.link else ""
 
     def clean(self) -> dict[str, Any]:
-        """Refuse when another account, or none, holds the customer by now."""
+        """Reject the form if another account, or none, holds the customer by now."""
         cleaned = super().clean() or {}
         if self.link is None:
             raise forms.ValidationError("No account holds this customer.")
         if cleaned.get("held_by") != str(self.link.uuid):
-            raise forms.ValidationError("Another account holds this customer now. Look at it again.")
+            raise forms.ValidationError("Another account holds this customer now. Reload the page and check.")
         return cleaned
 
 
 class TransferForm(HolderForm):
-    """To whom, why, and what the customer is called from then on."""
+    """The new account, the reason, and the new label of the customer."""
 
     email = forms.EmailField(
         label="New portal account", help_text="The e-mail address of an existing account."
@@ -63,7 +64,7 @@ class TransferForm(HolderForm):
         self.fields["institution"].initial = customer.institution
 
     def clean_email(self) -> str:
-        """Find the account; raises ValidationError when there is none that is active."""
+        """Find the account; raises ValidationError if no active account has this address."""
         email = str(self.cleaned_data["email"])
         self.recipient = User.objects.filter(email__iexact=email, is_active=True).first()
         if self.recipient is None:
@@ -72,7 +73,7 @@ class TransferForm(HolderForm):
 
 
 class InviteForm(ActionForm):
-    """Whom to ask to press Connect."""
+    """The address to invite, and a confirmation to send the same invitation again."""
 
     email = forms.EmailField(
         label="Address",

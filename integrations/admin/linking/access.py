@@ -1,4 +1,4 @@
-"""Which reviewer sees which service: granted one by one, never to oneself."""
+"""Access of reviewers to services, granted one by one and never to oneself."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from integrations.services.linking.access import note_grant, note_removal
 
 @admin.register(ReviewerAccess)
 class ReviewerAccessAdmin(PortalAdmin):
-    """Grants to make and to take back; a grant is not edited."""
+    """The list of grants; a grant is added or removed, never edited."""
 
     allows = ("add", "delete")
     list_display = ("user", "service", "granted_at")
@@ -31,7 +31,7 @@ class ReviewerAccessAdmin(PortalAdmin):
     def formfield_for_foreignkey(
         self, db_field: Any, request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField | None:
-        """Offer reviewers, not the administrator who asks: nobody opens patient data to themselves."""
+        """Offer reviewers other than this administrator: nobody grants themselves access to patient data."""
         if db_field.name == "user":
             kwargs["queryset"] = _reviewers(request)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

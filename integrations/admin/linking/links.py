@@ -1,4 +1,4 @@
-"""Links: which account holds which customer, in which state."""
+"""Links between accounts and customers, with their states."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -50,7 +50,7 @@ SUSPEND = Action(
 
 @admin.register(Link)
 class LinkAdmin(PortalAdmin):
-    """Links with their state, its reason for the reader and its detail."""
+    """The list and page of links."""
 
     list_display = ("uuid", "state", "user", "customer", "created_at", "confirmed_at", "ended_at")
     list_filter = ("state", "customer__service")

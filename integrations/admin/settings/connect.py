@@ -1,4 +1,4 @@
-"""Connect a service: what is typed once goes to the Cloud to be proven, and is stored only then."""
+"""The page that connects a service: the key is tested with Clarius Cloud before it is stored."""
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
@@ -10,12 +10,12 @@ from foundation.adminkit.requests import actor_of
 from integrations.admin.desk_forms import ConnectServiceForm
 from integrations.services.setup import CannotConnect, Wishes, connect
 
-# In the session: the service whose page tests its connection by itself when it is opened next.
+# Session key: the service whose page tests its connection automatically when it is next opened.
 JUST_CONNECTED = "just_connected_service"
 
 
 def connect_page(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
-    """Show the form, or connect the service that it describes."""
+    """Show the form; a valid POST connects the service."""
     form = ConnectServiceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         wishes = Wishes(**form.cleaned_data, is_new=True)
@@ -33,7 +33,7 @@ def connect_page(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
 
 
 def was_just_connected(request: HttpRequest, *, pk: int) -> bool:
-    """Tell once whether this browser has connected the service a moment ago."""
+    """Return, once, whether this session has just connected the service."""
     if request.session.get(JUST_CONNECTED) != pk:
         return False
     del request.session[JUST_CONNECTED]

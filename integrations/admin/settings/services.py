@@ -27,7 +27,7 @@ from integrations.services.settings.addresses import connect_url, is_public_http
 
 
 def _each(work: Callable[..., bool | None]) -> Callable[..., int]:
-    """Return a service of an action that does the work for each Clarius service, unless it answers False."""
+    """Return the service function of an action, which does the work for each row and counts the changes."""
 
     def do(*, queryset: QuerySet[Service], user: User, address: str | None) -> int:
         return sum(work(service=each, user=user, address=address) is not False for each in list(queryset))
@@ -80,7 +80,7 @@ ACTIONS = (
 
 @admin.register(Service)
 class ServiceAdmin(PortalAdmin):
-    """Services, how their polls go, and whether their keys work."""
+    """The list of services, and the page of each with its health."""
 
     list_display = (
         "name",
@@ -97,7 +97,7 @@ class ServiceAdmin(PortalAdmin):
     ordering = ("name",)
     fieldsets = (
         (
-            "Every column",
+            "All fields",
             {
                 "classes": ["collapse"],
                 "fields": (
@@ -127,7 +127,7 @@ class ServiceAdmin(PortalAdmin):
     change_form_outer_before_template = "integrations/admin/_health.html"
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the pages of one service's keys, settings and connection."""
+        """Add the pages about a service's keys, settings and connection."""
         pages: list[tuple[str, str, View]] = [
             ("keys", "keys/", proven(partial(keys.key_page, site=self.admin_site))),
             ("rotation", "keys/rotation/", partial(keys.rotation_fragment, site=self.admin_site)),
@@ -146,7 +146,7 @@ class ServiceAdmin(PortalAdmin):
         return own + super().get_urls()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Tell whether this person may connect services."""
+        """Return whether this person may connect services."""
         return request.user.has_perms(["integrations.view_service", "integrations.add_service"])
 
     def add_view(
@@ -164,7 +164,7 @@ class ServiceAdmin(PortalAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the service's health above its columns."""
+        """Show the service's health above its fields."""
         service = find_row(Service.objects.all(), key=object_id)
         known = extra_context or {}
         if service is not None:
@@ -177,7 +177,7 @@ class ServiceAdmin(PortalAdmin):
         return super().change_view(request, object_id, form_url, known)
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
-        """Act on the chosen services; who pressed a button on a service's own page stays there."""
+        """Run an action; a button on the page of a service leads back to that page."""
         response = super().response_action(request, queryset)
         chosen = request.POST.getlist("_selected_action")
         if (
@@ -191,22 +191,22 @@ class ServiceAdmin(PortalAdmin):
 
     @admin.display(description="API key", ordering="circuit_opened_at")
     def is_refused(self, service: Service) -> str:
-        """Say whether every key is refused at the moment."""
+        """Write whether Clarius Cloud refuses every key."""
         return "refused" if service.circuit_opened_at is not None else "accepted"
 
     @admin.display(description="notification URL")
     def masked_webhook(self, service: Service) -> str:
-        """Show where the secret stands without showing it."""
+        """Write the webhook URL with its secret masked."""
         return f"/webhooks/clarius/{service.slug}/••••••••/"
 
     @admin.display(description="token transfer URL")
     def connect_address(self, service: Service) -> str:
-        """Show what the Cloud has to know."""
+        """Write the URL that Clarius Cloud opens for customers."""
         return connect_url(service=service)
 
     @admin.action(description="Show the notification URL (audited)", permissions=["operate"])
     def reveal_webhook(self, request: HttpRequest, queryset: QuerySet[Service]) -> HttpResponse:
-        """Show the secret addresses once; in this answer, since messages would travel in a cookie."""
+        """Show the secret URLs in this response only; a message would carry them in a cookie."""
         chosen = Service.objects.filter(pk__in=queryset.values("pk"))
         actor = actor_of(request)
         urls = [operation.reveal_webhook(service=service, **actor) for service in chosen]
@@ -216,7 +216,7 @@ class ServiceAdmin(PortalAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(PortalAdmin):
-    """Keys by their prefix; the secret half is never shown."""
+    """The list and page of API keys by prefix; secrets are never shown."""
 
     list_display = ("prefix", "service", "is_in_use", "in_use_since", "last_used_at", "revoked_at")
     list_filter = ("is_in_use", "service")

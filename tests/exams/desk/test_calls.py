@@ -26,7 +26,7 @@ def administrator_of_portal(portal: Portal) -> Client:
     return logged_in(make_person("administrator", ADMINISTRATORS, is_staff=True))
 
 
-def test_a_fetch_leaves_a_line_for_the_data_and_one_for_the_files(portal: Portal, submit: Submit) -> None:
+def test_a_fetch_logs_a_call_for_the_data_and_one_for_the_files(portal: Portal, submit: Submit) -> None:
     row = portal.receive(submit())
     data, files = Call.objects.filter(submission=row).order_by("id")
     prefix = portal.service.api_keys.get().prefix
@@ -35,7 +35,7 @@ def test_a_fetch_leaves_a_line_for_the_data_and_one_for_the_files(portal: Portal
     assert files.message == f"{row.capture_count} of {row.capture_count} files arrived."
 
 
-def test_what_went_wrong_stands_there_with_its_status(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+def test_a_failed_call_is_logged_with_its_status(portal: Portal, submit: Submit, cloud: Cloud) -> None:
     sent = submit()
     portal.poll()
     cloud.fault(match="download", kind="status", times=1, status=500)
@@ -45,7 +45,7 @@ def test_what_went_wrong_stands_there_with_its_status(portal: Portal, submit: Su
     assert call.message == "Clarius Cloud failed to answer."
 
 
-def test_a_delivery_leaves_a_line(portal: Portal, submit: Submit) -> None:
+def test_a_delivery_logs_a_call(portal: Portal, submit: Submit) -> None:
     row = portal.receive(submit())
     report = add_report(row, not_before="2020-01-01T00:00:00Z")
     portal.work()
@@ -65,7 +65,7 @@ def test_a_log_that_cannot_be_written_stops_nothing(
     assert portal.receive(submit()).state == "ready"
 
 
-def test_only_the_newest_are_kept(stage: Stage, settings: Any) -> None:
+def test_only_the_newest_calls_are_kept(stage: Stage, settings: Any) -> None:
     settings.CALLS_KEPT = 3
     for number in range(5):
         _note(stage.submission, message=str(number))
@@ -73,7 +73,7 @@ def test_only_the_newest_are_kept(stage: Stage, settings: Any) -> None:
     assert list(kept) == ["2", "3", "4"]
 
 
-def test_old_ones_are_forgotten(stage: Stage, settings: Any) -> None:
+def test_old_calls_are_deleted(stage: Stage, settings: Any) -> None:
     settings.CALLS_CLEAN_EVERY = 1
     _note(stage.submission, message="old")
     Call.objects.update(at=timezone.now() - timedelta(days=31))
@@ -82,7 +82,7 @@ def test_old_ones_are_forgotten(stage: Stage, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("pages_of_two")
-def test_a_walk_leaves_a_line_for_each_page(portal: Portal, submit: Submit) -> None:
+def test_a_poll_run_logs_a_call_for_each_page(portal: Portal, submit: Submit) -> None:
     for _ in range(5):
         submit(capture_count=1)
     portal.poll()
@@ -95,7 +95,7 @@ def test_a_walk_leaves_a_line_for_each_page(portal: Portal, submit: Submit) -> N
 
 
 @pytest.mark.usefixtures("pages_of_two")
-def test_of_a_long_walk_the_first_page_and_the_newest_are_kept_in_one_write(
+def test_of_a_long_poll_run_the_first_page_and_the_newest_are_kept_in_one_write(
     portal: Portal, submit: Submit, settings: Any
 ) -> None:
     settings.CALLS_KEPT = 3
@@ -110,7 +110,7 @@ def test_of_a_long_walk_the_first_page_and_the_newest_are_kept_in_one_write(
 
 @pytest.mark.parametrize(("status", "error"), [(500, "ServerError"), (401, "KeyRefused")])
 @pytest.mark.usefixtures("pages_of_two")
-def test_a_walk_that_breaks_off_says_at_which_page_and_why(
+def test_an_interrupted_poll_run_logs_at_which_page_and_why(
     portal: Portal, submit: Submit, cloud: Cloud, status: int, error: str
 ) -> None:
     for _ in range(3):
@@ -122,7 +122,7 @@ def test_a_walk_that_breaks_off_says_at_which_page_and_why(
     assert call.message.startswith("Page 1. Clarius Cloud")
 
 
-def test_the_page_of_a_walk_shows_its_calls_and_offers_nothing(
+def test_the_page_of_a_poll_run_shows_its_calls_and_offers_no_action(
     portal: Portal, submit: Submit, administrator_of_portal: Client
 ) -> None:
     submit(capture_count=1)
@@ -134,7 +134,7 @@ def test_the_page_of_a_walk_shows_its_calls_and_offers_nothing(
     assert "The first page and the newest 49" in page and 'id="offers-title"' not in page
 
 
-def test_calls_go_with_their_walk(portal: Portal, submit: Submit) -> None:
+def test_calls_are_deleted_with_their_poll_run(portal: Portal, submit: Submit) -> None:
     submit(capture_count=1)
     portal.poll()
     PollRun.objects.update(started_at=timezone.now() - timedelta(days=31))
@@ -145,7 +145,7 @@ def test_calls_go_with_their_walk(portal: Portal, submit: Submit) -> None:
     }
 
 
-def test_a_walk_goes_on_when_its_calls_cannot_be_written(
+def test_a_poll_run_continues_when_its_calls_cannot_be_written(
     portal: Portal, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
@@ -156,7 +156,7 @@ def test_a_walk_goes_on_when_its_calls_cannot_be_written(
     assert portal.poll() is not None
 
 
-def test_the_page_of_a_submission_shows_its_attempts(stage: Stage, administrator: Client) -> None:
+def test_the_page_of_a_submission_shows_its_calls(stage: Stage, administrator: Client) -> None:
     _note(stage.submission, message="Clarius Cloud failed to answer.", status=503)
     page = administrator.get(f"/admin/exams/submission/{stage.submission.pk}/change/").content.decode()
     assert "Clarius Cloud failed to answer." in page and ">503<" in page and "abcdefgh…" in page
@@ -174,7 +174,7 @@ def _note(submission: Submission, *, message: str, status: int | None = None) ->
     )
 
 
-def test_a_walk_is_told_in_words(stage: Stage) -> None:
+def test_a_poll_run_is_shown_in_readable_units(stage: Stage) -> None:
     PollRun.objects.create(
         service=stage.service,
         started_at=timezone.now(),
