@@ -59,7 +59,9 @@ def _look_at(process: Heartbeat.Name, consequence: str) -> Finding:
     return Finding(sentence=sentence, url=url, count=count, oldest=seen.seen_at)
 
 
-RESEND = Action(name="resend", button="Send all again", message="wait to be sent again", service=resend_chosen)
+RESEND = Action(
+    name="resend", button="Send all again", message="wait to be sent again", service=resend_chosen
+)
 
 
 @check(
