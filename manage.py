@@ -21,5 +21,5 @@ if __name__ == "__main__":
             del sys.argv[1:3]
     if command == "doctor":
         # Settings that cannot be read are a finding, too.
-        importlib.import_module("portal.pages.first_look").look_at_settings(sys.argv)
+        importlib.import_module("portal.pages.settings_check").check_settings(sys.argv)
     execute_from_command_line(sys.argv)

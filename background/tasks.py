@@ -1,4 +1,4 @@
-"""The jobs of this package."""
+"""Registers the jobs of this package."""
 
 from background.mail import SEND
 from background.runner import register

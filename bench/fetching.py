@@ -9,7 +9,7 @@ import django
 
 django.setup()
 
-from background.lifecycle import spare_what_is_loaded  # noqa: E402
+from background.lifecycle import freeze_loaded_objects  # noqa: E402
 from bench.measuring import Held, Usage  # noqa: E402
 from exams.services.media.download import fetch_captures  # noqa: E402
 
@@ -18,7 +18,7 @@ def main(plan: str, result: str) -> None:
     """Fetch everything; raises the first error."""
     links = dict(enumerate(json.loads(Path(plan).read_text())))
     held: Any = Held()
-    spare_what_is_loaded()
+    freeze_loaded_objects()
     with Usage() as usage:
         for outcome in fetch_captures(links=links, stored_bytes=0, held=held):
             if outcome.error is not None:

@@ -1,4 +1,4 @@
-"""The site put together; the Celery app is found here by Django and by `celery -A portal`."""
+"""The site. `celery -A portal` and Django find the Celery app here."""
 
 from portal.celery import app as celery_app
 

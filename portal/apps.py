@@ -1,4 +1,4 @@
-"""The site put together."""
+"""The apps of the site and of its administration."""
 
 from datetime import timedelta
 from typing import Any
@@ -15,14 +15,14 @@ from django.utils.module_loading import autodiscover_modules
 
 
 class AdministrationConfig(administration.AdminConfig):
-    """Django's administration, drawn by the theme."""
+    """Django's administration with the theme."""
 
     default = False
     default_site = "unfold.sites.UnfoldAdminSite"
 
 
-# Migrations that were replaced before the first release; a database that has them cannot be brought here.
-REPLACED = {("exams", "0002_walks_and_media_facts"), ("integrations", "0002_operating_permissions")}
+# Migrations of development versions; a database that has them cannot be migrated.
+DISCARDED = {("exams", "0003_operators"), ("integrations", "0002_operating_permissions")}
 
 
 class PortalConfig(AppConfig):
@@ -31,14 +31,14 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         pre_migrate.connect(_refuse_earlier_database, sender=self)
-        post_migrate.connect(_make_digest, sender=self)
-        # Models exist only now, and the checks are about their rows.
+        post_migrate.connect(_create_digest, sender=self)
+        # Checks import models, which are complete only now.
         autodiscover_modules("checks")
 
 
 def _refuse_earlier_database(sender: AppConfig, using: str, **kwargs: Any) -> None:
     applied = MigrationRecorder(connections[using]).applied_migrations()
-    if REPLACED & set(applied):
+    if DISCARDED & set(applied):
         raise CommandError(
             "This database was made by a development version and cannot be migrated. "
             "Start with an empty one: create another database, or for the demo and SQLite run "
@@ -46,14 +46,14 @@ def _refuse_earlier_database(sender: AppConfig, using: str, **kwargs: Any) -> No
         )
 
 
-def _make_digest(sender: AppConfig, using: str, apps: Any = installed_apps, **kwargs: Any) -> None:
-    """Make the row of the daily mail; it is work, so no migration that runs once could bring it back."""
+def _create_digest(sender: AppConfig, using: str, apps: Any = installed_apps, **kwargs: Any) -> None:
+    """Create the row of the daily mail; after every migration, since somebody may have deleted it."""
     try:
         digests = apps.get_model(sender.label, "Digest")._default_manager.using(using)
     except LookupError:
-        # An earlier state of the tables.
+        # The state before the table existed.
         return
     if not digests.exists():
-        # The first morning after the portal was set up, not in the middle of it.
+        # The next morning, so that it does not arrive during the set-up.
         tomorrow = timezone.now() + timedelta(days=1)
         digests.create(not_before=tomorrow.replace(hour=6, minute=0, second=0, microsecond=0))

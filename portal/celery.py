@@ -1,4 +1,4 @@
-"""The Celery app: messages are nudges, the rows in the database are the queue."""
+"""The Celery app. Its messages only announce rows; the rows in the database are the queue."""
 
 import os
 from typing import Any
@@ -10,17 +10,17 @@ from django.conf import settings
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 
-# A broker that is away may hold the dispatcher up for a moment only: the next tick tries again anyway.
+# Without a broker the dispatcher must not wait for long: the next tick tries again anyway.
 FAIL_SOON = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
 
 def transport_options(*, broker_url: str) -> dict[str, Any]:
     """Return what each transport needs beyond Celery's defaults."""
     if broker_url.startswith("memory"):
-        # The default second makes an embedded worker crawl.
+        # The default of one second makes an embedded worker slow.
         return {"polling_interval": 0.05}
     if broker_url.startswith("redis"):
-        # Without socket timeouts a silent server blocks the dispatcher for ever.
+        # Without socket timeouts a silent server blocks the dispatcher forever.
         return {
             "socket_timeout": 5,
             "socket_connect_timeout": 2,
@@ -28,13 +28,13 @@ def transport_options(*, broker_url: str) -> dict[str, Any]:
             "unacked_restore_throttle": 1,
         } | FAIL_SOON
     if broker_url.startswith(("amqp", "pyamqp")):
-        # Without confirms a broker that dies loses messages it seemed to have taken.
+        # Without confirms a broker that crashes loses messages that seemed to be accepted.
         return {"confirm_publish": True} | FAIL_SOON
     return {}
 
 
 def configuration() -> dict[str, Any]:
-    """Return the app's configuration; remote control stays on, a worker on Redis goes deaf without it."""
+    """Return the app's configuration; without remote control, a worker on Redis would stop listening."""
     return {
         "accept_content": ["json"],
         "task_serializer": "json",
@@ -42,7 +42,7 @@ def configuration() -> dict[str, Any]:
         "task_ignore_result": True,
         "task_store_errors_even_if_ignored": False,
         "task_default_queue": "portal",
-        # Acknowledged on receipt: a message delivered again would only meet the lease.
+        # Acknowledged on receipt: the dispatcher announces a lost row again, so the broker need not.
         "task_acks_late": False,
         "task_publish_retry": False,
         "worker_prefetch_multiplier": 1,
@@ -60,13 +60,13 @@ def configuration() -> dict[str, Any]:
 
 @setup_logging.connect(dispatch_uid="portal.logging")
 def keep_logging(**kwargs: Any) -> None:
-    """Leave logging as the settings made it: every line passes the redaction."""
+    """Keep Celery from changing logging, so that every line passes the redaction filter."""
 
 
 app = Celery("portal")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-# A promise: the settings are not complete while this module is imported.
+# A callable, since the settings are not complete yet while this module is imported.
 app.add_defaults(configuration)
 app.autodiscover_tasks()
-# Heartbeat, watchdog and the way to stop belong to every worker process.
+# Every worker process has the heartbeat, the watchdog and the orderly stop.
 app.autodiscover_tasks(["background"], related_name="lifecycle")

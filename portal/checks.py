@@ -1,4 +1,4 @@
-"""Checks of what the portal runs on: database, broker, disk and its public address."""
+"""Health checks of the infrastructure: database, broker, disk and the public address."""
 
 import os
 import shutil
@@ -24,12 +24,13 @@ from portal.health.system import check_setup
 
 system_checks.register(check_setup, system_checks.Tags.database)
 
+# How long the check waits for a connection.
 BROKER_SECONDS = 3
 operators = partial(check, severity=Level.URGENT, audience=Audience.OPERATORS)
 administrators = partial(
     check,
     cost=Cost.INSTANT,
-    link="See the waiting exams",
+    link="View waiting exams",
     permission="exams.view_submission",
     noun="waiting exam",
 )
@@ -61,7 +62,7 @@ def look_at_database() -> Iterator[Finding]:
     others_need_it=True,
 )
 def look_at_migrations() -> Iterator[Finding]:
-    """Every migration was applied."""
+    """Every migration is applied."""
     count = len(_known_migrations() - set(MigrationRecorder(connection).applied_migrations()))
     if count:
         yield Finding(sentence=f"{count} migrations are missing. Run: manage.py migrate", count=count)
@@ -71,13 +72,13 @@ def look_at_migrations() -> Iterator[Finding]:
 
 @cache
 def _known_migrations() -> frozenset[tuple[str, str]]:
-    # The files do not change while the process runs, and reading them takes longer than all else here.
+    # The files do not change while the process runs, and reading them takes longest here.
     return frozenset(MigrationLoader(None).graph.nodes)
 
 
 @operators(code="broker", sentence="The broker cannot be reached.", cost=Cost.NETWORK)
 def look_at_broker() -> Iterator[Finding]:
-    """The broker takes connections; the only place besides the processes that opens one."""
+    """The broker accepts connections. Besides worker and beat, only this check opens one."""
     if settings.CELERY_BROKER_URL.startswith("memory"):
         sentence = "Messages stay in the worker's memory; there is no broker to reach."
         yield Finding(sentence=sentence, level=Level.OK)
@@ -86,16 +87,16 @@ def look_at_broker() -> Iterator[Finding]:
         with current_app.connection(connect_timeout=BROKER_SECONDS) as broker:
             broker.ensure_connection(max_retries=1, interval_start=0, timeout=BROKER_SECONDS)
     except Exception as error:
-        # Each transport raises errors of its own.
+        # Each transport raises its own errors.
         name = type(error).__name__
         yield Finding(sentence=f"The broker cannot be reached ({name}). Nothing is lost; all work waits.")
     else:
-        yield Finding(sentence="The broker takes connections.", level=Level.OK)
+        yield Finding(sentence="The broker accepts connections.", level=Level.OK)
 
 
-@operators(code="media-folder", sentence="The folder of files cannot be written to.", cost=Cost.INSTANT)
+@operators(code="media-folder", sentence="The media folder cannot be written to.", cost=Cost.INSTANT)
 def look_at_media_folder() -> Iterator[Finding]:
-    """The folder of files takes a new file."""
+    """A new file can be written to the media folder."""
     try:
         folder = Path(settings.MEDIA_ROOT)
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,25 +104,25 @@ def look_at_media_folder() -> Iterator[Finding]:
         os.close(descriptor)
         os.unlink(name)
     except OSError as error:
-        yield Finding(sentence=f"The folder of files cannot be written to ({error.strerror}).")
+        yield Finding(sentence=f"The media folder cannot be written to ({error.strerror}).")
     else:
-        yield Finding(sentence="The folder of files can be written to.", level=Level.OK)
+        yield Finding(sentence="The media folder can be written to.", level=Level.OK)
 
 
 @administrators(
     code="disk-full",
     severity=Level.URGENT,
-    sentence="The disk with the files is full: no file is fetched.",
+    sentence="The media disk is full: no files are fetched.",
     audience=Audience.BOTH,
 )
 def look_at_full_disk() -> Iterator[Finding]:
-    """More room is left than `MIN_FREE_MB`, below which no file is fetched."""
+    """At least `MIN_FREE_MB` are free, which fetching files requires."""
     free = free_mb()
     if free is None:
         yield Finding(sentence="The free space could not be read.", level=Level.SKIPPED)
     elif free < settings.MIN_FREE_MB:
-        words = f"{free:,} MB are free, less than MIN_FREE_MB"
-        yield _about_disk(f"The disk with the files is full: no file is fetched. {words}.")
+        figures = f"{free:,} MB are free, less than MIN_FREE_MB"
+        yield _find_waiting(f"The media disk is full: no files are fetched. {figures}.")
     else:
         yield Finding(sentence=f"{free:,} MB are free.", level=Level.OK)
 
@@ -129,29 +130,29 @@ def look_at_full_disk() -> Iterator[Finding]:
 @administrators(
     code="disk-nearly-full",
     severity=Level.TODO,
-    sentence="The disk with the files is nearly full.",
+    sentence="The media disk is nearly full.",
     audience=Audience.ADMINISTRATORS,
 )
 def look_at_filling_disk() -> Iterator[Finding]:
-    """The disk does not fill up."""
+    """The media disk is not nearly full."""
     free = free_mb()
     if free is not None and settings.MIN_FREE_MB <= free < max(4 * settings.MIN_FREE_MB, 2048):
-        yield _about_disk(f"The disk with the files is nearly full: {free:,} MB are free.")
+        yield _find_waiting(f"The media disk is nearly full: {free:,} MB are free.")
 
 
-def _about_disk(sentence: str) -> Finding:
+def _find_waiting(sentence: str) -> Finding:
     waiting = Submission.objects.filter(state=Submission.State.RECEIVED).order_by()
     url = list_url(Submission, state__exact=Submission.State.RECEIVED.value)
     try:
         found = waiting.aggregate(count=Count("pk"), oldest=Min("received_at"))
     except DatabaseError:
-        # A full disk may be what stopped the database: it is said all the same.
+        # The full disk may have stopped the database; the finding is shown all the same.
         found = {"count": 0}
     return Finding(sentence=sentence, url=url, **found)
 
 
 def free_mb() -> int | None:
-    """Return how many MB the folder of files may still take, or None."""
+    """Return how many MB are free for the media folder, or None."""
     for folder in (Path(settings.MEDIA_ROOT), *Path(settings.MEDIA_ROOT).parents):
         try:
             return shutil.disk_usage(folder).free >> 20
@@ -164,26 +165,28 @@ def free_mb() -> int | None:
 def look_at_public_address() -> Iterator[Finding]:
     """`PUBLIC_URL` is https, and the portal answers there without a redirect."""
     if not is_public_https():
-        sentence = "PUBLIC_URL is not https, so Clarius Cloud can send nothing. Exams are found by polling."
+        sentence = (
+            "PUBLIC_URL is not https, so Clarius Cloud cannot notify the portal. Exams are found by polling."
+        )
         yield Finding(sentence=sentence, level=Level.NOTE)
         return
-    problem = _problem_of_address()
+    problem = _find_address_problem()
     if problem:
         yield Finding(sentence=problem)
     else:
         yield Finding(sentence="The portal answers at PUBLIC_URL.", level=Level.OK)
 
 
-def _problem_of_address() -> str:
+def _find_address_problem() -> str:
     if is_loopback(url=settings.PUBLIC_URL):
-        return "PUBLIC_URL is this machine's own address; nobody else can reach it."
+        return "PUBLIC_URL is a loopback address; no other machine can reach it."
     try:
         url = f"{settings.PUBLIC_URL}/health/live/"
         status = probe_url(url, allowed_networks=settings.EGRESS_ALLOWED_NETWORKS).status
     except errors.BlockedByPolicy:
-        return "PUBLIC_URL does not lead to a public address."
+        return "PUBLIC_URL does not resolve to a public address."
     except errors.ClariusError as error:
         return f"The portal does not answer at PUBLIC_URL. {error.message}"
     if 300 <= status < 400:
         return "PUBLIC_URL redirects. Clarius Cloud does not follow redirects."
-    return "" if status == 200 else f"PUBLIC_URL answers with status {status} where the portal should."
+    return "" if status == 200 else f"PUBLIC_URL answers with status {status} instead of 200."

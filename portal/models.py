@@ -1,4 +1,4 @@
-"""What the site as a whole keeps."""
+"""The daily mail and the rows of the cache."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from background.models import LeasedRow
 
 
 class Digest(LeasedRow):
-    """The daily mail of what needs an administrator: one row, due once a day."""
+    """The daily mail about problems: one row, due once a day."""
 
     done_at = models.DateTimeField(null=True, blank=True)
 
@@ -15,7 +15,7 @@ class Digest(LeasedRow):
 
 
 class CacheRow(models.Model):
-    """A value that every web process sees, such as how often somebody tried to log in."""
+    """A cached value that all web processes share, such as a count of failed logins."""
 
     key = models.CharField(max_length=64, primary_key=True)
     value = models.JSONField(null=True)

@@ -30,7 +30,7 @@ FIELD_ENCRYPTION_KEYS = require_fernet_keys(
     name="FIELD_ENCRYPTION_KEYS", values=env.list("FIELD_ENCRYPTION_KEYS", default=[])
 )
 
-# --- Where the portal lives -----------------------------------------------------------------------------
+# --- The public address -----------------------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 _public = urlsplit(PUBLIC_URL)
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
@@ -85,14 +85,14 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "portal.web.short_way.ShortWay",
+    "portal.pages.middleware.WebhookShortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "portal.web.middleware.ReadableRequests",
+    "portal.pages.middleware.ReadableRequests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "portal.web.middleware.SmallForms",
+    "portal.pages.middleware.SmallForms",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.middleware.ReaderTimezone",
@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "portal.web.middleware.PrivatePages",
+    "portal.pages.middleware.PrivatePages",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -130,15 +130,15 @@ LANGUAGES = [("en", "English")]
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = "UTC"
-# How the administration's theme writes what is left to it, such as the history of a row.
-FORMAT_MODULE_PATH = "portal.formats"
+# Formats of dates that the administration's theme writes itself, such as in the history of a row.
+FORMAT_MODULE_PATH = "portal.pages.formats"
 
 # Set by `manage.py demo` alone: the file with the demo's accounts, which allows "Continue as …".
 DEMO_FILE = env.str("PORTAL_DEMO_FILE", default="")
 DEMO_SANDBOX_URL = env.str("PORTAL_DEMO_SANDBOX_URL", default="")
 
 CONTENT_SECURITY_POLICY = {
-    # The admin theme evaluates expressions in its templates; its pages get a policy of their own.
+    # The admin theme evaluates expressions in its templates; its pages have their own policy.
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -148,7 +148,7 @@ CONTENT_SECURITY_POLICY = {
         "media-src": [SELF],
         "connect-src": [SELF],
         "font-src": [SELF],
-        # The demo's live steps are forms that the sandbox takes.
+        # The demo's buttons are forms that are sent to the sandbox.
         "form-action": [SELF, *([DEMO_SANDBOX_URL] if DEMO_SANDBOX_URL else [])],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
@@ -177,7 +177,7 @@ AUTH_USER_MODEL = "accounts.User"
 SILENCED_SYSTEM_CHECKS = [
     # Unique by a constraint on the lower-cased address, which this check does not see.
     "auth.W004",
-    # Other hosts below the portal's domain, and the browsers' list, are not the portal's to decide about.
+    # Other hosts of the portal's domain, and the browsers' preload list, are not the portal's decision.
     "security.W005",
     "security.W021",
 ]
@@ -190,7 +190,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# What Python offers without another package, and harder on guessers than Django's default.
+# Needs no further package, and is harder to guess against than Django's default.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -201,7 +201,7 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
-# Codes end in the browser that asked for them, where a token may wait.
+# A code is entered in the browser that requested it, which may have a pending connection request.
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
@@ -226,7 +226,7 @@ globals().update(**_mail)
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Portal <portal@localhost>")
 ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
 
-# --- Work in the background -----------------------------------------------------------------------------
+# --- Background work -----------------------------------------------------------------------------
 CELERY_BROKER_URL = require_address(
     name="CELERY_BROKER_URL",
     read=lambda: readable_broker(env.str("CELERY_BROKER_URL", default="memory://")),
@@ -235,60 +235,60 @@ WORKER_THREADS = env.int("WORKER_THREADS", default=4)
 POLL_MINUTES = env.int("POLL_MINUTES", default=15)
 FULL_POLL_HOURS = env.int("FULL_POLL_HOURS", default=24)
 RECORDS_RETENTION_DAYS = env.int("RECORDS_RETENTION_DAYS", default=400)
-# 0: API keys are replaced by hand only.
+# 0: API keys are rotated only by hand.
 API_KEY_ROTATION_DAYS = env.int("API_KEY_ROTATION_DAYS", default=0)
 EGRESS_ALLOWED_NETWORKS = tuple(env.list("EGRESS_ALLOWED_NETWORKS", default=[]))
 
-# --- The clock of the background ------------------------------------------------------------------------
-# Read at each use and not from the environment: they belong together, and only tests run on other values.
-# A worker that dies frees its rows after this long; a living one renews its lease three times in it.
+# --- Timing of background work ------------------------------------------------------------------------
+# Read at each use and not from the environment: they depend on each other, and only tests change them.
+# The rows of a dead worker are free after this time; a living worker renews its lease three times within it.
 LEASE_SECONDS = 60.0
-# A message that is lost is sent again after this long.
+# A lost message is sent again after this time.
 NUDGE_SECONDS = 60
-# The ceiling of the first wait before something is tried again; it doubles from there.
+# The longest first wait of the backoff; later waits grow with the time of trying.
 RETRY_BASE_SECONDS = 10.0
-# Clarius Cloud is asked at most this often which of one customer's exams it lists.
+# The Cloud is asked at most this often which exams of a customer it lists.
 CONFIRM_EVERY_SECONDS = 15.0
 
 # --- The webhook ----------------------------------------------------------------------------------------
-# A notification is checked against secrets that were read at most this long ago. Read from no environment:
-# longer, and a replaced secret would be accepted after its hour; only tests shorten it.
+# A notification is checked against secrets that were read at most this long ago. Not from the environment:
+# with a longer time, a replaced secret would be accepted after its hour. Only tests shorten it.
 WEBHOOK_SECRETS_SECONDS = 5.0
-# For an unknown secret they are read again after this: it may be new, but guessing must stay cheap.
+# An unknown secret may be new: they are read again after this time, so that guessing stays cheap.
 WEBHOOK_UNKNOWN_SECRET_SECONDS = 0.5
 
 # --- Limits ---------------------------------------------------------------------------------------------
-# Read at each use. Not from the environment: nobody has needed other values so far.
-# Rows of the worklist and of a clinician's own list; so many are counted before "more than" is said.
+# Read at each use. Not from the environment: nobody has needed other values yet.
+# Rows on a page of the worklist and of a clinician's exams; above the limit, counts show "more than".
 WORKLIST_PAGE_SIZE = 50
 OWN_PAGE_SIZE = 25
 WORKLIST_COUNT_LIMIT = 10_000
-# One request of the administration does so many rows. A form that asks names each of them, and Django reads
-# at most 1,000 fields.
+# Rows in one request of the administration. A confirmation form contains each of them, and Django reads at
+# most 1,000 fields.
 BULK_LIMIT = 500
-# Somebody who knows the secret can make up notifications; they must not fill the disk.
+# Somebody who knows the secret can invent notifications; they must not fill the disk.
 UNCONFIRMED_LIMIT = 50_000
 REJECTED_LIMIT = 1000
-# How many rejected ones may come before the oldest are removed.
+# How many may exceed that limit before the oldest are removed.
 REJECTED_EXCESS = 50
-# Rows that are deleted in one transaction, so that no notification waits for it.
+# Rows deleted in one transaction, few enough that no notification waits for it.
 PURGE_BATCH = 500
-# Calls to Clarius Cloud that are kept for each exam and each report.
+# Calls to the Cloud that are kept for each submission and each report.
 CALLS_KEPT = 50
-# Looking for old calls after every call would cost more than their rows do.
+# Old calls are removed after this many: a search after every call would cost more than their rows.
 CALLS_CLEAN_EVERY = 100
-# Files of each kind that are hashed again in one night.
+# Files of each kind that are verified in one night.
 VERIFY_SAMPLE = 200
-# Exams of the backlog that wait to be fetched at a time: what arrives meanwhile queues behind these alone.
+# Backlog exams that are queued at a time: new exams wait only behind these.
 BACKLOG_WINDOW = 200
-# Stored answers in memory at a time when they are read again: each may have 5 MiB.
+# Stored responses in memory at a time when fields are read again: each may have 5 MiB.
 REREAD_CHUNK = 10
-# For one file, in the process that makes its previews.
+# How long the previews of one file may take.
 DECODING_SECONDS = 20
-# Looks of one person at one object are one entry of the audit log for so long.
+# Repeated views of an object by one person within this time are one audit entry.
 VIEW_WINDOW_SECONDS = 600
 
-# --- What the pages say ---------------------------------------------------------------------------------
+# --- Texts of the pages ---------------------------------------------------------------------------------
 INTENDED_USE_NOTICE = env.str(
     "INTENDED_USE_NOTICE", default="For review of images as received. Not for primary diagnosis."
 )

@@ -1,4 +1,4 @@
-"""The jobs of the site as a whole."""
+"""Registers the jobs of this package."""
 
 from background.runner import register
 from portal.health.digest import SEND_DIGEST

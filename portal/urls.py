@@ -1,4 +1,4 @@
-"""Every address of the portal."""
+"""All URLs of the portal."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -9,7 +9,7 @@ from portal.health.views import fix, show_problems
 from portal.pages import views
 
 urlpatterns = [
-    # First, since it is asked for most and by somebody who asks once.
+    # First, since it is requested most often, by a caller that does not retry.
     path("webhooks/clarius/<slug:service>/<str:secret>/", receive, name="webhook"),
     path("", views.home, name="home"),
     path("health/live/", probes.live, name="health_live"),

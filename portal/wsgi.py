@@ -12,25 +12,25 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 
 class Request(WSGIRequest):
-    """A request whose client may name any character set."""
+    """A request that accepts any name of a character set."""
 
     def _set_content_type_params(self, meta: dict[str, Any]) -> None:
         try:
             super()._set_content_type_params(meta)  # type: ignore[misc]
         except (LookupError, ValueError, SuspiciousOperation):
-            # Python knows codecs that are none of texts. Django reads the query with them here, where nothing
-            # would answer for the error.
+            # Some of Python's codecs do not decode text. Django decodes the query here, where no handler
+            # would turn the error into a response.
             self._encoding = None
 
 
 class Handler(WSGIHandler):
-    """Answers every request, those that cannot be read included."""
+    """Answers every request, including those that cannot be read."""
 
     request_class = Request
 
 
 django.setup(set_prefix=False)
 application = Handler()
-# What is loaded by now never becomes garbage; the collector would look through it again and again.
+# What is loaded by now is never freed; without this, the collector would examine it again and again.
 gc.collect()
 gc.freeze()

@@ -1,7 +1,7 @@
-"""A cache in the portal's own database, so that every web process counts the same limits.
+"""A cache in the portal's database, so that all web processes count the same limits.
 
-Django's own keeps pickles, which whoever can write a row turns into code, loses parallel counts, and throws
-live rows out once there are many. This one keeps JSON, counts exactly, and forgets only what has run out.
+Django's database cache stores pickles, which run as code, loses parallel increments, and evicts live rows
+once there are many. This one stores JSON, counts exactly, and removes only what has expired.
 """
 
 import hashlib
@@ -16,12 +16,12 @@ from django.db.models.expressions import Combinable
 from background.due import from_now
 from portal.models import CacheRow
 
-# One write in so many also removes what has run out.
+# One write in this many also removes what has expired.
 PURGE_EVERY = 100
 
 
 class RowCache(BaseCache):
-    """Django's cache interface on rows; values are what JSON can say."""
+    """Django's cache interface on rows; values must be JSON."""
 
     def __init__(self, location: str, params: dict[str, Any]) -> None:
         super().__init__(params)
@@ -29,7 +29,7 @@ class RowCache(BaseCache):
     def add(
         self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
     ) -> bool:
-        """Keep a value unless there is one; of several at the same moment one is told that it did."""
+        """Store a value unless there is one; of parallel calls exactly one returns True."""
         name = self._name(key, version)
         until = self._until(timeout)
         rows = CacheRow.objects.filter(pk=name)
@@ -42,7 +42,7 @@ class RowCache(BaseCache):
                 CacheRow(key=name, value=value, expires_at=until).save(force_insert=True)
         except IntegrityError:
             return False
-        _purge_at_times()
+        _purge_sometimes()
         return True
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
@@ -54,7 +54,7 @@ class RowCache(BaseCache):
     def set(
         self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
     ) -> None:
-        """Keep a value, whatever there was."""
+        """Store a value, and replace what was there."""
         name = self._name(key, version)
         CacheRow.objects.bulk_create(
             [CacheRow(key=name, value=value, expires_at=self._until(timeout))],
@@ -62,20 +62,20 @@ class RowCache(BaseCache):
             unique_fields=["key"],
             update_fields=["value", "expires_at"],
         )
-        _purge_at_times()
+        _purge_sometimes()
 
     def touch(self, key: str, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Keep a value from now on for `timeout` seconds; False when there is none."""
+        """Keep a value for `timeout` seconds from now; False if there is none."""
         rows = CacheRow.objects.filter(_is_live(), pk=self._name(key, version))
         return bool(rows.update(expires_at=self._until(timeout)))
 
     def delete(self, key: str, version: int | None = None) -> bool:
-        """Forget a value; False when there was none."""
+        """Delete a value; False if there was none."""
         count, _ = CacheRow.objects.filter(pk=self._name(key, version)).delete()
         return bool(count)
 
     def incr(self, key: str, delta: int = 1, version: int | None = None) -> int:
-        """Add to a number and return it, losing no parallel use; raises ValueError when there is none."""
+        """Add to a number and return it, also in parallel calls; raises ValueError if there is none."""
         name = self._name(key, version)
         with transaction.atomic():
             row = CacheRow.objects.select_for_update().filter(_is_live(), pk=name).first()
@@ -86,7 +86,7 @@ class RowCache(BaseCache):
         return number
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         CacheRow.objects.all().delete()
 
     def _until(self, timeout: float | None) -> Combinable | None:
@@ -95,7 +95,7 @@ class RowCache(BaseCache):
         return None if seconds is None else from_now(seconds=seconds)
 
     def _name(self, key: str, version: int | None) -> str:
-        # Keys name addresses of people, which need not be kept as they are.
+        # Keys contain people's addresses, which need not be stored in plain text.
         return hashlib.sha256(self.make_key(key, version=version).encode()).hexdigest()
 
 
@@ -103,6 +103,6 @@ def _is_live() -> Q:
     return Q(expires_at=None) | Q(expires_at__gt=from_now())
 
 
-def _purge_at_times() -> None:
+def _purge_sometimes() -> None:
     if random.randrange(PURGE_EVERY) == 0:  # noqa: S311
         CacheRow.objects.filter(expires_at__lte=from_now()).delete()

@@ -1,10 +1,10 @@
-"""What each database needs so that parallel writers neither lose nor block each other."""
+"""Database options under which parallel writers neither fail nor block each other for long."""
 
 from pathlib import Path
 from typing import Any
 
-# A server that vanished without a word would be waited for by every thread, for as long as the kernel likes.
-PATIENCE_WITH_A_SERVER = {
+# Otherwise every thread would wait for a server that disappeared, for as long as the kernel's defaults.
+SERVER_TIMEOUTS = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
     "keepalives_interval": 10,
@@ -18,7 +18,7 @@ def database_from_url(config: dict[str, Any]) -> dict[str, Any]:
     if config["ENGINE"].endswith("sqlite3"):
         if config["NAME"] != ":memory:":
             Path(config["NAME"]).parent.mkdir(parents=True, exist_ok=True)
-        # Without IMMEDIATE a transaction that reads first fails at once with "database is locked".
+        # Without IMMEDIATE, a transaction that reads before it writes may fail with "database is locked".
         return config | {
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
@@ -26,5 +26,5 @@ def database_from_url(config: dict[str, Any]) -> dict[str, Any]:
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
             }
         }
-    options = PATIENCE_WITH_A_SERVER | config.get("OPTIONS", {})
+    options = SERVER_TIMEOUTS | config.get("OPTIONS", {})
     return config | {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": options}

@@ -9,10 +9,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+# Lines of the log that are shown when a process dies.
 TAIL_LINES = 15
+# A process that cannot start is not restarted more often.
 LONGEST_PAUSE = 30.0
 # A process that lived this long starts again with the shortest pause.
-SETTLED_SECONDS = 60.0
+STABLE_SECONDS = 60.0
 
 
 class Child:
@@ -66,7 +68,7 @@ class Child:
             return None
         now = time.monotonic()
         if self._start_again_at is None:
-            if now - self._started_at > SETTLED_SECONDS:
+            if now - self._started_at > STABLE_SECONDS:
                 self._pause = 1.0
             self._start_again_at = now + self._pause
             message = (
@@ -87,7 +89,7 @@ class Child:
             self._process.send_signal(signal.SIGTERM)
 
     def end(self, *, until: float) -> None:
-        """Wait for the exit until that moment, then kill what is left of the group."""
+        """Wait for the exit until that time, then kill what is left of the group."""
         if self._process is None:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):

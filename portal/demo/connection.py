@@ -26,7 +26,7 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
             name="Echo reading (demo)",
             base_url=sandbox.url,
             # The sandbox keeps its keys when it moves to another port.
-            key=_key(service=service) or sandbox.new_key(),
+            key=_stored_key(service=service) or sandbox.new_key(),
             mode=Mode.REGISTER,
             take=Service.Take.ALL,
         )
@@ -40,7 +40,7 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
     return setup.service
 
 
-def _key(*, service: Service | None) -> str | None:
+def _stored_key(*, service: Service | None) -> str | None:
     key = service.api_keys.filter(is_in_use=True).first() if service else None
     return key.secret if key else None
 
@@ -65,6 +65,6 @@ def link_clinician(*, sandbox: Sandbox, service: Service, clinician: User) -> li
 
 
 def is_linked(*, customers: list[Customer]) -> bool:
-    """Tell whether the Cloud has confirmed all of them."""
+    """Return whether the Cloud has confirmed all of them."""
     confirmed = Link.objects.filter(customer__in=customers, state=Link.State.CONFIRMED)
     return confirmed.count() == len(customers)

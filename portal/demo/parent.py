@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 # Make also blocks signals for moments during its work. Only a lasting state means that it is exiting.
-LOOKS = 5
+CHECKS = 5
 
 
 class Parent:
@@ -16,17 +16,17 @@ class Parent:
         self._seen_count = 0
 
     def has_left(self) -> bool:
-        """Tell whether make died or was interrupted; it passes no interrupt on but waits for this process."""
+        """Return whether make died or was interrupted; make itself passes no interrupts on."""
         if self._pid is None:
             return False
         if os.getppid() != self._pid:
             return True
         self._seen_count = self._seen_count + 1 if _is_interrupted(self._pid) else 0
-        return self._seen_count >= LOOKS
+        return self._seen_count >= CHECKS
 
 
 def _is_interrupted(pid: int) -> bool:
-    """Tell whether the process is in its SIGINT handler, during which the kernel lists SIGINT as blocked."""
+    """Return whether the process is in its SIGINT handler: meanwhile the kernel lists SIGINT as blocked."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -25,12 +25,12 @@ class Ports:
 
         Where the environment names none, the port in `kept` is used, else the default.
         """
-        usual = kept or {}
-        sandbox = _number("SANDBOX_PORT", usual.get("SANDBOX_PORT", 8001))
+        defaults = kept or {}
+        sandbox = _number("SANDBOX_PORT", defaults.get("SANDBOX_PORT", 8001))
         return cls(
-            portal=_number("PORT", usual.get("PORT", 8000)),
+            portal=_number("PORT", defaults.get("PORT", 8000)),
             sandbox=sandbox,
-            media=_number("SANDBOX_MEDIA_PORT", usual.get("SANDBOX_MEDIA_PORT", sandbox + 1)),
+            media=_number("SANDBOX_MEDIA_PORT", defaults.get("SANDBOX_MEDIA_PORT", sandbox + 1)),
         )
 
     @property

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, Request, build_opener
 
+# The first call after a start may wait until the sandbox has rendered its exams.
 SECONDS = 30
 
 

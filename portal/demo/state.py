@@ -28,14 +28,14 @@ class DemoFile:
     def open(cls, path: Path) -> Self:
         """Read the file and add what it lacks; raises OSError and ValueError if it is unreadable."""
         data = json.loads(path.read_text()) if path.exists() else {}
-        made = {
+        created = {
             "secret_key": secrets.token_urlsafe(48),
             "token_lookup_key": secrets.token_urlsafe(48),
             "field_encryption_key": Fernet.generate_key().decode(),
             "passwords": {role: _password() for role in ROLES},
-            "told": [],
+            "done": [],
         }
-        demo = cls(path, made | data)
+        demo = cls(path, created | data)
         if demo.data != data:
             demo.save()
         return demo
@@ -48,13 +48,13 @@ class DemoFile:
             json.dump(self.data, file, indent=1)
         draft.replace(self.path)
 
-    def was_told(self, step: str) -> bool:
-        """Tell whether a step of the story is done."""
-        return step in self.data["told"]
+    def is_done(self, step: str) -> bool:
+        """Return whether a step of the story is done."""
+        return step in self.data["done"]
 
-    def tell(self, step: str) -> None:
+    def set_done(self, step: str) -> None:
         """Remember that a step of the story is done."""
-        self.data["told"].append(step)
+        self.data["done"].append(step)
         self.save()
 
     @staticmethod

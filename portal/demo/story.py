@@ -79,15 +79,15 @@ FAILED = Scene("failed", "Dr. Ada Osei", "obstetric", {"identifier": "HC-50880"}
 
 
 class Story:
-    """Play the scenes that were not played yet."""
+    """Plays the scenes that were not played yet."""
 
     def __init__(self, *, sandbox: Sandbox, demo: DemoFile, wait_for: Callable[..., None]) -> None:
         self._sandbox = sandbox
         self._demo = demo
         self._wait_for = wait_for
 
-    def tell(self, *, reviewer: User) -> None:
-        """Submit every exam and wait for the worker; raises DemoProblem and SandboxProblem."""
+    def play(self, *, reviewer: User) -> None:
+        """Submit every exam and wait until all are fetched; raises DemoProblem and SandboxProblem."""
         self._once("stranger", self._add_stranger)
         requests = self._demo.data.setdefault("requests", {})
         for scene in SCENES:
@@ -100,13 +100,13 @@ class Story:
         )
         self._once("failed", self._fail)
         self._once("report", partial(self._report, reviewer))
-        # The lists of administrators were read before any of this happened.
-        self._once("lists", self._read_lists)
+        # Customers, applications and notification records were read before any of this happened.
+        self._once("lists", self._make_syncs_due)
 
     def _once(self, step: str, work: Callable[[], None]) -> None:
-        if not self._demo.was_told(step):
+        if not self._demo.is_done(step):
             work()
-            self._demo.tell(step)
+            self._demo.set_done(step)
 
     def _add_stranger(self) -> None:
         self._sandbox.add_customer(name="Dr. Samuel Reyes", institution="Riverside Medical")
@@ -141,7 +141,7 @@ class Story:
         finally:
             self._sandbox.clear_faults()
 
-    def _read_lists(self) -> None:
+    def _make_syncs_due(self) -> None:
         schedule(queryset=Sync.objects.filter(service__is_sandbox=True))
 
     def _report(self, reviewer: User) -> None:
@@ -159,6 +159,6 @@ def _count(requests: list[str], state: str) -> int:
     return Submission.objects.filter(request_uuid__in=requests, state=state).count()
 
 
-def _slug(exams: list[dict[str, Any]], wish: str) -> str:
-    """Return the exam whose name contains the wish, else the first one."""
-    return next((exam["slug"] for exam in exams if wish in exam["slug"]), exams[0]["slug"])
+def _slug(exams: list[dict[str, Any]], wanted: str) -> str:
+    """Return the exam whose slug contains `wanted`, else the first one."""
+    return next((exam["slug"] for exam in exams if wanted in exam["slug"]), exams[0]["slug"])

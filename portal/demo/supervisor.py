@@ -14,8 +14,13 @@ from urllib.request import ProxyHandler, build_opener
 from portal.demo.children import Child
 from portal.demo.parent import Parent
 
+# More than the worker takes to stop: it gives running work eight seconds.
 STOP_SECONDS = 12.0
-LOOK_EVERY = 0.2
+# How often processes are checked.
+CHECK_SECONDS = 0.2
+# A thread is busy for as long as a client takes to read a file or send a body, and costs little meanwhile.
+# Fifty clients on slow lines must leave threads for everybody else.
+THREADS = 64
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -80,7 +85,7 @@ class Supervisor:
                     )
             if time.monotonic() > until:
                 raise TooSlow(f"{what} took longer than {seconds:.0f} s. See the logs in {self._logs}.")
-            self._look_around()
+            self._pause()
 
     def watch(self) -> None:
         """Keep the processes running until Stopped is raised."""
@@ -89,16 +94,16 @@ class Supervisor:
                 message = child.watch()
                 if message:
                     self._say(message)
-            self._look_around()
+            self._pause()
 
-    def _look_around(self) -> None:
+    def _pause(self) -> None:
         if self._parent.has_left():
             raise Stopped
-        time.sleep(LOOK_EVERY)
+        time.sleep(CHECK_SECONDS)
 
     def stop(self) -> None:
         """Stop every process, the newest first."""
-        with _deaf():
+        with _signals_ignored():
             for child in reversed(self._children):
                 child.ask_to_end()
             until = time.monotonic() + STOP_SECONDS
@@ -107,8 +112,8 @@ class Supervisor:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """Ignore signals meanwhile, so that a second Ctrl-C leaves no process behind."""
+def _signals_ignored() -> Iterator[None]:
+    """Ignore signals for a while, so that a second Ctrl-C leaves no process behind."""
     before = {name: signal.signal(name, signal.SIG_IGN) for name in SIGNALS}
     try:
         yield
@@ -118,7 +123,7 @@ def _deaf() -> Iterator[None]:
 
 
 def answers(url: str) -> bool:
-    """Tell whether a web server answers at this local address."""
+    """Return whether a web server answers at this local address."""
     opener = build_opener(ProxyHandler({}))
     try:
         with opener.open(url, timeout=2):
@@ -139,6 +144,12 @@ def stop_on_signals() -> None:
 
     for name in SIGNALS:
         signal.signal(name, stop)
+
+
+def web_arguments(*, port: int) -> list[str]:
+    """Return the arguments for Python that start granian on a port of the loopback address."""
+    granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
+    return [*granian, "--blocking-threads", str(THREADS), "--no-ws", "portal.wsgi:application"]
 
 
 def child_environment(*, is_sandbox: bool = False, **extra: str) -> dict[str, str]:

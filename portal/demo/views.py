@@ -18,7 +18,8 @@ from portal.demo.gate import is_open
 from portal.demo.state import ROLES, DemoFile
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-BEGINNINGS = {"clinician": "my", "reviewer": "worklist", "administrator": "admin:index"}
+START_PAGES = {"clinician": "my", "reviewer": "worklist", "administrator": "admin:index"}
+# How many submissions the live list shows.
 NEWEST = 6
 
 View = Callable[..., HttpResponse]
@@ -46,7 +47,7 @@ def continue_as(request: HttpRequest, role: str) -> HttpResponse:
     logout(request)
     login(request, user, backend=BACKEND)
     add_entry(action="demo.continued", actor=user, target=user, address=client_address(request))
-    return redirect(BEGINNINGS[role])
+    return redirect(START_PAGES[role])
 
 
 @require_safe

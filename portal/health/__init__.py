@@ -1,1 +1,1 @@
-"""What is wrong: the registered checks as pages, a daily mail, a command and an answer to load balancers."""
+"""Health: views of the registered checks as a page, a daily mail, a command and a readiness probe."""

@@ -11,11 +11,12 @@ from background.runner import Done, Job, Outcome
 from foundation.checks import Finding, find_problems
 from portal.models import Digest
 
+# Before the working day in Europe.
 HOUR = 6
 
 
 def next_time(*, now: datetime) -> datetime:
-    """Return the next moment of the daily mail, six o'clock in UTC."""
+    """Return the time of the next daily mail, six o'clock UTC."""
     today = now.replace(hour=HOUR, minute=0, second=0, microsecond=0)
     return today if today > now else today + timedelta(days=1)
 
@@ -24,13 +25,13 @@ def _send(digest: Digest, hold: Hold) -> Outcome:
     problems = find_problems()
     now = timezone.now()
 
-    def write() -> dict[str, datetime]:
+    def send() -> dict[str, datetime]:
         if problems:
             need = "problem needs" if len(problems) == 1 else "problems need"
             alert_administrators(subject=f"{len(problems)} {need} a person", body=_body(problems))
         return {"done_at": now, "not_before": next_time(now=now)}
 
-    return Done(effect=write)
+    return Done(effect=send)
 
 
 def _body(problems: list[Finding]) -> str:
@@ -49,7 +50,7 @@ SEND_DIGEST = Job(
     name="portal.send_digest",
     model=Digest,
     work=_send,
-    # Checks of this cost are a few queries each.
+    # Each check is a few queries.
     deadline=timedelta(minutes=5),
     tries=None,
 )

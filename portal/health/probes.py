@@ -1,4 +1,4 @@
-"""Whether the web process is alive, and whether it can do its work: for load balancers and monitors."""
+"""Liveness and readiness probes for load balancers and monitors."""
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -10,14 +10,14 @@ from foundation.checks import find
 @require_safe
 @never_cache
 def live(request: HttpRequest) -> JsonResponse:
-    """Answer 200 as long as the process answers at all."""
+    """Answer 200 if the process runs."""
     return JsonResponse({"status": "ok"})
 
 
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 when the checks on which readiness depends find no problem, else 503 with their codes."""
+    """Answer 200 if the checks that decide readiness find no problem, else 503 with their codes."""
     failed = [
         each.code for each in find(lambda check: check.decides_readiness, is_thorough=True) if each.is_problem
     ]

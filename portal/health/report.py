@@ -1,4 +1,4 @@
-"""What `doctor` prints; knows nothing of Django, since settings that cannot be read are reported as well."""
+"""The output of `doctor`. It does not import Django, since it also reports settings that cannot be read."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ FAILED = "failed"
 
 
 class Line(NamedTuple):
-    """One check by its code, how it went, and one sentence; `service` is empty for the portal itself."""
+    """The code of a check, its level and a sentence; `service` is empty for the portal itself."""
 
     code: str
     level: str
@@ -38,6 +38,6 @@ def report(lines: Sequence[Line], *, as_json: bool) -> str:
 
 
 def _printed(line: Line) -> str:
-    mark = line.level.upper() if line.level == FAILED else line.level
+    level = line.level.upper() if line.level == FAILED else line.level
     where = f"{line.service}: " if line.service else ""
-    return f"{mark:7} {where}{line.code.replace('-', ' ')}: {line.sentence}"
+    return f"{level:7} {where}{line.code.replace('-', ' ')}: {line.sentence}"

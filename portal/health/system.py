@@ -1,4 +1,4 @@
-"""What `migrate` and `check --database default` say of services that cannot work as they are."""
+"""System checks of the set-up, run by `migrate` and by `check --database default`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from foundation.checks import Finding, find
 
 
 def check_setup(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Make the checks of the set-up; says nothing before their tables exist."""
+    """Return the problems of the set-up; none before the tables exist."""
     if not databases or "default" not in databases:
         return []
     try:
-        # A paused service may be set up in part.
+        # Final checks are run too, since they decide which others apply: a paused service may be incomplete.
         found = [
             each
             for each in find(lambda check: check.is_setup or check.is_final)
@@ -26,7 +26,7 @@ def check_setup(databases: Sequence[str] | None = None, **kwargs: Any) -> list[C
 
 
 def _message(finding: Finding) -> CheckMessage:
-    # What is not ready must not start; the rest is done in the administration.
+    # What decides readiness must stop the start; the rest can be fixed in the administration.
     kind = Error if finding.check.decides_readiness else Warning
     slug = finding.subject.slug if finding.subject else ""
     command = finding.check.command.format(slug=slug)

@@ -21,9 +21,10 @@ from foundation.checks import Finding, Fix, problems_for
 from integrations.models import Service
 from portal.health.count import forget_count
 
+# Rows shown on the page that asks; the others are only counted.
 SHOWN = 50
-# What the page can be narrowed to: the package that registered the check.
-PLACES = {
+# The filters of the page, by the package that registered the check.
+FILTERS = {
     "exams": "Exams and reports",
     "integrations": "Services",
     "background": "Processes and mail",
@@ -34,17 +35,17 @@ PLACES = {
 @require_safe
 @login_required
 def show_problems(request: HttpRequest) -> HttpResponse:
-    """Show every problem, or those of one place, as a sentence with one button; for administrators alone."""
+    """Show administrators every problem, or those of one package, each with one button."""
     _require_staff(request)
     place = request.GET.get("of", "")
-    place = place if place in PLACES else ""
+    place = place if place in FILTERS else ""
     found = [each for each in problems_for(request.user) if place in ("", each.check.place)]
     worker = latest_heartbeat(name="worker")
     age = (timezone.now() - worker.seen_at).total_seconds() if worker else None
     context = {
         "problems": [(each, _may_fix(request, each)) for each in found],
         "place": place,
-        "places": PLACES,
+        "places": FILTERS,
         "unfinished": list_unfinished(request.user) if place == "exams" else None,
         "full_polled_at": _last_full_poll(),
         "worker_seconds": None if age is None else max(round(age), 0),
@@ -55,7 +56,7 @@ def show_problems(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def fix(request: HttpRequest, key: str) -> HttpResponse:
-    """Do what fixes a problem, or ask first where that has to be decided."""
+    """Fix a problem, or ask first if there is something to decide."""
     _require_staff(request)
     problem = next((each for each in problems_for(request.user) if each.key == key), None)
     if problem is None:
@@ -72,14 +73,14 @@ def fix(request: HttpRequest, key: str) -> HttpResponse:
             messages.warning(request, "Select at least one row.")
             action = None
     if action is None:
-        return _ask(request, problem, problem.fix)
+        return _ask_which(request, problem, problem.fix)
     run_action(request=request, queryset=rows, action=action, run=run_audited)
     forget_count()
     return HttpResponseRedirect(reverse("problems"))
 
 
 def _last_full_poll() -> datetime | None:
-    """Return the full poll of the service that had none for longest; None where one never had any."""
+    """Return the oldest of the latest full polls of all services; None if a service has never had one."""
     polled = Service.objects.in_use().values_list("full_polled_at", flat=True)
     ended = [each for each in polled if each is not None]
     return min(ended) if ended and len(ended) == len(polled) else None
@@ -100,7 +101,7 @@ def _chosen_action(request: HttpRequest, fix: Fix) -> Action | None:
     return next((each for each in fix.actions if each.name == request.POST.get("action")), None)
 
 
-def _ask(request: HttpRequest, problem: Finding, fix: Fix) -> HttpResponse:
+def _ask_which(request: HttpRequest, problem: Finding, fix: Fix) -> HttpResponse:
     rows = fix.rows.order_by("pk")[:SHOWN]
     context = {
         "problem": problem,

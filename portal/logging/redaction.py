@@ -1,4 +1,4 @@
-"""The one redaction filter: what must never be read in a log line or an error report."""
+"""The redaction filter for everything that must not appear in a log line or an error report."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ _PATTERNS = [
     (re.compile(r"\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b"), MASK),
     (re.compile(r"(customer_id=)[^&\s\"'>]+"), rf"\1{MASK}"),
     (re.compile(r"([?&](?:signature|sig|X-Amz-Signature|expires)=)[^&\s\"'>]+"), rf"\1{MASK}"),
-    # PostgreSQL repeats the values of the row that broke a constraint.
+    # PostgreSQL quotes the values of the row that violated a constraint.
     (re.compile(r"(DETAIL:).*", re.DOTALL), rf"\1 {MASK}"),
     (re.compile(r"(?<![\w-])[-\w]{43}(?![\w-])"), MASK),
 ]
@@ -33,7 +33,7 @@ def redact(text: str) -> str:
 
 
 class RedactingFormatter(logging.Formatter):
-    """Mask the finished line, so that arguments and tracebacks are covered as well."""
+    """Masks the finished line, which includes arguments and tracebacks."""
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(super().format(record))
@@ -42,14 +42,14 @@ class RedactingFormatter(logging.Formatter):
         self,
         ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
     ) -> str:
-        # Database errors quote row values, so the message of a foreign exception is left out.
+        # Database errors quote values of rows, so the message of an exception is left out.
         kind, _, trace = ei
         frames = "".join(traceback.format_tb(trace))
         return f"Traceback (most recent call last):\n{frames}{kind.__name__ if kind else 'None'}"
 
 
 class ReporterFilter(SafeExceptionReporterFilter):
-    """Keep local variables, cookies and request data out of every error report."""
+    """Keeps local variables, cookies and request data out of error reports."""
 
     def is_active(self, request: HttpRequest | None) -> bool:
         return True

@@ -1,10 +1,10 @@
-"""Logging to standard error, one line a record, every line through the redaction filter."""
+"""Logging to standard error, through the redaction filter."""
 
 from typing import Any
 
 
 def logging_config(*, level: str) -> dict[str, Any]:
-    """Return the `LOGGING` dictionary; there is no mail handler, since error mails carry local variables."""
+    """Return the `LOGGING` dictionary. Without a mail handler, since error mails contain local variables."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -19,7 +19,7 @@ def logging_config(*, level: str) -> dict[str, Any]:
         "loggers": {
             "django": {"handlers": ["stderr"], "level": level, "propagate": False},
             "django.server": {"handlers": ["stderr"], "level": level, "propagate": False},
-            # SQL at DEBUG carries patient data as parameters; urllib3 at DEBUG carries query strings.
+            # At DEBUG, SQL parameters contain patient data and urllib3 logs query strings.
             "django.db.backends": {"level": "INFO"},
             "urllib3": {"level": "INFO"},
         },

@@ -1,4 +1,4 @@
-"""The portal's colours as the admin theme wants them: greys of the ground, teal of the accent."""
+"""The portal's colours for the admin theme: grey backgrounds, teal accents."""
 
 BASE = {
     "50": "#f5f6f7",

@@ -53,7 +53,7 @@ def _has_sandbox_service() -> bool:
 
 def _refusals(request: HttpRequest) -> list[Refusal]:
     """Return the services whose keys are all refused, to administrators."""
-    # A request that was refused early has no user.
+    # A request that middleware refused has no user.
     user = getattr(request, "user", None)
     if user is None or not getattr(user, "is_staff", False):
         return []

@@ -14,7 +14,9 @@ from foundation.checks import find
 from integrations.models import Link, Service
 from integrations.services.health import headline_of
 
+# Counting further would be slow, and nobody needs the exact number.
 COUNT_LIMIT = 999
+# Exams of a clinician on the home page.
 NEWEST = 6
 
 
@@ -38,7 +40,7 @@ class ServiceHealth:
 
     service: Service
     tone: str
-    words: str
+    headline: str
 
 
 def home_context(user: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The sidebar of the administration: every registered model is in one of six groups."""
+"""The sidebar of the administration. Every registered model is in one of its groups."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, reverse
 
 Item = dict[str, Any]
 
-# Pages that are no list of a model: title, URL name, icon, permission ("" means: every administrator).
+# Pages that do not list a model: title, URL name, icon, permission ("": every administrator).
 PAGES = {
     "Today": [
         ("Back to the portal", "home", "arrow_back", ""),
@@ -18,7 +18,7 @@ PAGES = {
         ("Backlog", "admin:exams_submission_backlog", "history", "exams.view_submission"),
     ],
 }
-# By group: the models in their order with an icon; what is not named goes into its app's group.
+# The models of each group, in order, with their icons. Other models are in the group of their app.
 MODELS = {
     "Today": {"integrations.service": "cloud"},
     "Exams": {
@@ -51,7 +51,7 @@ MODELS = {
     },
     "Audit": {"audit.entry": "fact_check"},
 }
-# What a list is called in the sidebar, where its model's plural says less.
+# Titles in the sidebar that differ from the model's plural.
 TITLES = {
     "audit.entry": "Audit log",
     "background.heartbeat": "Processes",
@@ -68,7 +68,7 @@ GROUP_OF_APP = {
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
-    """Return the groups with what this administrator may open."""
+    """Return the groups with the pages that this administrator may open."""
     groups: dict[str, list[Item]] = {name: [] for name in (*PAGES, *MODELS)}
     for name, pages in PAGES.items():
         groups[name] += [_page(request, *page) for page in pages]
@@ -87,7 +87,7 @@ def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def account_links(request: HttpRequest) -> list[dict[str, str]]:
-    """Return what the menu of the account leads to."""
+    """Return the entries of the account menu."""
     return [
         {"title": "Portal", "link": reverse("home")},
         {"title": "Preferences", "link": reverse("preferences")},
@@ -95,12 +95,12 @@ def account_links(request: HttpRequest) -> list[dict[str, str]]:
 
 
 def favicon(request: HttpRequest) -> str:
-    """Return the address of the portal's mark."""
+    """Return the address of the portal's icon."""
     return static("portal/mark.svg")
 
 
 def stylesheet(request: HttpRequest) -> str:
-    """Return the address of what the administration adds to its theme."""
+    """Return the address of the stylesheet that the administration adds to its theme."""
     return static("portal/admin.css")
 
 
@@ -150,8 +150,8 @@ def _icon(label: str) -> str:
 
 
 def _current(request: HttpRequest, items: list[Item]) -> str:
-    """Return the link that the page stands below: the longest, since the index is above all."""
+    """Return the link of the current page: the longest that its address starts with."""
     index = reverse("admin:index")
-    above = [item["link"] for item in items if item["link"] and request.path.startswith(item["link"])]
-    longest = max(above, key=len, default="")
+    matching = [item["link"] for item in items if item["link"] and request.path.startswith(item["link"])]
+    longest = max(matching, key=len, default="")
     return "" if longest in (index, "/") and request.path != index else longest

@@ -44,17 +44,17 @@ def server_error(request: HttpRequest) -> HttpResponse:
     An unreachable database or one without free connections is a 503: it is temporary, and programs retry.
     """
     # Django calls this while it handles the error and does not pass the error itself.
-    is_away = _is_database_away(sys.exc_info()[1])
-    page = loader.get_template("500.html").render({"is_database_away": is_away})
-    response = HttpResponse(page, status=503 if is_away else 500)
+    is_unreachable = _is_database_unreachable(sys.exc_info()[1])
+    page = loader.get_template("500.html").render({"is_database_unreachable": is_unreachable})
+    response = HttpResponse(page, status=503 if is_unreachable else 500)
     # The error may have come before the middleware that sets this.
     response["Cache-Control"] = "no-store, private"
-    if is_away:
+    if is_unreachable:
         response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
 
-def _is_database_away(error: BaseException | None) -> bool:
+def _is_database_unreachable(error: BaseException | None) -> bool:
     # SQLite gives the same kind of error to a wrong statement, which is a bug and not temporary.
     code = getattr(getattr(error, "__cause__", None), "sqlite_errorcode", None)
     return isinstance(error, (OperationalError, InterfaceError)) and code != sqlite3.SQLITE_ERROR

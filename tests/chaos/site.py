@@ -4,7 +4,7 @@ import signal
 import time
 from pathlib import Path
 
-from portal.demo.serving import web_arguments
+from portal.demo.supervisor import web_arguments
 from tests.chaos.servers import Postgres, RabbitMQ
 from tests.e2e.site import Site
 from tests.processes import Process

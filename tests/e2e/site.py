@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from cryptography.fernet import Fernet
 
-from portal.demo.serving import web_arguments
+from portal.demo.supervisor import web_arguments
 from tests.e2e.person import PASSWORD, Person
 from tests.processes import ROOT, Process, free_ports, wait_for
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from portal.demo.serving import web_arguments
+from portal.demo.supervisor import web_arguments
 from tests.chaos.servers import listens
 from tests.e2e.person import Person
 from tests.e2e.site import Site

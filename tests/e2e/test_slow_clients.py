@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from portal.demo.serving import THREADS
+from portal.demo.supervisor import THREADS
 from tests.e2e.person import Person
 from tests.e2e.site import Site
 from tests.processes import ROOT

@@ -76,7 +76,7 @@ def test_a_portal_that_works_is_well_and_shows_no_secret(well: Service) -> None:
 def test_without_json_it_speaks_in_lines(well: Service) -> None:
     out = StringIO()
     call_command("doctor", "echo", stdout=out)
-    assert out.getvalue().endswith("All is well.\n")
+    assert out.getvalue().endswith("All checks passed.\n")
     assert len(out.getvalue().splitlines()) > 12
 
 
@@ -141,7 +141,7 @@ WRONG: dict[str, tuple[Callable[[Service, Any], Any], str, str]] = {
         "cannot be decrypted",
     ),
     "broker away": (_set("CELERY_BROKER_URL", "redis://127.0.0.1:9/0"), "broker", "cannot be reached"),
-    "public address local": (_set("PUBLIC_URL", "https://127.0.0.1"), "public-address", "nobody else"),
+    "public address local": (_set("PUBLIC_URL", "https://127.0.0.1"), "public-address", "no other machine"),
     "public address private": (_set("PUBLIC_URL", "https://10.1.2.3"), "public-address", "public address"),
 }
 
@@ -212,7 +212,7 @@ def test_one_service_can_be_asked_for(well: Service) -> None:
     assert _ask("echo")[0]
     assert _ask("--service", "echo")[0]
     is_well, failed, _ = _ask("nobody")
-    assert (is_well, failed["service"]) == (False, "There is no service of this slug.")
+    assert (is_well, failed["service"]) == (False, "There is no service with this slug.")
     with pytest.raises(CommandError, match="checks failed"):
         call_command("doctor", "nobody", stdout=StringIO())
 

@@ -35,11 +35,11 @@ def _lists() -> list[str]:
 
 
 def _pages(service: Service) -> list[str]:
-    own = [
+    of_service = [
         reverse(f"admin:integrations_service_{name}", args=[service.pk])
         for name in ("change", "keys", "settings")
     ]
-    return [reverse("admin:index"), reverse("admin:integrations_service_add"), *own, *_lists()]
+    return [reverse("admin:index"), reverse("admin:integrations_service_add"), *of_service, *_lists()]
 
 
 def _alarm(page: str) -> str:
@@ -53,31 +53,31 @@ def _browser(name: str, *groups: str, **fields: Any) -> Client:
     return client
 
 
-def test_a_refused_key_is_announced_on_every_page_and_leads_to_where_it_is_mended(service: Service) -> None:
+def test_a_refused_key_is_shown_on_every_page_with_a_link_to_the_keys(service: Service) -> None:
     client = _browser("superuser", is_superuser=True)
-    mend = reverse("admin:integrations_service_keys", args=[service.pk])
+    keys = reverse("admin:integrations_service_keys", args=[service.pk])
     for address in ["/", *_pages(service)]:
         answer = client.get(address)
         assert answer.status_code == 200, address
         page = answer.content.decode()
         alarm = _alarm(page)
         assert f"Echo reading: {keyring.ALL_REFUSED}" in alarm, address
-        assert f'href="{mend}"' in alarm, address
+        assert f'href="{keys}"' in alarm, address
         assert len(re.findall(r"<main[ >]", page)) == 1, address
         assert page.index("alarm-strip") < page.index("<main"), address
 
 
-def test_the_alarm_says_what_the_service_says_of_itself(service: Service) -> None:
+def test_the_alarm_shows_the_headline_of_the_service(service: Service) -> None:
     assert headline_of(service=service) == ("bad", keyring.ALL_REFUSED)
 
 
-def test_who_cannot_mend_it_is_told_without_a_link(service: Service) -> None:
+def test_an_administrator_who_cannot_fix_it_sees_no_link(service: Service) -> None:
     alarm = _alarm(_browser("bare").get("/admin/").content.decode())
     assert keyring.ALL_REFUSED in alarm
     assert "href" not in alarm
 
 
-def test_no_alarm_stands_where_keys_work_or_a_service_is_paused(service: Service) -> None:
+def test_no_alarm_is_shown_if_keys_work_or_a_service_is_paused(service: Service) -> None:
     client = _browser("administrator", "Administrators")
     assert _alarm(client.get("/admin/").content.decode())
     Service.objects.update(is_active=False)

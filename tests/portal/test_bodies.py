@@ -1,4 +1,4 @@
-"""A request that is larger than anything the portal takes is refused before its body is read."""
+"""A request that is larger than any form is refused before its body is read."""
 
 import io
 from typing import Any
@@ -13,13 +13,13 @@ TOO_MUCH = 3 * 1024 * 1024
 
 
 class Body(io.BytesIO):
-    """Says how much of it was read."""
+    """Counts how much of it was read."""
 
-    taken = 0
+    read_count = 0
 
     def read(self, size: int | None = -1) -> bytes:
         piece = super().read(size)
-        self.taken += len(piece)
+        self.read_count += len(piece)
         return piece
 
 
@@ -37,9 +37,9 @@ def test_nobody_fills_the_disk_with_the_body_of_a_form(address: str, kind: str) 
     browser = Client(enforce_csrf_checks=True)
     browser.cookies["portal_csrf"] = "a" * 32
     answer, body = _post(browser, address, length=TOO_MUCH, kind=kind)
-    assert (answer.status_code, body.taken) == (413 if address != "/nowhere/" else 404, 0)
+    assert (answer.status_code, body.read_count) == (413 if address != "/nowhere/" else 404, 0)
 
 
-def test_a_form_of_usual_size_is_taken() -> None:
+def test_a_form_of_usual_size_is_accepted() -> None:
     browser = logged_in(make_person("clinician"))
     assert browser.post("/preferences/", {"first_name": "Ada", "padding": "x" * 100_000}).status_code == 302

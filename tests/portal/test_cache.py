@@ -1,4 +1,4 @@
-"""What is counted in the cache is counted once for all processes of the portal."""
+"""The cache in the database counts exactly, for all processes of the portal together."""
 
 import random
 from typing import Any
@@ -13,12 +13,12 @@ pytestmark = pytest.mark.django_db
 
 
 def let_time_pass() -> None:
-    """Let everything that ends at all have ended."""
+    """Let everything that has an end expire."""
     CacheRow.objects.filter(expires_at__isnull=False).update(expires_at=ago(seconds=1))
 
 
 @pytest.mark.parametrize("value", [0, "text", None, [1.5, 2.5], {"a": [True]}])
-def test_a_value_is_kept_until_its_time_is_over(value: Any) -> None:
+def test_a_value_is_kept_until_it_expires(value: Any) -> None:
     cache.set("key", "former", 60)
     cache.set("key", value, 60)
     assert cache.get("key", "nothing") == value
@@ -34,14 +34,14 @@ def test_a_value_without_an_end_stays_until_it_is_deleted() -> None:
     assert (cache.delete("key"), cache.delete("key"), cache.get("key")) == (True, False, None)
 
 
-def test_a_value_that_is_touched_lives_on() -> None:
+def test_a_value_that_is_touched_is_kept_longer() -> None:
     cache.set("key", 1, 60)
     assert cache.touch("key", None)
     let_time_pass()
     assert cache.get("key") == 1
 
 
-def test_what_is_there_is_not_added_again_before_it_has_ended() -> None:
+def test_a_value_is_not_added_again_before_it_expires() -> None:
     assert cache.add("key", 1, 60)
     assert not cache.add("key", 2, 60)
     assert cache.get("key") == 1
@@ -50,7 +50,7 @@ def test_what_is_there_is_not_added_again_before_it_has_ended() -> None:
     assert cache.get("key") == 3
 
 
-def test_a_number_that_is_not_there_cannot_grow() -> None:
+def test_a_missing_number_cannot_be_incremented() -> None:
     with pytest.raises(ValueError, match="no such number"):
         cache.incr("key")
     cache.set("key", 5, 60)
@@ -61,7 +61,7 @@ def test_a_number_that_is_not_there_cannot_grow() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_uses_at_the_same_moment_none_is_lost() -> None:
+def test_no_parallel_increment_is_lost() -> None:
     def use() -> int:
         cache.add("uses", 0, 60)
         return int(cache.incr("uses"))
@@ -71,19 +71,19 @@ def test_of_many_uses_at_the_same_moment_none_is_lost() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_who_add_at_the_same_moment_one_is_told_that_it_did() -> None:
+def test_of_parallel_additions_exactly_one_succeeds() -> None:
     for _ in range(5):
         assert sorted(in_parallel(4, lambda: cache.add("lock", True, 60))) == [False, False, False, True]
         let_time_pass()
 
 
-def test_no_row_names_whose_uses_it_counts() -> None:
+def test_no_row_contains_the_address_it_counts_for() -> None:
     cache.set("limit:arrive:ip-192.0.2.17", 1, 60)
     (row,) = CacheRow.objects.all()
     assert "192.0.2.17" not in f"{row.key} {row.value} {row}"
 
 
-def test_what_has_ended_is_removed_in_time_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_expired_values_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     cache.set("old", 1, 60)
     let_time_pass()
     cache.set("eternal", 1, None)

@@ -1,4 +1,4 @@
-"""The pieces of `manage.py demo`: its memory, its ports, its processes."""
+"""The parts of `manage.py demo`: its state, its ports, its processes."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from portal.demo.children import Child
-from portal.demo.parent import LOOKS, Parent
+from portal.demo.parent import CHECKS, Parent
 from portal.demo.ports import PortProblem, Ports
 from portal.demo.state import DemoFile
 from portal.demo.supervisor import DemoProblem, Supervisor, child_environment, only_one
@@ -39,7 +39,7 @@ def _child(tmp_path: Path, code: str) -> Child:
 
 
 def _group(pid: int) -> list[int]:
-    """Return the processes that live in the group of this number."""
+    """Return the living processes of this process group."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -51,19 +51,19 @@ def _group(pid: int) -> list[int]:
     return found
 
 
-def test_secrets_and_passwords_are_made_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
+def test_secrets_and_passwords_are_created_once_and_only_the_owner_reads_them(tmp_path: Path) -> None:
     first = DemoFile.open(tmp_path / "var" / "demo.json")
-    first.tell("prior")
+    first.set_done("prior")
     second = DemoFile.open(first.path)
     assert second.data == first.data
-    assert second.was_told("prior")
-    assert not second.was_told("report")
+    assert second.is_done("prior")
+    assert not second.is_done("report")
     assert stat.S_IMODE(first.path.stat().st_mode) == 0o600
     assert len(set(first.data["passwords"].values())) == 3
 
 
 @pytest.mark.parametrize("value", ["0", "65536", "eight", "-1", "80 80"])
-def test_a_port_that_is_no_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_an_invalid_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("SANDBOX_PORT", value)
     with pytest.raises(PortProblem, match="SANDBOX_PORT must be a number"):
         Ports.from_environment()
@@ -76,7 +76,7 @@ def test_the_media_port_follows_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(("named", "port"), [({}, 9107), ({"PORT": "9207"}, 9207)])
-def test_other_commands_speak_of_the_ports_that_the_demo_was_started_with(
+def test_other_commands_use_the_ports_that_the_demo_was_started_with(
     tmp_path: Path, named: dict[str, str], port: int
 ) -> None:
     demo = DemoFile.open(tmp_path / "demo.json")
@@ -122,16 +122,16 @@ def test_a_second_demo_on_the_same_folder_is_refused(tmp_path: Path) -> None:
 def test_a_process_that_dies_is_named_with_the_end_of_its_log_and_started_again(tmp_path: Path) -> None:
     child = _child(tmp_path, "print('the last words'); raise SystemExit(3)")
     child.start()
-    said = wait_for(child.watch, what="The death", seconds=20)
-    assert "The worker exited with code 3" in said
-    assert "| the last words" in said
-    assert "restarts in 1 s" in said
+    message = wait_for(child.watch, what="The death", seconds=20)
+    assert "The worker exited with code 3" in message
+    assert "| the last words" in message
+    assert "restarts in 1 s" in message
     again = wait_for(child.watch, what="The second death", seconds=20)
     assert "restarts in 2 s" in again
     assert child.log.read_text().count("the last words") == 2
 
 
-def test_a_process_that_ignores_the_request_is_ended_with_everything_it_started(tmp_path: Path) -> None:
+def test_a_process_that_ignores_sigterm_is_killed_with_its_children(tmp_path: Path) -> None:
     child = _child(tmp_path, STUBBORN)
     child.start()
     text = wait_for(lambda: child.log.read_text(), what="The start", seconds=20)
@@ -185,12 +185,12 @@ def test_the_demo_ends_with_the_make_that_started_it(tmp_path: Path, number: sig
     with log.open("w") as output:
         make = subprocess.Popen(["make", "demo"], cwd=tmp_path, stdout=output, start_new_session=True)
     wait_for(lambda: "waiting" in log.read_text(), what="The start", seconds=20)
-    # Make alone is meant, not its group: an interrupt that a terminal sends reaches everybody anyway.
+    # Only make, not its group: an interrupt from a terminal reaches every process anyway.
     make.send_signal(number)
     make.wait(timeout=20)
     wait_for(lambda: "left" in log.read_text(), what="The end", seconds=10)
 
 
-def test_somebody_who_was_not_started_by_make_waits_for_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_demo_without_make_watches_no_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MAKELEVEL", raising=False)
-    assert not any(Parent().has_left() for _ in range(LOOKS + 1))
+    assert not any(Parent().has_left() for _ in range(CHECKS + 1))

@@ -1,4 +1,4 @@
-"""The demo's shortcuts are open on loopback with sandboxes alone, and nowhere else."""
+"""The demo's shortcuts work only on loopback and only with sandboxes."""
 
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def test_a_visitor_continues_as_each_role(demo: DemoFile, browser: Client, role:
     assert Entry.objects.filter(action="demo.continued").count() == 1
 
 
-def test_whoever_pressed_a_shortcut_is_told_the_password_where_it_is_asked_for(
+def test_after_a_shortcut_the_page_that_asks_for_the_password_shows_it(
     demo: DemoFile, browser: Client
 ) -> None:
     browser.post("/demo/continue/administrator/")
@@ -63,7 +63,7 @@ def test_whoever_pressed_a_shortcut_is_told_the_password_where_it_is_asked_for(
     assert browser.post(page.request["PATH_INFO"], {"password": password, "next": keys}).url == keys
 
 
-def test_the_password_is_told_to_nobody_else(demo: DemoFile, browser: Client) -> None:
+def test_the_password_is_shown_to_nobody_else(demo: DemoFile, browser: Client) -> None:
     password = demo.data["passwords"]["administrator"]
     browser.post("/demo/continue/administrator/")
     for other in ({"HTTP_HOST": "portal.example.com"}, {"REMOTE_ADDR": "192.0.2.1"}, {"HTTP_VIA": "1.1 x"}):
@@ -79,7 +79,7 @@ def test_the_password_is_told_to_nobody_else(demo: DemoFile, browser: Client) ->
     assert "This is a demo." not in page.content.decode()
 
 
-def test_one_role_gives_way_to_the_next(demo: DemoFile, browser: Client) -> None:
+def test_continuing_as_another_role_logs_the_first_one_out(demo: DemoFile, browser: Client) -> None:
     browser.post("/demo/continue/clinician/")
     browser.post("/demo/continue/reviewer/")
     assert _who(browser) == "reviewer@example.test"
@@ -95,13 +95,13 @@ def test_a_link_alone_logs_nobody_in(demo: DemoFile, browser: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_a_foreign_page_cannot_press_the_buttons(demo: DemoFile, address: str) -> None:
+def test_another_site_cannot_submit_the_buttons(demo: DemoFile, address: str) -> None:
     strict = Client(HTTP_HOST="127.0.0.1:8000", enforce_csrf_checks=True)
     assert strict.post(address, headers={"origin": "http://evil.example"}).status_code == 403
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_outside_of_the_demo_nothing_is_there(
+def test_outside_of_the_demo_every_shortcut_is_not_found(
     demo: DemoFile, browser: Client, settings: Any, address: str
 ) -> None:
     settings.DEMO_FILE = ""
@@ -121,30 +121,28 @@ def test_one_real_service_closes_the_shortcuts(
     assert browser.post("/demo/continue/reviewer/").status_code == 404
 
 
-def test_a_reader_from_another_machine_meets_a_closed_door(demo: DemoFile) -> None:
+def test_a_request_from_another_machine_is_not_found(demo: DemoFile) -> None:
     remote = Client(HTTP_HOST="127.0.0.1:8000", REMOTE_ADDR="192.0.2.7")
     assert remote.post("/demo/continue/reviewer/").status_code == 404
 
 
 @pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded", "x-forwarded-host"])
-def test_whoever_comes_through_a_proxy_meets_a_closed_door(
-    demo: DemoFile, browser: Client, header: str
-) -> None:
-    # A tunnel that names the host anew makes the whole world look like this machine.
+def test_a_request_through_a_proxy_is_not_found(demo: DemoFile, browser: Client, header: str) -> None:
+    # A tunnel that rewrites the host makes every client look local.
     assert browser.post("/demo/continue/reviewer/", headers={header: "192.0.2.7"}).status_code == 404
     assert browser.get("/demo/live/", headers={header: "192.0.2.7"}).status_code == 404
 
 
-def test_a_public_host_name_meets_a_closed_door(demo: DemoFile, settings: Any) -> None:
+def test_a_request_to_a_public_host_name_is_not_found(demo: DemoFile, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["portal.example.com"]
     assert Client(HTTP_HOST="portal.example.com").post("/demo/continue/reviewer/").status_code == 404
 
 
-def test_an_address_that_is_not_the_portals_is_a_bad_request(demo: DemoFile) -> None:
+def test_a_request_to_an_unknown_host_is_a_bad_request(demo: DemoFile) -> None:
     assert Client(HTTP_HOST="evil.example").get("/").status_code == 400
 
 
-def test_a_superuser_is_never_continued_as(demo: DemoFile, browser: Client) -> None:
+def test_nobody_can_continue_as_a_superuser(demo: DemoFile, browser: Client) -> None:
     get_user_model().objects.filter(email="administrator@example.test").update(is_superuser=True)
     assert browser.post("/demo/continue/administrator/").status_code == 404
 
@@ -156,7 +154,7 @@ def test_the_button_makes_the_poll_due_now(demo: DemoFile, browser: Client, serv
     assert service.not_before is not None
 
 
-def test_accounts_are_made_once_and_keep_a_changed_password(demo: DemoFile) -> None:
+def test_accounts_are_created_once_and_keep_a_changed_password(demo: DemoFile) -> None:
     user = get_user_model().objects.get(email="clinician@example.test")
     assert user.check_password(demo.data["passwords"]["clinician"])
     user.set_password("another-password-1")

@@ -1,4 +1,4 @@
-"""`.env.example` and the settings speak of the same variables, and weak or missing ones stop the start."""
+"""`.env.example` and the settings name the same variables; weak or missing ones stop the start."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def _read() -> set[str]:
 
 
 def _start(**variables: str) -> subprocess.CompletedProcess[str]:
-    """Load the settings in a process that knows nothing but these variables."""
+    """Load the settings in a process that has only these variables."""
     return subprocess.run(
         [sys.executable, "-c", "import portal.settings as s; print(s.PUBLIC_URL, s.SECURE_SSL_REDIRECT)"],
         cwd=ROOT,
@@ -63,7 +63,7 @@ def test_the_example_starts_with_secrets_filled_in() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
-def test_a_missing_secret_stops_the_start_and_says_what_to_set(name: str) -> None:
+def test_a_missing_secret_stops_the_start_and_the_message_names_it(name: str) -> None:
     done = _start(**{key: value for key, value in GOOD.items() if key != name})
     assert done.returncode != 0
     assert f"{name} is not set" in done.stderr
@@ -76,7 +76,7 @@ def test_a_missing_secret_stops_the_start_and_says_what_to_set(name: str) -> Non
         ({"SECRET_KEY": "short"}, "SECRET_KEY is too weak"),
         ({"SECRET_KEY": "a" * 60}, "SECRET_KEY is too weak"),
         ({"TOKEN_LOOKUP_KEY": "change-me-0123456789abcdefghijklmnop"}, "TOKEN_LOOKUP_KEY is too weak"),
-        ({"FIELD_ENCRYPTION_KEYS": "not-a-key"}, "FIELD_ENCRYPTION_KEYS holds something"),
+        ({"FIELD_ENCRYPTION_KEYS": "not-a-key"}, "FIELD_ENCRYPTION_KEYS contains a value"),
         ({"PUBLIC_URL": "http://portal.example.com"}, "PUBLIC_URL must begin with https://"),
         ({"PUBLIC_URL": "https://portal.example.com", "DEBUG": "on"}, "DEBUG must be off"),
     ],
@@ -92,17 +92,17 @@ def test_a_weak_setting_stops_the_start(variables: dict[str, str], sentence: str
 @pytest.mark.parametrize(
     ("name", "address"),
     [
-        ("DATABASE_URL", "postgres://portal:begun/ended@db.example.com:5432/portal"),
-        ("CELERY_BROKER_URL", "amqp://portal:begun/ended@broker.example.com:5672//"),
-        ("CELERY_BROKER_URL", "amqp://a:b@one.example.com:5672//;amqp://a:begun?ended@two.example.com//"),
-        ("EMAIL_URL", "smtp+tls://portal:begun/ended@mail.example.com:587"),
+        ("DATABASE_URL", "postgres://portal:first/second@db.example.com:5432/portal"),
+        ("CELERY_BROKER_URL", "amqp://portal:first/second@broker.example.com:5672//"),
+        ("CELERY_BROKER_URL", "amqp://a:b@one.example.com:5672//;amqp://a:first?second@two.example.com//"),
+        ("EMAIL_URL", "smtp+tls://portal:first/second@mail.example.com:587"),
     ],
 )
-def test_a_password_that_cuts_its_address_stops_the_start_and_is_not_quoted(name: str, address: str) -> None:
+def test_a_password_that_breaks_its_address_stops_the_start_unquoted(name: str, address: str) -> None:
     done = _start(**GOOD | {name: address})
     assert done.returncode != 0
     assert f"{name} cannot be read as an address" in done.stderr
-    assert "begun" not in done.stderr and "ended" not in done.stderr
+    assert "first" not in done.stderr and "second" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_file_named_by_the_environment_is_read_and_the_environment_comes_first
     assert done.stdout.split()[0] == "https://other.example.com", done.stderr
 
 
-def test_a_file_that_is_not_there_stops_the_start() -> None:
+def test_a_missing_file_stops_the_start() -> None:
     done = _start(ENV_FILE="/nowhere/env", **GOOD)
     assert done.returncode != 0
     assert "ENV_FILE names /nowhere/env, which cannot be read." in done.stderr

@@ -1,4 +1,4 @@
-"""The first administrator of a new portal, as the README makes one."""
+"""The first administrator of a new portal, created as the README describes."""
 
 import re
 
@@ -10,7 +10,7 @@ from background.models import OutgoingMail
 
 
 @pytest.mark.django_db
-def test_the_first_superuser_proves_the_address_and_reaches_the_admin(
+def test_the_first_superuser_confirms_the_address_and_reaches_the_admin(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", "horse-staple-7-battery")

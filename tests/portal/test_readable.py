@@ -1,4 +1,4 @@
-"""A request that cannot be read is refused with the reason, whatever the database would have made of it."""
+"""A request that cannot be read is refused with the reason, on every database."""
 
 from typing import Any
 
@@ -62,8 +62,8 @@ def test_a_nul_in_an_address_is_refused_with_the_reason(browser: Client, address
 
 @pytest.mark.parametrize("name", ["portal_session", "portal_csrf", "messages", "of_another_site"])
 @pytest.mark.parametrize("value", ['"a\\000b"', '"\\000"'])
-def test_a_nul_in_a_cookie_is_refused_with_the_remedy(stage: Stage, name: str, value: str) -> None:
-    """Quoted, a cookie writes the character out, so that no server before this one stops it."""
+def test_a_nul_in_a_cookie_is_refused_with_what_to_do(stage: Stage, name: str, value: str) -> None:
+    """A quoted cookie spells the character out, so that no server in front of this one stops it."""
     for method in ("get", "post"):
         for address in ("/", "/my/", "/admin/", "/accounts/login/"):
             answer = getattr(Client(), method)(address, HTTP_COOKIE=f"{name}={value}")
@@ -75,8 +75,8 @@ def test_a_nul_in_a_cookie_is_refused_with_the_remedy(stage: Stage, name: str, v
 @pytest.mark.parametrize(
     ("query", "status"), [("next=%FF", "200"), ("next=%00", "400"), ("a&" * 2000, "400")]
 )
-def test_any_character_set_may_be_named(db: None, charset: str, query: str, status: str) -> None:
-    """Asked of the server's own entry, since such a request ended before anything could answer it."""
+def test_every_name_of_a_character_set_is_answered(db: None, charset: str, query: str, status: str) -> None:
+    """Called through the WSGI entry point, since such a request fails before any view or middleware."""
     environ = RequestFactory().get("/accounts/login/", CONTENT_TYPE=f"text/plain; charset={charset}").environ
     answers: list[str] = []
     application(environ | {"QUERY_STRING": query}, lambda line, headers: answers.append(line[:3]))
@@ -86,11 +86,11 @@ def test_any_character_set_may_be_named(db: None, charset: str, query: str, stat
 @pytest.mark.parametrize(
     "address", [f"{SUBMISSIONS}?q=%FF%FE", f"{SUBMISSIONS}?q=%ED%A0%80", "/%FF/", "/%ED%A0%80/"]
 )
-def test_bytes_that_are_no_text_are_looked_for_in_vain(browser: Client, address: str) -> None:
+def test_bytes_that_are_not_text_match_nothing(browser: Client, address: str) -> None:
     assert browser.get(address).status_code in (200, 302, 404)
 
 
-def test_a_secret_with_a_nul_opens_no_webhook(stage: Stage) -> None:
+def test_a_secret_with_a_nul_matches_no_webhook(stage: Stage) -> None:
     for secret in ("%00", f"{stage.service.webhook_secret}%00"):
         answer = Client().post(f"/webhooks/clarius/{stage.service.slug}/{secret}/", {}, "application/json")
         assert answer.status_code == 404
@@ -108,14 +108,14 @@ def test_a_form_with_a_nul_is_shown_again(stage: Stage, address: str) -> None:
 
 @pytest.mark.parametrize("action", ["retry", "stop"])
 @pytest.mark.parametrize("key", ["\0", "abc", "", "9" * 5000])
-def test_an_action_on_what_is_no_row_is_refused(stage: Stage, action: str, key: str) -> None:
+def test_an_action_on_an_invalid_row_is_refused(stage: Stage, action: str, key: str) -> None:
     form = {"action": action, "_selected_action": key, "confirmed": "yes"}
     answer = stage.browser("administrator").post(SUBMISSIONS, form)
     assert answer.status_code == 400
     assert Submission.objects.get().state == "ready"
 
 
-def test_texts_with_a_nul_do_no_harm_where_a_page_reads_them_itself(stage: Stage) -> None:
+def test_texts_with_a_nul_do_no_harm_in_forms_that_views_read_themselves(stage: Stage) -> None:
     browser = stage.browser("reviewer")
     sent = [
         ("/worklist/search/", {"words": "a\0", "filters": "institution=%00"}),

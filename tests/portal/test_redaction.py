@@ -1,4 +1,4 @@
-"""Addresses that are secrets themselves are masked in every line of the log."""
+"""Secrets in addresses are masked in every line of the log."""
 
 import logging
 import secrets
@@ -25,7 +25,7 @@ def test_the_secret_part_of_an_address_is_masked(address: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_refused_form_writes_no_invitation_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_refused_form_logs_no_invitation_code(caplog: pytest.LogCaptureFixture) -> None:
     invitation = Invitation.objects.create(email="invited@example.test")
     browser = Client(enforce_csrf_checks=True)
     assert browser.post(f"/invitations/{invitation.code}/").status_code == 403

@@ -13,7 +13,6 @@ from portal.demo.connection import connect_service, is_linked, link_clinician
 from portal.demo.people import grant_review, make_accounts
 from portal.demo.ports import PortProblem, Ports
 from portal.demo.sandbox import Sandbox, SandboxProblem
-from portal.demo.serving import web_arguments
 from portal.demo.state import ROLES, DemoFile
 from portal.demo.story import Story
 from portal.demo.supervisor import (
@@ -25,6 +24,7 @@ from portal.demo.supervisor import (
     child_environment,
     only_one,
     stop_on_signals,
+    web_arguments,
 )
 
 
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         _say("Sending exams from the sandbox …")
         story = Story(sandbox=sandbox, demo=demo, wait_for=supervisor.wait_for)
         try:
-            story.tell(reviewer=people["reviewer"])
+            story.play(reviewer=people["reviewer"])
         except TooSlow as problem:
             # The next start continues.
             _say(f"The demo is not complete yet: {problem}")

@@ -18,9 +18,9 @@ class Command(BaseCommand):
     help = "Run all background work of the portal in one process."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Start both. When the process stops, it finishes current work or gives it back."""
+        """Start both. When the process stops, it finishes running work or releases its rows."""
         if settings.CELERY_BROKER_URL.startswith("memory"):
-            # Messages in memory were lost with the last process. Waiting for them would cost a minute.
+            # The last process took its messages with it; without this, rows would wait a minute.
             forget_nudges()
         connection.close()
         worker = app.Worker(pool="threads", concurrency=settings.WORKER_THREADS, loglevel=None, quiet=True)

@@ -63,7 +63,7 @@ def test_a_disk_that_fills_up_is_a_problem_before_and_after(stage: Stage, settin
     settings.MIN_FREE_MB = 10**9
     (problem,) = find_problems()
     assert (problem.code, problem.tone) == ("disk-full", "bad")
-    assert "no file is fetched" in problem.sentence
+    assert "no files are fetched" in problem.sentence
 
 
 def test_what_a_person_stopped_is_no_problem(stage: Stage) -> None:

@@ -28,7 +28,7 @@ def home(stage: Stage, role: str) -> str:
     return response.content.decode()
 
 
-# What only that role is shown, in the order of ROLES.
+# What only some roles see, in the order of ROLES.
 PARTS = {
     'id="about"': "o-------",
     'id="connect"': "-o------",
@@ -39,10 +39,10 @@ PARTS = {
 }
 
 
-@pytest.mark.parametrize("words", PARTS)
-def test_each_role_has_its_own_parts(words: str, stage: Stage) -> None:
-    shown = {role: words in home(stage, role) for role in ROLES}
-    assert shown == {role: mark == "o" for role, mark in zip(ROLES, PARTS[words], strict=True)}
+@pytest.mark.parametrize("text", PARTS)
+def test_each_role_sees_its_parts(text: str, stage: Stage) -> None:
+    shown = {role: text in home(stage, role) for role in ROLES}
+    assert shown == {role: mark == "o" for role, mark in zip(ROLES, PARTS[text], strict=True)}
 
 
 NAVIGATION = {"Worklist": "----oo-o", "My exams": "--oo----", "Administration": "------oo"}
@@ -59,7 +59,7 @@ def figures(stage: Stage) -> list[int]:
     return [figure.count for figure in response.context["review_figures"]]
 
 
-def test_a_reviewer_sees_how_much_waits_and_what_is_in_trouble(stage: Stage) -> None:
+def test_a_reviewer_sees_how_many_exams_wait_and_how_many_reports_need_attention(stage: Stage) -> None:
     mine = add_submission(stage.customer, claimed_by=stage.people["reviewer"])
     add_submission(stage.customer, claimed_by=stage.people["reviewer without grant"])
     add_submission(stage.customer, state="fetching")
@@ -89,7 +89,7 @@ def health(stage: Stage) -> str:
 
 
 @pytest.mark.parametrize(
-    ("fields", "words"),
+    ("fields", "headline"),
     [
         ({"polled_at": None}, "Not polled yet"),
         ({}, "Working."),
@@ -102,17 +102,17 @@ def health(stage: Stage) -> str:
     ],
 )
 def test_an_administrator_sees_how_each_service_is_doing(
-    fields: dict[str, Any], words: str, stage: Stage
+    fields: dict[str, Any], headline: str, stage: Stage
 ) -> None:
     assert "No API key is in use" in health(stage)
     stage.service.api_keys.create(prefix="aaaaaaaa", secret="aaaaaaaa." + "b" * 32, is_in_use=True)
     for name in ("worker", "beat"):
         Heartbeat.objects.create(name=name, host="h", pid=1, seen_at=timezone.now())
     Service.objects.update(**({"polled_at": timezone.now(), "is_registered": True} | fields))
-    assert words in health(stage)
+    assert headline in health(stage)
 
 
-def test_an_administrator_sees_whether_a_worker_lives(stage: Stage) -> None:
+def test_an_administrator_sees_whether_a_worker_runs(stage: Stage) -> None:
     assert "The worker has never run" in health(stage)
     beat = Heartbeat.objects.create(name="worker", host="h", pid=1, seen_at=timezone.now())
     assert "The worker is running" in health(stage)
@@ -120,11 +120,11 @@ def test_an_administrator_sees_whether_a_worker_lives(stage: Stage) -> None:
     assert "The worker does not respond" in health(stage)
 
 
-def test_without_a_demo_nobody_can_continue_as_somebody(stage: Stage) -> None:
+def test_without_a_demo_nobody_can_continue_as_a_role(stage: Stage) -> None:
     assert "Continue as" not in home(stage, "anonymous")
 
 
-def test_no_page_lets_a_cache_keep_it_or_a_script_run_inside_it(stage: Stage) -> None:
+def test_no_page_may_be_cached_or_run_inline_scripts(stage: Stage) -> None:
     for role, address in (
         ("reviewer", reverse("worklist")),
         ("clinician", reverse("my")),
@@ -146,19 +146,19 @@ def test_no_page_lets_a_cache_keep_it_or_a_script_run_inside_it(stage: Stage) ->
         assert "script-src 'self'" in response["Content-Security-Policy"]
 
 
-def test_an_unknown_address_has_the_shell_around_its_error(db: None) -> None:
+def test_an_unknown_address_shows_the_error_page(db: None) -> None:
     response = Client().get("/nowhere/")
     assert response.status_code == 404
     assert b"Page not found" in response.content
 
 
-def test_an_unknown_host_is_a_request_that_is_not_understood(db: None) -> None:
+def test_an_unknown_host_is_a_bad_request(db: None) -> None:
     response = Client().get(HOME, headers={"Host": "evil.example"})
     assert response.status_code == 400
     assert b"The request could not be read" in response.content
 
 
-def test_a_form_without_its_token_is_told_from_a_missing_role(stage: Stage) -> None:
+def test_an_expired_form_and_a_missing_role_show_different_pages(stage: Stage) -> None:
     browser = stage.browser("reviewer")
     browser.handler.enforce_csrf_checks = True
     response = browser.post(reverse("worklist_search"), {"words": "x"})
@@ -166,10 +166,10 @@ def test_a_form_without_its_token_is_told_from_a_missing_role(stage: Stage) -> N
     assert b"This form has expired" in response.content
 
 
-def test_the_page_for_a_failure_needs_no_database() -> None:
+def test_the_error_page_needs_no_database() -> None:
     browser = Client(raise_request_exception=False)
     response = browser.get(HOME, headers={"Cookie": "portal_session=" + "x" * 32})
-    # This test asks for no database, so that looking for the session fails as it does when it is away.
+    # This test has no database, so that reading the session fails as it does without a connection.
     assert response.status_code == 500
     assert b"Something went wrong" in response.content
 

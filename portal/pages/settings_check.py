@@ -1,4 +1,4 @@
-"""What `manage.py doctor` says where the settings cannot be read: a finding in place of a traceback."""
+"""Report unreadable settings as a finding of `manage.py doctor` instead of a traceback."""
 
 import sys
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.health.report import FAILED, Line, report
 
 
-def look_at_settings(arguments: Sequence[str]) -> None:
-    """Read the settings; where they refuse, print why as a finding and end the process with 1."""
+def check_settings(arguments: Sequence[str]) -> None:
+    """Read the settings; if that fails, print the reason as a finding and exit with 1."""
     try:
         _ = settings.INSTALLED_APPS
     except ImproperlyConfigured as error:
-        # These messages say what to set and quote nothing.
+        # These messages name what to set and quote no value.
         sentence = str(error)
     except ValueError as error:
-        sentence = f"A setting cannot be read ({type(error).__name__}). Compare them with .env.example."
+        sentence = f"A setting cannot be read ({type(error).__name__}). Compare it with .env.example."
     else:
         return
     sys.stdout.write(report([Line("settings", FAILED, sentence)], as_json="--json" in arguments) + "\n")

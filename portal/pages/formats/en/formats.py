@@ -1,4 +1,4 @@
-"""A named month and a clock of 24 hours, which no reader takes for anything else."""
+"""Date formats with the month's name and a 24-hour clock, which cannot be misread."""
 
 DATE_FORMAT = "d M Y"
 DATETIME_FORMAT = "d M Y, H:i"

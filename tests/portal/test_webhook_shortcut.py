@@ -1,4 +1,4 @@
-"""Notifications pass by what pages need, and lose none of what protects them."""
+"""Notifications skip the middleware of pages, but not what protects them."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ URL = "/webhooks/clarius/nobody/wrong-secret/"
 
 
 @pytest.mark.django_db
-def test_a_notification_meets_no_middleware_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notification_skips_the_middleware_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any) -> None:
         raise AssertionError("A notification was treated as a page.")
 
@@ -29,12 +29,12 @@ def test_a_notification_to_a_foreign_host_is_refused() -> None:
 
 
 @pytest.mark.django_db
-def test_an_address_that_is_no_webhook_is_a_page_that_is_not_there() -> None:
+def test_an_address_that_is_no_webhook_is_an_ordinary_page_not_found() -> None:
     answer = Client().get("/webhooks/nothing/")
     assert answer.status_code == 404
     assert "Content-Security-Policy" in answer.headers
 
 
-def test_the_short_way_comes_before_everything_that_costs() -> None:
-    way = settings.MIDDLEWARE.index("portal.web.short_way.ShortWay")
-    assert settings.MIDDLEWARE[:way] == ["django.middleware.security.SecurityMiddleware"]
+def test_the_shortcut_comes_before_all_costly_middleware() -> None:
+    place = settings.MIDDLEWARE.index("portal.pages.middleware.WebhookShortcut")
+    assert settings.MIDDLEWARE[:place] == ["django.middleware.security.SecurityMiddleware"]

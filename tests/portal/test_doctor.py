@@ -1,4 +1,4 @@
-"""`manage.py doctor` speaks in findings before anything is set and before the database was made."""
+"""`manage.py doctor` reports findings before anything is set and before the database exists."""
 
 import json
 import os
@@ -35,34 +35,34 @@ def _doctor(folder: Path, *arguments: str, **changes: str | None) -> "subprocess
 
 
 def _findings(done: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
-    told = json.loads(done.stdout)
-    assert (done.returncode, told["is_well"]) == (1, False)
+    report = json.loads(done.stdout)
+    assert (done.returncode, report["is_well"]) == (1, False)
     assert "Traceback" not in done.stderr
-    return list(told["findings"])
+    return list(report["findings"])
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "words"),
+    ("name", "value", "message"),
     [
         *((name, None, f"{name} is not set.") for name in SECRETS),
         ("SECRET_KEY", "change-me", "SECRET_KEY is too weak."),
-        ("FIELD_ENCRYPTION_KEYS", "abc", "FIELD_ENCRYPTION_KEYS holds something that is not a Fernet key."),
+        ("FIELD_ENCRYPTION_KEYS", "abc", "FIELD_ENCRYPTION_KEYS contains a value that is not a Fernet key."),
         ("PUBLIC_URL", "http://portal.example.com", "PUBLIC_URL must begin with https://"),
         ("POLL_MINUTES", "often", "A setting cannot be read"),
     ],
 )
 def test_settings_that_cannot_be_read_are_a_finding(
-    tmp_path: Path, name: str, value: str | None, words: str
+    tmp_path: Path, name: str, value: str | None, message: str
 ) -> None:
     (finding,) = _findings(_doctor(tmp_path, "--json", **{name: value}))
     assert (finding["code"], finding["level"]) == ("settings", "failed")
-    assert words in finding["sentence"]
+    assert message in finding["sentence"]
     plain = _doctor(tmp_path, **{name: value})
     assert plain.stdout.startswith("FAILED  settings: ")
     assert (plain.returncode, plain.stderr) == (1, "CommandError: 1 of 1 checks failed.\n")
 
 
-def test_a_database_without_tables_is_named_once(tmp_path: Path) -> None:
+def test_a_database_without_tables_is_one_finding(tmp_path: Path) -> None:
     findings = _findings(_doctor(tmp_path, "--json"))
     (failed,) = [each for each in findings if each["level"] == "failed"]
     assert failed["code"] == "migrations"
@@ -72,7 +72,7 @@ def test_a_database_without_tables_is_named_once(tmp_path: Path) -> None:
     }
 
 
-def test_people_read_of_the_address(tmp_path: Path) -> None:
+def test_without_an_option_the_findings_are_lines_of_text(tmp_path: Path) -> None:
     lines = _doctor(tmp_path).stdout.splitlines()
     (line,) = [each for each in lines if "PUBLIC_URL" in each]
     assert line.startswith("note    public address: ")
