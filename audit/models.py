@@ -31,7 +31,8 @@ class Entry(models.Model):
     class Meta:
         base_manager_name = "objects"
         ordering = ["-at", "-id"]
-        verbose_name_plural = "entries"
+        verbose_name = "audit entry"
+        verbose_name_plural = "audit log"
         indexes = [models.Index(fields=["target_type", "target_id", "-at"], name="audit_entry_by_target")]
 
     def __str__(self) -> str:

@@ -37,6 +37,8 @@ class Heartbeat(models.Model):
     acquired_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = "process"
+        verbose_name_plural = "processes"
         constraints = [
             models.UniqueConstraint(fields=["name", "host", "pid"], name="background_heartbeat_unique")
         ]

@@ -29,7 +29,8 @@ class Migration(migrations.Migration):
                 ('view_key', models.CharField(editable=False, max_length=64, null=True, unique=True)),
             ],
             options={
-                'verbose_name_plural': 'entries',
+                'verbose_name': 'audit entry',
+                'verbose_name_plural': 'audit log',
                 'ordering': ['-at', '-id'],
                 'base_manager_name': 'objects',
                 'indexes': [models.Index(fields=['target_type', 'target_id', '-at'], name='audit_entry_by_target')],

@@ -47,6 +47,8 @@ class Migration(migrations.Migration):
                 ('acquired_at', models.DateTimeField(blank=True, null=True)),
             ],
             options={
+                'verbose_name': 'process',
+                'verbose_name_plural': 'processes',
                 'constraints': [models.UniqueConstraint(fields=('name', 'host', 'pid'), name='background_heartbeat_unique')],
             },
         ),

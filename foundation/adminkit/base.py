@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import BadRequest, FieldDoesNotExist, ValidationError
 from django.db.models import QuerySet
 from django.db.models.constants import LOOKUP_SEP
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 
 from foundation.actions import Action
@@ -55,6 +56,16 @@ class PortalAdmin(ModelAdmin):
         function: Any = partial(respond, action=action)
         function.allowed_permissions = (action.permission,)
         return function, action.name, action.button
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the list; an action without selected rows leads back to it."""
+        is_action = request.method == "POST" and "index" in request.POST and "_save" not in request.POST
+        if is_action and not request.POST.getlist(ACTION_CHECKBOX_NAME):
+            messages.warning(request, "Select at least one row.")
+            return HttpResponseRedirect(request.get_full_path())
+        return super().changelist_view(request, extra_context)
 
     # --- Columns -----------------------------------------------------------------------------------------
 

@@ -45,20 +45,14 @@ MODELS = {
     },
     "Background": {
         "exams.pollrun": "route",
+        "exams.rejectednotification": "block",
         "exams.maintenancetask": "cleaning_services",
         "background.outgoingmail": "outgoing_mail",
         "background.heartbeat": "monitor_heart",
     },
     "Audit": {"audit.entry": "fact_check"},
 }
-# Titles in the sidebar that differ from the model's plural.
-TITLES = {
-    "audit.entry": "Audit log",
-    "background.heartbeat": "Processes",
-    "exams.maintenancetask": "Maintenance",
-    "exams.rejectednotification": "Rejected notifications",
-    "exams.pollrun": "Poll runs",
-}
+# The groups of models that are not named above, by app.
 GROUP_OF_APP = {
     "exams": "Background",
     "accounts": "People",
@@ -115,7 +109,7 @@ def _page(request: HttpRequest, title: str, name: str, icon: str, permission: st
 
 def _list(request: HttpRequest, model: Any, icon: str) -> Item:
     is_allowed = _may_open(request, model)
-    title = TITLES.get(model._meta.label_lower, str(model._meta.verbose_name_plural))
+    title = str(model._meta.verbose_name_plural)
     return {
         "title": title[:1].upper() + title[1:],
         "icon": icon,

@@ -1,4 +1,4 @@
-"""From a row the way leads to what the log holds about it; headings and empty lists speak to people."""
+"""The page of a row links its audit entries; headings, empty lists and refusals are plain English."""
 
 import html
 import re
@@ -36,7 +36,7 @@ def address(row: Any) -> str:
     return f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/"
 
 
-def test_history_leads_to_the_entries_about_this_row_alone(stage: Stage, administrator: Client) -> None:
+def test_history_opens_the_audit_entries_of_this_row_alone(stage: Stage, administrator: Client) -> None:
     for row in (stage.service, stage.submission):
         assert not history_of(administrator.get(address(row)))
         add_entry(action="thing.done", target=row)
@@ -45,7 +45,7 @@ def test_history_leads_to_the_entries_about_this_row_alone(stage: Stage, adminis
         assert {each.action for each in listed} == {"thing.done"}
 
 
-def test_nothing_leads_where_the_reader_may_not_go(stage: Stage) -> None:
+def test_no_link_leads_to_a_page_that_the_reader_may_not_open(stage: Stage) -> None:
     add_entry(action="thing.done", target=stage.submission)
     onlooker = make_person("onlooker", is_staff=True)
     permissions = Submission._meta.apps.get_model("auth", "Permission").objects
@@ -54,7 +54,7 @@ def test_nothing_leads_where_the_reader_may_not_go(stage: Stage) -> None:
     assert not history_of(page) and "/history/" not in page.content.decode()
 
 
-def test_columns_are_called_by_words(stage: Stage, administrator: Client) -> None:
+def test_fields_have_readable_labels(stage: Stage, administrator: Client) -> None:
     for row in (stage.submission, stage.image):
         page = administrator.get(address(row)).content.decode()
         for name in ("Request uuid", "Lease token", "Nudged until", "Not before", "Attempt count", "Uuid"):
@@ -62,9 +62,14 @@ def test_columns_are_called_by_words(stage: Stage, administrator: Client) -> Non
         assert "Times leased by a worker" in page
 
 
-def test_an_empty_list_offers_nothing_that_cannot_be_done(stage: Stage, administrator: Client) -> None:
+def test_an_empty_list_offers_nothing_that_is_not_allowed(stage: Stage, administrator: Client) -> None:
     page = administrator.get("/admin/exams/report/").content.decode()
     assert "Nothing is here yet" in page and "Create a new item" not in page
     assert "Reset filters" not in page
     page = administrator.get("/admin/exams/submission/?state__exact=failed").content.decode()
     assert "Nothing matches" in page and "Reset filters" in page
+
+
+def test_an_action_without_selected_rows_says_so(stage: Stage, administrator: Client) -> None:
+    page = administrator.post("/admin/exams/submission/", {"action": "retry", "index": "0"}, follow=True)
+    assert [str(message) for message in page.context["messages"]] == ["Select at least one row."]
