@@ -1,4 +1,4 @@
-"""allauth's decisions, made for a portal that holds patient data."""
+"""The adapter that answers allauth's questions for this portal."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return opens_signup(request.session) or self._invitation(request) is not None
 
     def clean_email(self, email: str) -> str:
-        """Refuse any address but the invited one when only the invitation opens sign-up."""
+        """Refuse every address but the invited one if only the invitation opens sign-up."""
         invitation = self._invitation(self.request)
         if (
             invitation is not None

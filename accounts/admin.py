@@ -1,4 +1,4 @@
-"""Accounts, groups and invitations; nobody gives rights that they do not have."""
+"""Admin pages of accounts, groups and invitations; nobody can grant rights they do not have."""
 
 from typing import Any
 
@@ -17,34 +17,34 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from accounts.forms import InvitationForm
 from accounts.models import Invitation, User
 from accounts.services.invitations import send_invitation
-from accounts.services.rights import grantable_groups, note_account_change
+from accounts.services.rights import audit_account_change, grantable_groups
 from foundation.actions import Action
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
 
 
-def _enter(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Open the first page: whoever comes here has logged in."""
+def _open_admin(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Redirect to the first page, since `secure_admin_login` has checked the log-in."""
     return redirect("admin:index")
 
 
 def _change_password(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-    """Lead to the portal's own page, whose change is mailed to the account."""
+    """Redirect to the portal's page, which mails the owner about the change."""
     return redirect("account_change_password")
 
 
-# One door for everybody, allauth's, with its limits: Django's forms take any number of guesses.
-admin.site.login = secure_admin_login(_enter)  # type: ignore[method-assign]
+# Everybody logs in through allauth, which limits attempts; Django's own form does not.
+admin.site.login = secure_admin_login(_open_admin)  # type: ignore[method-assign]
 admin.site.password_change = _change_password  # type: ignore[assignment, method-assign]
 admin.site.unregister([Group, EmailAddress])
 
 
 @admin.register(User)
 class AccountAdmin(UserAdmin, PortalAdmin):
-    """Accounts; administrators switch them on and off and choose roles, the rest is the superuser's.
+    """Accounts. Administrators switch them on and off and choose roles; everything else needs a superuser.
 
-    People are invited: their address is proven and they choose their own password. Accounts are switched off,
-    not deleted; their links and reports stay theirs.
+    People are invited, so they confirm their address and choose their own password. Accounts are switched off
+    and not deleted, so that they keep their links and reports.
     """
 
     allows = ("change",)
@@ -61,7 +61,7 @@ class AccountAdmin(UserAdmin, PortalAdmin):
         ("Times", {"fields": ("last_login", "date_joined")}),
     )
     always_read = ("uuid", "timezone", "last_login", "date_joined")
-    # Whoever changes another's address can take the account over by a new password.
+    # Somebody who changes the address of an account can take it over by resetting the password.
     read_by_administrators = ("email", "is_staff", "is_superuser")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -70,7 +70,7 @@ class AccountAdmin(UserAdmin, PortalAdmin):
         return super().has_change_permission(request, obj)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Leave to administrators what gives no rights beyond their own."""
+        """Let administrators change only what grants no rights beyond their own."""
         is_own = obj is not None and obj.pk == request.user.pk
         if request.user.is_superuser:
             return self.written(self.always_read)
@@ -83,12 +83,12 @@ class AccountAdmin(UserAdmin, PortalAdmin):
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """Write the columns of the form only, and audit which they were."""
+        """Save only the columns of the form, and audit which ones changed."""
         with transaction.atomic():
             columns = [name for name in form.changed_data if name != "groups"]
             if columns:
                 obj.save(update_fields=columns)
-            note_account_change(
+            audit_account_change(
                 user=obj, fields=form.changed_data, actor=request.user, address=client_address(request)
             )
 
@@ -99,7 +99,7 @@ class AccountAdmin(UserAdmin, PortalAdmin):
         form.instance.groups.add(*kept)
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> Any:
-        """Leave other people's passwords to the superuser: people choose a new one by e-mail."""
+        """Let only superusers set other people's passwords: people reset theirs by e-mail."""
         if not request.user.is_superuser:
             return self._get_obj_does_not_exist_redirect(request, self.opts, id)
         return super().user_change_password(request, id, form_url)
@@ -107,14 +107,14 @@ class AccountAdmin(UserAdmin, PortalAdmin):
 
 @admin.register(Group)
 class RoleAdmin(GroupAdmin, PortalAdmin):
-    """Roles and what they may do."""
+    """Roles and their permissions."""
 
     allows = ("add", "change", "delete")
 
 
 @admin.register(EmailAddress)
 class EmailAddressAdmin(PortalAdmin):
-    """Addresses and whether they were proven; changed by their owners only."""
+    """E-mail addresses and whether they are verified. Only their owners can change them."""
 
     list_display = ("email", "user", "verified", "primary")
     list_filter = ("verified", "primary")
@@ -141,7 +141,7 @@ SEND_AGAIN = Action(
 
 @admin.register(Invitation)
 class InvitationAdmin(PortalAdmin):
-    """Invitations; the code stays in the mail. Another address is another invitation."""
+    """Invitations. The code is only in the mail; another address needs another invitation."""
 
     allows = ("add", "delete")
     form = InvitationForm
@@ -153,13 +153,13 @@ class InvitationAdmin(PortalAdmin):
     actions = (SEND_AGAIN,)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """Ask for what is chosen; the rest is known afterwards."""
+        """Show only the fields to fill in until the invitation exists."""
         return ("email", "is_reviewer", *(self.readonly_fields if obj else ()))
 
     def response_add(
         self, request: HttpRequest, obj: Invitation, post_url_continue: str | None = None
     ) -> Any:
-        """Say what happens now, and the step that a new reviewer still needs."""
+        """Show what happens next, and what a new reviewer still needs."""
         until = timezone.localtime(obj.expires_at)
         text = f"{obj.email} will receive a link that works until {until:%d %b %Y}."
         if obj.is_reviewer:

@@ -1,4 +1,4 @@
-"""Show times in the reader's own zone."""
+"""Middleware that shows times in the reader's time zone."""
 
 import zoneinfo
 from collections.abc import Callable
@@ -21,9 +21,9 @@ class ReaderTimezone:
 
 
 def _zone(name: str) -> zoneinfo.ZoneInfo | None:
-    # Asking whether it is among all zones would read each of them from the disk for every request.
+    # `available_timezones` would read every zone from the disk for each request.
     try:
         return zoneinfo.ZoneInfo(name) if name else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        # A zone that a newer system no longer knows must not break every page.
+        # A zone that the system no longer knows must not break every page.
         return None

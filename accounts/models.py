@@ -10,11 +10,12 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+# Long enough for a holiday, short enough for a forgotten mail to expire.
 INVITATION_DAYS = 14
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes accounts from an e-mail address."""
+    """Creates accounts from an e-mail address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create an account; raises ValueError without an address."""
@@ -26,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Create an account that may do everything in the admin."""
+        """Create an account with every permission."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
     def get_by_natural_key(self, username: str | None) -> "User":

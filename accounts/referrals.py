@@ -6,34 +6,34 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
-ARRIVAL = "arrival"
+REFERRAL = "referral"
 _INVITATION = "invitation_code"
 
 
-def note_referral(*, session: SessionBase, path: str, until: float) -> None:
+def set_referral(*, session: SessionBase, path: str, until: float) -> None:
     """Remember a pending connection at `path` until then (seconds since 1970)."""
-    session[ARRIVAL] = {"path": path, "until": until}
+    session[REFERRAL] = {"path": path, "until": until}
 
 
 def referral_path(session: SessionBase) -> str | None:
     """Return the page of the pending connection, or None."""
-    held: Any = session.get(ARRIVAL)
-    if not isinstance(held, dict) or held.get("until", 0) < time.time():
+    referral: Any = session.get(REFERRAL)
+    if not isinstance(referral, dict) or referral.get("until", 0) < time.time():
         return None
-    return str(held["path"])
+    return str(referral["path"])
 
 
 def forget_referral(session: SessionBase) -> None:
     """Forget the pending connection."""
-    session.pop(ARRIVAL, None)
+    session.pop(REFERRAL, None)
 
 
 def opens_signup(session: SessionBase) -> bool:
-    """Tell whether a pending connection opens sign-up."""
+    """Return whether a pending connection opens sign-up."""
     return bool(settings.SIGNUP_OPEN and referral_path(session))
 
 
-def note_invitation(*, session: SessionBase, code: str) -> None:
+def set_invitation(*, session: SessionBase, code: str) -> None:
     """Remember the invitation that this browser opened."""
     session[_INVITATION] = code
 

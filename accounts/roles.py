@@ -1,4 +1,4 @@
-"""What the roles may do in the admin: identifiers and states, never patient content."""
+"""Permissions of the roles in the admin: identifiers and states, never patient content."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.apps import apps as installed_apps
 REVIEWERS = "Reviewers"
 ADMINISTRATORS = "Administrators"
 
-# By app: the permissions of administrators. Patient content has one of its own and is not among them.
+# The permissions of administrators by app. Patient content needs another one, which they do not get.
 ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
     "accounts": (
         "view_user",
@@ -56,7 +56,7 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
 
 
 def grant_role_permissions(sender: Any, using: str, apps: Any = installed_apps, **kwargs: Any) -> None:
-    """Give administrators the permissions of an app that was just migrated; missing groups are made."""
+    """Grant administrators the permissions of an app after its migration, and create missing groups."""
     codenames = ADMINISTRATOR_PERMISSIONS.get(sender.label)
     if codenames is None:
         return
@@ -64,7 +64,7 @@ def grant_role_permissions(sender: Any, using: str, apps: Any = installed_apps, 
         groups = apps.get_model("auth", "Group")._default_manager.using(using)
         permissions = apps.get_model("auth", "Permission")._default_manager.using(using)
     except LookupError:
-        # A single app was migrated on an empty database: there are no groups yet.
+        # Only one app was migrated on an empty database: there are no groups yet.
         return
     for name in (REVIEWERS, ADMINISTRATORS):
         group, _ = groups.get_or_create(name=name)

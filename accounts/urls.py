@@ -1,4 +1,4 @@
-"""Addresses of the pages about one's own account."""
+"""URLs of preferences and invitations."""
 
 from django.urls import path
 

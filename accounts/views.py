@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.forms import PreferencesForm
 from accounts.models import Invitation, User
-from accounts.referrals import note_invitation
+from accounts.referrals import set_invitation
 from accounts.services.invitations import accept_invitation, open_invitation
 from foundation.address import client_address
 
@@ -36,7 +36,7 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
         return _private(render(request, "accounts/invitation_void.html", status=410))
     user = request.user
     if not user.is_authenticated:
-        note_invitation(session=request.session, code=code)
+        set_invitation(session=request.session, code=code)
         has_account = User.objects.filter(email__iexact=found.email).exists()
         return _private(HttpResponseRedirect(reverse("account_login" if has_account else "account_signup")))
     is_theirs = found.email.lower() == user.email.lower()

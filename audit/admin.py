@@ -1,4 +1,4 @@
-"""The audit log, to read, search and filter; nothing here changes it."""
+"""Admin pages of the audit log, to read, search and filter. Nothing here changes it."""
 
 from typing import Any
 
@@ -11,39 +11,39 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.views import ChangeList
 
+from audit.labels import find_targets, target_label, type_label
 from audit.models import Entry
-from audit.words import find_targets, name_target, type_words
 from foundation.adminkit.base import PortalAdmin
 
 NOBODY = "the portal itself"
-# Whoever typed a wrong password is not known; the address is.
+# With a wrong password the account is unknown; the network address is not.
 UNKNOWN = {"account.log_in_failed": "somebody who is not logged in"}
-# So many accounts may share what is searched for.
+# At most this many accounts are matched by a search for an address.
 MOST_ACCOUNTS = 200
 
 
 class TargetFilter(admin.SimpleListFilter):
-    """What kind of object an entry is about."""
+    """Filters entries by the type of their object."""
 
     title = "object"
     parameter_name = "about"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         kinds = Entry.objects.exclude(target_type="").order_by().values_list("target_type", flat=True)
-        return sorted(((kind, type_words(kind)) for kind in kinds.distinct()), key=lambda each: each[1])
+        return sorted(((kind, type_label(kind)) for kind in kinds.distinct()), key=lambda each: each[1])
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         return queryset.filter(target_type=self.value()) if self.value() else queryset
 
 
-class WordedList(ChangeList):
-    """A page of entries whose accounts and objects are read together, not one by one."""
+class LabelledList(ChangeList):
+    """A page of entries that reads their accounts and objects together, not one by one."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page, then what its entries name."""
+        """Read the page, then the accounts and objects of its entries."""
         super().get_results(request)
         self.result_list = list(self.result_list)  # type: ignore[has-type]
-        word(self.result_list, request=request, site=self.model_admin.admin_site)
+        label_entries(self.result_list, request=request, site=self.model_admin.admin_site)
 
 
 @admin.register(Entry)
@@ -73,21 +73,21 @@ class EntryAdmin(PortalAdmin):
     actions = None
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return WordedList
+        return LabelledList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Fetch the entry for its page, with what it names."""
+        """Read the entry with its account and object."""
         entry = super().get_object(request, object_id, from_field)
         if entry is not None:
-            word([entry], request=request, site=self.admin_site)
+            label_entries([entry], request=request, site=self.admin_site)
         return entry
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """Find entries by the address of the account as well, for those who may read addresses."""
+        """Also find entries by the e-mail address of the account, for readers who may see addresses."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
-        if search_term and _reads_accounts(request):
+        if search_term and _may_read_accounts(request):
             accounts = get_user_model()._default_manager.filter(email__icontains=search_term)
             keys = [str(pk) for pk in accounts.values_list("pk", flat=True)[:MOST_ACCOUNTS]]
             found |= queryset.filter(actor_id__in=keys)
@@ -95,33 +95,33 @@ class EntryAdmin(PortalAdmin):
 
     @admin.display(description="account", ordering="actor_id")
     def account(self, entry: Any) -> str:
-        """Write who it was."""
-        return str(entry.actor_words)
+        """Return the account as text."""
+        return str(entry.account_text)
 
     @admin.display(description="object")
     def target(self, entry: Any) -> SafeString | str:
-        """Write what it was done to, with the way there."""
+        """Return the object as text, linked to its page."""
         if not entry.target_url:
-            return str(entry.target_words)
-        return format_html('<a class="underline" href="{}">{}</a>', entry.target_url, entry.target_words)
+            return str(entry.target_text)
+        return format_html('<a class="underline" href="{}">{}</a>', entry.target_url, entry.target_text)
 
 
-def word(entries: list[Any], *, request: HttpRequest, site: admin.AdminSite) -> None:
-    """Give entries the words for account and object that this reader may see, in a query for each kind."""
-    accounts = _accounts(entries) if _reads_accounts(request) else {}
+def label_entries(entries: list[Any], *, request: HttpRequest, site: admin.AdminSite) -> None:
+    """Set the account and object of entries as this reader may see them, with a query for each type."""
+    accounts = _accounts(entries) if _may_read_accounts(request) else {}
     targets = find_targets(entries)
     for entry in entries:
         nobody = UNKNOWN.get(entry.action, NOBODY)
-        entry.actor_words = accounts.get(entry.actor_id) or entry.actor_label or entry.actor_id or nobody
+        entry.account_text = accounts.get(entry.actor_id) or entry.actor_label or entry.actor_id or nobody
         row = targets.get((entry.target_type, entry.target_id))
         entry.target_url = _page_of(row, request=request, site=site) if row is not None else ""
         if row is not None and entry.target_url:
-            entry.target_words = name_target(row)
+            entry.target_text = target_label(row)
         else:
-            entry.target_words = f"{type_words(entry.target_type)} {entry.target_id[:8]}".strip() or "—"
+            entry.target_text = f"{type_label(entry.target_type)} {entry.target_id[:8]}".strip() or "—"
 
 
-def _reads_accounts(request: HttpRequest) -> bool:
+def _may_read_accounts(request: HttpRequest) -> bool:
     meta = get_user_model()._meta
     return request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}")
 
@@ -138,7 +138,7 @@ def _name(user: Any) -> str:
 
 
 def _page_of(row: Model, *, request: HttpRequest, site: admin.AdminSite) -> str:
-    """Return where this reader may look at the row, or an empty text."""
+    """Return the page on which this reader may see the row, or ""."""
     meta = row._meta
     if not request.user.has_perm(f"{meta.app_label}.view_{meta.model_name}"):
         return ""

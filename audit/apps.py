@@ -1,4 +1,4 @@
-"""Who did or saw what."""
+"""The audit log: who did or viewed what."""
 
 from django.apps import AppConfig
 

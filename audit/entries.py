@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from audit.models import Entry
 
+# Longer values are texts, which the log must not contain.
 LONGEST_IDENTIFIER = 200
 
 
@@ -26,7 +27,7 @@ def add_entry(
 ) -> Entry:
     """Write one entry, in the caller's transaction; raises ValueError for an identifier over 200 characters.
 
-    Give identifiers only: no name, no text that a person typed, no secret.
+    Pass only identifiers: no name, no text that a person typed, no secret.
     """
     entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
     entry.outcome = outcome
@@ -37,7 +38,7 @@ def add_entry(
 def add_entries(
     *, action: str, targets: Iterable[Model], actor: Any = None, address: str | None = None
 ) -> None:
-    """Write one entry for each object, few statements for all of them, in the caller's transaction."""
+    """Write one entry for each object with few statements, in the caller's transaction."""
     Entry.objects.bulk_create(
         _entry(action=action, actor=actor, target=target, address=address, identifiers={})
         for target in targets
@@ -53,13 +54,13 @@ def add_view(
     address: str | None = None,
     **identifiers: str,
 ) -> bool:
-    """Write one entry for each session, action and object in ten minutes; True when this call wrote it."""
+    """Write one entry for each session, action and object in ten minutes; True if this call wrote it."""
     entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
     if not session_key:
         entry.save()
         return True
-    # The key chains each view to the one before: of two at the same moment the database takes one.
-    subject = f"{session_key}|{action}|{entry.actor_id}|{entry.target_type}|{entry.target_id}"
+    # The unique key names the view before, so that of two parallel views the database stores only one.
+    chain = f"{session_key}|{action}|{entry.actor_id}|{entry.target_type}|{entry.target_id}"
     session = _digest(session_key)
     earlier = Entry.objects.filter(
         action=action,
@@ -68,14 +69,14 @@ def add_view(
         target_id=entry.target_id,
         identifiers__session=session,
     ).order_by("-at")
-    # One query: what another writer adds between two would become its own predecessor.
+    # One query: with two, an entry added between them would count as the previous view.
     window = timedelta(seconds=settings.VIEW_WINDOW_SECONDS)
     is_recent = ExpressionWrapper(Q(at__gt=Now() - window), output_field=BooleanField())
     previous, was_recent = earlier.values_list("pk", is_recent).first() or (None, False)
     if was_recent:
         return False
     entry.identifiers["session"] = session
-    entry.view_key = _digest(f"{subject}|{previous or 'first'}")
+    entry.view_key = _digest(f"{chain}|{previous or 'first'}")
     try:
         with transaction.atomic():
             entry.save()

@@ -1,4 +1,4 @@
-"""One table: who, what, which object, outcome, address, when. Identifiers only."""
+"""The audit log: one table with identifiers only."""
 
 import uuid
 from typing import Any, ClassVar, NoReturn
@@ -10,20 +10,20 @@ from audit.querysets import AppendOnly, EntryQuerySet
 
 
 class Entry(models.Model):
-    """One thing that somebody did or saw; actor and target are kept as text, so no deletion edits it."""
+    """One action or view. Actor and target are stored as text, so that deleting them changes no entry."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     at = models.DateTimeField(db_default=Now(), db_index=True)
     action = models.CharField(max_length=60)
     outcome = models.CharField(max_length=40, default="ok")
     actor_id = models.CharField("account", max_length=40, blank=True, db_index=True)
-    # Readable after the account is gone, and still not an address.
+    # Readable after the account is deleted, without being an address.
     actor_label = models.CharField("masked address", max_length=100, blank=True)
     target_type = models.CharField(max_length=60, blank=True)
     target_id = models.CharField(max_length=40, blank=True)
     address = models.GenericIPAddressField("network address", null=True, blank=True)
     identifiers = models.JSONField(default=dict, blank=True)
-    # Only views have one: it names the view before, so that two at the same moment make one row.
+    # Set for views: it names the view before, so that two parallel views make one row.
     view_key = models.CharField(max_length=64, null=True, unique=True, editable=False)  # noqa: DJ001
 
     objects: ClassVar[models.Manager["Entry"]] = EntryQuerySet.as_manager()
@@ -46,4 +46,4 @@ class Entry(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise AppendOnly."""
-        raise AppendOnly("Audit entries are never removed.")
+        raise AppendOnly("Audit entries are never deleted.")

@@ -1,4 +1,4 @@
-"""The audit log takes new rows and gives them back; it changes and removes none."""
+"""The queryset of audit entries: it inserts and reads rows, and refuses to change or delete them."""
 
 from typing import Any, NoReturn
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class AppendOnly(Exception):
-    """An audit entry was to be changed or removed."""
+    """Somebody tried to change or delete an audit entry."""
 
 
 class EntryQuerySet(models.QuerySet[Any]):
-    """Entries, which can be read only; the database's own triggers refuse as well."""
+    """Refuses changes in Python; triggers in the database refuse them too."""
 
     def update(self, **kwargs: Any) -> NoReturn:
         """Raise AppendOnly."""
@@ -18,14 +18,14 @@ class EntryQuerySet(models.QuerySet[Any]):
 
     def delete(self) -> NoReturn:
         """Raise AppendOnly."""
-        raise AppendOnly("Audit entries are never removed.")
+        raise AppendOnly("Audit entries are never deleted.")
 
     def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise AppendOnly."""
         raise AppendOnly("Audit entries are never changed.")
 
     def bulk_create(self, objs: Any, *args: Any, update_conflicts: bool = False, **kwargs: Any) -> list[Any]:
-        """Insert entries; raises AppendOnly when conflicts are to be overwritten."""
+        """Insert entries; raises AppendOnly if conflicts would be overwritten."""
         if update_conflicts:
             raise AppendOnly("Audit entries are never changed.")
         return super().bulk_create(objs, *args, **kwargs)

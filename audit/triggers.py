@@ -1,7 +1,7 @@
-"""Triggers that make the database itself refuse to change or remove an audit entry.
+"""Triggers with which the database refuses to change or delete an audit entry.
 
-PostgreSQL's are row triggers, so TRUNCATE still works there; who may truncate is a matter of grants. On
-SQLite a migration that rebuilds the table drops its triggers: it has to end with `install`.
+On PostgreSQL they are row triggers and do not stop TRUNCATE; grants decide who may truncate. On SQLite a
+migration that rebuilds the table drops its triggers and has to end with `install`.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The rights that a person may grant: only their own."""
+"""The rights that a person can grant: only their own."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,11 +18,11 @@ def grantable_groups(*, user: Any) -> QuerySet[Group]:
     own = Permission.objects.filter(group__user=user).values("pk") | Permission.objects.filter(
         user=user
     ).values("pk")
-    beyond = Permission.objects.exclude(pk__in=own)
-    return Group.objects.exclude(permissions__in=beyond).exclude(name=ADMINISTRATORS).order_by("name")
+    missing = Permission.objects.exclude(pk__in=own)
+    return Group.objects.exclude(permissions__in=missing).exclude(name=ADMINISTRATORS).order_by("name")
 
 
-def note_account_change(*, user: User, fields: Iterable[str], actor: Any, address: str | None) -> None:
+def audit_account_change(*, user: User, fields: Iterable[str], actor: Any, address: str | None) -> None:
     """Audit which columns of an account an administrator changed, without their values."""
     add_entry(
         action="account.changed", actor=actor, target=user, address=address, fields=" ".join(fields)[:200]

@@ -1,4 +1,4 @@
-"""The portal's own address, for mails."""
+"""The portal's address for the templates of mails."""
 
 from django import template
 from django.conf import settings

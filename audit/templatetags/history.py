@@ -1,4 +1,4 @@
-"""The audit log of one row; Django's own list of changes is empty in this portal."""
+"""The link to the audit log of a row, which replaces Django's own history."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -13,10 +13,10 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def history_url(context: Any, row: Any) -> str:
-    """Return where this reader finds the entries about a row; an empty text where there are none."""
+    """Return the address of the entries about a row, or "" if this reader cannot see any."""
     if not context["request"].user.has_perm("audit.view_entry"):
         return ""
     about = {"target_type": row._meta.label_lower, "target_id": str(getattr(row, "uuid", row.pk))}
     query = urlencode({f"{name}__exact": value for name, value in about.items()})
-    is_known = Entry.objects.filter(**about).exists()
-    return f"{reverse('admin:audit_entry_changelist')}?{query}" if is_known else ""
+    has_entries = Entry.objects.filter(**about).exists()
+    return f"{reverse('admin:audit_entry_changelist')}?{query}" if has_entries else ""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from audit.words import register_words
+from audit.labels import register_label
 from exams.models import Capture, Report, Submission
 from exams.models.names import short_id
 from exams.services.health import submission_facts
@@ -18,7 +18,7 @@ def _name_part(row: Any) -> str:
     return f"of submission {_name_submission(row.submission)}"
 
 
-register_words(model=Submission, words=_name_submission, related=("customer",))
+register_label(model=Submission, label=_name_submission, related=("customer",))
 for part in (Capture, Report):
-    register_words(model=part, words=_name_part, related=("submission__customer",))
+    register_label(model=part, label=_name_part, related=("submission__customer",))
 register_section(title="Submissions", section=submission_facts)

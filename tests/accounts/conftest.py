@@ -1,4 +1,4 @@
-"""A service to arrive at, and what a browser needs to go through sign-up."""
+"""A service to connect to, and the codes that sign-up needs."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""Administrators manage people, and hand on no rights that they do not have."""
+"""Administrators manage accounts, and grant no rights that they do not have."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def _change(client: Client, user: Any, **data: Any) -> Any:
     return client.post(f"{USERS}{user.pk}/change/", fields)
 
 
-def test_the_admin_logs_in_through_the_log_in_of_the_portal(client: Client) -> None:
+def test_the_admin_uses_the_log_in_page_of_the_portal(client: Client) -> None:
     assert client.get("/admin/")["Location"].startswith("/admin/login/?next=/admin/")
     assert client.get("/admin/login/?next=/admin/")["Location"] == "/accounts/login/?next=%2Fadmin%2F"
     assert client.post("/admin/login/", {"username": "a", "password": "b"}).status_code == 302
@@ -69,7 +69,7 @@ def test_an_administrator_switches_accounts_off_and_makes_reviewers(administrato
     assert (noted.actor_id, noted.target_id) == (str(administrator.pk), str(person.uuid))
 
 
-def test_an_administrator_makes_nobody_more_than_themselves(administrator: Any) -> None:
+def test_an_administrator_grants_nobody_more_rights_than_their_own(administrator: Any) -> None:
     person = make_person("clinician")
     stronger = Group.objects.create(name="Content readers")
     stronger.permissions.add(Permission.objects.get(codename="view_patient_content"))
@@ -135,7 +135,7 @@ def test_an_invitation_is_mailed_and_its_code_is_not_shown(administrator: Any) -
         assert invitation.code not in shown
 
 
-def test_inviting_says_what_happens_and_what_a_reviewer_still_needs(administrator: Any) -> None:
+def test_after_inviting_the_page_shows_what_happens_and_what_a_reviewer_needs(administrator: Any) -> None:
     client, address = logged_in(administrator), "/admin/accounts/invitation/add/"
     reviewer = {"email": "reader@example.test", "is_reviewer": "on"}
     said = client.post(address, reviewer, follow=True).content.decode()

@@ -41,7 +41,7 @@ def test_an_unknown_zone_is_refused_and_anonymous_people_log_in() -> None:
 @pytest.mark.parametrize(
     ("zone", "shown"), [("", "UTC"), ("Asia/Tokyo", "Asia/Tokyo"), ("Mars/Olympus", "UTC")]
 )
-def test_a_page_is_made_in_the_zone_of_its_reader(rf: RequestFactory, zone: str, shown: str) -> None:
+def test_a_page_shows_times_in_the_readers_zone(rf: RequestFactory, zone: str, shown: str) -> None:
     def page(request: HttpRequest) -> HttpResponse:
         return HttpResponse(timezone.get_current_timezone_name())
 
@@ -64,7 +64,7 @@ def test_a_page_is_made_in_the_zone_of_its_reader(rf: RequestFactory, zone: str,
         (1, "", "10.0.0.1"),
     ],
 )
-def test_only_known_proxies_are_believed(
+def test_only_trusted_proxies_can_set_the_client_address(
     rf: RequestFactory, settings: Any, proxies: int, forwarded: str, expected: str | None
 ) -> None:
     settings.TRUSTED_PROXY_COUNT = proxies

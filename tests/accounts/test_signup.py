@@ -1,4 +1,4 @@
-"""Sign-up opens for whoever brings a token or an invitation, and ends in the browser where it waits."""
+"""Sign-up needs a connection token or an invitation, and then continues with it."""
 
 import logging
 from datetime import timedelta
@@ -29,13 +29,13 @@ def _arrive(client: Client) -> None:
     client.get("/connect/echo/", {"token": TOKEN})
 
 
-def test_sign_up_is_closed_to_whoever_brings_nothing(client: Client) -> None:
+def test_sign_up_is_closed_without_a_token_or_an_invitation(client: Client) -> None:
     assert CLOSED in client.get("/accounts/signup/").content
     assert CLOSED in _sign_up(client).content
     assert not get_user_model().objects.exists()
 
 
-def test_somebody_who_brings_a_token_signs_up_proves_the_address_and_is_back_at_the_token(
+def test_sign_up_with_a_token_confirms_the_address_and_returns_to_the_token(
     service: Service, client: Client, code: Any
 ) -> None:
     _arrive(client)
@@ -69,7 +69,7 @@ def test_an_address_that_has_an_account_gets_the_same_answer_and_a_mail(
     assert OutgoingMail.objects.get().subject == "You already have a portal account"
 
 
-def test_a_forgotten_password_is_replaced_by_code_while_the_token_waits(
+def test_a_password_can_be_reset_by_code_while_the_token_is_pending(
     service: Service, client: Client, code: Any
 ) -> None:
     make_person("new")
@@ -95,13 +95,13 @@ def test_nobody_learns_whether_an_address_has_an_account(client: Client) -> None
 @pytest.mark.parametrize(
     "target", ["//evil.example", "/\\evil.example", "javascript:alert(1)", "https://evil.example"]
 )
-def test_log_in_leads_to_no_foreign_page(client: Client, target: str) -> None:
+def test_log_in_never_redirects_to_another_site(client: Client, target: str) -> None:
     make_person("new")
     answer = client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD, "next": target})
     assert answer["Location"] == "/"
 
 
-def test_guessing_passwords_is_slowed_down(client: Client) -> None:
+def test_guesses_of_passwords_are_limited(client: Client) -> None:
     make_person("new")
     for _ in range(6):
         client.post("/accounts/login/", {"login": EMAIL, "password": "wrong"})
@@ -116,7 +116,7 @@ def test_an_account_that_is_switched_off_cannot_log_in(client: Client) -> None:
     assert "_auth_user_id" not in client.session
 
 
-def test_a_mail_server_that_is_away_blocks_no_page_and_codes_reach_no_log_and_no_admin_page(
+def test_without_a_mail_server_pages_answer_and_codes_reach_no_log_and_no_admin_page(
     service: Service,
     client: Client,
     code: Any,
@@ -139,7 +139,7 @@ def test_a_mail_server_that_is_away_blocks_no_page_and_codes_reach_no_log_and_no
 
 
 class TestInvitations:
-    """An invitation opens sign-up for its address, once, and proves the address."""
+    """An invitation opens sign-up for its address, once, and confirms the address."""
 
     @pytest.fixture
     def invitation(self) -> Invitation:

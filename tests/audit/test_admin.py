@@ -1,4 +1,4 @@
-"""Administrators read and filter the log; nobody edits it there."""
+"""Administrators can read and filter the log, but not edit it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What an entry says, and that nothing changes it."""
+"""The contents of audit entries, which nothing can change."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from audit.querysets import AppendOnly
 
 
 @pytest.mark.django_db
-def test_an_entry_says_who_did_what_to_which_object_with_what_outcome_and_when(clinician: Any) -> None:
+def test_an_entry_has_actor_action_object_outcome_and_time(clinician: Any) -> None:
     before = add_entry(action="exam.listed")
     entry = add_entry(
         action="exam.opened",
@@ -29,7 +29,7 @@ def test_an_entry_says_who_did_what_to_which_object_with_what_outcome_and_when(c
 
 
 @pytest.mark.django_db
-def test_an_address_of_a_person_is_kept_masked(clinician: Any) -> None:
+def test_the_address_of_an_actor_is_stored_masked(clinician: Any) -> None:
     clinician.email = "clinician@example.test"
     entry = add_entry(action="exam.opened", actor=clinician)
     assert entry.actor_label == "c…@example.test"
@@ -50,7 +50,7 @@ def test_a_long_text_is_not_an_identifier() -> None:
 
 
 @pytest.mark.django_db
-def test_an_entry_of_a_change_that_was_undone_is_undone_with_it() -> None:
+def test_an_entry_is_rolled_back_together_with_its_change() -> None:
     with pytest.raises(RuntimeError), transaction.atomic():
         add_entry(action="exam.opened")
         raise RuntimeError
@@ -58,7 +58,7 @@ def test_an_entry_of_a_change_that_was_undone_is_undone_with_it() -> None:
 
 
 @pytest.mark.django_db
-def test_code_cannot_change_or_remove_an_entry() -> None:
+def test_code_cannot_change_or_delete_an_entry() -> None:
     entry = add_entry(action="exam.opened")
     entry.action = "nothing"
     for attempt in (
@@ -85,7 +85,7 @@ def test_code_cannot_change_or_remove_an_entry() -> None:
         "DELETE FROM audit_entry",
     ],
 )
-def test_the_database_itself_refuses_to_change_or_remove_an_entry(statement: str) -> None:
+def test_the_database_refuses_to_change_or_delete_an_entry(statement: str) -> None:
     add_entry(action="exam.opened")
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:
         cursor.execute(statement)
@@ -93,7 +93,7 @@ def test_the_database_itself_refuses_to_change_or_remove_an_entry(statement: str
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_table_is_empty_and_guarded_after_a_transactional_test() -> None:
+def test_after_a_transactional_test_the_table_is_empty_and_has_its_triggers() -> None:
     assert not Entry.objects.exists()
     add_entry(action="exam.opened")
     with pytest.raises(DatabaseError, match="append-only"), connection.cursor() as cursor:

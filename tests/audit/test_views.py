@@ -1,4 +1,4 @@
-"""Reading is recorded once for each session and object in ten minutes."""
+"""A view adds one audit entry for each session and object in ten minutes."""
 
 from typing import Any
 from unittest import mock
@@ -20,14 +20,14 @@ def _view(target: Entry, *, session_key: str | None = "session-1", **more: Any) 
     return add_view(action="exam.viewed", session_key=session_key, target=target, **more)
 
 
-def test_a_second_look_in_the_same_session_is_not_written_again(target: Entry, clinician: Any) -> None:
+def test_a_second_view_in_the_same_session_adds_no_entry(target: Entry, clinician: Any) -> None:
     assert [_view(target, actor=clinician), _view(target, actor=clinician)] == [True, False]
     entry = Entry.objects.get(action="exam.viewed")
     assert entry.target_id == str(target.pk)
     assert "session-1" not in str(entry.identifiers)
 
 
-def test_another_session_person_object_or_act_is_another_entry(
+def test_another_session_person_object_or_action_adds_an_entry(
     target: Entry, clinician: Any, administrator: Any
 ) -> None:
     other = add_entry(action="exam.arrived")
@@ -38,7 +38,7 @@ def test_another_session_person_object_or_act_is_another_entry(
     assert add_view(action="capture.played", session_key="session-1", target=target, actor=clinician)
 
 
-def test_a_look_after_ten_minutes_is_written_again(target: Entry, settings: Any) -> None:
+def test_a_view_after_ten_minutes_adds_an_entry(target: Entry, settings: Any) -> None:
     assert _view(target)
     settings.VIEW_WINDOW_SECONDS = 0
     assert _view(target)
@@ -47,18 +47,18 @@ def test_a_look_after_ten_minutes_is_written_again(target: Entry, settings: Any)
     assert Entry.objects.filter(action="exam.viewed").count() == 2
 
 
-def test_without_a_session_every_look_is_written(target: Entry) -> None:
+def test_without_a_session_every_view_adds_an_entry(target: Entry) -> None:
     assert [_view(target, session_key=None), _view(target, session_key=None)] == [True, True]
 
 
-def test_a_look_that_cannot_be_written_fails(target: Entry) -> None:
+def test_a_view_fails_if_its_entry_cannot_be_saved(target: Entry) -> None:
     broken = mock.patch.object(Entry, "save", side_effect=DatabaseError)
     with broken, pytest.raises(DatabaseError):
         _view(target)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_looks_at_the_same_moment_one_is_written() -> None:
+def test_parallel_views_add_one_entry() -> None:
     target = add_entry(action="exam.arrived")
     assert in_parallel(12, lambda: _view(target)).count(True) == 1
     assert Entry.objects.filter(action="exam.viewed").count() == 1

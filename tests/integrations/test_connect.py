@@ -182,10 +182,10 @@ def test_switching_the_account_keeps_the_token_and_its_age(
     other = make_person("other")
     client = logged_in(clinician)
     _arrive(client, token)
-    until = client.session["arrival"]["until"]
+    until = client.session["referral"]["until"]
     answer = client.post("/connect/echo/switch/")
     assert answer["Location"] == f"/accounts/login/?next={PAGE}"
-    assert client.session["arrival"]["until"] == until
+    assert client.session["referral"]["until"] == until
     assert "_auth_user_id" not in client.session
     client.post(answer["Location"], {"login": other.email, "password": PASSWORD})
     client.post(PAGE, {"slot": _slot(client)})

@@ -4,15 +4,15 @@ from django.contrib import admin
 from django.db.models import QuerySet
 
 from accounts.models import User
-from audit.words import register_words
+from audit.labels import register_label
 from foundation.actions import Action
 from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.columns import LEASE_FIELDS
 from integrations.models import Link
 from integrations.services.linking.links import check_links_again, suspend_links
 
-register_words(
-    model=Link, words=lambda link: f"of {link.customer} and {link.user}", related=("customer", "user")
+register_label(
+    model=Link, label=lambda link: f"of {link.customer} and {link.user}", related=("customer", "user")
 )
 
 

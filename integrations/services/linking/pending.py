@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.sessions.backends.base import SessionBase
 
-from accounts.referrals import ARRIVAL, note_referral
+from accounts.referrals import REFERRAL, set_referral
 from foundation.crypto import CannotDecrypt, decrypt, encrypt
 from integrations.models import Service
 
@@ -42,7 +42,7 @@ def keep_token(*, session: SessionBase, service: Service, token: str, path: str)
     slots = _slots(session)
     slots[secrets.token_urlsafe(12)] = encrypt(json.dumps({"service": service.pk, "token": token}))
     _write(session, slots)
-    note_referral(session=session, path=path, until=time.time() + SECONDS)
+    set_referral(session=session, path=path, until=time.time() + SECONDS)
 
 
 def latest_token(*, session: SessionBase, service: Service) -> PendingToken | None:
@@ -87,7 +87,7 @@ def has_tokens(*, session: SessionBase) -> bool:
 
 def carry_tokens(*, session: SessionBase) -> Mapping[str, Any]:
     """Return what waits, still sealed and as old as it is, to be put into another session."""
-    return {key: session[key] for key in (_KEY, ARRIVAL) if key in session}
+    return {key: session[key] for key in (_KEY, REFERRAL) if key in session}
 
 
 def put_tokens(*, session: SessionBase, carried: Mapping[str, Any]) -> None:

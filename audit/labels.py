@@ -1,4 +1,4 @@
-"""What a reader calls the object of an entry: other apps say it of their own rows, this app knows none."""
+"""Labels for the objects of entries. Other apps register labels for their models."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,37 +12,37 @@ from audit.models import Entry
 
 
 @dataclass(frozen=True)
-class Naming:
-    """How rows of a model are called, and what is read along with them for it."""
+class Label:
+    """The label of a model's rows, and the relations that it reads."""
 
-    words: Callable[[Any], str] = str
+    of: Callable[[Any], str] = str
     related: tuple[str, ...] = ()
 
 
-_namings: dict[str, Naming] = {}
+_labels: dict[str, Label] = {}
 
 
-def register_words(*, model: type[Model], words: Callable[[Any], str], related: tuple[str, ...] = ()) -> None:
-    """Call rows of `model` in these words wherever the log names one."""
-    _namings[model._meta.label_lower] = Naming(words, related)
+def register_label(*, model: type[Model], label: Callable[[Any], str], related: tuple[str, ...] = ()) -> None:
+    """Use this label for rows of `model` in the log."""
+    _labels[model._meta.label_lower] = Label(label, related)
 
 
 def model_of(target_type: str) -> type[Model] | None:
-    """Return the model of this label, None when it is gone or never was."""
+    """Return the model with this name, or None if there is none."""
     try:
         return apps.get_model(target_type)
     except (LookupError, ValueError):
         return None
 
 
-def type_words(target_type: str) -> str:
-    """Return what a reader calls a kind of object."""
+def type_label(target_type: str) -> str:
+    """Return the readable name of a type of objects."""
     model = model_of(target_type)
     return str(model._meta.verbose_name) if model is not None else target_type
 
 
 def find_targets(entries: Iterable[Entry]) -> dict[tuple[str, str], Model]:
-    """Return the rows that entries name and that still exist, a query for each type."""
+    """Return the existing rows that entries are about, with a query for each type."""
     wanted: dict[str, set[str]] = {}
     for entry in entries:
         wanted.setdefault(entry.target_type, set()).add(entry.target_id)
@@ -50,23 +50,23 @@ def find_targets(entries: Iterable[Entry]) -> dict[tuple[str, str], Model]:
     for target_type, names in wanted.items():
         model = model_of(target_type)
         if model is not None:
-            found |= {(target_type, name): row for name, row in _read(model, names).items()}
+            found |= {(target_type, name): row for name, row in _find_rows(model, names).items()}
     return found
 
 
-def name_target(row: Model) -> str:
-    """Write what a row is and how it is called."""
-    naming = _namings.get(row._meta.label_lower, Naming())
-    return f"{row._meta.verbose_name} {naming.words(row)}"
+def target_label(row: Model) -> str:
+    """Return the type and the label of a row."""
+    label = _labels.get(row._meta.label_lower, Label())
+    return f"{row._meta.verbose_name} {label.of(row)}"
 
 
-def _read(model: type[Model], names: set[str]) -> dict[str, Model]:
+def _find_rows(model: type[Model], names: set[str]) -> dict[str, Model]:
     field: Any = next((each for each in model._meta.fields if each.name == "uuid"), model._meta.pk)
     key = field.attname
-    naming = _namings.get(model._meta.label_lower, Naming())
+    label = _labels.get(model._meta.label_lower, Label())
     rows = model._base_manager.filter(**{f"{key}__in": [each for each in names if _fits(field, each)]})
-    if naming.related:
-        rows = rows.select_related(*naming.related)
+    if label.related:
+        rows = rows.select_related(*label.related)
     return {str(getattr(row, key)): row for row in rows}
 
 

@@ -1,4 +1,4 @@
-"""The log is read in words: who it was, and what it was done to, with the way there."""
+"""The log shows accounts and objects by their labels, with links to their pages."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def page(browser: Client, **query: str) -> str:
     return str(browser.get(LOG, query).content.decode())
 
 
-def test_an_entry_names_the_account_and_leads_to_the_object(stage: Stage, reader: Client) -> None:
+def test_an_entry_shows_the_account_and_links_to_the_object(stage: Stage, reader: Client) -> None:
     report = add_report(stage.submission)
     rita = stage.people["reviewer"]
     link = stage.customer.links.get()
@@ -58,13 +58,13 @@ def test_an_entry_names_the_account_and_leads_to_the_object(stage: Stage, reader
     assert "integrations.service<" not in text
 
 
-def test_a_page_of_one_entry_says_the_same(stage: Stage, reader: Client) -> None:
+def test_the_page_of_an_entry_shows_the_same(stage: Stage, reader: Client) -> None:
     entry = add_entry(action="thing.done", actor=stage.people["reviewer"], target=stage.service)
     text = reader.get(f"{LOG}{entry.pk}/change/").content.decode()
     assert "Rita Moreau (reviewer@example.test)" in text and "service Echo reading</a>" in text
 
 
-def test_what_is_gone_keeps_its_kind_and_identifier(stage: Stage, reader: Client) -> None:
+def test_a_deleted_object_is_shown_by_type_and_identifier(stage: Stage, reader: Client) -> None:
     other = make_person("gone")
     add_entry(action="thing.done", actor=other, target=make_submission(make_customer(stage.service)))
     stage.submission.__class__.objects.exclude(pk=stage.submission.pk).delete()
@@ -74,7 +74,7 @@ def test_what_is_gone_keeps_its_kind_and_identifier(stage: Stage, reader: Client
     assert "g…@example.test" in text and "submission " in text
 
 
-def test_who_may_not_read_accounts_or_objects_reads_neither(stage: Stage) -> None:
+def test_a_reader_without_permission_sees_neither_accounts_nor_objects(stage: Stage) -> None:
     add_entry(action="thing.done", actor=stage.people["reviewer"], target=stage.customer)
     auditor = make_person("only-the-log", is_staff=True)
     auditor.user_permissions.set(Permission.objects.filter(codename="view_entry"))
@@ -85,7 +85,7 @@ def test_who_may_not_read_accounts_or_objects_reads_neither(stage: Stage) -> Non
     assert [each for each in found if each.action == "thing.done"] == []
 
 
-def test_a_full_page_costs_as_many_queries_as_a_short_one(stage: Stage, reader: Client) -> None:
+def test_a_full_page_needs_as_many_queries_as_a_short_one(stage: Stage, reader: Client) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as seen:
             page(reader)
@@ -100,7 +100,7 @@ def test_a_full_page_costs_as_many_queries_as_a_short_one(stage: Stage, reader: 
     assert cost() == before
 
 
-def test_the_log_is_searched_by_address_and_filtered_by_kind(stage: Stage, reader: Client) -> None:
+def test_the_log_can_be_searched_by_address_and_filtered_by_type(stage: Stage, reader: Client) -> None:
     add_entry(action="done.by_rita", actor=stage.people["reviewer"], target=stage.service)
     add_entry(action="done.by_ann", actor=stage.people["clinician"], target=stage.customer)
 
