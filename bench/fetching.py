@@ -17,10 +17,10 @@ from exams.services.media.download import fetch_captures  # noqa: E402
 def main(plan: str, result: str) -> None:
     """Fetch everything; raises the first error."""
     links = dict(enumerate(json.loads(Path(plan).read_text())))
-    held: Any = Held()
+    hold: Any = Held()
     freeze_loaded_objects()
     with Usage() as usage:
-        for outcome in fetch_captures(links=links, stored_bytes=0, held=held):
+        for outcome in fetch_captures(links=links, stored_bytes=0, hold=hold):
             if outcome.error is not None:
                 raise outcome.error
     Path(result).write_text(json.dumps(usage.facts()))

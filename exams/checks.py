@@ -22,11 +22,13 @@ from integrations.services.actions import POLL_EVERYTHING, SOON, for_each_servic
 
 S, H, R = Submission.State, Submission.Hold, Report.State
 OPERATE, SEND = "exams.operate_submission", "exams.operate_report"
-# A notification is confirmed within seconds, or not listed after a day.
+# A notification is normally confirmed within seconds.
 UNCONFIRMED_FOR = timedelta(hours=2)
-# So many exams in a row that only the poll found are no accident.
+# When only polling finds this many exams in a row, notifications do not work.
 SILENT_FROM = 3
+# Older exams say nothing about the webhook as it is set up now.
 SILENCE_WINDOW = timedelta(days=2)
+# Failures that are older are not worth a warning any more.
 RECORDS_WINDOW = timedelta(days=3)
 TAKE_IN = Action(
     name="take_in",
@@ -54,7 +56,7 @@ def _held(hold: Submission.Hold, **lookups: Any) -> dict[str, Any]:
 
 
 def _rows(model: Any, lookups: dict[str, Any]) -> Any:
-    # What an administrator gave up needs nobody any more.
+    # Rows that an administrator gave up are no longer problems.
     return model.objects.filter(**lookups, given_up_at=None).order_by()
 
 
@@ -91,7 +93,7 @@ def _reports(state: Report.State, *actions: Action, **options: Any) -> Iterator[
 )
 def look_at_unlinked() -> Iterator[Finding]:
     """No exam is held because its customer has no portal account."""
-    # What reviewers have seen is seen: a page says so first.
+    # Resuming cannot be undone once reviewers have seen an exam, so a page asks first.
     return _exams(_held(H.UNLINKED, customer__isnull=False), RESUME, asks=True)
 
 
@@ -126,12 +128,12 @@ def look_at_not_listed() -> Iterator[Finding]:
 
 @of_exams(
     code="exams-held-backlog",
-    sentence="Exams from before the connection are held until somebody imports them.",
+    sentence="Exams from before the connection are held until someone imports them.",
     link="Import by date or customer",
 )
 def look_at_backlog() -> Iterator[Finding]:
     """No exam from before the connection waits for a decision."""
-    # Their page counts those that can be imported.
+    # The backlog page counts only exams of confirmed customers; others cannot be imported.
     lookups = _held(H.BEFORE_START, customer__isnull=False)
     return _found(Submission, "received_at", lookups, url=reverse("admin:exams_submission_backlog"))
 
@@ -166,7 +168,7 @@ def look_at_incomplete_exams() -> Iterator[Finding]:
 
 @of_exams(code="exams-slow", sentence="Exams have been on their way unusually long.")
 def look_at_slow_exams() -> Iterator[Finding]:
-    """No exam is on its way for longer than anything takes."""
+    """No exam is on its way for longer than anything should take."""
     return _slow(Submission, "received_at")
 
 
@@ -176,7 +178,7 @@ def look_at_slow_exams() -> Iterator[Finding]:
     sentence="Signed reports have been waiting unusually long.",
 )
 def look_at_slow_reports() -> Iterator[Finding]:
-    """No signed report is on its way for longer than anything takes."""
+    """No signed report is on its way for longer than anything should take."""
     return _slow(Report, "signed_at")
 
 
@@ -193,9 +195,12 @@ def look_at_failed_reports() -> Iterator[Finding]:
     return _reports(R.FAILED, SEND_AGAIN, button="Send all again")
 
 
-@of_reports(code="reports-uncertain", sentence="Reports may or may not have arrived. A person has to look.")
+@of_reports(
+    code="reports-uncertain",
+    sentence="Reports may or may not have arrived. Someone has to check each of them.",
+)
 def look_at_uncertain_reports() -> Iterator[Finding]:
-    """Of every report it is known whether it arrived."""
+    """For every report it is known whether it arrived."""
     return _reports(R.UNCERTAIN, MARK_ARRIVED, SEND_AGAIN, button="Decide", asks=True, is_one_by_one=True)
 
 
@@ -207,24 +212,24 @@ def look_at_uncertain_reports() -> Iterator[Finding]:
     permission=MANAGE,
 )
 def look_at_silent_webhook(service: Service) -> Iterator[Finding]:
-    """The newest exams were not all found by the poll alone."""
+    """Some of the newest exams were found by notifications and not only by polling."""
     if not (service.is_notified and service.is_registered):
         return
     since = max(service.created_at, timezone.now() - SILENCE_WINDOW)
     rows = Submission.objects.filter(service=service, submitted_at__gte=since, received_at__gte=since)
-    told = rows.filter(notified_at__isnull=False).order_by("-received_at").first()
-    if told is not None:
-        rows = rows.filter(received_at__gt=told.received_at)
+    newest = rows.filter(notified_at__isnull=False).order_by("-received_at").first()
+    if newest is not None:
+        rows = rows.filter(received_at__gt=newest.received_at)
     found = rows.filter(notified_at=None).aggregate(count=Count("pk"), oldest=Min("received_at"))
     if found["count"] >= SILENT_FROM:
         sentence = f"The poll found {found['count']:,} exams for which no notification arrived."
         yield Finding(sentence=sentence, url=page_of(service, "settings"), oldest=found["oldest"])
 
 
-@of_records(code="notifications-missed", sentence="Notifications name exams that are not here.")
+@of_records(code="notifications-missed", sentence="Notifications name exams that are missing here.")
 def look_at_missed(service: Service) -> Iterator[Finding]:
-    """Every exam of which the Cloud sent a notification is here."""
-    # What a full poll did not find after it was sent cannot be imported.
+    """Every exam for which the Cloud sent a notification is here."""
+    # An exam that the last full poll did not find cannot be imported.
     since = max(timezone.now() - timedelta(days=DAYS_SHOWN), service.full_polled_at or service.created_at)
     missed = missed_of(service=service, since=since).order_by()
     found = missed.aggregate(count=Count("pk"), oldest=Min("sent_at"))

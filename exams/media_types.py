@@ -1,4 +1,4 @@
-"""What a file is, from its own bytes: names and headers that came with it are only claims."""
+"""Detect a file's type from its bytes, because names and headers that came with it are only claims."""
 
 import re
 from collections.abc import Callable
@@ -6,10 +6,13 @@ from typing import BinaryIO
 
 JPEG, PNG, MP4, PDF = "image/jpeg", "image/png", "video/mp4", "application/pdf"
 MARKUP, UNKNOWN = "text/html", "application/octet-stream"
-# Shown inside a page; everything else leaves as an attachment.
+# Types that are shown inside a page; all others are sent as attachments.
 INLINE = frozenset({JPEG, PNG, MP4})
+# Enough for every signature below; DICOM's begins at byte 128.
 HEAD_BYTES = 1024
+# Enough for every end mark below.
 TAIL_BYTES = 64
+# Far more boxes than a real video has.
 MOST_BOXES = 100_000
 
 _MP4_BRANDS = re.compile(rb"isom|iso[2-9]|mp4[12]|avc1|M4V |dash|qt  |mmp4|MSNV")
@@ -37,7 +40,7 @@ def media_type_of(head: bytes) -> str:
 
 
 def is_whole(file: BinaryIO, *, media_type: str, size: int) -> bool:
-    """Tell whether a file whose length nobody vouched for is complete as far as its format can show."""
+    """Return whether a file of unconfirmed length is complete, as far as its format shows."""
     if media_type == MP4:
         return _has_all_boxes(file, size=size)
     file.seek(max(0, size - TAIL_BYTES))
@@ -45,7 +48,7 @@ def is_whole(file: BinaryIO, *, media_type: str, size: int) -> bool:
 
 
 def _has_all_boxes(file: BinaryIO, *, size: int) -> bool:
-    """Walk the boxes of an MP4: each says how long it is, and the last one has to end with the file."""
+    """Follow the boxes of an MP4: each states its length, and the last one must end with the file."""
     at = 0
     kinds: list[bytes] = []
     while at < size and len(kinds) < MOST_BOXES:
@@ -55,12 +58,12 @@ def _has_all_boxes(file: BinaryIO, *, size: int) -> bool:
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
         if len(head) < 8 or length < 8:
-            # A length of 0 means "up to the end", which proves nothing.
+            # A length of 0 means "up to the end of the file", which proves nothing.
             return False
         kinds.append(head[4:8])
         at += length
     if b"moof" in kinds and kinds[-1] != b"mfra":
-        # In pieces, without the index that ends them: it may have been cut between two.
+        # Fragments without the index that ends them: the file may have been cut between two of them.
         return False
     return at == size and {b"moov", b"mdat"} <= set(kinds)
 

@@ -1,4 +1,4 @@
-"""Who sees what: pages, API and templates ask here and nowhere else. Roles add up."""
+"""Permissions for patient content: pages, commands and templates ask only this module. Roles add up."""
 
 from typing import Any
 
@@ -13,39 +13,39 @@ VIEW_CONTENT = "exams.view_patient_content"
 
 
 def is_reviewer(user: Any) -> bool:
-    """Tell whether the account has the role of a reviewer, whatever services are granted to it."""
+    """Return whether the account has the reviewer's role, for any service."""
     return bool(user.is_active and user.groups.filter(name=REVIEWERS).exists())
 
 
 def is_clinician(user: Any) -> bool:
-    """Tell whether the account holds a confirmed link now."""
+    """Return whether the account has a confirmed link now."""
     return bool(user.is_active and user.pk and _customers(user))
 
 
 def sees_all_content(user: Any) -> bool:
-    """Tell whether the account is an administrator who was given patient content as well."""
+    """Return whether the account is an administrator who may also see patient content."""
     return bool(user.is_active and user.is_staff and user.has_perm(VIEW_CONTENT))
 
 
 def can_review(user: Any, submission: Submission) -> bool:
-    """Tell whether the account may claim this submission and report on it."""
+    """Return whether the account may claim this submission and report on it."""
     if not user.is_active or submission.service_id not in _services(user):
         return False
     return Submission.objects.visible().filter(pk=submission.pk).exists()
 
 
 def visible_submissions(user: Any) -> SubmissionQuerySet:
-    """Return the submissions whose pages the account may open."""
+    """Return the submissions that the account may see."""
     return Submission.objects.visible().filter(_reach(user, ""))
 
 
 def visible_captures(user: Any) -> CaptureQuerySet:
-    """Return the captures of every submission that the account sees."""
+    """Return the captures of all submissions that the account may see."""
     return Capture.objects.filter(_is_shown() & _reach(user, "submission__"))
 
 
 def visible_reports(user: Any) -> ReportQuerySet:
-    """Return the signed reports the account may read, and its own drafts."""
+    """Return the signed reports that the account may read, and its own drafts."""
     reports = Report.objects.filter(_is_shown() & _reach(user, "submission__"))
     if not user.is_active:
         return reports.none()

@@ -1,4 +1,4 @@
-"""The states of exams, captures and reports, and why one is held or failed: codes, each with its sentence."""
+"""States of exams, captures and reports, and the reasons for holds and failures, with a sentence for each."""
 
 from django.db.models import TextChoices
 
@@ -12,7 +12,7 @@ class SubmissionState(TextChoices):
 
 
 class Hold(TextChoices):
-    """Why a submission is kept without being fetched."""
+    """Reasons to keep a submission without fetching it."""
 
     UNCONFIRMED = "unconfirmed", "not yet confirmed by the Cloud"
     NOT_LISTED = "not_listed", "the Cloud does not list it"
@@ -38,9 +38,9 @@ class ReportState(TextChoices):
 
 
 class Failure(TextChoices):
-    """Why an exam or one of its captures has not arrived: the codes that both store."""
+    """Reasons for which an exam or one of its captures has not arrived."""
 
-    # Everything of the service, or the portal's own disk, is away.
+    # The whole service, or the portal's own disk, is unavailable.
     NO_ROOM = "no_room", "Storage is full. Fetching resumes automatically when space is available."
     NOT_WRITABLE = "not_writable", "Storage cannot be written. Fetching resumes automatically."
     NO_KEY = "no_key", "The service has no usable API key. An administrator needs to add one."
@@ -75,7 +75,7 @@ class Failure(TextChoices):
     FILE_FAILED = "file_failed", "The file could not be fetched."
     FILE_DAMAGED = "file_damaged", "The stored file was damaged. The portal fetches it again automatically."
     NOT_LISTED = "not_listed", "Clarius Cloud no longer lists this capture."
-    # What an attempt came to.
+    # The outcome of an attempt.
     INCOMPLETE = "incomplete", "Not every capture arrived."
     MORE_TO_COME = "more_to_come", "A capture is still to be fetched. The portal continues automatically."
     TOO_MANY_TRIES = "too_many_tries", "The exam could not be fetched."
@@ -88,7 +88,7 @@ class Failure(TextChoices):
 
 
 class ReportFailure(TextChoices):
-    """Why a report has not been delivered, or may not have been."""
+    """Reasons for which a report has not been delivered, or may not have been."""
 
     UNCERTAIN = (
         "uncertain",

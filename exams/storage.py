@@ -19,10 +19,11 @@ from django.conf import settings
 from exams.media_types import HEAD_BYTES, is_whole, media_type_of
 
 T = TypeVar("T")
-# Bytes of a write, and of what is sent to the disk before the file is complete.
+# Bytes of one write.
 STEP = 1 << 18
+# Bytes after which the disk is asked to begin writing, before the file is complete.
 AHEAD = 1 << 24
-# Pieces that wait for a write: an object for each two bytes would take far more memory than the bytes.
+# Chunks that wait for a write: many tiny ones would take far more memory than their bytes.
 PIECES = 256
 TEMPORARY = "tmp"
 _PATH = re.compile(r"files/[0-9a-f]{2}/[0-9a-f]{64}")
@@ -30,16 +31,16 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class DiskFull(Exception):
-    """There is not enough room for files; nothing else is wrong."""
+    """There is not enough room for files."""
 
 
 class NotWritable(Exception):
-    """The folder of files takes no new file."""
+    """The folder of files cannot be written to."""
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file that is durably stored; `path` is relative to the store, `media_type` comes from its bytes."""
+    """A durably stored file; `path` is relative to the store, and `media_type` is read from its bytes."""
 
     path: str
     sha256: str
@@ -53,7 +54,7 @@ def root() -> Path:
 
 
 def full_path(path: str) -> Path:
-    """Return where a stored path lies; raises ValueError for one that this store did not make."""
+    """Return the full path of a stored file; raises ValueError for a path that this store did not make."""
     if not _PATH.fullmatch(path):
         raise ValueError("Not a path of this store.")
     return root() / path
@@ -70,7 +71,7 @@ def size(path: str) -> int:
 
 
 def require_room(*, wanted: int = 0) -> None:
-    """Raise DiskFull when `wanted` bytes would leave less than `MIN_FREE_MB`, NotWritable for no folder."""
+    """Raise DiskFull if `wanted` bytes would leave less than `MIN_FREE_MB`; may raise NotWritable."""
     with _disk_errors():
         folder = str(settings.MEDIA_ROOT)
         free = _in_folder(folder, lambda: shutil.disk_usage(folder)).free
@@ -79,7 +80,7 @@ def require_room(*, wanted: int = 0) -> None:
 
 
 class NewFile:
-    """A file being written under a temporary name; `commit_files` makes it durable and gives it its own."""
+    """A file that is written under a temporary name; `commit_files` makes it durable and renames it."""
 
     def __init__(self) -> None:
         """Begin the file; raises DiskFull and NotWritable."""
@@ -90,14 +91,14 @@ class NewFile:
         self._is_committed = False
         self._ahead = 0
         self._hash = hashlib.sha256()
-        # What a socket gives at a time is small, and each write lets other threads come first.
+        # Chunks from a socket are small, and each write lets other threads run first.
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self.size = 0
         self.head = b""
 
     def write(self, chunk: bytes) -> None:
-        """Append bytes, which may wait for more; raises DiskFull and NotWritable."""
+        """Append bytes, which may be buffered; raises DiskFull and NotWritable."""
         self._waiting.append(chunk)
         self._waiting_size += len(chunk)
         self.size += len(chunk)
@@ -107,55 +108,56 @@ class NewFile:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits; raises DiskFull and NotWritable."""
+        """Write buffered bytes; raises DiskFull and NotWritable."""
         whole = self._waiting[0] if len(self._waiting) == 1 else b"".join(self._waiting)
         self._waiting, self._waiting_size = [], 0
         self._hash.update(whole)
         rest = memoryview(whole)
         with _disk_errors():
-            # An unbuffered write may take a part only; nothing is left in a buffer to fail on close.
+            # An unbuffered write may take only a part, but leaves nothing that could fail on close.
             while rest:
                 rest = rest[self._file.write(rest) :]
             self._write_ahead()
 
     def _write_ahead(self) -> None:
-        """Have a large file on its way to the disk while the rest arrives, so that its sync is short."""
+        """Begin writing a large file to the disk while the rest arrives, so that its sync is short."""
         fresh = self.size - self._ahead
         if fresh >= AHEAD and hasattr(os, "posix_fadvise"):
-            # Advice only: what went wrong with the bytes themselves is told by the sync.
+            # This is advice only: the sync reports any problem with the bytes themselves.
             with suppress(OSError):
                 os.posix_fadvise(self._file.fileno(), self._ahead, fresh, os.POSIX_FADV_DONTNEED)
             self._ahead = self.size
 
     @property
     def media_type(self) -> str:
-        """The type that the bytes written so far show."""
+        """The media type of the bytes written so far."""
         return media_type_of(self.head)
 
     def is_whole(self) -> bool:
-        """Tell whether the bytes so far are complete, as far as their format can show; raises as `write`."""
+        """Return whether the bytes so far are complete, as far as their format shows; raises like `write`."""
         self.flush()
         with _disk_errors(), open(self._name, "rb") as file:
             return is_whole(file, media_type=self.media_type, size=self.size)
 
     def discard(self) -> None:
-        """Forget the file unless it was committed; twice does no harm."""
+        """Delete the file unless it was committed; may be called twice."""
         with suppress(OSError):
             self._file.close()
         if not self._is_committed:
-            # A disk that became read-only keeps it: that must not hide what is wrong. It goes after a day.
+            # An error here, as on a disk that became read-only, must not hide the original one. Maintenance
+            # deletes the file after a day.
             with suppress(OSError):
                 os.unlink(self._name)
 
     def _commit(self) -> tuple[StoredFile, str]:
-        """Sync the bytes and rename; returns the folder that has to be synced, too."""
+        """Sync the bytes, rename the file, and return it with the folder that must be synced as well."""
         self.flush()
         sha256 = self._hash.hexdigest()
         path = f"files/{sha256[:2]}/{sha256}"
         folder = f"{settings.MEDIA_ROOT}/files/{sha256[:2]}"
         with _disk_errors():
             os.fsync(self._file.fileno())
-            # Replaces a file of the same bytes, so that its age begins anew for whoever cleans up.
+            # Replaces a file of the same bytes, which resets its age for the cleaner.
             _in_folder(folder, lambda: os.replace(self._name, f"{folder}/{sha256}"))
         self._is_committed = True
         self.discard()
@@ -163,9 +165,9 @@ class NewFile:
 
 
 def commit_files(files: Sequence[NewFile]) -> list[StoredFile | DiskFull | NotWritable]:
-    """Make files durable together and return what became of each: itself, or the error.
+    """Make files durable together, and return for each the stored file or the error.
 
-    File systems write their journal once for all that waits in it: several files take little longer than one.
+    File systems write their journal once for all waiting files, so several take little longer than one.
     """
     outcomes: list[StoredFile | DiskFull | NotWritable] = []
     renamed: dict[str, list[int]] = defaultdict(list)
@@ -188,7 +190,7 @@ def commit_files(files: Sequence[NewFile]) -> list[StoredFile | DiskFull | NotWr
 
 
 def put_back(aside: Path, path: str) -> None:
-    """Give a file that was taken out of the way its stored path again, durably, unless there is one."""
+    """Durably move a file that was moved aside back to its stored path, unless that exists."""
     to = full_path(path)
     with suppress(FileExistsError):
         _in_folder(str(to.parent), lambda: os.link(aside, to))
@@ -212,7 +214,7 @@ def store_upload(chunks: Iterable[bytes]) -> StoredFile:
 
 
 def _in_folder(folder: str, act: Callable[[], T]) -> T:
-    """Act, after making the folder where it is missing: it nearly always is there."""
+    """Call `act`; create the folder only if that fails, because it nearly always exists."""
     try:
         return act()
     except FileNotFoundError:

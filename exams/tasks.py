@@ -15,7 +15,7 @@ register(
     delivery.DELIVER,
     pages.RENDER_PAGES,
     polling.POLL,
-    backlog.RELEASE,
+    backlog.IMPORT,
     rereading.READ_AGAIN,
     tasks.MAINTAIN,
 )

@@ -1,4 +1,4 @@
-"""Decode images and videos; runs as a process of its own with limits, never inside web or worker."""
+"""Decode images, videos and documents in a separate process with limits, never in a web or worker process."""
 
-# Where a decoder leaves what it found out, beside the renditions.
+# The file with the facts that a decoder found, in the folder of the renditions.
 FACTS_FILE = "facts.json"

@@ -1,6 +1,6 @@
-"""`python -m exams.decoding` decodes the files named on its input, each in a fork with limits of its own.
+"""`python -m exams.decoding` decodes the files named on its input, each in a fork with its own limits.
 
-A line of input is a source and a folder as JSON. Renditions and facts are written into the folder; a line of
+A line of input is a source and a folder as JSON. Renditions and facts are written to the folder; a line of
 output is the exit code of the fork.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exams.decoding.limits import limit_process
 
-# Before the libraries are loaded; each fork begins with the same limits and nothing used of them.
+# Before the libraries are loaded. Each fork has the same limits, and starts with nothing used.
 limit_process()
 
 from exams.decoding import FACTS_FILE, documents, images, videos  # noqa: E402
@@ -30,12 +30,12 @@ def main() -> None:
 
 
 def _decode_apart(source: Path, folder: Path) -> int:
-    """Decode in a fork and return its exit code; a file that ends or takes over the fork ends with it."""
+    """Decode in a fork and return its exit code; a file that crashes or takes over the fork ends with it."""
     if pid := os.fork():
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     code = 1
     try:
-        # What the next files are and what came of them is none of this one's business.
+        # A file that takes over the fork must neither read the next files' names nor write their results.
         nothing = os.open(os.devnull, os.O_RDWR)
         os.dup2(nothing, sys.stdin.fileno())
         os.dup2(nothing, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""PDF documents as pictures of their pages: browsers show no PDF under the policy of private files."""
+"""Render PDF pages as pictures, because browsers show no PDF under the security policy of private files."""
 
 from pathlib import Path
 
@@ -6,17 +6,19 @@ import pypdfium2 as pdfium
 
 from exams.decoding.facts import QUALITY, Facts, Unreadable, require_size
 
+# The width of an A4 page at 150 dots an inch.
 PAGE_PIXELS = 1240
+# Readers download longer documents.
 MOST_PAGES = 20
 
 
 def decode(*, source: Path, folder: Path) -> Facts:
-    """Write page-1.jpg and so on, at most twenty, and return how many pages there are; raises Unreadable."""
+    """Write page-1.jpg and so on, at most twenty, and return the number of pages; raises Unreadable."""
     try:
         with pdfium.PdfDocument(source) as document:
             count = len(document)
             for number in range(min(count, MOST_PAGES)):
-                _write(document[number], folder / f"page-{number + 1}.jpg")
+                _write_page(document[number], folder / f"page-{number + 1}.jpg")
     except (pdfium.PdfiumError, OSError, ValueError, MemoryError) as error:
         raise Unreadable(f"The document cannot be read ({type(error).__name__}).") from error
     if not count:
@@ -24,7 +26,7 @@ def decode(*, source: Path, folder: Path) -> Facts:
     return {"page_count": count}
 
 
-def _write(page: pdfium.PdfPage, target: Path) -> None:
+def _write_page(page: pdfium.PdfPage, target: Path) -> None:
     width, height = page.get_size()
     if min(width, height) <= 0:
         raise Unreadable("A page has no size.")

@@ -1,22 +1,25 @@
-"""What a decoder finds out, and the renditions it writes."""
+"""Facts that decoders return, and renditions that they write."""
 
 from pathlib import Path
 from typing import TypedDict
 
 from PIL import Image
 
+# The longer side; a thumbnail stays sharp on dense screens.
 THUMBNAIL_PIXELS = 320
 PREVIEW_PIXELS = 1600
+# Far more than a scanner makes, and within the memory limit.
 MOST_PIXELS = 50_000_000
+# JPEG quality without visible loss in grey pictures.
 QUALITY = 85
 
 
 class Unreadable(Exception):
-    """The file cannot be decoded, or is larger than what is decoded."""
+    """The file cannot be decoded, or exceeds a limit."""
 
 
 class Facts(TypedDict, total=False):
-    """Width and height are those of the stored picture, which is turned clockwise by `rotation`."""
+    """Facts about a file; width and height are those before the picture is turned by `rotation`."""
 
     width: int
     height: int
@@ -32,7 +35,7 @@ class Facts(TypedDict, total=False):
 
 
 def require_size(width: int, height: int) -> None:
-    """Raise Unreadable for a picture of no or too many pixels."""
+    """Raise Unreadable for a picture without pixels or with too many."""
     if not 0 < width * height <= MOST_PIXELS:
         raise Unreadable("The picture has too many pixels to be shown.")
 

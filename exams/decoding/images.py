@@ -1,4 +1,4 @@
-"""Still images: JPEG and PNG, nothing else, whatever the file claims to be."""
+"""Decode still images: JPEG and PNG only, whatever the file claims to be."""
 
 import math
 import warnings
@@ -10,13 +10,13 @@ from exams.decoding.facts import Facts, Unreadable, require_size, write_renditio
 
 FORMATS = ("JPEG", "PNG")
 _ORIENTATION = 0x0112
-# EXIF's eight orientations, by how far the picture is turned clockwise to be upright.
+# Degrees by which the picture is turned clockwise to be upright, for each of EXIF's orientations.
 _ROTATIONS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 
 
 def decode(*, source: Path, folder: Path) -> Facts:
     """Write the renditions and return the facts; raises Unreadable."""
-    # Between one and two times its limit Pillow only warns.
+    # Between one and two times its limit, Pillow only warns.
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
         with Image.open(source, formats=FORMATS) as image:
@@ -50,7 +50,7 @@ def _facts(image: Image.Image) -> Facts:
     }
     across, down = _density(image)
     if across != down:
-        # More dots for each inch across means narrower pixels.
+        # A higher horizontal density means narrower pixels.
         shared = math.gcd(across, down)
         facts["pixel_aspect"] = f"{down // shared}:{across // shared}"
     return facts

@@ -1,15 +1,19 @@
-"""What the decoding process may use; a file that wants more ends it."""
+"""Limits of the decoding process; a file that exceeds one ends it."""
 
 import resource
 
+# Room for several copies of the largest picture that is decoded.
 MEMORY_BYTES = 1 << 30
+# Far more than a real file needs.
 CPU_SECONDS = 20
+# Far more than any rendition.
 LARGEST_OUTPUT_BYTES = 32 << 20
+# The decoders open only the file and their own libraries.
 OPEN_FILES = 64
 
 
 def limit_process() -> None:
-    """Limit this process for the rest of its life."""
+    """Set the limits for this process and its forks."""
     for kind, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, CPU_SECONDS),

@@ -1,4 +1,4 @@
-"""Videos: MP4 only; another container named .mp4 may be a playlist that reads other files."""
+"""Decode videos: MP4 only, because another container may be a playlist that reads other files."""
 
 from contextlib import suppress
 from fractions import Fraction
@@ -11,7 +11,7 @@ from PIL import Image
 from exams.decoding.facts import Facts, Unreadable, require_size, write_renditions
 
 _FULL_TURN = 360
-# Some minutes of a fast loop; a longer list would only fill the database.
+# Some minutes of a fast loop; a longer list would fill the database.
 MOST_FRAME_TIMES = 20_000
 _LOSSLESS = {"png", "ffv1", "huffyuv", "rawvideo", "utvideo"}
 
@@ -32,12 +32,12 @@ def decode(*, source: Path, folder: Path) -> Facts:
 
 
 def _frames(source: Path) -> Facts:
-    """Count the frames that are there, and say when each is shown where the file tells it of all."""
+    """Count the existing frames, and return when each is shown if the file has that for all of them."""
     times: list[int | None] = []
-    # The header of a file that was cut still promises every frame.
+    # Counted one by one, because the header of a truncated file still promises every frame.
     with av.open(str(source), format="mp4") as container:
         base = container.streams.video[0].time_base or Fraction(1)
-        # Where the file breaks off, what came before it is what there is.
+        # The frames before a truncation still count.
         with suppress(av.FFmpegError):
             for packet in container.demux(video=0):
                 if packet.size:

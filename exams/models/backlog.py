@@ -1,4 +1,4 @@
-"""Imports of exams that were submitted before the connection."""
+"""Imports of the backlog, the exams that were submitted before the connection."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from integrations.models import Customer, Service
 
 
 class BacklogImport(LeasedRow):
-    """A release of exams from before the connection; its lease lets them through, newest first."""
+    """An import of exams from the backlog, newest first; its lease is for the import."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="releases")
     customer = models.ForeignKey(Customer, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
@@ -36,4 +36,4 @@ class BacklogImport(LeasedRow):
         ]
 
     def __str__(self) -> str:
-        return f"Release {self.pk}"
+        return f"Backlog import {self.pk}"

@@ -12,7 +12,7 @@ from exams.states import CaptureState, Failure
 
 
 class Capture(LeasedRow):
-    """One image or video of a submission; its lease is the preview."""
+    """One image or video of a submission; its lease is for making the preview."""
 
     State: TypeAlias = CaptureState
 
@@ -24,9 +24,9 @@ class Capture(LeasedRow):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="captures")
     position = models.PositiveIntegerField()
-    # Hash of the link's path and its ordinal: links are signed anew each time, their path stays.
+    # Hash of the link's path and its ordinal: the path stays the same while the signature changes.
     source_key = models.CharField(max_length=80)
-    # Whether the Cloud still named it when the data was last read; what it names no longer stays here.
+    # The Cloud listed it when the data was last read. A capture that is no longer listed is kept.
     is_listed = models.BooleanField(default=True)
     label = models.CharField(max_length=200, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
@@ -48,7 +48,7 @@ class Capture(LeasedRow):
     colour_model = models.CharField(max_length=40, blank=True)
     # Width by height of one pixel, such as "4:3"; empty when it is square or unknown.
     pixel_aspect = models.CharField(max_length=20, blank=True)
-    # Degrees by which the stored picture is turned clockwise to stand upright.
+    # Degrees by which the stored picture is turned clockwise to be upright.
     rotation = models.SmallIntegerField(default=0)
     thumbnail = models.CharField(max_length=200, blank=True)
     preview = models.CharField(max_length=200, blank=True)

@@ -1,4 +1,4 @@
-"""Where undocumented facts are in a service's data."""
+"""Field maps, which give the places of undocumented fields in a service's data."""
 
 from zoneinfo import available_timezones
 
@@ -12,24 +12,24 @@ from integrations.models import Service
 def validate_zone(value: str) -> None:
     """Raise ValidationError unless this is the name of a time zone."""
     if value not in available_timezones():
-        raise ValidationError("There is no such time zone. Write it as in Europe/Paris, or UTC.")
+        raise ValidationError("Unknown time zone. Write it like Europe/Paris, or UTC.")
 
 
 class FieldMap(LeasedRow):
-    """Where in a service's download answer undocumented things stand; its lease reads old answers again."""
+    """The paths of undocumented fields in a service's answers; its lease is for reading old answers again."""
 
     PATHS = ("examined_at", "application", "operator", "institution", "clinical_note", "capture_label")
 
     service = models.OneToOneField(Service, on_delete=models.CASCADE, related_name="field_map")
     examined_at = models.CharField("examination time", max_length=200, blank=True)
-    # What a time without a zone means; nobody guesses.
+    # Times without a zone are in this zone.
     time_zone = models.CharField(max_length=60, default="UTC", validators=[validate_zone])
     application = models.CharField(max_length=200, blank=True)
     operator = models.CharField(max_length=200, blank=True)
     institution = models.CharField(max_length=200, blank=True)
     clinical_note = models.CharField(max_length=200, blank=True)
     capture_label = models.CharField(max_length=200, blank=True)
-    # Counts the changes, so that a reader of an older map stops.
+    # Counts the changes, so that a job that reads answers with an older map stops.
     version = models.PositiveIntegerField(default=0, editable=False)
     cursor = models.BigIntegerField(default=0, editable=False)
     total_count = models.PositiveIntegerField(default=0, editable=False)

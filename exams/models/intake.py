@@ -1,4 +1,4 @@
-"""How exams come in: poll runs, calls and rejected notifications."""
+"""Records of intake for administrators: poll runs, rejected notifications and calls."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from integrations.models import Service
 
 
 class PollRun(models.Model):
-    """One walk through the list of a service, as a record for administrators."""
+    """One reading of a service's list at the Cloud."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="poll_runs")
     started_at = models.DateTimeField()
@@ -17,9 +17,9 @@ class PollRun(models.Model):
     new_count = models.PositiveIntegerField(default=0)
     known_count = models.PositiveIntegerField(default=0)
     error_count = models.PositiveIntegerField(default=0)
-    # Whether it came to the end of the list.
+    # It reached the end of the list.
     is_whole = models.BooleanField(default=False)
-    # How many rows the Cloud had, and the portal at the end of a whole one.
+    # The number of rows at the Cloud, and in the portal after a run that reached the end.
     remote_count = models.PositiveIntegerField(null=True, blank=True)
     local_count = models.PositiveIntegerField(null=True, blank=True)
     seconds = models.FloatField(default=0.0)
@@ -29,11 +29,11 @@ class PollRun(models.Model):
         ordering = ["-started_at", "-id"]
 
     def __str__(self) -> str:
-        return f"Walk {self.pk}"
+        return f"Poll run {self.pk}"
 
 
 class RejectedNotification(models.Model):
-    """What came to the webhook with the right secret and is no notification: its beginning, masked."""
+    """The masked beginning of a request with the right secret whose body was not a notification."""
 
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="rejected_notifications")
     received_at = models.DateTimeField()
@@ -42,11 +42,11 @@ class RejectedNotification(models.Model):
     body = models.TextField(blank=True)
 
     def __str__(self) -> str:
-        return f"Junk {self.pk}"
+        return f"Rejected notification {self.pk}"
 
 
 class Call(models.Model):
-    """One call about a submission, report or walk: when, how long, what was answered, with which key."""
+    """One call about a submission, report or poll run: its time, duration, answer and key."""
 
     class Kind(models.TextChoices):
         CONFIRM = "confirm", "ask whether it is listed"
@@ -74,7 +74,7 @@ class Call(models.Model):
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     milliseconds = models.PositiveIntegerField()
     key_prefix = models.CharField(max_length=32, blank=True)
-    # Empty: it went well.
+    # The kind of error; empty after a success.
     error = models.CharField(max_length=60, blank=True)
     message = models.CharField(max_length=300, blank=True)
 

@@ -1,4 +1,4 @@
-"""Work that is due again and again."""
+"""Maintenance tasks."""
 
 from django.db import models
 
@@ -6,7 +6,7 @@ from background.models import LeasedRow
 
 
 class MaintenanceTask(LeasedRow):
-    """Work that comes back by itself: the row is due, is done, and is due again later."""
+    """Work that repeats: after each run, the row is due again later."""
 
     class Name(models.TextChoices):
         COLLECT_FILES = "collect_files", "remove orphaned files"

@@ -1,4 +1,4 @@
-"""How a person's name is written, by the script it is written in, and how a request is called."""
+"""Write a person's name, depending on its script, and the short form of a request's UUID."""
 
 import unicodedata
 from uuid import UUID
@@ -10,15 +10,12 @@ _FAMILY_FIRST = ("CJK UNIFIED", "CJK COMPATIBILITY", "HIRAGANA", "KATAKANA", "HA
 def join_name(*, first: str, middle: str, last: str) -> str:
     """Return the whole name: 王伟, not 伟 王, and Ingrid Marie Halvorsen as she writes it."""
     parts = [part for part in (first, middle, last) if part]
-    if all(_is_family_first(part) for part in parts):
+    signs = (unicodedata.name(sign, "") for part in parts for sign in part)
+    if all(name.startswith(_FAMILY_FIRST) for name in signs):
         return f"{last}{first}{middle}"
     return " ".join(parts)
 
 
 def short_id(request_uuid: UUID) -> str:
-    """Return the beginning by which people tell requests apart; the whole of it stands beside or behind."""
+    """Return the first part of the UUID, which is enough for people to distinguish requests."""
     return str(request_uuid)[:8]
-
-
-def _is_family_first(text: str) -> bool:
-    return all(unicodedata.name(each, "").startswith(_FAMILY_FIRST) for each in text)

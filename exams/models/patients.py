@@ -1,4 +1,4 @@
-"""Patients, and what the Cloud says of them."""
+"""Patients and their demographic data."""
 
 import uuid
 
@@ -9,7 +9,7 @@ from integrations.models import Customer
 
 
 class Demographics(models.Model):
-    """What the Cloud says of a patient, each field optional, as text where it does not parse."""
+    """The Cloud's data about a patient. Every field is optional."""
 
     identifier = models.CharField(max_length=200, blank=True)
     date_of_birth = models.DateField(null=True, blank=True)
@@ -27,12 +27,12 @@ class Demographics(models.Model):
 
     @property
     def is_animal(self) -> bool:
-        """Whether any field of an animal is filled."""
+        """True if any field of an animal is filled."""
         return bool(self.animal_name or self.animal_type or self.owner_name)
 
     @property
     def display_name(self) -> str:
-        """The name a reviewer reads, or an empty text when the Cloud gave none."""
+        """The name that reviewers see, or an empty string if the Cloud sent none."""
         if self.is_animal:
             return self.animal_name
         return join_name(first=self.first_name, middle=self.middle_name, last=self.last_name)

@@ -1,4 +1,4 @@
-"""Filters of the exams' models, in one place."""
+"""Querysets of submissions, captures and reports."""
 
 from datetime import timedelta
 from typing import Any, Self
@@ -12,7 +12,7 @@ from exams.states import Hold as H
 from exams.states import ReportState as R
 from exams.states import SubmissionState as S
 
-# What the Cloud has not ready yet is asked for during a day, and has failed then.
+# An exam that is not ready fails after a day, so nothing should be on its way for longer than this.
 WAITING_LONG = timedelta(hours=30)
 
 
@@ -24,12 +24,12 @@ class Joined(Func):
     output_field = models.TextField()
 
 
-# One text for one index: a condition on each field would look through each of them.
+# One expression for one index; conditions on single fields would each need an index of their own.
 SEARCH_TEXT = Joined("last_name", "first_name", "middle_name", "animal_name", "owner_name", "identifier")
 
 
 def _long(since: str) -> Q:
-    """Rows that were begun, fell due or came in so long ago that they should have ended."""
+    """Match rows that were first tried, fell due or came in so long ago that they should have ended."""
     limit = timezone.now() - WAITING_LONG
     due = Q(first_tried_at=None, not_before__lt=limit)
     lost = Q(first_tried_at=None, not_before=None, **{f"{since}__lt": limit})
@@ -37,30 +37,30 @@ def _long(since: str) -> Q:
 
 
 class SubmissionQuerySet(models.QuerySet[Any]):
-    """Submissions, narrowed to what a role may see."""
+    """Submissions."""
 
     def visible(self) -> Self:
-        """Confirmed by the Cloud and not held: the only ones a page outside the admin shows."""
+        """Keep those confirmed by the Cloud and not held: pages outside the admin show no others."""
         return self.filter(customer__isnull=False, exam__isnull=False).exclude(state=S.HELD)
 
     def without_data(self) -> Self:
-        """Leave what the Cloud answered where it is: megabytes for each row, and no list shows them."""
+        """Defer the Cloud's answer: it can be megabytes for each row, and no list shows it."""
         return self.defer("raw_data", "mapped")
 
     def named(self, uuid: Any) -> Self:
-        """The one that is known by this UUID, here or at the Cloud."""
+        """Keep the one with this UUID, either the portal's or the Cloud's."""
         return self.filter(Q(uuid=uuid) | Q(request_uuid=uuid))
 
     def stopped(self) -> Self:
-        """Held because an administrator stopped them."""
+        """Keep those held because an administrator stopped them."""
         return self.filter(state=S.HELD, hold_reason=H.STOPPED, given_up_at=None)
 
     def waiting_long(self) -> Self:
-        """On their way for longer than anything takes, and not given up."""
+        """Keep those on their way for longer than anything should take, and not given up."""
         return self.filter(_long("received_at"), state__in=(S.RECEIVED, S.FETCHING), given_up_at=None)
 
     def going_on(self) -> Self:
-        """On their way, or held for a reason that goes away by itself or has a page of its own."""
+        """Keep those on their way, or held for a reason that resolves automatically or has its own page."""
         held = Q(state=S.HELD, hold_reason__in=(H.UNCONFIRMED, H.BEFORE_START))
         return self.filter(held | Q(state__in=(S.RECEIVED, S.FETCHING)), given_up_at=None)
 
@@ -68,19 +68,19 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         return self.order_by("-submitted_at", "-id")
 
     def older_than(self, row: Any) -> Self:
-        """What stands below `row` in the order above; the first condition alone lets an index find it."""
+        """Keep those after `row` in the order above; the first condition lets the database use an index."""
         below = Q(submitted_at__lt=row.submitted_at) | Q(submitted_at=row.submitted_at, id__lt=row.pk)
         return self.filter(Q(submitted_at__lte=row.submitted_at) & below)
 
     def newer_than(self, row: Any) -> Self:
-        """What stands above `row` in the order above."""
+        """Keep those before `row` in the order above."""
         above = Q(submitted_at__gt=row.submitted_at) | Q(submitted_at=row.submitted_at, id__gt=row.pk)
         return self.filter(Q(submitted_at__gte=row.submitted_at) & above)
 
     def matching(self, text: str) -> Self:
-        """Those whose names or identifier contain every word of `text`.
+        """Keep those whose names or identifier contain every word of `text`.
 
-        Nobody is named before the data was read, which its index takes for granted.
+        The index covers only submissions whose data has been read; others have no names yet.
         """
         rows = self.alias(search_text=SEARCH_TEXT).filter(data_read_at__isnull=False)
         for word in text.split():
@@ -95,24 +95,24 @@ class CaptureQuerySet(models.QuerySet[Any]):
         return self.filter(state=CaptureState.STORED)
 
     def without_data(self) -> Self:
-        """Leave what the Cloud answered out of the submissions that are read along."""
+        """Defer the Cloud's answer of the submissions that are read as well."""
         return self.defer("submission__raw_data", "submission__mapped")
 
 
 class ReportQuerySet(models.QuerySet[Any]):
-    """Reports, drafts apart from signed ones."""
+    """Reports."""
 
     def signed(self) -> Self:
         return self.filter(~Q(state=R.DRAFT))
 
     def without_data(self) -> Self:
-        """Leave what the Cloud answered out of the submissions that are read along."""
+        """Defer the Cloud's answer of the submissions that are read as well."""
         return self.defer("submission__raw_data", "submission__mapped")
 
     def waiting_long(self) -> Self:
-        """On their way for longer than anything takes, and not given up."""
+        """Keep those on their way for longer than anything should take, and not given up."""
         return self.filter(_long("signed_at"), state__in=(R.SIGNED, R.SENDING), given_up_at=None)
 
     def going_on(self) -> Self:
-        """Signed and not delivered yet."""
+        """Keep those signed and not delivered yet."""
         return self.filter(state__in=(R.SIGNED, R.SENDING), given_up_at=None)

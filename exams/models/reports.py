@@ -1,4 +1,4 @@
-"""The reports that go back, and the pictures of their pages."""
+"""Reports and the pictures of their pages."""
 
 import uuid
 from typing import TypeAlias
@@ -13,7 +13,7 @@ from exams.states import ReportFailure, ReportState
 
 
 class Report(LeasedRow):
-    """A file we return for one submission; its lease is the delivery."""
+    """A file that answers one submission; its lease is for the delivery."""
 
     State: TypeAlias = ReportState
 
@@ -38,7 +38,7 @@ class Report(LeasedRow):
     signed_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
     given_up_at = models.DateTimeField(null=True, blank=True)
-    # Known once the pages of a document were made into pictures.
+    # Known once the pictures of the pages have been made.
     page_count = models.PositiveIntegerField(null=True, blank=True)
     page_failure = models.CharField(max_length=300, blank=True)
 
@@ -53,7 +53,7 @@ class Report(LeasedRow):
 
 
 class PageRendering(LeasedRow):
-    """Making pictures of a document's pages; its lease is not the delivery's, so that neither waits."""
+    """The job of making pictures of a document's pages; with its own lease, so that delivery never waits."""
 
     report = models.OneToOneField(Report, on_delete=models.CASCADE, related_name="page_rendering")
 

@@ -1,4 +1,4 @@
-"""Exams and the times that a customer sent them."""
+"""Exams and their submissions."""
 
 import uuid
 from typing import TypeAlias
@@ -17,7 +17,7 @@ class Exam(models.Model):
     """One ultrasound examination of one customer."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    # The constraint's index begins with it.
+    # No index of its own: the constraint's index begins with this column.
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="exams", db_index=False)
     exam_uuid = models.UUIDField()
     created_at = models.DateTimeField(auto_now_add=True)
@@ -32,16 +32,16 @@ class Exam(models.Model):
 
 
 class Submission(LeasedRow, Demographics):
-    """One time that a customer sent an exam; its lease is the confirmation and the fetch."""
+    """One sending of an exam by a customer; its lease is for the confirmation and the fetch."""
 
     State: TypeAlias = SubmissionState
     Hold: TypeAlias = Hold
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    # Every index is paid for by every row that arrives: those below stand in for the keys' own.
+    # Every index makes every insert slower, so the indexes below replace those of the foreign keys.
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="submissions", db_index=False)
     request_uuid = models.UUIDField()
-    # What the unsigned webhook claims; the customer below is set from the poll alone.
+    # The customer that the unsigned notification names. The customer below comes from the Cloud's list only.
     claimed_digest = models.CharField(max_length=64, blank=True)
     customer = models.ForeignKey(
         Customer,
@@ -65,7 +65,7 @@ class Submission(LeasedRow, Demographics):
         related_name="lookalikes",
         db_index=False,
     )
-    # A reviewer said that it is not this person, so it is never matched with them again.
+    # A reviewer ruled out this patient, so the submission is never matched with them again.
     split_from = models.ForeignKey(
         Patient,
         null=True,
@@ -87,16 +87,16 @@ class Submission(LeasedRow, Demographics):
     polled_at = models.DateTimeField(null=True, blank=True)
     data_read_at = models.DateTimeField(null=True, blank=True)
     ready_at = models.DateTimeField(null=True, blank=True)
-    # Since when the Cloud has answered that there is nothing to fetch yet.
+    # The first time that the Cloud answered that the exam is not ready.
     not_ready_since = models.DateTimeField(null=True, blank=True)
-    # An administrator let it through: it is fetched although no account holds its customer.
+    # An administrator resumed it: it is fetched although no account is linked to its customer.
     resumed_at = models.DateTimeField(null=True, blank=True)
-    # An administrator looked at it and leaves it as it is; every change of state forgets that.
+    # An administrator gave it up; every change of state clears this.
     given_up_at = models.DateTimeField(null=True, blank=True)
-    # What the service's field map found in the data.
+    # Values that the service's field map found in the data.
     examined_at = models.DateTimeField(null=True, blank=True)
     mapped = models.JSONField(null=True, blank=True)
-    # How many captures the Cloud listed when its data was last read.
+    # The number of captures that the Cloud listed when its data was last read.
     listed_count = models.PositiveIntegerField(default=0)
     capture_count = models.PositiveIntegerField(default=0)
     stored_count = models.PositiveIntegerField(default=0)
@@ -138,7 +138,7 @@ class Submission(LeasedRow, Demographics):
                 condition=models.Q(customer=None),
                 name="exams_submission_unconfirmed",
             ),
-            # A notification has none of them yet.
+            # Partial, because a notification has none of them yet.
             *(
                 models.Index(
                     fields=[key],
@@ -151,7 +151,7 @@ class Submission(LeasedRow, Demographics):
 
     @property
     def failure_sentence(self) -> str:
-        """Why it waits or failed, for a reader, and how much of it arrived."""
+        """A sentence for readers: the reason why it waits or failed, and how much of it arrived."""
         sentence: str = self.get_failure_reason_display()
         if self.state != SubmissionState.FAILED or not self.capture_count:
             return sentence
@@ -159,5 +159,5 @@ class Submission(LeasedRow, Demographics):
         return counts if self.failure_reason == Failure.INCOMPLETE else f"{sentence} {counts}"
 
     def __str__(self) -> str:
-        # The one identifier by which the Cloud, every list and the audit log know it.
+        # The identifier that the Cloud, every list and the audit log use.
         return str(self.request_uuid)

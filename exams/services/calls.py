@@ -1,4 +1,7 @@
-"""A log of the calls about each submission, report and poll run, for administrators: bounded, no content."""
+"""A log, for administrators, of the calls about each submission, report and poll run.
+
+It is bounded, and holds nothing of what was sent or answered.
+"""
 
 import logging
 import re
@@ -21,15 +24,17 @@ from integrations.clarius.errors import ClariusError, Rejected
 Page = TypeVar("Page")
 logger = logging.getLogger(__name__)
 
+# Long enough to look into a complaint.
 KEPT_FOR = timedelta(days=30)
 # The Cloud's answer may have anything where it should have a field's name.
 FIELD_NAME = re.compile(r"[a-z_]{1,30}")
+# More names of refused fields than this make the message no clearer.
 MOST_FIELDS = 5
 
 
 @contextmanager
-def noted(*, kind: Call.Kind, client: ClariusClient, **about: Any) -> Iterator[None]:
-    """Note the call made inside, about `submission` or `report`; its errors pass through."""
+def logged_call(*, kind: Call.Kind, client: ClariusClient, **about: Any) -> Iterator[None]:
+    """Log the call made inside, about `submission` or `report`; its errors pass through."""
     started = time.monotonic()
     failure: Exception | None = None
     try:
@@ -38,7 +43,7 @@ def noted(*, kind: Call.Kind, client: ClariusClient, **about: Any) -> Iterator[N
         failure = error
         raise
     finally:
-        note_call(
+        log_call(
             kind=kind,
             seconds=time.monotonic() - started,
             status=client.last_status if failure is None else None,
@@ -49,8 +54,8 @@ def noted(*, kind: Call.Kind, client: ClariusClient, **about: Any) -> Iterator[N
 
 
 @contextmanager
-def files_noted(*, submission: Submission, count: int) -> Iterator[list[Exception]]:
-    """Note one round of files in one line; the caller adds the errors of single files to the list."""
+def logged_files(*, submission: Submission, count: int) -> Iterator[list[Exception]]:
+    """Log one round of files in one row; the caller adds the errors of single files to the list."""
     started = time.monotonic()
     failures: list[Exception] = []
     try:
@@ -60,14 +65,14 @@ def files_noted(*, submission: Submission, count: int) -> Iterator[list[Exceptio
         raise
     finally:
         first = failures[0] if failures else None
-        said = told(first)
+        message = error_message(first)
         arrived = max(0, count - len(failures))
-        note_call(
+        log_call(
             kind=Call.Kind.FILES,
             seconds=time.monotonic() - started,
             status=None,
             error=first,
-            message=f"{arrived} of {count} files arrived. {said}".strip(),
+            message=f"{arrived} of {count} files arrived. {message}".strip(),
             submission=submission,
         )
 
@@ -75,16 +80,16 @@ def files_noted(*, submission: Submission, count: int) -> Iterator[list[Exceptio
 class PageCalls:
     """The calls of one poll run: the first and the newest, kept in memory until the poll run has a row.
 
-    A poll run may have 10,000 pages, and a line for each would cost as much as the run itself. The useful
-    ones are the first, with which it began, and those before its end, the last of which may have failed.
+    A poll run may have 10,000 pages, and a row for each would cost as much as the run itself. The useful
+    rows are the first one and the last ones, which show where the run failed.
     """
 
     def __init__(self) -> None:
         self._first: list[Call] = []
         self._newest: deque[Call] = deque(maxlen=settings.CALLS_KEPT - 1)
 
-    def noted(self, pages: Iterator[Page], *, client: ClariusClient) -> Iterator[Page]:
-        """Yield the pages and note the call for each; its errors pass through."""
+    def log_pages(self, pages: Iterator[Page], *, client: ClariusClient) -> Iterator[Page]:
+        """Yield the pages and log the call for each; its errors pass through."""
         for number in count(1):
             started = time.monotonic()
             try:
@@ -98,35 +103,37 @@ class PageCalls:
             yield page
 
     def save(self, *, poll_run: PollRun) -> None:
-        """Write the calls down; a log that cannot be written stops nothing."""
+        """Store the calls; a failure to do so is logged and otherwise ignored."""
         rows = [*self._first, *self._newest]
         for row in rows:
             row.poll_run = poll_run
         try:
             Call.objects.bulk_create(rows)
         except DatabaseError:
-            logger.warning("The calls of a poll_run could not be noted.")
+            logger.warning("The calls of a poll run could not be stored.")
 
     def _add(self, number: int, client: ClariusClient, seconds: float, error: Exception | None) -> None:
         status = client.last_status if error is None else None
-        said = told(error)
+        message = error_message(error)
         row = _call(
-            Call.Kind.LIST, seconds, status, error, f"Page {number}. {said}".strip(), client.key_prefix
+            Call.Kind.LIST, seconds, status, error, f"Page {number}. {message}".strip(), client.key_prefix
         )
         (self._newest if self._first else self._first).append(row)
 
 
-def told(error: Exception | None) -> str:
-    """Say what went wrong without the Cloud's own words, which may name a patient."""
+def error_message(error: Exception | None) -> str:
+    """Return what went wrong, without the Cloud's own text, which may name a patient."""
     if not isinstance(error, Rejected):
         return str(getattr(error, "message", ""))
     fields = [name for name in error.fields if FIELD_NAME.fullmatch(name)]
     parts = [str(error.status or ""), ", ".join(fields[:MOST_FIELDS])]
-    said = ": ".join(filter(None, parts))
-    return f"Clarius Cloud refused the request ({said})." if said else "Clarius Cloud refused the request."
+    detail = ": ".join(filter(None, parts))
+    return (
+        f"Clarius Cloud refused the request ({detail})." if detail else "Clarius Cloud refused the request."
+    )
 
 
-def note_call(
+def log_call(
     *,
     kind: Call.Kind,
     seconds: float,
@@ -136,13 +143,13 @@ def note_call(
     key_prefix: str = "",
     **about: Any,
 ) -> None:
-    """Write one call down; a log that cannot be written stops nothing."""
+    """Store one call; a failure to do so is logged and otherwise ignored."""
     row = _call(kind, seconds, status, error, message, key_prefix, **about)
     try:
         row.save(force_insert=True)
-        _forget(row, about)
+        _remove_old(row, about)
     except DatabaseError:
-        logger.warning("A call could not be noted.")
+        logger.warning("A call could not be stored.")
 
 
 def _call(
@@ -156,7 +163,7 @@ def _call(
 ) -> Call:
     if isinstance(error, ClariusError):
         status = error.status if error.status is not None else status
-        message = message or told(error)
+        message = message or error_message(error)
     return Call(
         kind=kind,
         at=timezone.now(),
@@ -169,7 +176,7 @@ def _call(
     )
 
 
-def _forget(row: Call, about: dict[str, Any]) -> None:
+def _remove_old(row: Call, about: dict[str, Any]) -> None:
     newest = Call.objects.filter(**about).order_by("-id").values_list("pk", flat=True)
     surplus = list(newest[settings.CALLS_KEPT : settings.CALLS_KEPT + settings.CALLS_CLEAN_EVERY])
     if surplus:

@@ -1,4 +1,4 @@
-"""Captures are known by where their links point: links are signed anew each time, their path stays."""
+"""Identify captures by the paths of their links, which stay the same while the signatures change."""
 
 import hashlib
 from collections import Counter
@@ -8,7 +8,7 @@ from integrations.clarius import DownloadData
 
 
 def capture_links(data: DownloadData) -> dict[str, str]:
-    """Return each link under a key that outlives its signature: its path, counted where repeated."""
+    """Return each link by a key that outlives its signature: the hash of its path, with a counter."""
     seen: Counter[str] = Counter()
     links: dict[str, str] = {}
     for each in data.captures:
@@ -24,5 +24,5 @@ def _path(url: str) -> str:
     try:
         return urlsplit(url.replace("\\", "/")).path
     except ValueError:
-        # Nobody can call it, but it must not keep the others from being fetched.
+        # This link cannot be fetched, but it must not prevent the others from being fetched.
         return url.partition("?")[0]

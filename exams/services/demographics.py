@@ -1,4 +1,4 @@
-"""Read what the Cloud says of a patient: every field optional, of any type, and kept as text."""
+"""Read the Cloud's data about a patient: every field is optional, may have any type, and is kept as text."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ ALL_FIELDS = (*TEXT_FIELDS, "date_of_birth", "date_of_birth_text")
 
 
 def read_patient(patient: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a value for every field of Demographics; what cannot be understood becomes text or is empty."""
+    """Return a value for every field of Demographics; what cannot be parsed is kept as text, or empty."""
     values: dict[str, Any] = {name: as_text(patient.get(name), _limit(name)) for name in TEXT_FIELDS}
     born = as_text(patient.get("date_of_birth"), _limit("date_of_birth_text"))
     values["date_of_birth"] = _date(born)
@@ -27,7 +27,7 @@ def read_patient(patient: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def folded(text: str) -> str:
-    """Return a text as it is compared: without case, width and doubled spaces."""
+    """Return a text for comparison: without differences of case, width and spacing."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -36,10 +36,10 @@ def _limit(name: str) -> int:
 
 
 def as_text(value: Any, limit: int) -> str:
-    """Return a text or number in one line of characters that any database takes; else an empty text."""
+    """Return a string or number as one line that any database accepts; anything else as an empty string."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""
-    # A database takes neither NUL nor half a surrogate pair.
+    # PostgreSQL refuses NUL and half of a surrogate pair.
     whole = str(value).encode("utf-8", "replace").decode()
     readable = "".join(" " if unicodedata.category(sign) in {"Cc", "Zl", "Zp"} else sign for sign in whole)
     return " ".join(readable.split())[:limit]

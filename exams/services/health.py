@@ -1,4 +1,4 @@
-"""What a service's page in the admin tells of what arrives: submissions by state, the oldest that waits."""
+"""Facts about submissions for a service's page in the admin: counts by state, and the oldest that waits."""
 
 from django.db.models import Count
 from django.urls import reverse
@@ -13,7 +13,7 @@ TONES = {S.FAILED: "bad", S.HELD: "warn"}
 
 
 def submission_facts(service: Service) -> list[Fact]:
-    """Count the service's submissions by state, and tell the last notification and the oldest that waits."""
+    """Return the service's submissions by state, the oldest that waits and the last notification."""
     rows = Submission.objects.filter(service=service).order_by()
     counts = dict(rows.values_list("state").annotate(count=Count("pk")))
     page = reverse("admin:exams_submission_changelist")

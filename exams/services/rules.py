@@ -1,4 +1,4 @@
-"""What an error means for an exam: whether trying again can help, for how long, and which reason is shown."""
+"""Rules that turn an error into its meaning for an exam: whether to retry, how long, and the reason shown."""
 
 from datetime import timedelta
 
@@ -7,9 +7,11 @@ from exams.storage import DiskFull, NotWritable
 from integrations.clarius import errors
 from integrations.cloud import AWAY, Means, Rule
 
-# So long the Cloud may take to have an exam ready, from the first answer that it has not.
+# The Cloud may take this long to prepare an exam, counted from its first answer that the exam is not ready.
 PATIENCE = timedelta(hours=24)
+# The only status that means that an exam will not come back.
 GONE = frozenset({410})
+# The Cloud may answer with any of these while it prepares an exam.
 NOT_YET = frozenset({400, 404, 408, 409, 425})
 
 # The first rule that matches decides.
@@ -23,7 +25,7 @@ DATA_RULES: tuple[Rule, ...] = (
     Rule(errors.ProtocolError, Means.COUNT, F.DATA_UNREADABLE),
     Rule(errors.ClariusError, Means.COUNT, F.DATA_FAILED),
 )
-# Of a notification nothing is definite until the Cloud lists it or has not for a day.
+# No answer is final for a notification: it waits a day for the Cloud to list its exam.
 CONFIRM_RULES: tuple[Rule, ...] = (
     *AWAY,
     Rule(errors.KeyRefused, Means.NOT_READY, F.CUSTOMER_REFUSED),

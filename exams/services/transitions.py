@@ -1,4 +1,4 @@
-"""Every change of a state goes through here; what is not allowed changes nothing."""
+"""Change states of submissions, captures and reports; a transition that is not allowed changes nothing."""
 
 from typing import Any
 
@@ -33,11 +33,11 @@ REPORT_FROM: dict[str, frozenset[str]] = {
 
 
 class NotAllowed(Exception):
-    """The row is in a state from which it cannot go where it was to go."""
+    """The row's state does not allow what was asked for."""
 
 
 def move_submissions(queryset: QuerySet[Any], *, to: str, hold_reason: str = "", **changes: Any) -> int:
-    """Move the submissions that may go to `to`, and return how many did."""
+    """Move the submissions whose state allows it to `to`, and return how many moved."""
     rows = queryset.filter(state__in=SUBMISSION_FROM[to])
     cleared = {"failure_reason": "", "failure_detail": "", "given_up_at": None}
     return rows.update(state=to, hold_reason=hold_reason, **(cleared | changes))
@@ -51,13 +51,13 @@ def move_submission(*, pk: int, to: str, hold_reason: str = "", **changes: Any) 
 
 
 def move_captures(queryset: QuerySet[Any], *, to: str, **changes: Any) -> int:
-    """Move the captures that may go to `to`, and return how many did."""
+    """Move the captures whose state allows it to `to`, and return how many moved."""
     rows = queryset.filter(state__in=CAPTURE_FROM[to])
     return rows.update(state=to, **({"failure_reason": "", "failure_detail": ""} | changes))
 
 
 def move_reports(queryset: QuerySet[Any], *, to: str, **changes: Any) -> int:
-    """Move the reports that may go to `to`, and return how many did."""
+    """Move the reports whose state allows it to `to`, and return how many moved."""
     rows = queryset.filter(state__in=REPORT_FROM[to])
     cleared = {"failure_reason": "", "failure_detail": "", "given_up_at": None}
     return rows.update(state=to, **(cleared | changes))

@@ -40,9 +40,9 @@ KINDS = {
 
 
 @register.filter
-def age(subject: Demographics, at: datetime | None) -> str:
+def age(person: Demographics, at: datetime | None) -> str:
     """Write the age at a moment: days below two months, months below three years, else years."""
-    born = subject.date_of_birth
+    born = person.date_of_birth
     if born is None or at is None:
         return ""
     today = timezone.localtime(at).date()
@@ -56,23 +56,23 @@ def age(subject: Demographics, at: datetime | None) -> str:
 
 
 @register.simple_tag
-def subject_name(subject: Demographics) -> SafeString | str:
+def subject_name(person: Demographics) -> SafeString | str:
     """Write the patient's name, else the identifier, else “No name given”."""
-    if subject.display_name:
-        return format_html("<bdi>{}</bdi>", subject.display_name)
-    if subject.identifier:
-        return format_html('<bdi>{}</bdi> <span class="muted">(no name given)</span>', subject.identifier)
+    if person.display_name:
+        return format_html("<bdi>{}</bdi>", person.display_name)
+    if person.identifier:
+        return format_html('<bdi>{}</bdi> <span class="muted">(no name given)</span>', person.identifier)
     return "No name given"
 
 
 @register.simple_tag
-def born(subject: Demographics, at: datetime | None = None) -> SafeString | str:
+def born(person: Demographics, at: datetime | None = None) -> SafeString | str:
     """Write the birth date with the age, or the Cloud's text if it is not a date."""
-    if subject.date_of_birth:
-        years = age(subject, at)
-        text = day(subject.date_of_birth)
+    if person.date_of_birth:
+        years = age(person, at)
+        text = day(person.date_of_birth)
         return format_html("{} <span>({})</span>", text, years) if years else text
-    return format_html("<bdi>{}</bdi>", subject.date_of_birth_text) if subject.date_of_birth_text else ""
+    return format_html("<bdi>{}</bdi>", person.date_of_birth_text) if person.date_of_birth_text else ""
 
 
 @register.simple_tag

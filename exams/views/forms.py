@@ -13,19 +13,19 @@ SHOWN_STATES = {
     S.READY: "Ready",
     S.FETCHING: "Fetching",
     S.RECEIVED: "Received",
-    # An exam in this state is called incomplete if some captures arrived.
+    # Pages call a failed exam incomplete if some of its captures arrived.
     S.FAILED: "Failed or incomplete",
 }
 
 
 class WorklistForm(forms.Form):
-    """Filters from the address; invalid ones are ignored, not refused."""
+    """Filters from the URL; invalid ones are ignored."""
 
     claim = forms.ChoiceField(
         choices=[("", "Everyone’s"), (FREE, "Unclaimed"), (MINE, "Mine")], required=False
     )
     state = forms.ChoiceField(
-        choices=[("", "Any state"), *((state.value, words) for state, words in SHOWN_STATES.items())],
+        choices=[("", "Any state"), *((state.value, label) for state, label in SHOWN_STATES.items())],
         required=False,
     )
     report = forms.ChoiceField(

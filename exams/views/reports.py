@@ -1,4 +1,4 @@
-"""Pages of a report: upload, check, sign, and its delivery."""
+"""Pages of a report: upload, check, sign, and follow its delivery."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,7 +28,7 @@ from exams.views.review.exam import (
 )
 from foundation.address import client_address
 
-# What a form adds to its file.
+# The size of a form without its file.
 FORM_BYTES = 64 * 1024
 SETTLED = "Someone else changed this report. Its current state is shown below."
 
@@ -38,7 +38,7 @@ def report_new(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Upload a report for a submission; refuse a body that is too large before reading it."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isdecimal() or int(length) > (settings.REPORT_MAX_MB << 20) + FORM_BYTES:
-        # Looking for the token would read the whole body into a temporary file first.
+        # The check of the CSRF token would first read the whole body into a temporary file.
         return _too_large(request, uuid)
     return _report_new(request, uuid)
 

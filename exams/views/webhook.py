@@ -1,4 +1,4 @@
-"""The endpoint for the Cloud's notifications: they are unsigned, so nothing they say is believed."""
+"""The endpoint for the Cloud's notifications. They are unsigned, so their content is only a claim."""
 
 import hmac
 import json
@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import uuid
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
@@ -22,7 +22,7 @@ from integrations.services.settings.webhook_secrets import webhook_secrets
 
 logger = logging.getLogger(__name__)
 
-# The Cloud sends a few hundred bytes; more is read from nobody who is unsigned.
+# The Cloud sends a few hundred bytes; senders are unauthenticated, so no more than this is read.
 MAX_BODY_BYTES = 64 * 1024
 SECRET_COLUMNS = (
     "webhook_secret",
@@ -35,16 +35,16 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}")
 
 
 class _Refused(Exception):
-    """The request gets this status and stores no notification; `junk` is the body that is kept of it."""
+    """The request is answered with this status and stores no notification; `body` is kept, if given."""
 
-    def __init__(self, status: int, *, junk: bytes = b"") -> None:
+    def __init__(self, status: int, *, body: bytes = b"") -> None:
         super().__init__(status)
         self.status = status
-        self.junk = junk
+        self.body = body
 
 
 class _Endpoints:
-    """The secrets of each active service, kept for seconds: a notification costs one statement."""
+    """A cache of the active services' secrets, for seconds, so that a notification costs one statement."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -54,26 +54,26 @@ class _Endpoints:
         self._failed_at: float | None = None
 
     def find(self, slug: str, secret: str) -> int:
-        """Return the key of the service that has this secret; raises _Refused."""
+        """Return the primary key of the service with this secret; raises _Refused."""
         came_at = time.monotonic()
         with self._lock:
-            # Whoever waited for a database that did not answer does not wait for it again.
+            # A request that has waited for an unavailable database does not wait for it again.
             if self._failed_at is not None and self._failed_at >= came_at:
                 raise _Refused(503)
-            # An unknown secret may be a new one, but not every guess may cost a statement.
+            # An unknown secret may be a new one, but a guess must not cost a statement each time.
             for seconds in (settings.WEBHOOK_SECRETS_SECONDS, settings.WEBHOOK_UNKNOWN_SECRET_SECONDS):
-                self._read(older_than=seconds)
+                self._refresh(older_than=seconds)
                 if slug not in self._services:
                     continue
                 pk, secrets = self._services[slug]
                 if not secrets:
                     raise _Refused(503)
-                # In constant time, and with each of them.
+                # In constant time: every secret is compared, and the list keeps `any` from stopping early.
                 if any([hmac.compare_digest(each, secret.encode()) for each in secrets]):
                     return pk
             raise _Refused(404)
 
-    def _read(self, *, older_than: float) -> None:
+    def _refresh(self, *, older_than: float) -> None:
         if self._read_at is not None and time.monotonic() - self._read_at < older_than:
             return
         try:
@@ -91,7 +91,7 @@ class _Endpoints:
 
 
 def _secrets(service: Service) -> tuple[bytes, ...]:
-    """Return every valid secret; none when they cannot be decrypted, so that only this service is away."""
+    """Return the valid secrets, or none if they cannot be decrypted, which affects only this service."""
     try:
         return tuple(each.encode() for each in webhook_secrets(service=service))
     except CannotDecrypt:
@@ -105,7 +105,7 @@ endpoints = _Endpoints()
 @csrf_exempt
 @transaction.non_atomic_requests
 def receive(request: HttpRequest, service: str, secret: str) -> HttpResponse:
-    """Write one row and answer 204, for repeats too; never a 2xx for what is not stored."""
+    """Store one row and answer 204, also for repeats; never answer 2xx for what is not stored."""
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     if settings.IS_HTTPS and not request.is_secure():
@@ -125,7 +125,7 @@ def receive(request: HttpRequest, service: str, secret: str) -> HttpResponse:
 
 def _receive(request: HttpRequest, service_id: int, secret: str) -> HttpResponse:
     try:
-        request_uuid, customer_id = _read(_body(request))
+        request_uuid, customer_id = _read_claim(_read_body(request))
     except _Refused as refused:
         _keep_rejected(request, service_id, secret, refused)
         raise
@@ -139,27 +139,30 @@ def _keep_rejected(request: HttpRequest, service_id: int, secret: str, refused: 
             service_id=service_id,
             status=refused.status,
             content_type=request.META.get("CONTENT_TYPE") or "",
-            body=refused.junk,
+            body=refused.body,
             secret=secret,
         )
     except DatabaseError as error:
-        # The sender learns that the body is wrong even if nobody can be shown it.
+        # The sender still learns that the body is wrong.
         logger.warning("A rejected notification could not be kept: %s", type(error).__name__)
 
 
-def _read(body: bytes) -> tuple[uuid.UUID, str]:
-    claim = _parse(body)
+def _read_claim(body: bytes) -> tuple[uuid.UUID, str]:
+    try:
+        claim = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise _Refused(400, body=body) from None
     if not isinstance(claim, dict):
-        raise _Refused(400, junk=body)
+        raise _Refused(400, body=body)
     request_uuid, customer_id = claim.get("request_uuid"), claim.get("customer_id")
     if not isinstance(request_uuid, str) or not _UUID.fullmatch(request_uuid):
-        raise _Refused(400, junk=body)
+        raise _Refused(400, body=body)
     if not isinstance(customer_id, str) or not _TOKEN.fullmatch(customer_id):
-        raise _Refused(400, junk=body)
+        raise _Refused(400, body=body)
     return uuid.UUID(request_uuid), customer_id
 
 
-def _body(request: HttpRequest) -> bytes:
+def _read_body(request: HttpRequest) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isascii() or not length.isdigit():
         raise _Refused(400)
@@ -168,16 +171,10 @@ def _body(request: HttpRequest) -> bytes:
     except UnreadablePostError:
         raise _Refused(400) from None
     if len(body) > MAX_BODY_BYTES:
-        raise _Refused(413, junk=body)
+        raise _Refused(413, body=body)
     return body
 
 
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise _Refused(400, junk=body) from None
-
-
 def _refuse_constant(name: str) -> NoReturn:
+    # NaN and Infinity are not JSON, but Python reads them.
     raise ValueError(name)

@@ -12,9 +12,9 @@ django.setup()
 
 from exams.services.media.download import fetch_captures  # noqa: E402
 
-held: Any = SimpleNamespace(check=lambda: None, seconds_left=600.0)
+hold: Any = SimpleNamespace(check=lambda: None, seconds_left=600.0)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-(outcome,) = fetch_captures(links={1: sys.argv[1]}, stored_bytes=0, held=held)
+(outcome,) = fetch_captures(links={1: sys.argv[1]}, stored_bytes=0, hold=hold)
 grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 if outcome.file is None:
     sys.exit(f"{outcome.error!r}")

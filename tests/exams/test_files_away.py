@@ -112,7 +112,7 @@ def test_the_chore_is_broken_off_and_tried_again_when_the_disk_is_back(
     settings.VERIFY_SAMPLE = 500
     chore = MaintenanceTask.objects.get(name="verify_files")
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
-    for result in ("broken off: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):
+    for result in ("interrupted: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):
         MaintenanceTask.objects.filter(pk=chore.pk).update(not_before=ago(seconds=5))
         run(MAINTAIN, pk=chore.pk)
         chore.refresh_from_db()

@@ -14,7 +14,7 @@ import pytest
 
 from background.leases import LeaseLost
 from exams.services.media import download
-from exams.services.media.download import ARRIVED, PARALLEL
+from exams.services.media.download import MOST_UNSAVED, PARALLEL
 from exams.storage import DiskFull, NotWritable
 from integrations.clarius import errors
 from tests.integrations.clarius.servers import Call, Handler, serving
@@ -36,9 +36,9 @@ def loopback(settings: Any, tmp_path: Path) -> None:
 
 
 def fetch(url: str, *, count: int) -> list[Any]:
-    held: Any = Held()
+    hold: Any = Held()
     links = {number: f"{url}/{number}" for number in range(count)}
-    return list(download.fetch_captures(links=links, stored_bytes=0, held=held))
+    return list(download.fetch_captures(links=links, stored_bytes=0, hold=hold))
 
 
 def test_no_more_than_a_few_downloads_run_at_a_time() -> None:
@@ -91,7 +91,7 @@ def test_no_more_files_arrive_than_may_wait_for_the_disk(monkeypatch: pytest.Mon
 
     def slow_disk(descriptor: int) -> None:
         if not waiting and stat.S_ISREG(os.fstat(descriptor).st_mode):
-            _until(lambda: len(asked) >= ARRIVED)
+            _until(lambda: len(asked) >= MOST_UNSAVED)
             # Long enough for all of them, were there no bound.
             time.sleep(1)
             waiting.append(len(asked))
@@ -103,9 +103,9 @@ def test_no_more_files_arrive_than_may_wait_for_the_disk(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(os, "fsync", slow_disk)
     with serving(answer) as storage:
-        found = fetch(storage.url, count=3 * ARRIVED)
-    assert [each.error for each in found] == [None] * (3 * ARRIVED)
-    assert waiting == [ARRIVED]
+        found = fetch(storage.url, count=3 * MOST_UNSAVED)
+    assert [each.error for each in found] == [None] * (3 * MOST_UNSAVED)
+    assert waiting == [MOST_UNSAVED]
 
 
 def test_what_has_arrived_when_the_lease_is_lost_leaves_no_file(tmp_path: Path) -> None:
@@ -117,17 +117,17 @@ def test_what_has_arrived_when_the_lease_is_lost_leaves_no_file(tmp_path: Path) 
             if self.is_lost.is_set():
                 raise LeaseLost("taken")
 
-    held: Any = Lost()
+    hold: Any = Lost()
 
     def answer(handler: Handler, call: Call) -> None:
         if call.path == "/5":
-            held.is_lost.set()
+            hold.is_lost.set()
         handler.reply(body=call.path.encode())
 
     with serving(answer) as storage:
-        links = {number: f"{storage.url}/{number}" for number in range(3 * ARRIVED)}
+        links = {number: f"{storage.url}/{number}" for number in range(3 * MOST_UNSAVED)}
         with pytest.raises(LeaseLost):
-            list(download.fetch_captures(links=links, stored_bytes=0, held=held))
+            list(download.fetch_captures(links=links, stored_bytes=0, hold=hold))
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
@@ -168,12 +168,12 @@ def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
         handler.reply(body=call.path.encode())
 
     monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down_later)
-    held: Any = Held()
+    hold: Any = Held()
     with serving(answer) as storage:
-        links = {number: f"{storage.url}/{number}" for number in range(3 * ARRIVED)}
-        fetched: Any = download.fetch_captures(links=links, stored_bytes=0, held=held)
+        links = {number: f"{storage.url}/{number}" for number in range(3 * MOST_UNSAVED)}
+        fetched: Any = download.fetch_captures(links=links, stored_bytes=0, hold=hold)
         next(fetched)
-        _until(lambda: len(asked) == ARRIVED)
+        _until(lambda: len(asked) == MOST_UNSAVED)
         time.sleep(0.1)
         ending = threading.Thread(target=fetched.close, daemon=True)
         ending.start()
@@ -186,11 +186,11 @@ def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
 
 @pytest.mark.parametrize("taken", range(7))
 def test_who_stops_reading_anywhere_leaves_no_file_and_no_descriptor(taken: int, tmp_path: Path) -> None:
-    held: Any = Held()
+    hold: Any = Held()
     with serving(lambda handler, call: handler.reply(body=call.path.encode())) as storage:
         links = {number: f"{storage.url}/{number}" for number in range(6)}
         before = _open_below(tmp_path)
-        fetched: Any = download.fetch_captures(links=links, stored_bytes=0, held=held)
+        fetched: Any = download.fetch_captures(links=links, stored_bytes=0, hold=hold)
         for _ in range(taken):
             next(fetched)
         fetched.close()
@@ -207,7 +207,7 @@ def test_an_error_that_nobody_expects_leaves_no_file_and_no_descriptor(
     monkeypatch.setattr(os, "replace", fail)
     with serving(lambda handler, call: handler.reply(body=call.path.encode())) as storage:
         with pytest.raises(MemoryError):
-            fetch(storage.url, count=2 * ARRIVED)
+            fetch(storage.url, count=2 * MOST_UNSAVED)
     assert list((tmp_path / "tmp").iterdir()) == []
     assert _open_below(tmp_path) == []
 
@@ -225,9 +225,9 @@ def test_a_disk_that_became_read_only_is_told_for_each_file(monkeypatch: pytest.
 
 def test_the_same_bytes_in_one_batch_are_stored_for_each_capture(tmp_path: Path) -> None:
     with serving(lambda handler, call: handler.reply(body=b"same")) as storage:
-        found = fetch(storage.url, count=2 * ARRIVED)
+        found = fetch(storage.url, count=2 * MOST_UNSAVED)
     assert len({each.file.path for each in found}) == 1
-    assert sorted(each.capture for each in found) == list(range(2 * ARRIVED))
+    assert sorted(each.capture for each in found) == list(range(2 * MOST_UNSAVED))
     assert (tmp_path / found[0].file.path).read_bytes() == b"same"
 
 
@@ -256,10 +256,10 @@ def test_bytes_that_are_not_kept_use_up_nothing(settings: Any) -> None:
 
     broken: list[bool] = []
     with serving(answer) as storage:
-        held: Any = Held()
+        hold: Any = Held()
         links = {number: f"{storage.url}/{number}" for number in range(2)}
         found = []
-        for each in download.fetch_captures(links=links, stored_bytes=0, held=held):
+        for each in download.fetch_captures(links=links, stored_bytes=0, hold=hold):
             broken.append(True)
             found.append(each)
     assert [type(each.error) for each in found] == [errors.Truncated, type(None)]

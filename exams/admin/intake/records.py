@@ -16,9 +16,9 @@ from exams.admin.intake.charts import overlay, stack
 from exams.admin.lists import short_request
 from exams.models import Submission
 from exams.services.intake.statistics import (
+    DELIVERY_LABELS,
     MISSED,
     POLLED,
-    WORDS,
     count_deliveries,
     days_of,
     recent_records,
@@ -42,7 +42,7 @@ class DeliveryFilter(admin.SimpleListFilter):
     parameter_name = "delivery"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(NEVER, "never arrived"), *WORDS.items()]
+        return [(NEVER, "never arrived"), *DELIVERY_LABELS.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == NEVER:
@@ -106,7 +106,7 @@ class NotificationRecordAdmin(SyncAdmin):
     @admin.display(description="arrived", ordering="delivery")
     def arrived(self, record: Any) -> str:
         """Write whether the notification arrived here."""
-        return WORDS[record.delivery]
+        return DELIVERY_LABELS[record.delivery]
 
     @admin.display(description="sent to", ordering="is_ours")
     def to_us(self, record: NotificationRecord) -> str:

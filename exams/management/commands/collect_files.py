@@ -8,7 +8,7 @@ from exams.services.maintenance.cleaning import collect_files
 
 
 class Command(BaseCommand):
-    """Delete orphaned files now; a worker does it once a day."""
+    """Delete orphaned files now; a worker does this once a day."""
 
     help = "Delete temporary and orphaned files that are older than a day."
 

@@ -12,7 +12,7 @@ from exams.services.maintenance.export import CannotExport, export_submission
 
 
 class Command(BaseCommand):
-    """Export an exam as it was received."""
+    """Export a submission as it was received."""
 
     help = "Export the captures of a submission as received, and manifest.json with order, types and SHA-256."
 

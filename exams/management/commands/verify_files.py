@@ -1,4 +1,4 @@
-"""Hash stored files again."""
+"""Verify stored files by hashing them again."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from exams.services.maintenance.verifying import FilesAway, verify_files
 
 
 class Command(BaseCommand):
-    """Hash stored files now; a worker does it for a sample once a week."""
+    """Hash stored files now; a worker hashes a sample once a week."""
 
     help = "Hash a sample of the stored files again. Damaged captures are fetched again from the Cloud."
 

@@ -1,4 +1,4 @@
-"""One attempt to fetch a listed submission: read the data, fetch the files, settle the state."""
+"""One attempt to fetch a listed submission: read its data, fetch its files, decide its state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from background.backoff import Backoff
 from background.leases import DeadlineExceeded, Hold, LeaseLost
 from background.runner import Done, Later, Outcome
 from exams.models import Call, Capture, Submission
-from exams.services.calls import files_noted, noted
+from exams.services.calls import logged_call, logged_files
 from exams.services.fetch.reading import read_data
 from exams.services.holds.holding import is_linked, is_own_address
 from exams.services.media.download import Fetched, fetch_captures
@@ -27,10 +27,11 @@ from exams.storage import StoredFile
 from integrations.clarius import DownloadData, errors
 from integrations.cloud import CloudProblem, Means, cloud, judge
 
+# Links expire, and a slow line may need fresh ones more than once; links that are always dead end here.
 LINKS_ASKED = 3
 KINDS = {"image": Capture.Kind.IMAGE, "video": Capture.Kind.VIDEO}
 NOT_CHECKED = {H.UNLINKED: Failure.NOT_CHECKED_UNLINKED, H.FOREIGN_URL: Failure.NOT_CHECKED_FOREIGN}
-# The worst last: what is only away is waited for before anything counts against the exam.
+# Least severe first: while something is only unavailable, nothing counts against the exam.
 SEVERITY = (Means.WAIT, Means.NOT_READY, Means.COUNT, Means.NEVER)
 
 
@@ -56,31 +57,31 @@ class Attempt:
             self._fetch_all(links)
             self._judge_rest()
         except CloudProblem as problem:
-            return self._end(problem)
-        return Done(effect=self._settle)
+            return self._end_with(problem)
+        return Done(effect=self._decide_state)
 
     def note_missing(self) -> None:
-        """Have an exam not be READY while one of its captures is missing; raises NotAllowed."""
+        """Move a READY exam back to FETCHING if one of its captures is missing; raises NotAllowed."""
         missing = Capture.objects.filter(submission=self.submission).exclude(state=C.STORED)
         if self.submission.state == S.READY and missing.exists():
             move_submission(pk=self.submission.pk, to=S.FETCHING)
             self.submission.state = S.FETCHING
 
     def give_up(self, failure: Mapping[str, Any]) -> Done:
-        """Fail what has not arrived, for this reason; an exam that is whole stays READY."""
+        """Fail what has not arrived, for this reason; a complete exam stays READY."""
         return Done(effect=lambda: self._write_failure(failure))
 
     def _keep_back(self, reason: H) -> Outcome:
         if self.submission.state == S.READY:
-            # It was only to be checked again: what is here stays as good as it was.
+            # It was only being checked again, and is still complete.
             return Done({"failure_reason": NOT_CHECKED[reason], "failure_detail": ""})
         if self.submission.ready_at and reason == H.FOREIGN_URL:
-            # Nothing ends that hold, and what is stored of an exam that was whole is to stay in sight.
+            # Nothing ends this hold, and the stored part of an exam that was once complete must stay visible.
             return self.give_up({"failure_reason": NOT_CHECKED[reason]})
         return Done(effect=lambda: move_submission(pk=self.submission.pk, to=S.HELD, hold_reason=reason))
 
     def _read_links(self) -> dict[int, str]:
-        """Ask the Cloud for the data, take it in, and return the link of each capture that is missing."""
+        """Read the data from the Cloud, store it, and return the link of each missing capture."""
         data = self._download_data()
         with self.hold.step():
             links = read_data(submission=self.submission, data=data)
@@ -95,7 +96,7 @@ class Attempt:
             if submission.state == S.RECEIVED:
                 move_submission(pk=submission.pk, to=S.FETCHING)
                 submission.state = S.FETCHING
-            with noted(kind=Call.Kind.DATA, client=client, submission=submission):
+            with logged_call(kind=Call.Kind.DATA, client=client, submission=submission):
                 data = client.download_data(download_url=submission.download_url)
         self.hold.check()
         if data.request_uuid != submission.request_uuid:
@@ -103,22 +104,22 @@ class Attempt:
         return data
 
     def _fetch_all(self, links: dict[int, str]) -> None:
-        """Fetch every link, asking for fresh ones when some have died; what stays open is a problem."""
+        """Fetch every link, and request fresh ones when some have expired; failures are kept as problems."""
         while links:
             dead: dict[int, Exception] = {}
-            with files_noted(submission=self.submission, count=len(links)) as failures:
-                for outcome in fetch_captures(links=links, stored_bytes=self._stored_bytes(), held=self.hold):
+            with logged_files(submission=self.submission, count=len(links)) as failures:
+                for outcome in fetch_captures(links=links, stored_bytes=self._stored_bytes(), hold=self.hold):
                     if outcome.error is not None:
                         failures.append(outcome.error)
                     if isinstance(outcome.error, errors.LinkDead):
                         dead[outcome.capture] = outcome.error
                     else:
-                        self._take(outcome)
+                        self._handle_outcome(outcome)
             if not dead:
                 return
             if self._asked > LINKS_ASKED:
                 for capture, error in dead.items():
-                    self._take(Fetched(capture, error=error))
+                    self._handle_outcome(Fetched(capture, error=error))
                 return
             fresh = self._read_links()
             links = {capture: url for capture, url in fresh.items() if capture in dead}
@@ -127,7 +128,7 @@ class Attempt:
         rows = Capture.objects.filter(submission=self.submission, state=C.STORED)
         return rows.aggregate(total=Sum("size"))["total"] or 0
 
-    def _take(self, outcome: Fetched) -> None:
+    def _handle_outcome(self, outcome: Fetched) -> None:
         if outcome.file is not None:
             self._store(outcome.capture, outcome.file)
             return
@@ -135,7 +136,7 @@ class Attempt:
         if error is None:
             return
         if isinstance(error, (LeaseLost, DeadlineExceeded)):
-            # The holder may have its lease again by now; going on would take this capture for unlisted.
+            # The lease may be back by now, but going on would treat this capture as no longer listed.
             raise error
         problem = judge(error, MEDIA_RULES)
         if problem.means == Means.NEVER:
@@ -155,7 +156,7 @@ class Attempt:
                 media_type=file.media_type,
                 kind=KINDS.get(file.media_type.partition("/")[0], Capture.Kind.OTHER),
                 stored_at=now,
-                # Due: its preview.
+                # Makes its preview due.
                 not_before=now,
             )
             Submission.objects.filter(pk=self.submission.pk).update(
@@ -168,19 +169,19 @@ class Attempt:
             move_captures(rows, to=C.FAILED, failure_reason=reason, failure_detail=detail)
 
     def _judge_rest(self) -> None:
-        """Raise CloudProblem when some captures are still to come; fail those that are no longer listed."""
+        """Raise CloudProblem if captures are still to be fetched; fail those that are no longer listed."""
         if not self._problems:
             pending = Capture.objects.filter(submission=self.submission, state=C.PENDING)
-            # Listed once, and not any more.
+            # The Cloud listed them earlier, but no longer does.
             for pk in list(pending.filter(is_listed=False).values_list("pk", flat=True)):
                 self._fail_capture(pk, Failure.NOT_LISTED, "not listed")
             if pending.exists():
-                # Found damaged, or listed, since this attempt asked for its links: the next one has theirs.
+                # Found damaged, or listed, after this attempt read its links. The next one fetches them.
                 self._problems.append(CloudProblem("", means=Means.WAIT, code=Failure.MORE_TO_COME))
         if self._problems:
             raise min(self._problems, key=lambda problem: SEVERITY.index(problem.means))
 
-    def _settle(self) -> dict[str, Any] | None:
+    def _decide_state(self) -> dict[str, Any] | None:
         rows = Capture.objects.filter(submission=self.submission)
         total, stored = rows.count(), rows.filter(state=C.STORED).count()
         if stored < total:
@@ -192,8 +193,8 @@ class Attempt:
             return {"failure_reason": "", "failure_detail": ""}
         return None
 
-    def _end(self, problem: CloudProblem) -> Outcome:
-        """Put the submission off or fail it, as the problem says."""
+    def _end_with(self, problem: CloudProblem) -> Outcome:
+        """Postpone or fail the submission, depending on the problem."""
         now = timezone.now()
         self.submission.refresh_from_db(fields=["not_ready_since"])
         since = self.submission.not_ready_since
@@ -219,7 +220,7 @@ class Attempt:
         return None
 
     def _fail(self, failure: Mapping[str, Any]) -> None:
-        # Another of its files may have been found damaged since the attempt began.
+        # One of its files may have been found damaged since the attempt began.
         self.note_missing()
         self._finish(to=S.FAILED, **failure)
 

@@ -22,7 +22,7 @@ FETCHABLE = frozenset({S.RECEIVED, S.FETCHING, S.READY})
 
 
 def check_again(*, submission: Submission, user: Any, address: str | None) -> None:
-    """Read the data anew, fetch what is new or failed, remove nothing; raises NotAllowed for a held one."""
+    """Read the data again and fetch what is new or failed; raises NotAllowed for a held submission."""
     rows = Submission.objects.filter(pk=submission.pk)
     if retry_submissions(queryset=rows, user=user, address=address):
         return
@@ -43,7 +43,7 @@ def _note_missing(submission: Submission, hold: Hold) -> None:
         Attempt(submission, hold).note_missing()
 
 
-def _work(submission: Submission, hold: Hold) -> Outcome:
+def _confirm_or_fetch(submission: Submission, hold: Hold) -> Outcome:
     if _is_unconfirmed(submission):
         return confirm_notification(submission=submission, hold=hold)
     return Attempt(submission, hold).run()
@@ -51,11 +51,11 @@ def _work(submission: Submission, hold: Hold) -> Outcome:
 
 def _give_up(submission: Submission, hold: Hold, last: Later | None) -> Outcome:
     if _is_unconfirmed(submission):
-        # Poll runs will list it, or not.
+        # A poll run confirms it if the Cloud lists it.
         return Done()
     if last is not None:
         return Attempt(submission, hold).give_up(last.changes)
-    detail = "Too many attempts ended badly."
+    detail = "Too many attempts failed."
     return Attempt(submission, hold).give_up(
         {"failure_reason": Failure.TOO_MANY_TRIES, "failure_detail": detail}
     )
@@ -64,15 +64,15 @@ def _give_up(submission: Submission, hold: Hold, last: Later | None) -> Outcome:
 FETCH = Job(
     name="exams.fetch_submission",
     model=Submission,
-    work=_work,
+    work=_confirm_or_fetch,
     waits_for="service",
-    # What is stored by then stays stored; the rest goes on in a new attempt.
+    # Stored captures are kept; a new attempt fetches the rest.
     deadline=timedelta(hours=1),
     overtime=lambda submission, hold: Later(NOW, counts=True),
     related=("service", "customer"),
     applies=lambda submission: submission.state in FETCHABLE or _is_unconfirmed(submission),
     recover=_note_missing,
     exhausted=_give_up,
-    # An administrator stopped it meanwhile: the state is theirs.
+    # An administrator stopped it meanwhile, and decides what happens next.
     gone=(NotAllowed,),
 )

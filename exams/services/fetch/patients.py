@@ -1,4 +1,4 @@
-"""Which patient a submission is of. Patients are never merged on a guess."""
+"""Match submissions to patients. Patients are never merged on a guess."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,19 +7,21 @@ from exams.models import Demographics, Patient
 from exams.services.demographics import ALL_FIELDS, folded
 from integrations.models import Customer
 
+# Identifiers that people type when they have none.
 PLACEHOLDERS = frozenset(
     {"0", "1", "test", "unknown", "none", "null", "n/a", "na", "-", "anonymous", "patient"}
 )
-# Agreeing in one of these, beside the identifier, makes it the same patient.
+# The same identifier and the same value in one of these fields mean the same patient.
 NAMES = ("first_name", "last_name", "animal_name")
-# Differing in one of these makes it another.
+# A difference in one of these fields means another patient.
 COMPARED = (*NAMES, "middle_name", "gender", "animal_type", "owner_name")
+# An identifier that more patients share identifies nobody; each candidate is compared in memory.
 MOST_CANDIDATES = 200
 
 
 @dataclass(frozen=True)
 class Match:
-    """The patient, and another one that looks alike and yet was not taken for the same."""
+    """The patient, and another one that looks alike but was not taken for the same person."""
 
     patient: Patient
     looks_like: Patient | None
@@ -30,11 +32,11 @@ def match_patient(
 ) -> Match:
     """Find or create the patient of one customer; call it inside a transaction.
 
-    The same patient means the same identifier that is no placeholder, a name or birth date that agrees, and
-    nothing that contradicts; a field that is absent never agrees. Of several who fit it is the one of the
-    same `exam`, or none. `never` is a patient of whom a reviewer said that it is somebody else.
+    Patients are the same if their identifier is the same and not a placeholder, a name or birth date agrees,
+    and no field contradicts; an absent field never agrees. If several fit, the one of the same `exam` is
+    taken, or none. `never` is a patient whom a reviewer has ruled out.
     """
-    # Two submissions of one new patient must not make two.
+    # Two submissions of one new patient must not create two patients.
     Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     wanted = Patient(customer=customer, **values)
     candidates = _same_identifier(wanted)
@@ -58,7 +60,7 @@ def _narrow(fitting: list[Patient], *, exam: int | None) -> list[Patient]:
 
 
 def is_placeholder(identifier: str) -> bool:
-    """Tell whether an identifier names nobody: empty, a usual filler, or one character repeated."""
+    """Return whether an identifier identifies nobody: empty, a usual filler, or one character repeated."""
     text = folded(identifier)
     return not text or text in PLACEHOLDERS or len(set(text)) == 1
 
@@ -105,7 +107,7 @@ def _is_named(one: Demographics) -> bool:
 
 
 def _complete(patient: Patient, wanted: Patient) -> None:
-    # What was absent so far can contradict the next one; what is there never changes.
+    # Fields that were empty so far can distinguish the patient from the next one; filled fields never change.
     missing = [name for name in ALL_FIELDS if not getattr(patient, name) and getattr(wanted, name)]
     for name in missing:
         setattr(patient, name, getattr(wanted, name))

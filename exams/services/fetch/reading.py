@@ -1,4 +1,4 @@
-"""Take in what the Cloud says of a submission: the raw answer, the patient, the list of captures."""
+"""Store the Cloud's data about a submission: the raw answer, the patient, the list of captures."""
 
 import re
 from typing import Any
@@ -12,9 +12,8 @@ from exams.services.demographics import ALL_FIELDS, read_patient
 from exams.services.fetch.patients import match_patient
 from exams.services.field_map.mapping import map_fields
 from integrations.clarius import DownloadData
-from integrations.models import Customer
 
-# Signatures of links open the files to anybody, so they are not kept.
+# A link's signature gives anyone access to the file, so it is not kept.
 _LINK_QUERY = re.compile(r'("https?:(?:\\?/){2}[^"?]*)\?(?:[^"\\]|\\.)*(?=")')
 
 
@@ -26,8 +25,10 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
     values = read_patient(data.patient)
     changes: dict[str, Any] = dict(values)
     has_changed = any(getattr(submission, name) != values[name] for name in ALL_FIELDS)
+    if submission.customer is None:
+        raise ValueError("Only a confirmed submission has a patient.")
     if submission.patient_id is None or has_changed:
-        match = match_patient(customer=_customer(submission), values=values, never=submission.split_from_id)
+        match = match_patient(customer=submission.customer, values=values, never=submission.split_from_id)
         changes |= {"patient": match.patient, "looks_like": match.looks_like}
         if submission.patient_id is not None:
             add_entry(action="submission.demographics_changed", target=submission)
@@ -46,14 +47,8 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
 
 
 def mask_links(raw: str) -> str:
-    """Return the answer with the queries of its links left out, in characters that any database takes."""
+    """Return the answer without the queries of its links, and without characters that PostgreSQL refuses."""
     return _LINK_QUERY.sub(r"\1?…", raw).replace("\x00", "").encode("utf-8", "replace").decode()
-
-
-def _customer(submission: Submission) -> Customer:
-    if submission.customer is None:
-        raise ValueError("Only a confirmed submission has a patient.")
-    return submission.customer
 
 
 def _list_captures(*, submission: Submission, keys: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Read what a service's field map names out of a download answer."""
+"""Read the fields that a service's field map names from a download answer."""
 
 import json
 import re
@@ -14,15 +14,16 @@ from exams.services.field_map.paths import InvalidPath, Step, find_value, parse_
 from integrations.clarius import DownloadData
 from integrations.clarius.errors import ProtocolError
 
+# The longest texts that are shown.
 LIMITS = {"application": 200, "operator": 200, "institution": 200, "clinical_note": 4000}
 LABEL_LIMIT = 200
-# A day alone is no moment, and would be shown as midnight.
+# A date without a time is not accepted, because it would be shown as midnight.
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}.*")
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """What was found: the moment of the examination, texts by name, and labels by the capture's key."""
+    """The mapped values: the time of the examination, texts by name, and labels by the capture's key."""
 
     examined_at: datetime | None = None
     texts: dict[str, str] = field(default_factory=dict)
@@ -30,20 +31,20 @@ class Mapped:
 
 
 def check_path(name: str, text: str) -> tuple[Step, ...]:
-    """Return the steps of the path for a field; raises InvalidPath with a sentence for the form."""
+    """Return the steps of a field's path; raises InvalidPath with a message for the form."""
     steps = parse_path(text)
     if name == "capture_label":
         if steps[:2] != ("captures", None) or len(steps) < 3 or None in steps[2:]:
-            raise InvalidPath("The label of each capture is found by a path such as captures[].label.")
+            raise InvalidPath("Write the path of a capture's label like this: captures[].label.")
     elif None in steps:
-        raise InvalidPath("Name one element, such as [0]; [] is for the labels of captures alone.")
+        raise InvalidPath("Name one element, such as [0]. Only the path of capture labels may contain [].")
     if steps[-1] == "url" and steps[0] == "captures":
-        raise InvalidPath("The address of a file is not shown.")
+        raise InvalidPath("File addresses cannot be mapped.")
     return steps
 
 
 def list_paths(field_map: FieldMap) -> dict[str, tuple[Step, ...]]:
-    """Return the steps of every path that is set; one that no longer parses is left out."""
+    """Return the steps of every path that is set, except those that no longer parse."""
     paths = {}
     for name in FieldMap.PATHS:
         try:
@@ -56,13 +57,13 @@ def list_paths(field_map: FieldMap) -> dict[str, tuple[Step, ...]]:
 
 
 def list_taken(*, service_id: int) -> list[tuple[Step, ...]]:
-    """Return the paths that a service maps, which are therefore not other data."""
+    """Return the paths that a service maps and that are therefore not listed as other data."""
     field_map = FieldMap.objects.filter(service=service_id).first()
     return list(list_paths(field_map).values()) if field_map is not None else []
 
 
 def read_mapped(*, field_map: FieldMap, raw: str) -> Mapped:
-    """Return what the map finds in an answer; nothing in one that is no JSON object."""
+    """Return the values that the map finds in an answer; none if the answer is not a JSON object."""
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
@@ -71,10 +72,10 @@ def read_mapped(*, field_map: FieldMap, raw: str) -> Mapped:
         return Mapped()
     paths = list_paths(field_map)
     texts = {name: _text(data, paths.get(name), limit) for name, limit in LIMITS.items()}
-    said = _text(data, paths.get("examined_at"), 100)
-    examined_at = read_moment(said, zone=field_map.time_zone)
-    # What is no moment is shown as it was sent.
-    texts["examined"] = "" if examined_at else said
+    text = _text(data, paths.get("examined_at"), 100)
+    examined_at = read_moment(text, zone=field_map.time_zone)
+    # A text that is not a date with a time is shown as it was sent.
+    texts["examined"] = "" if examined_at else text
     return Mapped(
         examined_at=examined_at,
         texts={name: text for name, text in texts.items() if text},
@@ -83,7 +84,7 @@ def read_mapped(*, field_map: FieldMap, raw: str) -> Mapped:
 
 
 def read_moment(text: str, *, zone: str) -> datetime | None:
-    """Return a moment in UTC from ISO 8601 with a time; without a zone it is read in `zone`."""
+    """Return the UTC time of an ISO 8601 date with a time; a text without a zone is read in `zone`."""
     if not _MOMENT.fullmatch(text):
         return None
     try:
@@ -92,12 +93,12 @@ def read_moment(text: str, *, zone: str) -> datetime | None:
         found = aware.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-    # At either end of the calendar it has no local time in some zones.
+    # The first and the last year have no local time in some zones.
     return found if MINYEAR < found.year < MAXYEAR else None
 
 
 def store_mapped(*, submission_pk: int, mapped: Mapped) -> dict[str, Any]:
-    """Write the captures' labels and return the submission's columns; call it inside a transaction."""
+    """Store the captures' labels and return the submission's columns; call it inside a transaction."""
     rows = Capture.objects.filter(submission=submission_pk)
     changed = []
     for capture in rows.only("pk", "source_key", "label"):
@@ -110,8 +111,8 @@ def store_mapped(*, submission_pk: int, mapped: Mapped) -> dict[str, Any]:
 
 
 def map_fields(*, submission: Submission, raw: str) -> dict[str, Any]:
-    """Return the columns that the service's map gives an answer, writing labels; inside a transaction."""
-    # Locked, so that a change of the map waits for what is still read by the former one.
+    """Store the captures' labels and return the mapped columns of an answer; call it inside a transaction."""
+    # Locked, so that a change of the map waits for answers that are being read with the old one.
     field_map = FieldMap.objects.select_for_update().filter(service=submission.service_id).first()
     if field_map is None:
         return {}
@@ -120,7 +121,7 @@ def map_fields(*, submission: Submission, raw: str) -> dict[str, Any]:
 
 def _text(data: Any, steps: tuple[Step, ...] | None, limit: int) -> str:
     text = as_text(find_value(data, steps), limit) if steps else ""
-    # A signed link would open a file past the portal.
+    # A signed link would give access to a file without the portal's checks.
     return "" if "://" in text else text
 
 

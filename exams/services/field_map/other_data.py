@@ -1,4 +1,4 @@
-"""What the Cloud sent beside the fields it documents, as short lines to read; links are left out."""
+"""List the undocumented fields of an answer as short lines for readers, without links."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,6 +7,7 @@ from typing import Any
 from exams.services.demographics import as_text
 from exams.services.field_map.paths import Step, remove_value
 
+# An answer may hold anything; a page stays readable up to these limits.
 LINE_LIMIT = 200
 VALUE_LIMIT = 500
 DEPTH_LIMIT = 6
@@ -27,9 +28,9 @@ PATIENT_FIELDS = frozenset(
 
 
 def list_other_data(raw: str, *, taken: Iterable[tuple[Step, ...]] = ()) -> list[tuple[str, str]]:
-    """Return (path, value) of every field that is neither documented nor `taken`, at most 200.
+    """Return the path and the value of every field that is neither documented nor `taken`, at most 200.
 
-    Empty when `raw` is no JSON object.
+    The list is empty if `raw` is not a JSON object.
     """
     try:
         data = json.loads(raw)
@@ -40,7 +41,7 @@ def list_other_data(raw: str, *, taken: Iterable[tuple[Step, ...]] = ()) -> list
     for steps in taken:
         remove_value(data, steps)
     lines = []
-    for path, value in _walk(_undocumented(data), path="", depth=0):
+    for path, value in _lines(_undocumented(data), path="", depth=0):
         lines.append((path, value))
         if len(lines) == LINE_LIMIT:
             break
@@ -63,16 +64,16 @@ def _undocumented(data: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
-def _walk(value: Any, *, path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _lines(value: Any, *, path: str, depth: int) -> Iterator[tuple[str, str]]:
     if depth > DEPTH_LIMIT:
         yield path, "…"
     elif isinstance(value, dict):
         for key, each in value.items():
             name = as_text(key, VALUE_LIMIT)
-            yield from _walk(each, path=f"{path} › {name}" if path else name, depth=depth + 1)
+            yield from _lines(each, path=f"{path} › {name}" if path else name, depth=depth + 1)
     elif isinstance(value, list):
         for place, each in enumerate(value, start=1):
-            yield from _walk(each, path=f"{path} {place}", depth=depth + 1)
+            yield from _lines(each, path=f"{path} {place}", depth=depth + 1)
     elif value is not None and value != "":
         yield path[:VALUE_LIMIT], _shown(value)
 
@@ -80,5 +81,5 @@ def _walk(value: Any, *, path: str, depth: int) -> Iterator[tuple[str, str]]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
-    # A signed link would let whoever reads the page fetch files past the portal.
+    # A signed link would give readers access to files without the portal's checks.
     return "(a link)" if "://" in str(value) else as_text(value, VALUE_LIMIT)

@@ -7,11 +7,12 @@ from typing import Any
 Step = str | int | None
 
 _STEP = re.compile(r"\.?([^.\[\]]{1,100})|\[(\d{0,4})\]")
+# More steps than any answer is deep.
 LONGEST = 20
 
 
 class InvalidPath(ValueError):
-    """The text is no path; the message says why."""
+    """The text is not a path; the message says why."""
 
 
 def parse_path(text: str) -> tuple[Step, ...]:
@@ -37,7 +38,7 @@ def _step(match: re.Match[str]) -> Step:
 
 
 def find_value(data: Any, steps: tuple[Step, ...]) -> Any:
-    """Return what stands at a path without [], or None."""
+    """Return the value at a path without [], or None."""
     for step in steps:
         if isinstance(step, str) and isinstance(data, dict):
             data = data.get(step)
@@ -49,10 +50,11 @@ def find_value(data: Any, steps: tuple[Step, ...]) -> Any:
 
 
 def remove_value(data: Any, steps: tuple[Step, ...]) -> None:
-    """Take what stands at a path out of `data`, as far as it is there."""
+    """Remove the value at a path from `data`, if there is one."""
     if None in steps:
         place = steps.index(None)
-        for each in _elements(data, steps[:place]):
+        elements = find_value(data, steps[:place])
+        for each in elements if isinstance(elements, list) else []:
             remove_value(each, steps[place + 1 :])
         return
     parent = find_value(data, steps[:-1]) if steps else None
@@ -60,10 +62,5 @@ def remove_value(data: Any, steps: tuple[Step, ...]) -> None:
     if isinstance(parent, dict) and isinstance(last, str):
         parent.pop(last, None)
     elif isinstance(parent, list) and isinstance(last, int) and last < len(parent):
-        # Emptied rather than removed: the others keep their number.
+        # Set to None rather than removed, so that the other elements keep their numbers.
         parent[last] = None
-
-
-def _elements(data: Any, steps: tuple[Step, ...]) -> list[Any]:
-    found = find_value(data, steps)
-    return found if isinstance(found, list) else []

@@ -1,4 +1,4 @@
-"""A changed field map: the stored answers are read again in the background, and the Cloud is not asked."""
+"""Change a field map, and read the stored answers again in the background, without calling the Cloud."""
 
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from integrations.models import Service
 
 
 class MapChanged(Exception):
-    """The map is another one by now than the editor began with; nothing was stored."""
+    """Someone else changed the map meanwhile; nothing was stored."""
 
 
 def change_map(
@@ -30,10 +30,10 @@ def change_map(
     address: str | None,
     base: int | None = None,
 ) -> FieldMap:
-    """Store the map of a service, from its start, and make the stored answers due to be read again.
+    """Store a service's map and make the stored answers due to be read again.
 
-    `base` is the version with which an editor began, 0 where there was no map: raises MapChanged when it is
-    not the one that stands there now.
+    `base` is the version with which the editor began, or 0 without a map; raises MapChanged if the stored
+    version is another one.
     """
     count = _answers(service.pk).count()
     with transaction.atomic():
@@ -74,7 +74,7 @@ def _read_all(field_map: FieldMap, hold: Hold) -> Outcome:
             _read_one(field_map, row)
         cursor = chunk[-1].pk
         if not mine.update(cursor=cursor, read_count=F("read_count") + len(chunk)):
-            # The map was changed meanwhile, and is due again from its start.
+            # The map was changed meanwhile, and reading begins again.
             break
 
     def note_end() -> None:
@@ -86,10 +86,10 @@ def _read_all(field_map: FieldMap, hold: Hold) -> Outcome:
 def _read_one(field_map: FieldMap, row: Submission) -> None:
     mapped = read_mapped(field_map=field_map, raw=row.raw_data)
     with transaction.atomic():
-        # In the order in which a fetch locks them, or the two would wait for each other in a circle.
+        # Locked in the same order as in a fetch, to avoid a deadlock.
         same = Submission.objects.select_for_update().filter(pk=row.pk, data_read_at=row.data_read_at)
         current = FieldMap.objects.select_for_update().filter(pk=field_map.pk, version=field_map.version)
-        # Data that was fetched meanwhile was read by the newer map already.
+        # Data that was fetched meanwhile has been read with the newer map.
         if same.exists() and current.exists():
             columns = store_mapped(submission_pk=row.pk, mapped=mapped)
             Submission.objects.filter(pk=row.pk).update(**columns)
@@ -103,8 +103,9 @@ READ_AGAIN = Job(
     name="exams.read_again",
     model=FieldMap,
     work=_read_all,
+    # An attempt that stops here loses nothing: the cursor is stored, and a new attempt continues from there.
     deadline=timedelta(minutes=30),
-    # The cursor stays where it is; the rest goes on in a new attempt.
     overtime=lambda field_map, hold: Later(NOW),
+    # It ends when every answer has been read.
     tries=None,
 )

@@ -1,4 +1,4 @@
-"""What an answer looks like, so that a map can be drawn without reading what it says of a patient."""
+"""Show the structure of an answer, so that someone can write a field map without seeing patient data."""
 
 import json
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from exams.services.demographics import as_text
 from exams.services.field_map.mapping import list_paths, read_mapped, read_moment
 from exams.services.field_map.paths import find_value
 
+# An answer may hold anything; a page stays readable up to these limits.
 MOST_LINES = 200
 DEEPEST = 8
 LONGEST_NAME = 60
@@ -18,7 +19,7 @@ VALUE_LIMIT = 300
 
 @dataclass(frozen=True)
 class Line:
-    """One place in an answer: its path, what kind of thing stands there, and the thing itself."""
+    """One place in an answer: its path, the kind of its value, and the value."""
 
     path: str
     kind: str
@@ -27,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Found:
-    """What a map finds for one field in one answer."""
+    """The value that a map finds for one field of one answer."""
 
     name: str
     label: str
@@ -38,9 +39,9 @@ class Found:
 
 
 def list_shape(raw: str) -> list[Line]:
-    """Return the places of an answer, at most 200, lists by their first element; links are left out."""
+    """Return at most 200 places of an answer, without links; the first element stands for a whole list."""
     lines = []
-    for line in _walk(_load(raw), "", 0):
+    for line in _lines(_load(raw), "", 0):
         lines.append(line)
         if len(lines) == MOST_LINES:
             break
@@ -48,7 +49,7 @@ def list_shape(raw: str) -> list[Line]:
 
 
 def preview_map(*, field_map: FieldMap, raw: str) -> list[Found]:
-    """Return what the map would find in an answer, field by field."""
+    """Return the values that the map would find in an answer, field by field."""
     data, mapped, paths = _load(raw), read_mapped(field_map=field_map, raw=raw), list_paths(field_map)
     found = []
     for name in FieldMap.PATHS:
@@ -58,8 +59,8 @@ def preview_map(*, field_map: FieldMap, raw: str) -> list[Found]:
             shown = ", ".join(mapped.labels.values())
             kind = f"{len(mapped.labels)} of {total} captures have one"
         elif name == "examined_at":
-            said = mapped.texts.get("examined", "")
-            shown = mapped.examined_at.strftime("%d %b %Y, %H:%M:%S UTC") if mapped.examined_at else said
+            text = mapped.texts.get("examined", "")
+            shown = mapped.examined_at.strftime("%d %b %Y, %H:%M:%S UTC") if mapped.examined_at else text
             kind = _kind_of_moment(value, field_map)
         else:
             shown, kind = mapped.texts.get(name, ""), describe(value)
@@ -69,7 +70,7 @@ def preview_map(*, field_map: FieldMap, raw: str) -> list[Found]:
 
 
 def describe(value: Any) -> str:
-    """Say what kind of thing a value is, without saying what it is."""
+    """Describe the kind of a value without revealing the value."""
     if value is None:
         return "nothing there"
     if isinstance(value, bool):
@@ -88,8 +89,8 @@ def _kind_of_moment(value: Any, field_map: FieldMap) -> str:
         return describe(value)
     inside = read_moment(value, zone=field_map.time_zone)
     if inside is None:
-        return "text that is no date with a time; shown as it is"
-    # The same moment, whatever the zone of the map, when the text names its own.
+        return "text that is not a date with a time; shown as it is"
+    # A text that names its own zone is the same moment in every zone.
     has_zone = inside == read_moment(value, zone="Pacific/Kiritimati") == read_moment(value, zone="UTC")
     return "a date and time with its zone" if has_zone else f"a date and time, read in {field_map.time_zone}"
 
@@ -102,18 +103,18 @@ def _load(raw: str) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _walk(value: Any, path: str, depth: int) -> Iterator[Line]:
+def _lines(value: Any, path: str, depth: int) -> Iterator[Line]:
     if isinstance(value, dict) and depth < DEEPEST:
         for name, each in value.items():
-            # A name that no path can hold, or one long enough to be a text, is no field.
+            # Names that a path cannot contain, and names as long as a text, are not fields.
             if (
                 0 < len(name) <= LONGEST_NAME
                 and not set(name) & set(".[]")
                 and as_text(name, LONGEST_NAME) == name
             ):
-                yield from _walk(each, f"{path}.{name}" if path else name, depth + 1)
+                yield from _lines(each, f"{path}.{name}" if path else name, depth + 1)
     elif isinstance(value, list) and value and depth < DEEPEST:
-        yield from _walk(value[0], f"{path}[]" if path == "captures" else f"{path}[0]", depth + 1)
+        yield from _lines(value[0], f"{path}[]" if path == "captures" else f"{path}[0]", depth + 1)
     elif path and "://" not in str(value):
         shown = str(value) if isinstance(value, bool) else as_text(value, VALUE_LIMIT)
         yield Line(path, describe(value), shown)

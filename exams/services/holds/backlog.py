@@ -1,4 +1,4 @@
-"""Exams from before the connection: how many wait, and letting them through in the background."""
+"""The backlog (exams from before the connection): count it, and import it in the background."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,13 +19,14 @@ from exams.services.holds.holding import resume_submissions
 from exams.services.transitions import NotAllowed
 from integrations.models import Customer, Service
 
-LOOK_AGAIN = timedelta(seconds=5)
+# How often an import looks whether earlier exams have been fetched and others may follow.
+NEXT_WINDOW = timedelta(seconds=5)
 S, H = Submission.State, Submission.Hold
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Exams of one customer from before the connection: how many, and from when to when."""
+    """The backlog of one customer: how many exams, and the dates of the oldest and the newest."""
 
     service: Service
     customer: Customer
@@ -41,7 +42,7 @@ def find_backlog(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> SubmissionQuerySet:
-    """Return what is held because it was submitted before the connection, `until` itself left out."""
+    """Return the backlog of a service, from `since` up to but not including `until`."""
     rows = all_backlog().filter(service=service)
     if customer is not None:
         rows = rows.filter(customer=customer)
@@ -53,12 +54,12 @@ def find_backlog(
 
 
 def all_backlog() -> SubmissionQuerySet:
-    """Return what is held because it was submitted before the connection, of every service."""
+    """Return the backlog of every service: submissions that are held because they precede the connection."""
     return Submission.objects.filter(state=S.HELD, hold_reason=H.BEFORE_START, customer__isnull=False)
 
 
 def sum_waiting() -> dict[str, Any]:
-    """Return how many exams of how many customers wait, and from when to when they were submitted."""
+    """Return the backlog's number of exams and customers, and the dates of its oldest and newest exam."""
     rows = all_backlog().order_by()
     totals: dict[str, Any] = rows.aggregate(
         total=Count("pk"),
@@ -70,7 +71,7 @@ def sum_waiting() -> dict[str, Any]:
 
 
 def list_waiting(*, most: int) -> list[Waiting]:
-    """Return what waits for so many customers at most, those with most exams first."""
+    """Return the backlog by customer, at most `most` of them, largest first."""
     counted = all_backlog().order_by().values("service", "customer")
     groups = list(
         counted.annotate(count=Count("pk"), oldest=Min("submitted_at"), newest=Max("submitted_at")).order_by(
@@ -100,14 +101,14 @@ def start_import(
     user: Any,
     address: str | None,
 ) -> BacklogImport:
-    """Begin to let exams through; raises NotAllowed when none waits or another release is under way."""
+    """Start an import; raises NotAllowed if the range is empty or the service has a running import."""
     count = find_backlog(service=service, customer=customer, since=since, until=until).count()
     if not count:
-        raise NotAllowed("No exam from before the connection waits in this range.")
+        raise NotAllowed("The backlog has no exam in this range.")
     with transaction.atomic():
         Service.objects.select_for_update().get(pk=service.pk)
         if BacklogImport.objects.filter(service=service, ended_at=None).exists():
-            raise NotAllowed("A release for this service is under way; wait for it or stop it.")
+            raise NotAllowed("An import for this service is already running. Wait for it to end, or stop it.")
         row = BacklogImport.objects.create(
             service=service,
             customer=customer,
@@ -123,7 +124,7 @@ def start_import(
             actor=user,
             target=service,
             address=address,
-            release=str(row.pk),
+            backlog_import=str(row.pk),
             customer=str(customer.uuid) if customer is not None else "all",
             since=since.isoformat() if since is not None else "",
             until=until.isoformat() if until is not None else "",
@@ -133,17 +134,17 @@ def start_import(
 
 
 def stop_import(*, pk: int, user: Any, address: str | None) -> None:
-    """Let no further exam through; raises NotAllowed when the release has ended."""
+    """Stop an import; raises NotAllowed if it has ended."""
     with transaction.atomic():
         rows = BacklogImport.objects.filter(pk=pk, ended_at=None)
         if not rows.update(ended_at=timezone.now(), is_stopped=True, not_before=None):
-            raise NotAllowed("This release has ended already.")
+            raise NotAllowed("This import has already ended.")
         _record_end(BacklogImport.objects.get(pk=pk), outcome="stopped", user=user, address=address)
 
 
-def _go_on(row: BacklogImport, hold: Hold) -> Outcome:
+def _import_next(row: BacklogImport, hold: Hold) -> Outcome:
     waiting = find_backlog(service=row.service, customer=row.customer, since=row.since, until=row.until)
-    for pk in _next(row, waiting):
+    for pk in _next_window(row, waiting):
         hold.check()
         if not BacklogImport.objects.filter(pk=row.pk, ended_at=None).exists():
             break
@@ -151,17 +152,17 @@ def _go_on(row: BacklogImport, hold: Hold) -> Outcome:
         done = resume_submissions(queryset=one, user=row.started_by, address=row.address)
         BacklogImport.objects.filter(pk=row.pk).update(imported_count=F("imported_count") + done)
     if waiting.exists():
-        return Later(LOOK_AGAIN)
-    return Done(effect=lambda: _end(row))
+        return Later(NEXT_WINDOW)
+    return Done(effect=lambda: _finish(row))
 
 
-def _end(row: BacklogImport) -> None:
+def _finish(row: BacklogImport) -> None:
     if BacklogImport.objects.filter(pk=row.pk, ended_at=None).update(ended_at=timezone.now()):
         row.refresh_from_db()
         _record_end(row, outcome="ok", user=row.started_by, address=row.address)
 
 
-def _next(row: BacklogImport, waiting: SubmissionQuerySet) -> list[int]:
+def _next_window(row: BacklogImport, waiting: SubmissionQuerySet) -> list[int]:
     under_way = Submission.objects.filter(
         service=row.service, state=S.RECEIVED, resumed_at__gte=row.created_at
     ).count()
@@ -176,20 +177,20 @@ def _record_end(row: BacklogImport, *, outcome: str, user: Any, address: str | N
         actor=user,
         target=row.service,
         address=address,
-        release=str(row.pk),
-        released=str(row.imported_count),
+        backlog_import=str(row.pk),
+        imported=str(row.imported_count),
     )
 
 
-RELEASE = Job(
+IMPORT = Job(
     name="exams.import_backlog",
     model=BacklogImport,
-    work=_go_on,
+    work=_import_next,
     waits_for="service",
-    # A window of exams is due within seconds; what is left goes on in a new attempt.
+    # Making a window of exams due takes seconds; what is left continues in a new attempt.
     deadline=timedelta(minutes=30),
     overtime=lambda row, hold: Later(NOW),
-    # It ends when no exam is left, or a person stops it.
+    # An import ends when no exam is left or someone stops it.
     tries=None,
     related=("service", "customer", "started_by"),
     applies=lambda row: row.ended_at is None,

@@ -1,4 +1,4 @@
-"""Why a submission is kept without being fetched, and how a person lets it through or stops it."""
+"""Hold submissions instead of fetching them, resume held ones, and retry failed ones."""
 
 import re
 from datetime import datetime, timedelta
@@ -20,13 +20,14 @@ from integrations.clarius.egress import Origin, clean_url
 from integrations.clarius.errors import BlockedByPolicy
 from integrations.models import Link, Service
 
+# Rows read at a time, so that memory stays flat however many wait.
 BATCH = 500
-# A foreign address is never called, and what the Cloud does not list cannot be fetched.
+# Not the others: a foreign address is never called, and what the Cloud does not list cannot be fetched.
 RESUMABLE = (H.BEFORE_START, H.UNLINKED, H.STOPPED)
 
 
 def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_at: datetime | None) -> str:
-    """Return the reason to hold a submission that the Cloud lists, or an empty text."""
+    """Return the reason to hold a submission that the Cloud lists, or an empty string."""
     if not is_linked:
         return H.UNLINKED
     if not is_own_address(service=service, url=download_url):
@@ -40,7 +41,7 @@ def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_
 
 
 def is_own_address(*, service: Service, url: str) -> bool:
-    """Tell whether a URL is at the service's own origin."""
+    """Return whether a URL has the service's own origin."""
     if _plain_address(service.base_url).fullmatch(url):
         return True
     try:
@@ -51,7 +52,7 @@ def is_own_address(*, service: Service, url: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _plain_address(base_url: str) -> re.Pattern[str]:
-    """Match addresses of which no two readers could disagree; parsing each of a long list takes time."""
+    """Match addresses that every parser reads alike, because parsing each URL of a long list takes time."""
     return re.compile(re.escape(str(_origin(base_url))) + r"/[A-Za-z0-9/_-]*")
 
 
@@ -61,12 +62,12 @@ def _origin(base_url: str) -> Origin:
 
 
 def is_linked(*, submission: Submission) -> bool:
-    """Tell whether a portal account holds the submission's customer now."""
+    """Return whether a portal account is linked to the submission's customer now."""
     return Link.objects.filter(customer=submission.customer_id, state=Link.State.CONFIRMED).exists()
 
 
 def resume_linked(*, service: Service) -> int:
-    """Let through what waited for its customer to be linked, and return how many changed their state."""
+    """Resume submissions whose customer has been linked since, and return how many changed their state."""
     linked = Link.objects.filter(customer__service=service, state=Link.State.CONFIRMED)
     waiting = Submission.objects.filter(service=service, state=S.HELD, hold_reason=H.UNLINKED)
     count = 0
@@ -75,15 +76,15 @@ def resume_linked(*, service: Service) -> int:
         hold = hold_for(
             service=service, is_linked=True, download_url=row.download_url, submitted_at=row.submitted_at
         )
-        count += _settle(row.pk, hold)
-    # Hints whose customer nobody held when they came in may be asked about now.
-    hints = waiting.filter(customer=None, claimed_digest__in=linked.values("customer__token_digest"))
-    for pk in list(hints.values_list("pk", flat=True)):
-        count += _settle(pk, H.UNCONFIRMED)
+        count += _resume_or_hold(row.pk, hold)
+    # The Cloud may now be asked about notifications whose customer was not linked when they came.
+    notifications = waiting.filter(customer=None, claimed_digest__in=linked.values("customer__token_digest"))
+    for pk in list(notifications.values_list("pk", flat=True)):
+        count += _resume_or_hold(pk, H.UNCONFIRMED)
     return count
 
 
-def _settle(pk: int, hold: str) -> int:
+def _resume_or_hold(pk: int, hold: str) -> int:
     row = Submission.objects.filter(pk=pk, hold_reason=H.UNLINKED)
     with transaction.atomic():
         if hold:
@@ -96,32 +97,32 @@ def _settle(pk: int, hold: str) -> int:
 
 
 def resume_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
-    """Let held submissions through, newest first, and return how many; what cannot be fetched stays held."""
+    """Resume held submissions, newest first, and return how many; what cannot be fetched stays held."""
     rows = queryset.filter(state=S.HELD, hold_reason__in=RESUMABLE, customer__isnull=False)
     newest_first = list(rows.order_by("-submitted_at", "-id").values_list("pk", flat=True))
     now = timezone.now()
     count = 0
     for place, pk in enumerate(newest_first):
-        # The dispatcher takes what has been due for longest.
+        # The dispatcher takes first what has been due for longest.
         due = now - timedelta(milliseconds=len(newest_first) - place)
         with transaction.atomic():
             row = Submission.objects.filter(pk=pk, hold_reason__in=RESUMABLE)
             if not move_submissions(row, to=S.RECEIVED, resumed_at=now, not_ready_since=None):
                 continue
             schedule(model=Submission, pk=pk, at=due)
-            _record("submission.resumed", pk, user, address)
+            _record_action("submission.resumed", pk, user, address)
         count += 1
     return count
 
 
 def stop_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
-    """Hold submissions, shown to nobody, until a person releases them, and return how many."""
+    """Hold submissions, hidden from reviewers, until someone resumes them, and return how many."""
     count = 0
     for pk in list(queryset.exclude(hold_reason=H.STOPPED).values_list("pk", flat=True)):
         with transaction.atomic():
             row = Submission.objects.filter(pk=pk)
             count += move_submissions(row, to=S.HELD, hold_reason=H.STOPPED, not_before=None)
-            _record("submission.stopped", pk, user, address)
+            _record_action("submission.stopped", pk, user, address)
     return count
 
 
@@ -136,11 +137,11 @@ def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str
                 Capture.objects.filter(submission=pk, state=CaptureState.FAILED), to=CaptureState.PENDING
             )
             schedule(model=Submission, pk=pk)
-            _record("submission.retried", pk, user, address)
+            _record_action("submission.retried", pk, user, address)
         count += 1
     return count
 
 
-def _record(action: str, pk: int, user: Any, address: str | None) -> None:
+def _record_action(action: str, pk: int, user: Any, address: str | None) -> None:
     target = Submission.objects.only("uuid").get(pk=pk)
     add_entry(action=action, actor=user, target=target, address=address)

@@ -1,4 +1,4 @@
-"""Rows that the Cloud itself lists become submissions, or confirm the notifications that came before them."""
+"""Turn rows of the Cloud's list into submissions, or into the confirmation of earlier notifications."""
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
@@ -20,14 +20,15 @@ from integrations.clarius import Notification
 from integrations.models import Customer, Link, Service
 
 H = Submission.Hold
+# A submission with one of these reasons may still have no confirmed customer.
 UNCONFIRMED_HOLDS = (H.UNCONFIRMED, H.NOT_LISTED, H.UNLINKED)
-# No real address is as long; a list must not fill the database.
+# Longer than any real address; a list must not fill the database.
 LONGEST_URL = 8192
 
 
 @dataclass(frozen=True)
 class Taken:
-    """What one page brought: rows that are new, known, and known with something changed."""
+    """The rows of one page, counted: new, known, and known with a change."""
 
     new: int = 0
     known: int = 0
@@ -45,7 +46,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What is stored of a listed row; without an `owner`, its customer's digest, it is unconfirmed."""
+    """The stored part of a listed row; without an `owner` (its customer's digest) it is unconfirmed."""
 
     pk: int
     uuid: uuid.UUID
@@ -56,7 +57,7 @@ class _Stored:
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """A customer of the service, and whether a portal account holds it now."""
+    """A customer of the service, and whether a portal account is linked to it now."""
 
     pk: int
     is_linked: bool
@@ -66,7 +67,7 @@ _Page = dict[uuid.UUID, _Listed]
 
 
 def take_page(*, service: Service, notifications: Sequence[Notification]) -> Taken:
-    """Take in rows that the Cloud lists: one statement when all are known, about ten for new ones."""
+    """Store the rows of one page: one statement when all are known, about ten when some are new."""
     page = _read_page(notifications)
     stored = _find_stored(service, page)
     new = {key: row for key, row in page.items() if key not in stored or stored[key].owner is None}
@@ -77,10 +78,10 @@ def take_page(*, service: Service, notifications: Sequence[Notification]) -> Tak
     return Taken(new=len(new), known=len(page) - len(new), changed=len(changed))
 
 
-def tell_growth() -> None:
-    """Let PostgreSQL count its rows again, which no other database needs; not inside a transaction.
+def analyze_tables() -> None:
+    """Refresh PostgreSQL's statistics after many new rows; call it outside a transaction.
 
-    A VACUUM that saw a table empty makes it check foreign keys by reading the whole table until then.
+    Until then, PostgreSQL reads a table whole for each foreign key if its last VACUUM saw it empty.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
@@ -88,7 +89,7 @@ def tell_growth() -> None:
 
 
 def _read_page(notifications: Sequence[Notification]) -> _Page:
-    # Each token is hashed once.
+    # Many rows share a customer, so each token is hashed only once.
     digests = {token: lookup_digest(token) for token in {each.customer_id for each in notifications}}
     rows = {}
     for each in notifications:
@@ -123,13 +124,13 @@ class _Writer:
         self._exams: dict[tuple[int, uuid.UUID], int] = {}
 
     def write(self, stored: Mapping[uuid.UUID, _Stored]) -> None:
-        """Add what is not stored, confirm what only a notification named, and take over what changed."""
+        """Add rows that are not stored, confirm those that only a notification named, and store changes."""
         self._find_or_add_customers()
         self._find_or_add_exams()
         added = [key for key in self._new if key not in stored]
         Submission.objects.bulk_create([self._new_row(key) for key in added], ignore_conflicts=True)
-        # A notification or another worker may have been faster. SQLite ignores every violation, not conflicts
-        # alone: a row that it left out is missing here, which raises KeyError below.
+        # A notification or another worker may have added the row meanwhile. SQLite ignores every violation,
+        # not only conflicts: a row that it left out is missing here, which raises KeyError below.
         stored = {**stored, **_find_stored(self._service, added)}
         for key, row in sorted(self._rows.items()):
             if stored[key].owner is None:
@@ -212,7 +213,7 @@ class _Writer:
 
     def _change(self, stored: _Stored, row: _Listed) -> None:
         if stored.owner != row.digest:
-            # What was confirmed first stands; the rest of this row is not to be trusted either.
+            # The customer that was confirmed first stays; the rest of this row cannot be trusted either.
             self._record_conflict(stored)
             return
         Submission.objects.filter(pk=stored.pk).update(download_url=row.url)

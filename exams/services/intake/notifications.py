@@ -1,4 +1,4 @@
-"""The one statement that stores a notification."""
+"""Store a notification, with one statement."""
 
 import uuid
 
@@ -10,12 +10,12 @@ from foundation.crypto import lookup_digest
 
 
 def store_notification(*, service_id: int, request_uuid: uuid.UUID, customer_id: str) -> None:
-    """Store a notification as a hint; repeats change nothing, other violations raise.
+    """Store an unconfirmed notification; repeats change nothing, other violations raise.
 
-    If the list named the submission first, only the time of its notification is added.
+    If the Cloud's list named the submission first, only the time of the notification is added.
     """
     now = timezone.now()
-    hint = Submission(
+    row = Submission(
         service_id=service_id,
         request_uuid=request_uuid,
         claimed_digest=lookup_digest(customer_id),
@@ -25,25 +25,25 @@ def store_notification(*, service_id: int, request_uuid: uuid.UUID, customer_id:
         notified_at=now,
         not_before=now,
     )
-    # Asking a kept connection first whether it is alive would be a second statement.
+    # Django's check that a kept connection is alive would be a second statement.
     connection.health_check_done = True  # type: ignore[attr-defined]
     try:
-        _insert(hint)
+        _insert(row)
     except (OperationalError, InterfaceError):
         if connection.in_atomic_block or connection.is_usable():
             raise
-        # The kept connection had died. Inserting the row again on a new one cannot add it twice.
+        # The kept connection had died. Inserting the row again cannot add it twice.
         connection.close()
-        _insert(hint)
+        _insert(row)
 
 
-def _insert(hint: Submission) -> None:
+def _insert(row: Submission) -> None:
     # Not bulk_create(ignore_conflicts=True): on SQLite that swallows every other violation as well.
     quote, table = connection.ops.quote_name, connection.ops.quote_name(Submission._meta.db_table)
     values = {
         quote(str(field.column)): field.get_db_prep_save(value, connection)
         for field in Submission._meta.concrete_fields
-        if (value := getattr(hint, field.attname)) is not None
+        if (value := getattr(row, field.attname)) is not None
     }
     statement = (
         f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))}) "  # noqa: S608

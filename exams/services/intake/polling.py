@@ -1,4 +1,4 @@
-"""Ask the Cloud for its list: the one source of truth about what was submitted."""
+"""Read the Cloud's list, the only source of truth about what was submitted."""
 
 import time
 from datetime import datetime, timedelta
@@ -13,23 +13,26 @@ from background.jobs import schedule
 from background.leases import DeadlineExceeded, Hold, LeaseLost
 from background.runner import Done, Job, Later, Outcome, run
 from exams.models import PollRun, Submission
-from exams.services.calls import PageCalls, told
+from exams.services.calls import PageCalls, error_message
 from exams.services.holds.holding import resume_linked
 from exams.services.intake.confirmation import cap_unconfirmed, count_missed_pass
-from exams.services.intake.listed import take_page, tell_growth
+from exams.services.intake.listed import analyze_tables, take_page
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import Service
 
+# The list is newest first, so after this many pages without a new row the rest is known as well.
 KNOWN_PAGES = 2
-# So many new rows in one walk, and what the database believed of its tables may no longer be so.
+# After this many new rows in one poll run, the database's statistics may be wrong.
 MANY_NEW = 1000
-KEEP_RECORDS = timedelta(days=30)
+# Poll runs are kept as long as their calls.
+KEEP_RUNS = timedelta(days=30)
+# The largest number that the column takes; the Cloud may send any.
 LARGEST_COUNT = 2**31 - 1
 TOO_LONG = "The poll run took too long."
 
 
 def poll_now(*, service: Service, is_full: bool) -> PollRun | None:
-    """Poll in this process; None when it failed (see `last_error`) or another worker is at it."""
+    """Poll in this process; return None if that failed (see `last_error`) or another worker is polling."""
     rows = Service.objects.filter(pk=service.pk)
     if is_full:
         rows.update(full_poll_due_at=timezone.now())
@@ -37,15 +40,15 @@ def poll_now(*, service: Service, is_full: bool) -> PollRun | None:
     before = PollRun.objects.filter(service=service).first()
     if not isinstance(run(POLL, pk=service.pk), Done):
         return None
-    record = PollRun.objects.filter(service=service).first()
-    return record if record != before else None
+    poll_run = PollRun.objects.filter(service=service).first()
+    return poll_run if poll_run != before else None
 
 
 def _poll(service: Service, hold: Hold) -> Outcome:
     poll_run = PollRun(
         service=service,
         started_at=timezone.now(),
-        # After an attempt that broke off, known pages at the top say nothing about those below.
+        # After an interrupted attempt, known pages at the top say nothing about those below.
         is_full=hold.attempt > 1 or _is_full_due(service=service, now=timezone.now()),
     )
     calls = PageCalls()
@@ -56,35 +59,36 @@ def _poll(service: Service, hold: Hold) -> Outcome:
         if problem.error is None:
             # Nothing was asked: the service is paused, or no key works.
             return problem.later()
-        sentence = told(problem.error) or str(problem)
-        _save(poll_run, calls=calls, error=sentence)
-        # Of a refused key the circuit speaks.
-        return problem.later(**({} if problem.code == Code.KEY_REFUSED else _failure(sentence)))
+        sentence = error_message(problem.error) or str(problem)
+        _save_run(poll_run, calls=calls, error=sentence)
+        # The circuit reports a refused key.
+        return problem.later(**({} if problem.code == Code.KEY_REFUSED else _failure_columns(sentence)))
     except DeadlineExceeded:
-        _save(poll_run, calls=calls, error=TOO_LONG)
-        return Later(Backoff(), counts=True, changes=_failure(TOO_LONG))
+        _save_run(poll_run, calls=calls, error=TOO_LONG)
+        return Later(Backoff(), counts=True, changes=_failure_columns(TOO_LONG))
     except LeaseLost:
-        # A process that stops counts no attempt, so that nothing else would tell of the pages below.
+        # A process that stops counts no attempt, so nothing else would make the next run read to the end.
         _want_full_poll(poll_run)
         raise
-    _save(poll_run, calls=calls)
-    if poll_run.is_whole and _is_believable(poll_run):
+    _save_run(poll_run, calls=calls)
+    # An empty list where there were exams before is a fault of the Cloud, and counts against nothing.
+    if poll_run.is_whole and (poll_run.seen_count or not _listed_submissions(service).exists()):
         count_missed_pass(service=service, started_at=poll_run.started_at)
     cap_unconfirmed(service=service)
-    return Done(effect=lambda: _finish(service, poll_run))
+    return Done(effect=lambda: _next_poll(service, poll_run))
 
 
 def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
-    """Take in the list page by page, counting as it goes; unless it is full, stop after known pages."""
+    """Read and store the list page by page; stop after known pages unless the run is full."""
     service, started, known_pages = poll_run.service, time.monotonic(), 0
     with cloud(service) as client:
-        for page in calls.noted(client.exam_pages(), client=client):
+        for page in calls.log_pages(client.exam_pages(), client=client):
             hold.check()
             taken = take_page(service=service, notifications=page.results)
             poll_run.page_count += 1
             poll_run.seen_count += len(page.results)
             if poll_run.new_count < MANY_NEW <= poll_run.new_count + taken.new:
-                tell_growth()
+                analyze_tables()
             poll_run.new_count += taken.new
             poll_run.known_count += taken.known
             poll_run.error_count += len(page.faulty)
@@ -99,17 +103,12 @@ def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
 def _is_full_due(*, service: Service, now: datetime) -> bool:
     if service.full_poll_due_at is None or service.full_poll_due_at <= now:
         return True
-    # After an outage the newest pages alone may not tell all.
+    # After an outage the newest pages alone may not hold everything that is new.
     outage = now - 2 * timedelta(minutes=settings.POLL_MINUTES)
     return service.polled_at is None or service.polled_at < outage
 
 
-def _is_believable(poll_run: PollRun) -> bool:
-    # An empty list where there was something is a fault of the Cloud's rather than news.
-    return bool(poll_run.seen_count) or not _listed(poll_run.service).exists()
-
-
-def _finish(service: Service, poll_run: PollRun) -> dict[str, Any]:
+def _next_poll(service: Service, poll_run: PollRun) -> dict[str, Any]:
     now = timezone.now()
     due = service.full_poll_due_at
     current = Service.objects.select_for_update().get(pk=service.pk)
@@ -119,13 +118,13 @@ def _finish(service: Service, poll_run: PollRun) -> dict[str, Any]:
         changes["full_polled_at"] = now
         due = now + timedelta(hours=settings.FULL_POLL_HOURS)
     if current.full_poll_due_at != service.full_poll_due_at:
-        # Somebody asked for a full pass while this one was under way.
+        # Someone asked for a full pass while this run was under way.
         due = current.full_poll_due_at
     soon = now + timedelta(minutes=settings.POLL_MINUTES)
     return changes | {"full_poll_due_at": due, "not_before": min(soon, due) if due is not None else soon}
 
 
-def _failure(sentence: str) -> dict[str, Any]:
+def _failure_columns(sentence: str) -> dict[str, Any]:
     return {"last_error": sentence, "last_error_at": timezone.now()}
 
 
@@ -134,20 +133,20 @@ def _want_full_poll(poll_run: PollRun) -> None:
         Service.objects.filter(pk=poll_run.service_id).update(full_poll_due_at=timezone.now())
 
 
-def _listed(service: Service) -> QuerySet[Submission]:
+def _listed_submissions(service: Service) -> QuerySet[Submission]:
     return Submission.objects.filter(service=service, polled_at__isnull=False)
 
 
-def _save(poll_run: PollRun, *, calls: PageCalls, error: str = "") -> None:
+def _save_run(poll_run: PollRun, *, calls: PageCalls, error: str = "") -> None:
     if error:
         _want_full_poll(poll_run)
     poll_run.error = error[:300]
     poll_run.is_complete = not error
     if poll_run.is_whole:
-        poll_run.local_count = _listed(poll_run.service).count()
+        poll_run.local_count = _listed_submissions(poll_run.service).count()
     poll_run.save()
     calls.save(poll_run=poll_run)
-    old = poll_run.started_at - KEEP_RECORDS
+    old = poll_run.started_at - KEEP_RUNS
     PollRun.objects.filter(service=poll_run.service, started_at__lt=old).delete()
 
 
@@ -156,9 +155,9 @@ POLL = Job(
     model=Service,
     work=_poll,
     waits_for="pk",
-    # A first import of 100,000 exams takes minutes; what does not end by then begins again as a full pass.
+    # A first poll of 100,000 exams takes minutes. After an hour the run begins again, as a full pass.
     deadline=timedelta(hours=1),
-    # Polling never ends: an exam is in the list or nowhere.
+    # Polling never gives up: exams that no notification named are found only in the list.
     tries=None,
     applies=lambda service: service.is_active,
 )

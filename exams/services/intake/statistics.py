@@ -1,4 +1,4 @@
-"""What the Cloud says it sent beside what arrived: notification records joined to submissions."""
+"""Compare the notifications that the Cloud sent with those that arrived."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,12 +27,13 @@ from integrations.models import NotificationRecord, Service
 from integrations.services.settings.operation import poll_everything
 
 ARRIVED, POLLED, MISSED, UNREADABLE = "arrived", "polled", "missed", "unreadable"
-WORDS = {
+DELIVERY_LABELS = {
     ARRIVED: "arrived",
-    POLLED: "never arrived, the poll found it",
-    MISSED: "never arrived, not here",
-    UNREADABLE: "names no submission",
+    POLLED: "never arrived, found by polling",
+    MISSED: "never arrived, exam missing",
+    UNREADABLE: "does not name a submission",
 }
+# The charts and the list of missing exams go back this far.
 DAYS_SHOWN = 30
 
 
@@ -50,12 +51,12 @@ class Day:
 
     @property
     def count(self) -> int:
-        """How many were sent."""
+        """Number of notifications sent."""
         return self.answered + self.failed + self.unclear
 
 
 def with_delivery(records: QuerySet[NotificationRecord]) -> QuerySet[Any]:
-    """Add `delivery`, and uuid and state of the submission that each record names."""
+    """Add to each record its `delivery`, and the UUID and state of the submission that it names."""
     named = Submission.objects.filter(service=OuterRef("service"), request_uuid=OuterRef("request_uuid"))
     return records.annotate(
         submission_uuid=Subquery(named.values("uuid")[:1]),
@@ -71,12 +72,12 @@ def with_delivery(records: QuerySet[NotificationRecord]) -> QuerySet[Any]:
 
 
 def recent_records() -> QuerySet[NotificationRecord]:
-    """Return what was sent lately: what is older and not here will not come any more."""
+    """Return the records of the last 30 days; polling no longer finds missing exams that are older."""
     return NotificationRecord.objects.filter(sent_at__gte=timezone.now() - timedelta(days=DAYS_SHOWN))
 
 
 def days_of(records: QuerySet[NotificationRecord]) -> list[Day]:
-    """Return every day from the first on which anything was sent until today, oldest first."""
+    """Return every day from the first notification until today, oldest first."""
     rows: Any = with_delivery(records)
     by_day = rows.order_by().annotate(day=TruncDate("sent_at")).values("day")
     counted = by_day.annotate(
@@ -89,7 +90,7 @@ def days_of(records: QuerySet[NotificationRecord]) -> list[Day]:
     if not found:
         return []
     first, today = min(found), max(timezone.localdate(), max(found))
-    # A day on which nothing was sent tells as much as any other.
+    # A day without notifications is shown as well.
     dates = [first + timedelta(days=place) for place in range((today - first).days + 1)]
     return [found.get(date) or Day(date, 0, 0, 0, 0, 0, 0) for date in dates]
 
@@ -99,7 +100,7 @@ def _outcomes() -> dict[str, Count]:
 
 
 def count_deliveries(records: QuerySet[NotificationRecord]) -> dict[str, int]:
-    """Return how many notifications were answered, failed or neither, never arrived, and are missing here."""
+    """Count the notifications by outcome, those that never arrived, and those whose exams are missing."""
     rows: Any = with_delivery(records)
     counts: dict[str, int] = rows.aggregate(
         **_outcomes(),
@@ -110,19 +111,19 @@ def count_deliveries(records: QuerySet[NotificationRecord]) -> dict[str, int]:
 
 
 def missed_of(*, service: Service, since: datetime) -> QuerySet[Any]:
-    """Return the records sent since then that name a submission which is not here."""
+    """Return the records sent since then whose submissions are missing here."""
     rows: Any = with_delivery(NotificationRecord.objects.filter(service=service, sent_at__gte=since))
     return rows.filter(delivery=MISSED)
 
 
 def take_in(*, service: Service, user: Any, address: str | None) -> None:
-    """Have the service's list walked from end to end, which takes in what was missed."""
+    """Make a full poll of the service due, which imports exams that were missed."""
     poll_everything(service=service, user=user, address=address)
     add_entry(action="records.taken_in", actor=user, target=service, address=address)
 
 
 def take_in_missed(*, user: Any, address: str | None) -> list[Service]:
-    """Have every service walked in full whose records name submissions that are not here."""
+    """Make a full poll due for every service with missing exams, and return those services."""
     missed: Any = with_delivery(recent_records()).filter(delivery=MISSED)
     services = Service.objects.in_use().filter(pk__in=missed.order_by().values("service"))
     found = list(services.order_by("name"))

@@ -1,4 +1,4 @@
-"""Files that no row names, and temporary ones that a dead process left behind, go after a day."""
+"""Delete orphaned files (no row names them) and abandoned temporary files, after a day."""
 
 import os
 import re
@@ -13,13 +13,16 @@ from pathlib import Path
 from exams.models import Capture, Report, ReportPage
 from exams.storage import TEMPORARY, put_back, root
 
+# A file that is being removed: its hash, and a suffix of the process that removes it.
 ASIDE = re.compile(r"orphan-([0-9a-f]{64})\.[0-9a-f]+")
+# Longer than any upload or fetch takes between writing a file and saving its row.
 KEEP = timedelta(hours=24)
+# Names looked up in one query; SQLite limits the number of parameters.
 BATCH = 500
 
 
 def collect_files(*, older_than: timedelta = KEEP) -> int:
-    """Remove orphans of at least this age and return how many."""
+    """Delete orphaned and temporary files of at least this age, and return how many."""
     before = time.time() - older_than.total_seconds()
     count = sum(_remove(path, before) for path in _leftovers())
     paths = _files("files")
@@ -31,13 +34,13 @@ def collect_files(*, older_than: timedelta = KEEP) -> int:
 
 
 def _leftovers() -> Iterator[Path]:
-    """Yield temporary files; what a dead process had taken aside, and rows name, goes back instead."""
+    """Yield temporary files; a named file that a dead process had moved aside is put back instead."""
     taken = ((path, ASIDE.fullmatch(path.name)) for path in _files(TEMPORARY))
     names = {path: f"files/{found[1][:2]}/{found[1]}" for path, found in taken if found}
     named = _named(list(set(names.values())))
     for path in _files(TEMPORARY):
         if names.get(path) in named:
-            # Another cleaner may be faster, and a disk that takes no file now may take it tomorrow.
+            # Another cleaner may be faster, and a full disk may have room tomorrow.
             with suppress(OSError):
                 put_back(path, names[path])
         else:
@@ -67,14 +70,14 @@ def _remove(path: Path, before: float) -> int:
 
 
 def _remove_orphan(name: str, path: Path, before: float) -> int:
-    """Remove a file unless the same bytes were stored anew while it was looked at."""
-    # A name of its own: another cleaner must not take away what this one holds.
+    """Remove a file unless the same bytes are stored again meanwhile."""
+    # A unique name, so that another cleaner does not remove the file that this one has moved.
     aside = root() / TEMPORARY / f"orphan-{path.name}.{secrets.token_hex(8)}"
     with suppress(FileNotFoundError):
         if path.stat().st_mtime > before:
             return 0
         aside.parent.mkdir(exist_ok=True)
-        # Taken out of the way first: whoever stores the same bytes from here on makes a file of its own.
+        # Moved aside first: from here on, a process that stores the same bytes creates a new file.
         path.rename(aside)
         if aside.stat().st_mtime > before or _named([name]):
             put_back(aside, name)

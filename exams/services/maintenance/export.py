@@ -1,4 +1,4 @@
-"""Write a submission's originals and a manifest to a folder, for a program that reads exams."""
+"""Export a submission's original files and a manifest to a folder, for other programs."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4", "applic
 
 
 class CannotExport(Exception):
-    """The submission cannot be written out, for the reason in the message."""
+    """The submission cannot be exported, for the reason in the message."""
 
 
 def export_submission(*, submission: Submission, folder: Path, with_demographics: bool) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def export_submission(*, submission: Submission, folder: Path, with_demographics
         "state": submission.state,
         "submitted_at": submission.submitted_at.isoformat() if submission.submitted_at else None,
         "received_at": submission.received_at.isoformat(),
-        "captures": [_write(capture, folder) for capture in captures],
+        "captures": [_export_capture(capture, folder) for capture in captures],
     }
     if with_demographics:
         manifest["patient"] = _patient(submission)
@@ -42,7 +42,7 @@ def export_submission(*, submission: Submission, folder: Path, with_demographics
     return manifest
 
 
-def _write(capture: Capture, folder: Path) -> dict[str, Any]:
+def _export_capture(capture: Capture, folder: Path) -> dict[str, Any]:
     entry: dict[str, Any] = {"position": capture.position, "uuid": str(capture.uuid), "state": capture.state}
     if capture.state != Capture.State.STORED:
         return entry | {"file": None}
@@ -52,7 +52,7 @@ def _write(capture: Capture, folder: Path) -> dict[str, Any]:
     with (folder / name).open("rb") as written:
         sha256 = hashlib.file_digest(written, "sha256").hexdigest()
     if sha256 != capture.sha256:
-        raise CannotExport(f"Capture {capture.position} is not what was received.")
+        raise CannotExport(f"Capture {capture.position} has changed since it was received.")
     return entry | {"file": name, "type": capture.media_type, "size": capture.size, "sha256": sha256}
 
 

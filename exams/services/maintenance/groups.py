@@ -9,17 +9,17 @@ from exams.models import Report, Submission
 from foundation.admin_urls import list_url
 from foundation.checks import Group
 
-# Where no reason is written down, and none is needed.
+# Shown for states that need no reason.
 GOES_ON = {
-    Submission.State.RECEIVED: "Waits to be fetched.",
-    Submission.State.FETCHING: "Is being fetched.",
-    Report.State.SIGNED: "Waits to be sent.",
-    Report.State.SENDING: "Is being sent.",
+    Submission.State.RECEIVED: "Waiting to be fetched.",
+    Submission.State.FETCHING: "Being fetched.",
+    Report.State.SIGNED: "Waiting to be sent.",
+    Report.State.SENDING: "Being sent.",
 }
 
 
 def groups_of(rows: QuerySet[Any], *, since: str, **lookups: Any) -> tuple[Group, ...]:
-    """Return the groups, largest first; `lookups` are the filters of the list that hold for all of them."""
+    """Return the groups, largest first; `lookups` are the list's filters that all of them share."""
     model = rows.model
     names = ("state", "failure_reason", *(("hold_reason",) if model is Submission else ()))
     rows = rows.order_by().values(*names).annotate(count=Count("pk"), oldest=Min(since))
@@ -32,7 +32,7 @@ def groups_of(rows: QuerySet[Any], *, since: str, **lookups: Any) -> tuple[Group
 
 
 def list_unfinished(user: Any) -> list[Group]:
-    """Return what is no problem and not ended either: on its way, or stopped by an administrator."""
+    """Return submissions and reports that are neither problems nor finished: on their way, or stopped."""
     parts = []
     if user.has_perm("exams.view_submission"):
         rows = Submission.objects.going_on() | Submission.objects.stopped()

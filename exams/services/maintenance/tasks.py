@@ -1,4 +1,4 @@
-"""Work that comes back by itself: each row is done by one worker, and is due again later."""
+"""Maintenance tasks that repeat: one worker runs each, and then it is due again later."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,40 +11,31 @@ from exams.models import MaintenanceTask
 from exams.services.maintenance.cleaning import collect_files
 from exams.services.maintenance.verifying import verify_files
 
-# After a disk was away, or there was too much for one go.
+# After a disk was unavailable, or the work took too long.
 AGAIN = timedelta(hours=1)
-
-
-def _collect(held: Hold) -> str:
-    return f"{collect_files()} files removed"
-
-
-def _verify(held: Hold) -> str:
-    return str(verify_files(check=held.check))
-
-
-# What is done, and how long until it is done again.
+# The work of each task, which returns its result for administrators, and the time until it is due again.
 TASKS: dict[str, tuple[Callable[[Hold], str], timedelta]] = {
-    MaintenanceTask.Name.COLLECT_FILES: (_collect, timedelta(days=1)),
-    MaintenanceTask.Name.VERIFY_FILES: (_verify, timedelta(days=7)),
+    MaintenanceTask.Name.COLLECT_FILES: (lambda hold: f"{collect_files()} files removed", timedelta(days=1)),
+    MaintenanceTask.Name.VERIFY_FILES: (lambda hold: str(verify_files(check=hold.check)), timedelta(days=7)),
 }
 
 
-def _do(chore: MaintenanceTask, hold: Hold) -> Outcome:
-    work, pause = TASKS[chore.name]
+def _maintain(task: MaintenanceTask, hold: Hold) -> Outcome:
+    work, pause = TASKS[task.name]
     try:
         result = work(hold)
     except OSError as error:
-        return Later(AGAIN, changes={"result": f"broken off: {type(error).__name__}"})
+        return Later(AGAIN, changes={"result": f"interrupted: {type(error).__name__}"})
     return Done({"done_at": Now(), "result": result}, again_in=pause)
 
 
 MAINTAIN = Job(
     name="exams.do_maintenance",
     model=MaintenanceTask,
-    work=_do,
-    # A sample of the files is hashed within minutes; this is for slow disks.
+    work=_maintain,
+    # Hashing a sample of the files takes minutes; slow disks get more.
     deadline=timedelta(hours=1),
+    # Maintenance never ends.
     tries=None,
-    overtime=lambda chore, hold: Later(AGAIN, changes={"result": "broken off: DeadlineExceeded"}),
+    overtime=lambda task, hold: Later(AGAIN, changes={"result": "interrupted: DeadlineExceeded"}),
 )

@@ -1,4 +1,4 @@
-"""Hash a sample of the stored files again: a file that changed by itself is never shown as what arrived."""
+"""Hash a sample of the stored files again, so that damaged files are found and replaced."""
 
 import hashlib
 import random
@@ -19,26 +19,28 @@ from exams.services.transitions import move_captures
 from exams.states import Failure
 from exams.storage import open_file, root
 
+# About a minute of reading on a slow disk.
 SAMPLE_BYTES = 4 << 30
+# Bytes read at a time.
 STEP = 1 << 20
 RENDITIONS = ("thumbnail", "preview")
 
 
 class FilesAway(OSError):
-    """The files as a whole are not there: a disk that is not mounted says nothing about any of them."""
+    """All files are missing, probably because their disk is not mounted; none of them counts as damaged."""
 
 
-class _Look(Enum):
+class _Condition(Enum):
     WHOLE = auto()
     DAMAGED = auto()
     ABSENT = auto()
-    # The disk or the system failed, which says nothing about the bytes.
+    # The disk or the system failed, so the bytes are unknown.
     UNREAD = auto()
 
 
 @dataclass
 class Verified:
-    """How many files were hashed, how many are not what they were, and how many could not be read."""
+    """Counts of the files that were hashed, that are damaged, and that could not be read."""
 
     checked: int = 0
     damaged: int = 0
@@ -50,79 +52,83 @@ class Verified:
 
 
 @dataclass
-class _Check:
-    """A walk over rows; an absent file is damaged only when others show that the disk is there."""
+class _Verification:
+    """One pass over rows; an absent file counts as damaged only if others show that the disk is mounted."""
 
     is_everything: bool
     result: Verified = field(default_factory=Verified)
     _present: int = 0
     _absent: list[tuple[Any, int]] = field(default_factory=list)
 
-    def look_at(self, row: Any) -> None:
-        """Look at a row's files; raises FilesAway."""
-        look = _look(row.file)
-        if look is _Look.ABSENT:
+    def examine(self, row: Any) -> None:
+        """Verify a row's files; raises FilesAway."""
+        condition = _condition_of(row.file)
+        if condition is _Condition.ABSENT:
             self._absent.append((type(row), row.pk))
         else:
-            self._present += look is not _Look.UNREAD
-            self._settle(row, look)
-        # After a restore a person has all of them looked at, and may have far more absent than present.
+            self._present += condition is not _Condition.UNREAD
+            self._count(row, condition)
+        # After a restore someone verifies all files, and far more may be absent than present.
         if self.is_everything and self._present:
-            self._settle_absent()
+            self._count_absent()
 
     def end(self) -> None:
-        """Settle what is absent; raises FilesAway when that is the most of what was looked for."""
+        """Count absent files as damaged; raises FilesAway if most of the files are absent."""
         if len(self._absent) + self.result.unread > 1 and len(self._absent) > self._present:
             raise FilesAway("Most of the files that were looked for are missing: is their disk mounted?")
-        self._settle_absent()
+        self._count_absent()
 
-    def _settle_absent(self) -> None:
+    def _count_absent(self) -> None:
         absent, self._absent = self._absent, []
         for model, pk in absent:
             row = model._default_manager.filter(pk=pk).first()
-            # What was replaced or removed since then is not missing.
+            # The file may have been replaced or removed since then.
             if row is not None and row.file:
-                self._settle(row, _look(row.file))
+                self._count(row, _condition_of(row.file))
 
-    def _settle(self, row: Any, look: _Look) -> None:
-        if look is _Look.UNREAD:
+    def _count(self, row: Any, condition: _Condition) -> None:
+        if condition is _Condition.UNREAD:
             self.result.unread += 1
             return
         self.result.checked += 1
         if isinstance(row, Capture):
             self.result.unread += _verify_renditions(row)
-        if look is not _Look.WHOLE:
-            self.result.damaged += 1
-            _note_damaged(row)
+        if condition is _Condition.WHOLE:
+            return
+        self.result.damaged += 1
+        with transaction.atomic():
+            add_entry(action="file.damaged", outcome="failed", target=row)
+            if isinstance(row, Capture):
+                _fetch_again(row.file)
 
 
 def verify_files(*, is_everything: bool = False, check: Callable[[], None] = lambda: None) -> Verified:
     """Hash a sample of the stored files, or all of them; damaged captures are fetched again.
 
-    `check` is called between files and may raise. Raises FilesAway when the files as a whole are not there.
+    `check` is called between files and may raise. Raises FilesAway if most files are missing.
     """
-    walk = _Check(is_everything=is_everything)
+    verification = _Verification(is_everything=is_everything)
     rows: tuple[QuerySet[Any], ...] = (Capture.objects.stored(), Report.objects.all())
     try:
         for queryset in rows:
             size = 0
             for row in queryset.iterator() if is_everything else _sample(queryset):
                 check()
-                walk.look_at(row)
+                verification.examine(row)
                 size += row.size
                 if not is_everything and size > SAMPLE_BYTES:
                     break
-        walk.end()
+        verification.end()
     except FilesAway as error:
         alert_administrators(subject="Stored files are unavailable", body=f"{error} Nothing was changed.")
         raise
     finally:
-        # What was found before the walk broke off is not found a second time.
-        _tell(walk.result)
-    return walk.result
+        # Damage found before an interruption is not found a second time.
+        _alert(verification.result)
+    return verification.result
 
 
-def _tell(result: Verified) -> None:
+def _alert(result: Verified) -> None:
     if result.damaged:
         alert_administrators(
             subject="Stored files are damaged",
@@ -136,8 +142,8 @@ def _tell(result: Verified) -> None:
         )
 
 
-def _look(path: str) -> _Look:
-    """Tell whether a stored file still has the hash that names it; raises FilesAway."""
+def _condition_of(path: str) -> _Condition:
+    """Compare a stored file with the hash in its name; raises FilesAway."""
     digest = hashlib.sha256()
     try:
         with open_file(path) as file:
@@ -145,17 +151,17 @@ def _look(path: str) -> _Look:
                 digest.update(piece)
     except FileNotFoundError:
         if not (root() / "files").is_dir():
-            raise FilesAway("The folder of files is not there.") from None
-        return _Look.ABSENT
+            raise FilesAway("The folder of files is missing.") from None
+        return _Condition.ABSENT
     except OSError:
-        return _Look.UNREAD
+        return _Condition.UNREAD
     except ValueError:
-        return _Look.DAMAGED
-    return _Look.WHOLE if digest.hexdigest() == path.rpartition("/")[2] else _Look.DAMAGED
+        return _Condition.DAMAGED
+    return _Condition.WHOLE if digest.hexdigest() == path.rpartition("/")[2] else _Condition.DAMAGED
 
 
 def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
-    """Pick rows by random numbers: sorting millions of rows at random would take minutes."""
+    """Pick rows by random keys, because sorting millions of rows at random would take minutes."""
     ends = rows.aggregate(first=Min("pk"), last=Max("pk"))
     if ends["first"] is None:
         return
@@ -168,24 +174,17 @@ def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
             yield row
 
 
-def _note_damaged(row: Any) -> None:
-    with transaction.atomic():
-        add_entry(action="file.damaged", outcome="failed", target=row)
-        if isinstance(row, Capture):
-            _fetch_again(row.file)
-
-
 def _verify_renditions(capture: Capture) -> int:
-    """Have damaged pictures made anew and return how many could not be read."""
-    looks = [_look(path) for name in RENDITIONS if (path := getattr(capture, name))]
-    if _Look.DAMAGED in looks or _Look.ABSENT in looks:
+    """Make damaged renditions due again, and return how many could not be read."""
+    conditions = [_condition_of(path) for name in RENDITIONS if (path := getattr(capture, name))]
+    if _Condition.DAMAGED in conditions or _Condition.ABSENT in conditions:
         Capture.objects.filter(pk=capture.pk).update(thumbnail="", preview="")
         schedule(model=Capture, pk=capture.pk)
-    return looks.count(_Look.UNREAD)
+    return conditions.count(_Condition.UNREAD)
 
 
 def _fetch_again(path: str) -> None:
-    # The same bytes are stored once, so every capture that names them lost them.
+    # Identical files are stored once, so every capture that names this one has lost it.
     rows = Capture.objects.stored().filter(file=path)
     for pk, submission in list(rows.values_list("pk", "submission")):
         moved = move_captures(

@@ -1,4 +1,4 @@
-"""Open stored files in a process of its own, with limits and without anything of the portal's."""
+"""Decode stored files in a separate process with limits and without the portal's secrets."""
 
 import json
 import os
@@ -19,23 +19,23 @@ _ROOT = Path(exams.__file__).resolve().parent.parent
 
 
 class CannotDecode(Exception):
-    """The file gave nothing; the message says why, in words for a reader."""
+    """The file cannot be shown; the message says why and is for the reader."""
 
 
 class DecoderLost(Exception):
-    """The decoding process is gone, which says nothing about the file."""
+    """The decoding process ended; the file may be fine."""
 
 
 def decode_file(*, source: Path, folder: Path, otherwise: str) -> dict[str, Any]:
-    """Decode a single file as `Decoder.decode` does, in a process for it alone."""
+    """Decode a single file as `Decoder.decode` does, in a process of its own."""
     with Decoder() as decoder:
         return decoder.decode(source=source, folder=folder, otherwise=otherwise)
 
 
 class Decoder:
-    """A process that decodes one file after the other; starting Python takes longer than most files do.
+    """A process that decodes one file after the other, because starting Python takes longer than most files.
 
-    It starts with the first file, and again after one that took too long.
+    It starts with the first file, and again after a file that took too long.
     """
 
     def __init__(self) -> None:
@@ -52,12 +52,12 @@ class Decoder:
     def decode(self, *, source: Path, folder: Path, otherwise: str) -> dict[str, Any]:
         """Write renditions of `source` into `folder` and return its facts.
 
-        Raises CannotDecode, with the sentence `otherwise` when the file itself is at fault, and DecoderLost.
+        Raises DecoderLost, and CannotDecode with the message `otherwise` if the file itself is at fault.
         """
         if not source.is_file():
             raise CannotDecode("No preview: the file is missing.")
         try:
-            code = self._ask(source, folder)
+            code = self._decode_with_process(source, folder)
         except (CannotDecode, DecoderLost):
             self._end()
             raise
@@ -69,7 +69,7 @@ class Decoder:
             raise CannotDecode(otherwise) from None
         return facts
 
-    def _ask(self, source: Path, folder: Path) -> int:
+    def _decode_with_process(self, source: Path, folder: Path) -> int:
         if self._process is None:
             self._process = _start()
         questions, answers = self._process.stdin, self._process.stdout
@@ -94,13 +94,13 @@ def _start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "exams.decoding"],
         cwd=_ROOT,
-        # Neither keys nor addresses of the portal reach the process that opens foreign files.
+        # The process that opens untrusted files gets no secrets and no addresses of the portal.
         env={"PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        # A read returns what is there, so that no answer can keep the reader waiting.
+        # Unbuffered, so that a read returns what has arrived and never waits for more.
         bufsize=0,
-        # A group of its own, so that the fork can be ended with it.
+        # In its own process group, so that its forks are ended with it.
         start_new_session=True,
     )

@@ -1,4 +1,4 @@
-"""Fetch a submission's captures, a few at a time, each to a durable file or to an error of its own."""
+"""Download a submission's captures, a few at a time; each ends as a durable file or as an error."""
 
 import queue
 import threading
@@ -14,16 +14,18 @@ from exams.media_types import MARKUP
 from exams.storage import NewFile, StoredFile, commit_files, require_room
 from integrations.clarius import MediaClient, errors
 
-# Downloads at a time, and files that may have arrived without being durable yet.
+# Downloads at a time: enough to fill a line, few enough to be polite.
 PARALLEL = 3
-ARRIVED = 12
+# Downloaded files that are not durable yet. They are synced together, which takes little longer than one.
+MOST_UNSAVED = 12
+# The largest capture over a slow line.
 CAPTURE_SECONDS = 30 * 60
 MB = 1 << 20
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of one capture: a file, or the error."""
+    """The outcome for one capture: a stored file, or the error."""
 
     capture: int
     file: StoredFile | None = None
@@ -31,8 +33,8 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class _Arrival:
-    """What a download left: a file that is not durable yet, or the error."""
+class _Download:
+    """The outcome of one download: a file that is not durable yet, or the error."""
 
     capture: int
     file: NewFile | None = None
@@ -40,11 +42,11 @@ class _Arrival:
 
 
 class _Abandoned(Exception):
-    """Another capture met something that ends the whole attempt."""
+    """Another capture's download ended the whole attempt."""
 
 
 class _Crowded(Exception):
-    """Other downloads use up the room at the moment; whether they will be kept is not known yet."""
+    """Other downloads use up the room at the moment, and may give it back."""
 
 
 @dataclass
@@ -52,7 +54,7 @@ class _Budget:
     """The bytes that a submission may still store, shared by its downloads."""
 
     left: int
-    # What durable files leave; downloads under way may still give back what they took.
+    # What durable files leave. Downloads in progress may still return the bytes that they took.
     sure: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -66,7 +68,7 @@ class _Budget:
             self.left -= count
 
     def keep(self, count: int) -> None:
-        """Note the bytes of a file that is durable."""
+        """Count the bytes of a file that is now durable."""
         with self._lock:
             self.sure -= count
 
@@ -77,7 +79,7 @@ class _Budget:
 
 
 class _Clients:
-    """As many clients as there may be downloads at a time; their connections are kept from file to file."""
+    """One client for each parallel download; connections are kept from file to file."""
 
     def __init__(self, stack: ExitStack) -> None:
         self._free: queue.SimpleQueue[MediaClient] = queue.SimpleQueue()
@@ -89,7 +91,7 @@ class _Clients:
 
     @contextmanager
     def borrow(self) -> Iterator[MediaClient]:
-        """Wait for a client that nobody uses."""
+        """Wait for a free client."""
         client = self._free.get()
         try:
             yield client
@@ -97,55 +99,55 @@ class _Clients:
             self._free.put(client)
 
 
-def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, held: Hold) -> Iterator[Fetched]:
+def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, hold: Hold) -> Iterator[Fetched]:
     """Fetch the links, keyed by capture, and yield each outcome as it comes.
 
-    Raises LeaseLost and DeadlineExceeded; then what is still under way is abandoned.
+    Raises LeaseLost and DeadlineExceeded, and then abandons the downloads in progress.
     """
     room = settings.SUBMISSION_MAX_MB * MB - stored_bytes
     budget = _Budget(left=room, sure=room)
     with ExitStack() as stack:
         clients = _Clients(stack)
 
-        def fetch(capture: int, arrivals: _Arrivals) -> _Arrival:
+        def fetch(capture: int, downloads: _Downloads) -> _Download:
             try:
                 with clients.borrow() as client:
-                    file = _fetch(client=client, url=links[capture], budget=budget, arrivals=arrivals)
-                return _Arrival(capture, file=file)
+                    file = _fetch(client=client, url=links[capture], budget=budget, downloads=downloads)
+                return _Download(capture, file=file)
             except Exception as error:
-                # Whatever a server or a disk does to one file stays with that file.
-                return _Arrival(capture, error=error)
+                # An error of a server or a disk concerns this file only.
+                return _Download(capture, error=error)
 
         crowded: list[int] = []
-        for batch in _Arrivals(held).of(fetch, links):
+        for batch in _Downloads(hold).of(fetch, links):
             crowded += [each.capture for each in batch if isinstance(each.error, _Crowded)]
             yield from _made_durable(batch, budget)
-        # One at a time: with no other under way, a file that finds no room is too large for good.
+        # One at a time: a file that finds no room while no other is in progress is too large for good.
         for capture in crowded:
-            for batch in _Arrivals(held).of(fetch, [capture]):
+            for batch in _Downloads(hold).of(fetch, [capture]):
                 yield from _made_durable(batch, budget)
 
 
-class _Arrivals:
-    """Downloads, a few at a time; what has arrived since the last look is handed over together."""
+class _Downloads:
+    """Parallel downloads; those that have ended since the last batch are handed over together."""
 
-    def __init__(self, held: Hold) -> None:
-        self.held = held
+    def __init__(self, hold: Hold) -> None:
+        self.hold = hold
         self._abandoned = threading.Event()
-        self._room = threading.Semaphore(ARRIVED)
-        # Waiting for futures would look at each for each that comes: the square of their number.
-        self._ready: queue.SimpleQueue[_Arrival] = queue.SimpleQueue()
+        self._room = threading.Semaphore(MOST_UNSAVED)
+        # Waiting for futures would check each of them each time: quadratic in their number.
+        self._ready: queue.SimpleQueue[_Download] = queue.SimpleQueue()
 
     def check(self) -> None:
-        """Raise when it is of no use to go on."""
+        """Raise if the downloads are abandoned, the lease is lost or the deadline has passed."""
         if self._abandoned.is_set():
             raise _Abandoned
-        self.held.check()
+        self.hold.check()
 
     def of(
-        self, fetch: "Callable[[int, _Arrivals], _Arrival]", captures: Collection[int]
-    ) -> Iterator[list[_Arrival]]:
-        """Fetch everything and yield what has arrived since the last time; raises as `check` does."""
+        self, fetch: "Callable[[int, _Downloads], _Download]", captures: Collection[int]
+    ) -> Iterator[list[_Download]]:
+        """Fetch everything and yield it in batches; raises as `check` does."""
 
         def fetch_when_there_is_room(capture: int) -> None:
             self._room.acquire()
@@ -159,7 +161,7 @@ class _Arrivals:
                 while left:
                     batch = self._take(seconds=1)
                     try:
-                        self.held.check()
+                        self.hold.check()
                         yield batch
                     finally:
                         _discard(batch)
@@ -168,15 +170,15 @@ class _Arrivals:
                     left -= len(batch)
             finally:
                 self._abandoned.set()
-                # In this order: a worker that found room first would take another capture and wait for ever.
+                # Cancel first: a worker that found room would otherwise take another capture and never end.
                 pool.shutdown(wait=False, cancel_futures=True)
                 self._room.release(PARALLEL)
                 pool.shutdown(wait=True)
                 _discard(self._take(seconds=0))
 
-    def _take(self, *, seconds: float) -> list[_Arrival]:
-        """Return all that has arrived, waiting for the first; nothing when the time is up."""
-        batch: list[_Arrival] = []
+    def _take(self, *, seconds: float) -> list[_Download]:
+        """Return all downloads that have ended, waiting for the first; an empty list when the time is up."""
+        batch: list[_Download] = []
         with suppress(queue.Empty):
             batch.append(self._ready.get(block=bool(seconds), timeout=seconds or None))
             while True:
@@ -184,14 +186,14 @@ class _Arrivals:
         return batch
 
 
-def _discard(arrivals: Sequence[_Arrival]) -> None:
-    for each in arrivals:
+def _discard(downloads: Sequence[_Download]) -> None:
+    for each in downloads:
         if each.file is not None:
             each.file.discard()
 
 
-def _made_durable(batch: Sequence[_Arrival], budget: _Budget) -> Iterator[Fetched]:
-    """Yield what became of each; one that was crowded out has no outcome yet."""
+def _made_durable(batch: Sequence[_Download], budget: _Budget) -> Iterator[Fetched]:
+    """Make a batch durable and yield the outcomes; a download that was crowded out has none yet."""
     files = {each.capture: each.file for each in batch if each.file is not None}
     outcomes = commit_files(list(files.values()))
     for (capture, file), outcome in zip(files.items(), outcomes, strict=True):
@@ -206,8 +208,8 @@ def _made_durable(batch: Sequence[_Arrival], budget: _Budget) -> Iterator[Fetche
             yield Fetched(each.capture, error=each.error)
 
 
-def _fetch(*, client: MediaClient, url: str, budget: _Budget, arrivals: _Arrivals) -> NewFile:
-    arrivals.check()
+def _fetch(*, client: MediaClient, url: str, budget: _Budget, downloads: _Downloads) -> NewFile:
+    downloads.check()
     require_room()
     file = NewFile()
 
@@ -219,8 +221,8 @@ def _fetch(*, client: MediaClient, url: str, budget: _Budget, arrivals: _Arrival
         done = client.download(
             url,
             sink=sink,
-            on_progress=arrivals.check,
-            total_seconds=min(float(CAPTURE_SECONDS), arrivals.held.seconds_left),
+            on_progress=downloads.check,
+            total_seconds=min(float(CAPTURE_SECONDS), downloads.hold.seconds_left),
         )
         file.flush()
         _require_capture(file, is_length_verified=done.is_length_verified)

@@ -1,4 +1,4 @@
-"""Make a submission's thumbnails and previews in a process of its own: a hostile file costs one preview."""
+"""Make a submission's thumbnails and previews in a separate process: a hostile file costs one preview."""
 
 import tempfile
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from exams.services.media.decoder import CannotDecode, Decoder, DecoderLost, dec
 from exams.storage import DiskFull, NotWritable, full_path, store_upload
 
 NO_PREVIEW = "No preview: the file could not be decoded."
+# Columns that the decoder may set; it handles untrusted files, so anything else is ignored.
 _FACTS = frozenset(
     {
         "width",
@@ -38,26 +39,28 @@ _FACTS = frozenset(
 def preview_capture(*, pk: int) -> None:
     """Make the preview of one capture, then those of its submission's other due captures.
 
-    They share a decoding process, and occupy one thread however many they are.
+    They share one decoding process and one thread, however many they are.
     """
     captures = Capture.objects.filter(submission__captures=pk)
     if captures.filter(lease_until__gt=Now()).exists():
-        # Whoever leases one of them comes to this one as well.
+        # The worker that leases one of them will make this one as well.
         return
     with Decoder() as decoder:
-        job = replace(PREVIEW, work=partial(_make, decode=decoder.decode))
+        job = replace(PREVIEW, work=partial(_make_preview, decode=decoder.decode))
         following: int | None = pk
         while following is not None and run(job, pk=following):
             following = captures.filter(is_due()).values_list("pk", flat=True).first()
 
 
-def _make(capture: Capture, hold: Hold, *, decode: Callable[..., dict[str, Any]] = decode_file) -> Outcome:
+def _make_preview(
+    capture: Capture, hold: Hold, *, decode: Callable[..., dict[str, Any]] = decode_file
+) -> Outcome:
     try:
         with tempfile.TemporaryDirectory(prefix="preview-") as folder:
             found = decode(source=full_path(capture.file), folder=Path(folder), otherwise=NO_PREVIEW)
             facts = {name: value for name, value in found.items() if name in _FACTS}
-            thumbnail = _store(Path(folder) / "thumbnail.jpg")
-            preview = _store(Path(folder) / "preview.jpg")
+            thumbnail = _store_rendition(Path(folder) / "thumbnail.jpg")
+            preview = _store_rendition(Path(folder) / "preview.jpg")
     except CannotDecode as error:
         return Done({"preview_failure": str(error)})
     except DecoderLost:
@@ -67,17 +70,17 @@ def _make(capture: Capture, hold: Hold, *, decode: Callable[..., dict[str, Any]]
     return Done(facts | {"thumbnail": thumbnail, "preview": preview, "preview_failure": ""})
 
 
-def _store(rendition: Path) -> str:
+def _store_rendition(rendition: Path) -> str:
     return store_upload([rendition.read_bytes()]).path
 
 
 PREVIEW = Job(
     name="exams.preview_capture",
     model=Capture,
-    work=_make,
-    # The decoder has its own limit of seconds; this is for writing what it made.
+    work=_make_preview,
+    # The decoder has its own time limit; this leaves room for storing the renditions.
     deadline=timedelta(minutes=1),
-    # A file that ends its process thrice is given up.
+    # A file that ends its process three times is given up.
     tries=3,
     applies=lambda capture: capture.state == Capture.State.STORED and capture.kind != Capture.Kind.OTHER,
     exhausted=lambda capture, hold, last: Done({"preview_failure": NO_PREVIEW}),

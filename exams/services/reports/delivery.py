@@ -1,4 +1,4 @@
-"""A signed report goes to the Cloud at most once; what got no answer is for a person to decide."""
+"""Deliver signed reports to the Cloud, at most once; a person decides about a delivery without an answer."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ from background.leases import Hold
 from background.mail import queue_mail
 from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import Call, Report
-from exams.services.calls import noted
+from exams.services.calls import logged_call
 from exams.services.transitions import NotAllowed, move_report
 from exams.states import ReportFailure, SubmissionState
 from exams.states import ReportState as R
@@ -23,13 +23,13 @@ from integrations.clarius import errors
 from integrations.cloud import CloudProblem, Means, Rule, cloud, wait_for_service
 from integrations.models import Link
 
-# The call cannot be repeated safely: only an answer that says so is a refusal.
+# The call cannot be repeated safely, so only a definite answer counts as a refusal.
 RULES: tuple[Rule, ...] = (
     Rule((errors.Unreachable, errors.Throttled), Means.WAIT, ReportFailure.AWAY),
     Rule(errors.ServerError, Means.WAIT, ReportFailure.AWAY, has_retry_after=True),
     Rule(errors.ProtocolError, Means.MAYBE_DONE, ReportFailure.UNCERTAIN, status=frozenset({None, 0})),
     Rule(errors.Rejected, Means.NEVER, ReportFailure.TOO_LARGE, status=frozenset({413})),
-    # A redirect is definite as well, since nobody follows it.
+    # A redirect is definite as well, because it is not followed.
     Rule(
         (errors.KeyRefused, errors.NotFound, errors.Rejected, errors.BlockedByPolicy, errors.ProtocolError),
         Means.NEVER,
@@ -46,10 +46,10 @@ def _send(report: Report, hold: Hold) -> Outcome:
     service = report.submission.service
     try:
         with open_file(report.file) as file, cloud(service, rules=RULES) as client:
-            # Written down before the first byte: from here on only an answer tells what happened.
+            # Saved before the first byte is sent: from here on only an answer shows what happened.
             with hold.step():
                 move_report(pk=report.pk, to=R.SENDING)
-            with noted(kind=Call.Kind.REPORT, client=client, report=report):
+            with logged_call(kind=Call.Kind.REPORT, client=client, report=report):
                 client.upload_report(
                     request_uuid=report.submission.request_uuid,
                     name=report.name,
@@ -74,7 +74,7 @@ def _judge(report: Report, problem: CloudProblem) -> Outcome:
         reason = ReportFailure.NAME_REFUSED if is_name else ReportFailure(problem.code)
         return _end(report, R.FAILED, reason, problem.detail)
     if problem.error is None:
-        # Nothing went out: the service is paused, or no key works.
+        # Nothing was sent: the service is paused, or no key works.
         return problem.later()
     failure: dict[str, Any] = {"failure_reason": ReportFailure.AWAY, "failure_detail": problem.detail}
     return replace(problem.later(**failure), effect=lambda: _take_back(report))
@@ -86,16 +86,16 @@ def _take_back(report: Report) -> None:
 
 
 def _find_abandoned(report: Report, hold: Hold) -> Outcome | None:
-    # Whoever was sending it is gone without a word.
+    # A worker died while it was sending the report.
     if report.state != R.SENDING:
         return None
-    return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, "The worker ended meanwhile.")
+    return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, "The worker ended while sending.")
 
 
 def _run_late(report: Report, hold: Hold) -> Outcome:
     report.refresh_from_db(fields=["state"])
     if report.state == R.SENDING:
-        # Part of it is at the Cloud: trying again by rule could deliver it twice.
+        # Part of it has been sent: an automatic retry could deliver it twice.
         return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, "It took too long.")
     return Later(NOW, counts=True)
 
@@ -127,16 +127,16 @@ def _tell_clinicians(report: Report) -> None:
 
 
 def retry_delivery(*, report: Report, user: Any, address: str | None) -> None:
-    """Send a report again that was not taken; raises NotAllowed for any other."""
+    """Send a report again that was not accepted; raises NotAllowed for any other."""
     if report.state != R.FAILED:
-        raise NotAllowed("Only a report that was not delivered is sent again.")
+        raise NotAllowed("Only a report that was not delivered can be sent again.")
     _send_again(report=report, user=user, address=address, action="report.retried")
 
 
 def resolve_uncertain(*, report: Report, user: Any, arrived: bool, address: str | None) -> None:
-    """Settle what became of a report, as a person saw it in Clarius Cloud; raises NotAllowed."""
+    """Resolve an uncertain delivery as a person saw it in Clarius Cloud; raises NotAllowed."""
     if report.state != R.UNCERTAIN:
-        raise NotAllowed("Only an uncertain delivery can be settled.")
+        raise NotAllowed("Only an uncertain delivery can be resolved.")
     if not arrived:
         _send_again(report=report, user=user, address=address, action="report.sent_again")
         return
@@ -156,9 +156,9 @@ def _send_again(*, report: Report, user: Any, address: str | None, action: str) 
 
 
 def _require(report: Report, state: str) -> None:
-    # Two people may press at the same moment; the second finds it decided.
+    # Two people may act at the same moment; the second one is refused.
     if not Report.objects.select_for_update().filter(pk=report.pk, state=state).exists():
-        raise NotAllowed("Somebody else has decided about this report meanwhile.")
+        raise NotAllowed("Someone else changed this report.")
 
 
 DELIVER = Job(
@@ -166,15 +166,15 @@ DELIVER = Job(
     model=Report,
     work=_send,
     waits_for="submission__service",
-    # 100 MiB over a slow line; the upload checks it as it goes.
+    # Time for 100 MiB over a slow line; the upload checks it as it goes.
     deadline=timedelta(minutes=30),
     overtime=_run_late,
     related=("submission__service", "submission__customer"),
     applies=lambda report: report.state in (R.SIGNED, R.SENDING),
     recover=_find_abandoned,
     exhausted=lambda report, hold, last: _end(
-        report, R.FAILED, ReportFailure.TOO_MANY_TRIES, "Too many attempts ended badly."
+        report, R.FAILED, ReportFailure.TOO_MANY_TRIES, "Too many attempts failed."
     ),
-    # Somebody decided about it meanwhile.
+    # An administrator or a reviewer decided about it meanwhile.
     gone=(NotAllowed,),
 )

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import PurePath
 from typing import Any
 
@@ -18,7 +19,9 @@ from exams.models import PageRendering, Report, Submission
 from exams.services.review.claims import take_claim
 from exams.services.transitions import move_reports
 
+# The columns' lengths.
 NAME_LIMIT = 100
+# Types that the Cloud can show, each with its label and the endings of its file names.
 ALLOWED = {
     media_types.PDF: ("a PDF document", (".pdf",)),
     media_types.JPEG: ("a JPEG image", (".jpg", ".jpeg")),
@@ -52,7 +55,7 @@ def create_draft(
         replaces.submission_id != submission.pk or replaces.state == Report.State.DRAFT
     ):
         raise InvalidReport("Only a signed report of this submission can be corrected. Choose another one.")
-    stored = _store(upload)
+    stored = _store_file(upload)
     with transaction.atomic():
         report = Report.objects.create(
             submission=submission,
@@ -106,7 +109,7 @@ def discard_draft(*, report: Report, user: User, address: str | None) -> None:
         add_entry(action="report.discarded", actor=user, target=report, address=address)
 
 
-def _store(upload: Any) -> storage.StoredFile:
+def _store_file(upload: Any) -> storage.StoredFile:
     limit = settings.REPORT_MAX_MB << 20
     chunks = _limited(upload.chunks(), limit=limit)
     first = next(chunks, b"")
@@ -114,7 +117,7 @@ def _store(upload: Any) -> storage.StoredFile:
         raise InvalidReport("This file is empty.")
     _require_type(first, file_name=upload.name or "")
     try:
-        return storage.store_upload(_chain(first, chunks))
+        return storage.store_upload(chain([first], chunks))
     except (storage.DiskFull, storage.NotWritable) as error:
         raise InvalidReport(
             "The portal cannot store files right now. Try again later, or ask an administrator."
@@ -133,20 +136,15 @@ def _limited(chunks: Iterator[bytes], *, limit: int) -> Iterator[bytes]:
             yield bytes(chunk)
 
 
-def _chain(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    yield first
-    yield from rest
-
-
 def _require_type(head: bytes, *, file_name: str) -> None:
     media_type = media_types.media_type_of(head[: media_types.HEAD_BYTES])
     if media_type not in ALLOWED:
         raise InvalidReport(f"This file has another type. {WHAT_IS_ALLOWED}.")
-    words, endings = ALLOWED[media_type]
+    label, endings = ALLOWED[media_type]
     ending = PurePath(file_name).suffix.lower()
     if ending and ending not in endings:
         raise InvalidReport(
-            f"This file is {words}, but its name ends in “{_clean(ending)[:12]}”. "
+            f"This file is {label}, but its name ends in “{_clean(ending)[:12]}”. "
             "Check that it is the right file, then rename it."
         )
 
@@ -158,7 +156,7 @@ def _file_name(name: str | None, *, media_type: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Drop what is not printed (control, direction and unassigned characters) and fold white space."""
+    """Drop characters that are not printed (control, direction, unassigned) and fold white space."""
     printed = (" " if each.isspace() else each for each in text)
     kept = (each for each in printed if unicodedata.category(each)[0] != "C")
     return " ".join("".join(kept).split())

@@ -1,4 +1,4 @@
-"""Make pictures of a report's pages, so that whoever signs sees what is sent, and others read it."""
+"""Make pictures of a report's pages, so that signers can check it and others can read it in a browser."""
 
 import tempfile
 from datetime import timedelta
@@ -17,11 +17,11 @@ from exams.services.media.decoder import CannotDecode, decode_file
 from exams.services.transitions import NotAllowed
 from exams.storage import DiskFull, NotWritable, full_path, store_upload
 
-NO_PAGES = "The pages of this document cannot be shown here. Download it to look at it."
+NO_PAGES = "The pages of this document cannot be shown here. Download it to read it."
 
 
 def prepare_pages_again(*, report: Report, user: Any, address: str | None) -> None:
-    """Try again to make pictures of pages that could not be shown; raises NotAllowed for others."""
+    """Make page pictures due again that could not be made; raises NotAllowed for other reports."""
     with transaction.atomic():
         if not Report.objects.filter(pk=report.pk, page_failure__gt="").update(page_failure=""):
             raise NotAllowed("These pages did not fail.")
@@ -37,11 +37,11 @@ def _prepare(rendering: PageRendering, hold: Hold) -> Outcome:
         return _give_up(rendering)
     except (DiskFull, NotWritable):
         return Later(Backoff())
-    return Done(effect=lambda: _store(report, count, files))
+    return Done(effect=lambda: _store_pages(report, count, files))
 
 
 def _render(report: Report) -> tuple[int, list[str]]:
-    """Return how many pages there are, and the stored pictures of the first ones."""
+    """Return the number of pages, and the stored pictures of the first ones."""
     files: list[str] = []
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         facts = decode_file(source=full_path(report.file), folder=Path(folder), otherwise=NO_PAGES)
@@ -50,7 +50,7 @@ def _render(report: Report) -> tuple[int, list[str]]:
     return int(facts["page_count"]), files
 
 
-def _store(report: Report, count: int, files: list[str]) -> None:
+def _store_pages(report: Report, count: int, files: list[str]) -> None:
     Report.objects.filter(pk=report.pk).update(page_count=count, page_failure="")
     ReportPage.objects.filter(report=report).delete()
     rows = [ReportPage(report=report, number=number, file=path) for number, path in enumerate(files, 1)]
@@ -58,19 +58,19 @@ def _store(report: Report, count: int, files: list[str]) -> None:
 
 
 def _give_up(rendering: PageRendering) -> Done:
-    def say_so() -> None:
+    def save_failure() -> None:
         Report.objects.filter(pk=rendering.report_id).update(page_failure=NO_PAGES)
 
-    return Done(effect=say_so)
+    return Done(effect=save_failure)
 
 
 RENDER_PAGES = Job(
     name="exams.render_pages",
     model=PageRendering,
     work=_prepare,
-    # The decoder has its own limit of seconds; this is for writing what it made.
+    # The decoder has its own time limit; this leaves room for storing the pictures.
     deadline=timedelta(minutes=2),
-    # A document that ends its worker thrice is given up.
+    # A document that ends its worker three times is given up.
     tries=3,
     related=("report",),
     applies=lambda rendering: rendering.report.page_count is None,

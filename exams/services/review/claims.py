@@ -29,7 +29,7 @@ def take_claim(*, submission: Submission, user: User, address: str | None) -> No
     if rows.filter(claimed_by=None).update(claimed_by=user, claimed_at=timezone.now()):
         add_entry(action="submission.claimed", actor=user, target=submission, address=address)
         return
-    # Held by this account already, and locked until the caller is done with what needs the claim.
+    # This account has the claim already. The row stays locked until the caller's transaction ends.
     if rows.filter(claimed_by=user).update(claimed_by=user):
         return
     raise ClaimRefused(_taken(submission))
@@ -38,13 +38,13 @@ def take_claim(*, submission: Submission, user: User, address: str | None) -> No
 def take_over_claim(*, submission: Submission, user: User, holder: int, address: str | None) -> None:
     """Move the claim of the account with the key `holder` to `user`; mail the holder if they still review.
 
-    Raises ClaimRefused when somebody else holds it by now, or `user` may not review.
+    Raises ClaimRefused when somebody else has the claim by now, or `user` may not review.
     """
     _require_reviewer(user, submission)
     with transaction.atomic():
         rows = Submission.objects.filter(pk=submission.pk, claimed_by=holder).exclude(claimed_by=user)
         if not rows.update(claimed_by=user, claimed_at=timezone.now()):
-            # Given back meanwhile, or gone to a third, who was not asked about.
+            # The holder returned it meanwhile, or a third person has it, whom the page did not name.
             take_claim(submission=submission, user=user, address=address)
             return
         before = User.objects.get(pk=holder)
@@ -73,7 +73,7 @@ def return_claim(*, submission: Submission, user: User, address: str | None) -> 
     with transaction.atomic():
         rows = Submission.objects.filter(pk=submission.pk)
         if rows.filter(claimed_by=user).update(claimed_by=None, claimed_at=None):
-            add_entry(action="submission.resumed", actor=user, target=submission, address=address)
+            add_entry(action="submission.returned", actor=user, target=submission, address=address)
             return
     if rows.filter(~Q(claimed_by=None)).exists():
         raise ClaimRefused(_taken(submission))
@@ -86,5 +86,5 @@ def _require_reviewer(user: User, submission: Submission) -> None:
 
 def _taken(submission: Submission) -> str:
     holder = User.objects.filter(claims=submission.pk).first()
-    name = holder.display_name if holder else "somebody else"
+    name = holder.display_name if holder else "Someone else"
     return f"{name} has claimed this exam. Ask them to return it, or take it over on the exam page."

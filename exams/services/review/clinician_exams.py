@@ -1,4 +1,4 @@
-"""A clinician's own exams and signed reports: those of the customers linked to the account."""
+"""A clinician's exams and signed reports: those of the customers that are linked to the account."""
 
 import uuid
 from dataclasses import dataclass
@@ -11,21 +11,22 @@ from exams.permissions import visible_submissions
 from exams.services.review.worklist import Row, describe_rows
 from integrations.services.linking.links import customers_of
 
+# The page shows the newest reports; older ones are on their exams' pages.
 REPORT_LIMIT = 25
 
 
 @dataclass(frozen=True)
 class OwnExams:
-    """One page of them, newest first; `older` names the row below which the next page begins."""
+    """One page of a clinician's exams, newest first; `older` is the row after which the next page begins."""
 
     rows: list[Row]
     older: uuid.UUID | None
 
 
 def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int | None = None) -> OwnExams:
-    """Return exams of the customers that are linked to `user` now: one page, or `size` of them."""
+    """Return one page (or `size`) of the exams of the customers that are linked to `user` now."""
     size = settings.OWN_PAGE_SIZE if size is None else size
-    own = visible_submissions(user).filter(customer__in=_held(user)).without_data()
+    own = visible_submissions(user).filter(customer__in=_linked_customers(user)).without_data()
     cursor = own.filter(uuid=after).first() if after else None
     rows = own.older_than(cursor) if cursor else own
     found: list[Submission] = list(
@@ -39,11 +40,11 @@ def list_own_exams(*, user: User, after: uuid.UUID | None = None, size: int | No
 
 
 def list_own_reports(*, user: User) -> list[Report]:
-    """Return the newest signed reports on those exams."""
-    own = visible_submissions(user).filter(customer__in=_held(user))
+    """Return the newest signed reports on exams of the customers that are linked to `user` now."""
+    own = visible_submissions(user).filter(customer__in=_linked_customers(user))
     reports = Report.objects.signed().filter(submission__in=own).without_data()
     return list(reports.select_related("submission__customer").order_by("-signed_at", "-pk")[:REPORT_LIMIT])
 
 
-def _held(user: User) -> list[int]:
+def _linked_customers(user: User) -> list[int]:
     return list(customers_of(user).values_list("pk", flat=True))

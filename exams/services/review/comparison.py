@@ -1,4 +1,4 @@
-"""Compare submissions of one exam: captures, and the patient data of the newest one."""
+"""Compare submissions of one exam: their captures and their patient data."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class CaptureChange:
 
 
 def compare_captures(*, before: Submission, after: Submission) -> list[CaptureChange]:
-    """Return captures that are new, gone or moved in `after`, compared by the hash of their files."""
+    """Return the captures that are new, missing or moved in `after`, compared by the hash of their files."""
     old, new = _stored(before), _stored(after)
     old_places = {each.sha256: each for each in reversed(old)}
     new_hashes = {each.sha256 for each in new}

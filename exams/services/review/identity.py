@@ -1,7 +1,7 @@
 """Separate a submission from a patient that it was wrongly matched with."""
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
 from accounts.models import User
 from audit.entries import add_entry
@@ -12,17 +12,20 @@ from integrations.models import Customer
 
 
 def can_split(*, submission: Submission) -> bool:
-    """Tell whether the submission shares its patient with another exam."""
-    return submission.patient_id is not None and _others(submission).exists()
+    """Return whether the submission shares its patient with another exam."""
+    if submission.patient_id is None:
+        return False
+    sharing = Submission.objects.filter(patient=submission.patient_id)
+    return sharing.exclude(exam=submission.exam_id).exists()
 
 
 def split_patient(*, submission: Submission, user: User, address: str | None) -> Patient:
-    """Move the submission's exam to a new patient and return that; raises NotAllowed if it shares none.
+    """Move the submission's exam to a new patient and return it; raises NotAllowed if nothing is shared.
 
-    The submissions of one exam stay together, and are never matched with the other person again.
+    The submissions of one exam stay together, and are never matched with the other patient again.
     """
     with transaction.atomic():
-        # Matching takes the same lock: nobody is added to either patient meanwhile.
+        # Matching takes the same lock, so no submission is added to either patient meanwhile.
         Customer.objects.select_for_update(no_key=True).get(pk=submission.customer_id or 0)
         submission = Submission.objects.get(pk=submission.pk)
         former = submission.patient
@@ -32,7 +35,7 @@ def split_patient(*, submission: Submission, user: User, address: str | None) ->
         patient = Patient.objects.create(customer_id=former.customer_id, **values)
         rows = Submission.objects.filter(exam=submission.exam_id, patient=former)
         rows.update(patient=patient, looks_like=former, split_from=former)
-        _read_anew(former)
+        _recompute(former)
         add_entry(
             action="patient.split",
             actor=user,
@@ -44,12 +47,8 @@ def split_patient(*, submission: Submission, user: User, address: str | None) ->
     return patient
 
 
-def _others(submission: Submission) -> QuerySet[Submission]:
-    return Submission.objects.filter(patient=submission.patient_id).exclude(exam=submission.exam_id)
-
-
-def _read_anew(patient: Patient) -> None:
-    """Take back what the other person's data had completed."""
+def _recompute(patient: Patient) -> None:
+    """Fill the patient's fields from its remaining submissions alone."""
     empty = Patient()
     values = {name: getattr(empty, name) for name in ALL_FIELDS}
     for row in patient.submissions.without_data().order_by(F("data_read_at").asc(nulls_last=True), "pk"):

@@ -7,9 +7,9 @@ from accounts.models import User
 from exams.models import Demographics, Submission
 from exams.permissions import visible_submissions
 
+# The exam page lists this many earlier exams of the patient.
 PRIOR_LIMIT = 20
-
-# What a reader calls a field, and the fields it is made of.
+# The label of each compared value, and the fields that it consists of.
 COMPARED = {
     "Name": ("first_name", "middle_name", "last_name"),
     "Animal": ("animal_name",),
@@ -23,7 +23,7 @@ COMPARED = {
 
 @dataclass(frozen=True)
 class Numbered:
-    """A submission's place among those of its exam that the account sees, oldest first."""
+    """A submission's number among those of its exam that the account may see, oldest first."""
 
     number: int
     of: int
@@ -31,7 +31,7 @@ class Numbered:
 
 @dataclass(frozen=True)
 class Change:
-    """A field that two submissions of one exam give differently; an empty text means not given."""
+    """A field that differs between two submissions of one exam; an empty string means not given."""
 
     label: str
     before: str
@@ -39,7 +39,7 @@ class Change:
 
 
 def number_submissions(*, user: User, exam_ids: Iterable[int | None]) -> dict[int, Numbered]:
-    """Return the place of every visible submission of these exams, by primary key."""
+    """Return the number of every visible submission of these exams, by primary key."""
     by_exam: dict[int | None, list[int]] = {}
     rows = visible_submissions(user).filter(exam__in=[each for each in exam_ids if each is not None])
     for exam_id, pk in rows.order_by("submitted_at", "id").values_list("exam_id", "pk"):
@@ -52,7 +52,7 @@ def number_submissions(*, user: User, exam_ids: Iterable[int | None]) -> dict[in
 
 
 def find_siblings(*, submission: Submission, user: User) -> list[Submission]:
-    """Return every visible submission of the same exam, oldest first, this one among them."""
+    """Return every visible submission of the same exam, including this one, oldest first."""
     rows = visible_submissions(user).without_data().filter(exam=submission.exam_id)
     return list(rows.order_by("submitted_at", "id"))
 
@@ -72,8 +72,8 @@ def list_changes(*, before: Demographics, after: Demographics) -> list[Change]:
     return [Change(label=label, before=old, after=new) for label, old, new in pairs if old != new]
 
 
-def _text(subject: Demographics, fields: tuple[str, ...]) -> str:
-    values = (getattr(subject, name) for name in fields)
+def _text(person: Demographics, fields: tuple[str, ...]) -> str:
+    values = (getattr(person, name) for name in fields)
     return " ".join(
         value.strftime("%d %b %Y") if hasattr(value, "strftime") else str(value) for value in values if value
     )

@@ -1,4 +1,4 @@
-"""The worklist: one page of submissions by keyset, with what a row shows and a count that stays cheap."""
+"""The worklist: filtered submissions, page by page, with a count that stays cheap."""
 
 import uuid
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ TROUBLE = (Report.State.FAILED, Report.State.UNCERTAIN)
 
 @dataclass(frozen=True)
 class Filters:
-    """The worklist's filters; every field but `words` may be part of an address."""
+    """The worklist's filters; every field except `words` may be part of a URL."""
 
     state: str = ""
     customer: uuid.UUID | None = None
@@ -34,7 +34,7 @@ class Filters:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no filter is set."""
+        """True if no filter is set."""
         return self == Filters()
 
 
@@ -51,7 +51,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Page:
-    """One page; `newer` and `older` name the row beside which the neighbouring page begins."""
+    """One page; `newer` and `older` are the rows next to which the neighbouring pages begin."""
 
     rows: list[Row]
     newer: uuid.UUID | None
@@ -60,21 +60,22 @@ class Page:
 
     @property
     def is_capped(self) -> bool:
-        """Whether there are more rows than were counted."""
+        """True if there are more rows than were counted."""
         return self.count > settings.WORKLIST_COUNT_LIMIT
 
 
 def list_submissions(
     *, user: User, filters: Filters, after: uuid.UUID | None = None, before: uuid.UUID | None = None
 ) -> Page:
-    """Return the page below the row `after` or above the row `before`, else the newest one."""
+    """Return the page below the row `after` or above the row `before`, or the newest page."""
     found = filter_submissions(user=user, filters=filters)
     rows, has_newer, has_older = _slice(user=user, found=found, after=after, before=before)
     return Page(
         rows=describe_rows(user=user, submissions=rows),
         newer=rows[0].uuid if rows and has_newer else None,
         older=rows[-1].uuid if rows and has_older else None,
-        count=_count(found),
+        # Counting stops at the limit, so that it stays cheap however many rows there are.
+        count=found.order_by()[: settings.WORKLIST_COUNT_LIMIT + 1].count(),
     )
 
 
@@ -95,7 +96,7 @@ def filter_submissions(*, user: User, filters: Filters) -> SubmissionQuerySet:
 
 
 def count_newer(*, user: User, filters: Filters, than: uuid.UUID) -> int:
-    """Return how many submissions of the filters came after that row, counted up to 100."""
+    """Return how many matching submissions came after that row, counted up to 100."""
     row = visible_submissions(user).without_data().filter(uuid=than).first()
     if row is None:
         return 0
@@ -103,7 +104,7 @@ def count_newer(*, user: User, filters: Filters, than: uuid.UUID) -> int:
 
 
 def describe_rows(*, user: User, submissions: list[Submission]) -> list[Row]:
-    """Return what a line shows of each submission, in three queries however many there are."""
+    """Return the worklist's rows for these submissions, in three queries however many there are."""
     thumbnails = _thumbnails(submissions)
     reports: dict[int, list[Report]] = {}
     for report in Report.objects.signed().filter(submission__in=submissions).order_by("-signed_at", "-pk"):
@@ -135,10 +136,6 @@ def _slice(
         rows = rows.older_than(cursor)
     below = list(rows.newest_first()[: size + 1])
     return below[:size], cursor is not None, len(below) > size
-
-
-def _count(found: SubmissionQuerySet) -> int:
-    return found.order_by()[: settings.WORKLIST_COUNT_LIMIT + 1].count()
 
 
 def _filter_claim(found: SubmissionQuerySet, *, claim: str, user: User) -> SubmissionQuerySet:
@@ -173,6 +170,6 @@ def _midnight(day: date, *, days_later: int = 0) -> datetime:
         later = day + timedelta(days=days_later)
         return datetime.combine(later, time.min, tzinfo=timezone.get_current_timezone()).astimezone(UTC)
     except OverflowError:
-        # Beyond the first or the last moment that a database can be asked about.
+        # Before the first or after the last moment that a database can handle.
         is_first = day.year == date.min.year
         return datetime.min.replace(tzinfo=UTC) if is_first else datetime.max.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The only views that send files: permission, audit, ranges, and headers that prevent scripts."""
+"""The only views that send files; they check permissions, audit, answer ranges, and prevent scripts."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,6 +18,7 @@ from exams.permissions import visible_captures, visible_reports
 from exams.views.media.ranges import Unsatisfiable, parse_range
 from foundation.address import client_address
 
+# Read at a time, so that memory stays flat.
 CHUNK_BYTES = 256 * 1024
 ENDINGS = {
     media_types.JPEG: ".jpg",
@@ -64,7 +65,7 @@ def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 @login_required
 @require_safe
 def report_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
-    """Send a report, always to be saved: browsers show no PDF under the policy of these answers."""
+    """Send a report as a download, because browsers show no PDF under these answers' security policy."""
     report = get_object_or_404(visible_reports(request.user), uuid=uuid)
     _record(request, action="report.read", target=report)
     return _send(
@@ -114,7 +115,7 @@ def _send(
         refusal["Content-Range"] = f"bytes */{size}"
         return _secured(refusal, tag=tag)
     first, last = span or (0, size - 1)
-    response = _body(request, file=file, first=first, count=last - first + 1)
+    response = _make_response(request, file=file, first=first, count=last - first + 1)
     if span:
         response.status_code = 206
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
@@ -128,20 +129,20 @@ def _send(
 
 
 def _span(request: HttpRequest, *, size: int, tag: str) -> tuple[int, int] | None:
-    # A range of a file that has changed would be joined to bytes of the old one.
+    # The browser would join a range of a changed file to bytes of the old one.
     if request.headers.get("If-Range", tag) != tag:
         return None
     return parse_range(request.headers.get("Range", ""), size=size)
 
 
-def _body(request: HttpRequest, *, file: BinaryIO, first: int, count: int) -> Any:
+def _make_response(request: HttpRequest, *, file: BinaryIO, first: int, count: int) -> Any:
     if request.method == "HEAD":
         file.close()
         return HttpResponse()
-    return StreamingHttpResponse(_read(file, first=first, count=count))
+    return StreamingHttpResponse(_read_range(file, first=first, count=count))
 
 
-def _read(file: BinaryIO, *, first: int, count: int) -> Iterator[bytes]:
+def _read_range(file: BinaryIO, *, first: int, count: int) -> Iterator[bytes]:
     with closing(file):
         file.seek(first)
         while count > 0:

@@ -1,20 +1,20 @@
-"""One byte range of a file, as RFC 9110 section 14 asks for it."""
+"""Parse a request for one byte range of a file, as in RFC 9110 section 14."""
 
 import re
 
 _RANGE = re.compile(r"bytes=\s*(\d*)-(\d*)\s*", re.ASCII | re.IGNORECASE)
-# Longer figures name no byte of any file, and turning them into numbers costs time.
+# A longer number is beyond the end of any file, and parsing it would cost time.
 _LONGEST_FIGURE = 18
 
 
 class Unsatisfiable(Exception):
-    """The range lies outside the file."""
+    """The range is outside the file."""
 
 
 def parse_range(header: str, *, size: int) -> tuple[int, int] | None:
-    """Return (first, last) byte, None for the whole file; raises Unsatisfiable.
+    """Return the first and the last byte, or None for the whole file; raises Unsatisfiable.
 
-    Several ranges and anything that is not understood mean the whole file, which the RFC allows.
+    Several ranges, and headers that cannot be parsed, mean the whole file, which the RFC allows.
     """
     match = _RANGE.fullmatch(header)
     if match is None or match[0].strip().endswith("=-"):

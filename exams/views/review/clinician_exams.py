@@ -1,4 +1,4 @@
-"""The clinician's own page: links, exams, reports."""
+"""The clinician's page: links, exams and reports."""
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse

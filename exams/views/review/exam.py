@@ -36,10 +36,13 @@ from exams.services.transitions import NotAllowed
 from exams.views.review.slots import list_slots
 from foundation.address import client_address
 
+# States that a worker is about to change: the page updates while one of them is shown.
 MOVING = {Submission.State.RECEIVED, Submission.State.FETCHING}
-SOON = timedelta(minutes=1)
-HOLDER = re.compile(r"[0-9]{1,18}")
 REPORT_MOVING = {Report.State.SIGNED, Report.State.SENDING}
+# A check that is due within this time will change the page as well.
+SOON = timedelta(minutes=1)
+# A primary key, and no number that a database refuses.
+HOLDER = re.compile(r"[0-9]{1,18}")
 
 
 @login_required
@@ -57,7 +60,7 @@ def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_safe
 def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Return the live part of that page, or 204 if the reader already has it."""
+    """Return the live part of the page, or 204 if the reader already has it."""
     submission = get_submission(request, uuid)
     context = live_context(request, submission)
     if request.GET.get("seen") == context["fingerprint"]:
@@ -75,7 +78,7 @@ def exam_claim(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @login_required
 @require_POST
-def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
+def exam_return(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Return the claim."""
     return _change_claim(request, uuid, return_claim)
 
@@ -83,7 +86,7 @@ def exam_release(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def exam_take_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Take over the claim of the colleague whom the page named."""
+    """Take over the claim of the colleague whom the page showed."""
     holder = request.POST.get("holder", "")
     if not HOLDER.fullmatch(holder):
         raise Http404
@@ -107,7 +110,7 @@ def get_submission(request: HttpRequest, uuid: UUID) -> Submission:
     """Return a submission that the reader may see; raises Http404."""
     rows: QuerySet[Submission] = visible_submissions(request.user)
     related = ("customer", "service", "exam", "patient", "looks_like", "claimed_by")
-    # Only the full page shows the raw answer, which can be megabytes.
+    # The raw answer can be megabytes, and only the full page shows it.
     return get_object_or_404(rows.select_related(*related).defer("raw_data"), uuid=uuid)
 
 
@@ -120,7 +123,7 @@ def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
 
 
 def record_exam_view(request: HttpRequest, submission: Submission) -> None:
-    """Audit that the reader saw the patient's data; if that fails, nothing is shown."""
+    """Record in the audit log that the reader saw the patient's data; an error shows nothing."""
     add_view(
         action="exam.viewed",
         session_key=request.session.session_key,
@@ -131,7 +134,7 @@ def record_exam_view(request: HttpRequest, submission: Submission) -> None:
 
 
 def identity_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:
-    """Return the patient, the submission's number among its siblings, and changes since the one before."""
+    """Return the patient, the submission's number in its exam, and the changes since the previous one."""
     siblings = find_siblings(submission=submission, user=request.user)  # type: ignore[arg-type]
     place = next((at for at, each in enumerate(siblings) if each.pk == submission.pk), 0)
     before = siblings[place - 1] if place else None
@@ -183,7 +186,7 @@ def _change_claim(request: HttpRequest, uuid: UUID, change: Callable[..., None])
 
 
 def _is_moving(submission: Submission) -> bool:
-    # Also while a check is due soon; not while it is scheduled for later.
+    # True while a check is due soon, but not while one is scheduled for later.
     due = submission.not_before
     is_asked = due is not None and due <= timezone.now() + SOON
     return submission.state in MOVING or is_asked

@@ -1,4 +1,4 @@
-"""Separate two patients that were matched by mistake."""
+"""Separate an exam from a patient that it was matched with by mistake."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""A numbered slot for every listed capture, stored or not."""
+"""The viewer's slots: one for every capture, stored or not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ WAITING = "Waiting to be fetched."
 
 @dataclass(frozen=True)
 class Slot:
-    """One capture in the viewer; `show` is image, video, preview or none."""
+    """One capture in the viewer; `show` is "image", "video", "preview" or "none"."""
 
     capture: Capture
     show: str
@@ -25,12 +25,12 @@ class Slot:
 
     @property
     def is_lossy(self) -> bool:
-        """Whether the Cloud sent it with lossy compression."""
+        """True if the Cloud sent the capture with lossy compression."""
         return bool(self.capture.is_lossy)
 
     @property
     def is_listed(self) -> bool:
-        """Whether the Cloud listed it in its last answer."""
+        """True if the Cloud listed the capture in its last answer."""
         return self.capture.is_listed
 
 

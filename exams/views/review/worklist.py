@@ -1,4 +1,4 @@
-"""The reviewers' list of submissions."""
+"""The worklist, the reviewers' list of submissions."""
 
 import secrets
 import uuid
@@ -18,16 +18,18 @@ from exams.services.review.worklist import Filters, count_newer, list_submission
 from exams.views.forms import WorklistForm
 from foundation.address import client_address
 
-# Search texts by a short id: they can contain names, and addresses end up in histories and logs.
+# The session keeps search texts by a short id, because they can contain names, and URLs end up in logs.
 SEARCHES = "worklist_searches"
+# Enough for the browser's back button; a session must not grow.
 SEARCHES_KEPT = 20
+# Longer than any name.
 LONGEST_SEARCH = 100
 
 
 @login_required
 @require_safe
 def worklist(request: HttpRequest) -> HttpResponse:
-    """Show one page of the worklist, or as a fragment the number of newer submissions."""
+    """Show one page of the worklist or, as a fragment, the number of newer submissions."""
     _require_reader(request)
     search, words = _search_of(request)
     form = WorklistForm(request.GET)
@@ -65,11 +67,11 @@ def worklist(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def worklist_search(request: HttpRequest) -> HttpResponse:
-    """Keep the search text in the session and redirect to the list with its short id."""
+    """Store the search text in the session and redirect to the list with its short id."""
     _require_reader(request)
     query = QueryDict(request.POST.get("filters", "")[:1000], mutable=True)
     kept = {name: str(query[name]) for name in WorklistForm.base_fields if query.get(name)}
-    # Databases refuse NUL, and names are stored without control characters.
+    # PostgreSQL refuses NUL, and names are stored without control characters.
     typed = "".join(each for each in request.POST.get("words", "") if each.isprintable() or each.isspace())
     words = " ".join(typed.split())[:LONGEST_SEARCH]
     if words:

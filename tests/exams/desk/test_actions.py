@@ -64,8 +64,8 @@ def test_what_goes_on_or_was_stopped_is_no_problem(stage: Stage, administrator: 
     # It can be reached all the same.
     lines = answer.context["unfinished"]
     assert sorted(line.reason for line in lines) == [
-        "Is being fetched.",
-        "Waits to be sent.",
+        "Being fetched.",
+        "Waiting to be sent.",
         "not yet confirmed by the Cloud",
         "stopped by an administrator",
     ]

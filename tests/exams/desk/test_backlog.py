@@ -10,7 +10,7 @@ from accounts.models import User
 from audit.models import Entry
 from background.runner import run
 from exams.models import BacklogImport, Submission
-from exams.services.holds.backlog import RELEASE
+from exams.services.holds.backlog import IMPORT
 from integrations.models import Customer
 from tests.exams.cast import Stage
 from tests.exams.rows import make_customer, make_submission
@@ -33,7 +33,7 @@ def work() -> None:
     """Let a worker take one step of each import."""
     for row in BacklogImport.objects.filter(ended_at=None):
         BacklogImport.objects.filter(pk=row.pk).update(not_before="2020-01-01T00:00:00Z")
-        run(RELEASE, pk=row.pk)
+        run(IMPORT, pk=row.pk)
 
 
 def states() -> list[str]:
@@ -79,7 +79,7 @@ def test_an_import_is_audited_with_its_outcome(stage: Stage, administrator: Clie
     work()
     started = Entry.objects.get(action="backlog.import_started")
     ended = Entry.objects.get(action="backlog.import_ended")
-    assert started.identifiers["count"] == "1" and ended.identifiers["released"] == "1"
+    assert started.identifiers["count"] == "1" and ended.identifiers["imported"] == "1"
     assert (ended.outcome, ended.actor_label) == ("ok", "a…@example.test")
     assert Entry.objects.filter(action="submission.resumed", target_id=str(row.uuid)).exists()
 
@@ -165,7 +165,7 @@ def test_an_import_is_stopped(stage: Stage, administrator: Client) -> None:
     send(administrator, stage, confirmed="yes")
     row = BacklogImport.objects.get()
     administrator.post(f"{PAGE}{row.pk}/stop/")
-    run(RELEASE, pk=row.pk)
+    run(IMPORT, pk=row.pk)
     row.refresh_from_db()
     assert (row.is_stopped, states()) == (True, ["held"])
     assert Entry.objects.get(action="backlog.import_ended").outcome == "stopped"

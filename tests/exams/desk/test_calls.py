@@ -163,7 +163,7 @@ def test_the_page_of_a_submission_shows_its_calls(stage: Stage, administrator: C
 
 
 def _note(submission: Submission, *, message: str, status: int | None = None) -> None:
-    calls.note_call(
+    calls.log_call(
         kind=Call.Kind.DATA,
         seconds=0.25,
         status=status,

@@ -162,9 +162,9 @@ def test_reading_goes_on_where_a_worker_stopped(stage: Stage, answered: Submissi
         ("application", "exam..preset", "Write names joined by dots"),
         ("application", "exam.notes[]", "Name one element"),
         ("application", "[0].x", "A path begins with a name"),
-        ("application", "captures[0].url", "The address of a file is not shown."),
+        ("application", "captures[0].url", "File addresses cannot be mapped."),
         ("capture_label", "exam.label", "captures[].label"),
-        ("time_zone", "Mars/Olympus", "There is no such time zone."),
+        ("time_zone", "Mars/Olympus", "Unknown time zone."),
     ],
 )
 def test_a_wrong_path_is_refused_beside_its_field(

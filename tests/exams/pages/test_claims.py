@@ -31,10 +31,10 @@ def test_a_claim_is_taken_shown_and_given_back(stage: Stage) -> None:
     browser.post(reverse("exam_claim", args=[stage.submission.uuid]))
     assert holder(stage) == stage.people["reviewer"]
     assert b"Claimed by you" in browser.get(reverse("exam", args=[stage.submission.uuid])).content
-    browser.post(reverse("exam_release", args=[stage.submission.uuid]))
+    browser.post(reverse("exam_return", args=[stage.submission.uuid]))
     assert holder(stage) is None
     actions = Entry.objects.filter(action__startswith="submission.").order_by("at")
-    assert [each.action for each in actions] == ["submission.claimed", "submission.resumed"]
+    assert [each.action for each in actions] == ["submission.claimed", "submission.returned"]
 
 
 def test_the_second_reviewer_sees_who_was_first(stage: Stage) -> None:
@@ -47,7 +47,7 @@ def test_the_second_reviewer_sees_who_was_first(stage: Stage) -> None:
 
 def test_nobody_gives_back_what_another_holds(stage: Stage) -> None:
     stage.browser("reviewer").post(reverse("exam_claim", args=[stage.submission.uuid]))
-    response = logged_in(colleague(stage)).post(reverse("exam_release", args=[stage.submission.uuid]))
+    response = logged_in(colleague(stage)).post(reverse("exam_return", args=[stage.submission.uuid]))
     assert [str(each) for each in get_messages(response.wsgi_request)]
     assert holder(stage) == stage.people["reviewer"]
 

@@ -17,7 +17,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "exam": ("get", "l-o-o--o"),
     "exam_status": ("get", "l-o-o--o"),
     "exam_claim": ("post", "l---r---"),
-    "exam_release": ("post", "l---r---"),
+    "exam_return": ("post", "l---r---"),
     "exam_take_over": ("post", "l---r---"),
     "exam_check": ("post", "l---r---"),
     "exam_split": ("post", "l---r---"),

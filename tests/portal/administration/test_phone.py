@@ -103,7 +103,7 @@ def test_every_list_fits_a_phone(desk: Desk, phone: Page) -> None:
 def test_every_table_of_our_own_fits_a_phone(desk: Desk, phone: Page) -> None:
     make_submission(desk.stage.customer, state="failed", failure_reason="The exam could not be fetched. " * 4)
     for about, model in (("submission", "submission"), ("report", "report"), ("poll_run", "pollrun")):
-        calls.note_call(
+        calls.log_call(
             kind=Call.Kind.LIST,
             seconds=1,
             status=503,
