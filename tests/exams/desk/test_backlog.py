@@ -175,7 +175,7 @@ def test_a_service_has_one_import_at_a_time(stage: Stage, administrator: Client)
     add_backlog(stage.customer, 4)
     send(administrator, stage, confirmed="yes")
     page = send(administrator, stage, confirmed="yes").content.decode()
-    assert "is under way" in page
+    assert "is already running" in page
     assert BacklogImport.objects.count() == 1
 
 
