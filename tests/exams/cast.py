@@ -1,4 +1,4 @@
-"""The cast before a small stage: who may see what is the same in every test of the pages."""
+"""A small stage of rows and people, the same for every test of the pages."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,7 +32,7 @@ ROLES = (
 
 @dataclass
 class Stage:
-    """One service, one linked customer with a submission of two captures, and everybody who may ask."""
+    """One service, one linked customer with a submission of two captures, and an account for each role."""
 
     service: Service
     customer: Customer
@@ -42,12 +42,12 @@ class Stage:
     people: dict[str, User] = field(default_factory=dict)
 
     def browser(self, role: str) -> Client:
-        """A browser of that role, the anonymous one included."""
+        """Return a browser that is logged in with that role, or not logged in."""
         return Client() if role == "anonymous" else logged_in(self.people[role])
 
 
 def make_stage(*, service: Service | None = None, token: str | None = None) -> Stage:
-    """Set the stage, at a service and with a token of a running Cloud where these are given."""
+    """Create the stage, with a service and a token of a running Cloud if these are given."""
     service = service or make_service()
     customer = make_customer(service, token=token, is_linked=False)
     Customer.objects.filter(pk=customer.pk).update(label="Dr. Osei", institution="Harbour Clinic")
@@ -67,17 +67,17 @@ def make_stage(*, service: Service | None = None, token: str | None = None) -> S
 
 
 def add_submission(customer: Customer, **fields: Any) -> Submission:
-    """A confirmed submission with a patient of its own, unless one is given."""
+    """Add a confirmed submission, with its own patient unless one is given."""
     if "patient" not in fields:
         subject = {name: value for name, value in fields.items() if name in ANN}
         fields["patient"] = Patient.objects.create(customer=customer, **subject)
-        # Names come with the data, and are searched for among what was read.
+        # Searches cover only submissions whose data has been read.
         fields.setdefault("data_read_at", timezone.now())
     return make_submission(customer, **fields)
 
 
 def add_image(submission: Submission, **fields: Any) -> Capture:
-    """A stored image with its thumbnail."""
+    """Add a stored image with its thumbnail."""
     stored = storage.store_upload([pictures.encoded(pictures.circle(64, 48), "PNG")])
     small = storage.store_upload([pictures.encoded(pictures.circle(32, 24))])
     kind = {"kind": Capture.Kind.IMAGE, "thumbnail": small.path, "preview": small.path, "is_lossy": True}
@@ -85,18 +85,18 @@ def add_image(submission: Submission, **fields: Any) -> Capture:
 
 
 def add_film(submission: Submission, **fields: Any) -> Capture:
-    """A stored loop; bytes that only begin as one are enough for pages."""
+    """Add a stored loop; for pages, bytes that begin like one are enough."""
     body = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(range(256)) * 8
     return _stored(submission, storage.store_upload([body]), **({"kind": Capture.Kind.VIDEO} | fields))
 
 
 def add_file(submission: Submission, body: bytes, **fields: Any) -> Capture:
-    """A stored capture of these very bytes."""
+    """Add a stored capture of these bytes."""
     return _stored(submission, storage.store_upload([body]), **fields)
 
 
 def add_report(submission: Submission, **fields: Any) -> Report:
-    """A report as it lies in the database, signed unless told otherwise."""
+    """Add a report, signed unless stated otherwise."""
     stored = storage.store_upload([PDF])
     defaults = {
         "state": Report.State.SIGNED,

@@ -1,4 +1,4 @@
-"""A linked customer at the running sandbox, and a worker's turn in this process."""
+"""A linked customer at the running sandbox, and a worker in this process."""
 
 import threading
 from collections.abc import Callable
@@ -25,24 +25,24 @@ __all__ = ["Portal", "around"]
 
 @dataclass
 class Portal:
-    """The portal's side of one service: what its worker does, one turn at a time."""
+    """The portal's side of one service: its worker, one step at a time."""
 
     service: Service
     cloud: Cloud
 
     def poll(self, *, is_full: bool = False) -> PollRun | None:
-        """Walk the list now."""
+        """Poll the list now."""
         return poll_now(service=self.service, is_full=is_full)
 
     def work(self) -> None:
-        """Take every submission and report that is due, once."""
+        """Process every due submission and report once."""
         for pk in list(Submission.objects.filter(is_due()).values_list("pk", flat=True)):
             run(FETCH, pk=pk)
         for pk in list(Report.objects.filter(is_due()).values_list("pk", flat=True)):
             run(DELIVER, pk=pk)
 
     def make_due(self) -> None:
-        """Let the time pass until the next attempt of everything that waits."""
+        """Make everything due that waits for its next attempt."""
         for model in (Submission, Report):
             waiting = model.objects.filter(not_before__isnull=False)
             waiting.update(not_before="2020-01-01T00:00:00Z")
@@ -72,7 +72,7 @@ def portal(transactional_db: None, media_root: Path, cloud_service: Service, clo
 
 @pytest.fixture
 def clinician(cloud: Cloud, portal: Portal) -> CloudCustomer:
-    """A user of the service who is linked here and confirmed there."""
+    """A customer who is linked here and confirmed at the Cloud."""
     customer = cloud.add_customer(is_confirmed=True)
     make_customer(portal.service, token=customer.token)
     return customer
@@ -80,7 +80,7 @@ def clinician(cloud: Cloud, portal: Portal) -> CloudCustomer:
 
 @pytest.fixture
 def submit(cloud: Cloud, clinician: CloudCustomer) -> Callable[..., CloudSubmission]:
-    """Have the clinician send an exam; nobody is notified."""
+    """Let the clinician submit an exam; no notification is sent."""
 
     def send(**options: Any) -> CloudSubmission:
         options.setdefault("customer", clinician)
@@ -91,13 +91,13 @@ def submit(cloud: Cloud, clinician: CloudCustomer) -> Callable[..., CloudSubmiss
 
 @pytest.fixture
 def pages_of_two(around: Around) -> None:
-    """Read the list in so short pages that a walk has several."""
+    """Make pages of the list so short that a poll run reads several."""
     around.call("exam_pages", lambda real: real(limit=2))
 
 
 @pytest.fixture
 def before_the_first_file(around: Around) -> Callable[[Callable[[], object]], None]:
-    """Act in the thread that is about to fetch the first file, while every other one waits."""
+    """Call something in the thread that is about to fetch the first file, while the others wait."""
     turn, acted = threading.Lock(), []
 
     def arrange(act: Callable[[], object]) -> None:

@@ -1,4 +1,4 @@
-"""Points between the first byte of a file and its row: at any of them a worker may be gone without a word."""
+"""Points between the first byte of a file and its row at which a worker may die."""
 
 import os
 import stat
@@ -25,7 +25,7 @@ def _in_the_middle(write: Call, file: NewFile, chunk: bytes) -> None:
 
 
 def _before_the_sync(sync: Call, descriptor: int) -> None:
-    # Folders are synced as well, when they are made and once the file has its name.
+    # Folders are synced as well: when they are created, and after the file is renamed.
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         os._exit(EXIT_CODE)
     sync(descriptor)
@@ -51,7 +51,7 @@ POINTS: dict[str, tuple[Any, str, Call]] = {
 
 
 def die_at(point: str) -> None:
-    """Let this process end when it comes to that point."""
+    """End this process when it comes to that point."""
     owner, name, instead = POINTS[point]
     original = getattr(owner, name)
     if isinstance(owner, type):

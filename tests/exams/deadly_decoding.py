@@ -1,4 +1,4 @@
-"""The decoding process, with files that end it: `python -m tests.exams.deadly_decoding`."""
+"""The decoding process, which some files end: `python -m tests.exams.deadly_decoding`."""
 
 import os
 import runpy
@@ -14,7 +14,7 @@ decode_image = images.decode
 
 
 def decode(*, source: Path, folder: Path) -> Any:
-    """Decode, unless the file says otherwise."""
+    """Decode a file, or end the process if the file says so."""
     content = source.read_bytes()
     if content == ENDS_ITSELF:
         os.kill(os.getpid(), signal.SIGKILL)

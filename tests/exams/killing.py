@@ -1,4 +1,4 @@
-"""A worker of its own that is killed in the middle of a job."""
+"""A separate worker that is killed in the middle of a job."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from tests.processes import Process, wait_for
 
 @contextmanager
 def worker(job: str, pk: int, media_root: Path, *dies_at: str) -> Iterator[Process]:
-    """Run one job in a process that is killed in the end, if it still runs."""
+    """Run one job in a process that is killed at the end if it still runs."""
     database = {name: str(connection.settings_dict[name]) for name in ("NAME", "USER", "HOST", "PORT")}
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
@@ -30,7 +30,7 @@ def worker(job: str, pk: int, media_root: Path, *dies_at: str) -> Iterator[Proce
 
 
 def wait_until(condition: Callable[[], Any], process: Process) -> None:
-    """Wait for a worker to come to something; raises AssertionError when it ends before."""
+    """Wait until a worker has reached a point; raises AssertionError if it ends before."""
 
     def has_come() -> bool:
         found = bool(condition())

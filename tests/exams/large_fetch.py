@@ -1,4 +1,4 @@
-"""A process of its own that fetches one file and tells by how much its memory grew."""
+"""Fetch one file in a separate process and print how much its memory grew."""
 
 import json
 import resource

@@ -1,4 +1,4 @@
-"""What Clarius Cloud sends to the webhook."""
+"""Notifications as Clarius Cloud sends them to the webhook."""
 
 import json
 import uuid
@@ -11,7 +11,7 @@ from tests.exams.rows import new_token
 
 
 def claim(**fields: Any) -> dict[str, Any]:
-    """What the Cloud sends, with some fields changed."""
+    """Return a notification, with some fields changed."""
     body = {
         "request_uuid": str(uuid.uuid4()),
         "exam_uuid": str(uuid.uuid4()),

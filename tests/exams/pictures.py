@@ -1,4 +1,4 @@
-"""Small pictures and videos, made on the spot; most hold a circle on black."""
+"""Small generated pictures and videos; most show a circle on black."""
 
 import io
 import tempfile
@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 
 def circle(width: int, height: int, *, squeeze: float = 1.0) -> Image.Image:
-    """A white disc in the middle; `squeeze` narrows it, as pixels that are wider than high would."""
+    """Draw a white disc in the middle; `squeeze` narrows it, as for pixels that are wider than high."""
     picture = Image.new("RGB", (width, height))
     radius = height * 0.3
     middle, centre = width / 2, height / 2
@@ -27,7 +27,7 @@ def encoded(picture: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 
 def noise(width: int, height: int) -> Image.Image:
-    """A picture that no codec makes small."""
+    """Draw a picture that no codec compresses well."""
     return Image.effect_noise((width, height), 90).convert("RGB")
 
 
@@ -39,9 +39,9 @@ def video(
     rate: int = 20,
     is_fast_start: bool = False,
 ) -> bytes:
-    """An MP4 that shows the picture for a while; fast start puts its index before the frames."""
+    """Return an MP4 that shows the picture for a while; fast start puts its index before the frames."""
     options = {"movflags": "faststart"} if is_fast_start else {}
-    # A file, since the index can be moved to the front only in one.
+    # Written to a file, because only there the index can be moved to the front.
     with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
         with av.open(file.name, "w", format="mp4", options=options) as container:
             stream = container.add_stream("libx264", rate=rate)
@@ -55,7 +55,7 @@ def video(
 
 
 def disc_size(picture: Image.Image) -> tuple[int, int]:
-    """Width and height of what is bright."""
+    """Return the width and height of the bright area."""
     left, top, right, bottom = (
         picture.convert("L").point(lambda value: 255 * (value > 127)).getbbox() or (0,) * 4
     )

@@ -1,4 +1,4 @@
-"""Rows and notifications that tests of the intake begin with."""
+"""Rows and notifications for tests of the intake."""
 
 import secrets
 import threading
@@ -84,7 +84,7 @@ def from_now(**span: float) -> Any:
 
 
 def in_parallel(count: int, call: Callable[[], Any]) -> list[Any]:
-    """Call in threads that begin together, each with its own connection; an error is an answer, too."""
+    """Call something in threads that start together, each with its own connection; return answers or errors."""
     barrier, answers = threading.Barrier(count), []
 
     def run() -> None:

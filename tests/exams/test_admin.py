@@ -1,4 +1,4 @@
-"""The admin: identifiers and states for administrators, patient content for those who were given it."""
+"""The admin: administrators see identifiers and states, and patient content only with its permission."""
 
 from collections.abc import Callable
 from typing import Any
@@ -22,14 +22,14 @@ MODELS = (Exam, Submission, Capture, Report, PollRun, Patient)
 
 @pytest.fixture
 def submission(db: None) -> Submission:
-    """A submission full of patient content, with a capture, a report and a walk beside it."""
+    """A submission full of patient content, with a capture, a report and a poll run."""
     customer = make_customer(make_service())
     patient = Patient.objects.create(customer=customer, last_name=CANARY)
-    told: dict[str, Any] = {"state": "failed", "failure_detail": f"Rejected {CANARY}"}
+    values: dict[str, Any] = {"state": "failed", "failure_detail": f"Rejected {CANARY}"}
     made = make_submission(
-        customer, patient=patient, last_name=CANARY, raw_data=f'{{"last_name": "{CANARY}"}}', **told
+        customer, patient=patient, last_name=CANARY, raw_data=f'{{"last_name": "{CANARY}"}}', **values
     )
-    make_capture(made, failure_reason="The file arrived incomplete.", **told)
+    make_capture(made, failure_reason="The file arrived incomplete.", **values)
     Report.objects.create(
         submission=made,
         name=CANARY,
@@ -38,7 +38,7 @@ def submission(db: None) -> Submission:
         sha256="0" * 64,
         size=1,
         media_type="application/pdf",
-        **told,
+        **values,
     )
     PollRun.objects.create(
         service=made.service,
@@ -62,7 +62,7 @@ def administrator(db: None) -> Client:
 
 @pytest.fixture
 def confidant(db: None) -> Client:
-    """An administrator who was given patient content as well."""
+    """An administrator who may see patient content."""
     user = make_person("confidant", ADMINISTRATORS, is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_patient_content"))
     return logged_in(user)
@@ -74,7 +74,7 @@ def pages(model: Any, row: Any) -> list[str]:
 
 
 def texts(browser: Client) -> list[tuple[int, str]]:
-    """Status and text of every list, page and history of this app's admin."""
+    """Return the status and text of every list, page and history of this app's admin."""
     found = []
     for model in MODELS:
         for url in pages(model, model._default_manager.get()):
@@ -87,7 +87,7 @@ def test_an_administrator_never_reads_patient_content(submission: Submission, ad
     answers = texts(administrator)
     assert not any(CANARY in text for _, text in answers)
     assert {status for status, _ in answers[:-4]} == {200}
-    # Patients are not there at all.
+    # Patients have no page.
     assert {status for status, _ in answers[-4:]} == {403}
 
 
@@ -106,7 +106,7 @@ def test_patient_content_is_shown_by_permission_and_recorded(
 
 
 @pytest.mark.parametrize("model", [Submission, Report, Patient])
-def test_what_was_refused_or_shows_no_content_is_no_view(
+def test_refused_requests_and_answers_without_content_are_not_audited_as_views(
     submission: Submission, confidant: Client, model: Any
 ) -> None:
     root = f"/admin/exams/{model._meta.model_name}/{model._default_manager.get().pk}"
@@ -117,7 +117,7 @@ def test_what_was_refused_or_shows_no_content_is_no_view(
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_a_row_that_does_not_exist_leads_back_to_the_first_page(
+def test_a_cursor_at_a_missing_row_leads_to_the_first_page(
     submission: Submission, confidant: Client, model: Any
 ) -> None:
     for key in ("999999", "abc", "-1", "9" * 30, "9" * 5000):
@@ -125,7 +125,7 @@ def test_a_row_that_does_not_exist_leads_back_to_the_first_page(
         assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
 
 
-def test_looking_at_states_alone_is_no_view_of_a_patient(
+def test_a_page_of_states_alone_is_not_audited_as_a_view(
     submission: Submission, administrator: Client
 ) -> None:
     administrator.get(f"/admin/exams/submission/{submission.pk}/change/")
@@ -173,7 +173,7 @@ def test_a_failed_submission_is_fetched_again(act: Act, submission: Submission) 
     assert (submission.state, submission.not_before is not None) == ("received", True)
 
 
-def test_a_submission_is_stopped_and_released(act: Act, submission: Submission) -> None:
+def test_a_submission_is_stopped_and_resumed(act: Act, submission: Submission) -> None:
     assert "1 of 1 submissions were stopped" in act(Submission, "stop")
     submission.refresh_from_db()
     assert (submission.state, submission.hold_reason) == ("held", "stopped")
@@ -208,6 +208,6 @@ def test_a_submission_is_found_by_its_identifiers(submission: Submission, admini
     for key in (submission.uuid, submission.request_uuid, submission.exam.exam_uuid):
         page = administrator.get(f"/admin/exams/submission/?q={key}").content.decode()
         assert str(submission.request_uuid) in page
-    # Names are not searched: what is searched for stands in the address.
+    # Names are not searched, because a search text is part of the URL.
     page = administrator.get(f"/admin/exams/submission/?q={CANARY}").content.decode()
     assert str(submission.request_uuid) not in page

@@ -1,4 +1,4 @@
-"""The commands that let a program read exams and answer them."""
+"""Commands with which programs read exams and answer them."""
 
 import hashlib
 import json
@@ -33,7 +33,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
 Run = Callable[..., str]
 
 
-def test_poll_exams_says_what_it_saw(portal: Portal, submit: Submit, run: Run) -> None:
+def test_poll_exams_prints_what_it_found(portal: Portal, submit: Submit, run: Run) -> None:
     submit(capture_count=1)
     assert run("poll_exams") == "echo: 1 listed, 1 new, 0 unreadable\n"
     again = json.loads(run("poll_exams", "--service", "echo", "--full", "--json"))
@@ -79,7 +79,7 @@ def test_export_names_the_patient_only_when_asked(received: Submission, run: Run
     assert "Mensah" not in run("export_submission", received.uuid, "--to", tmp_path)
 
 
-def test_what_is_held_is_not_exported(received: Submission, run: Run, tmp_path: Path) -> None:
+def test_a_held_submission_is_not_exported(received: Submission, run: Run, tmp_path: Path) -> None:
     Submission.objects.update(state="held", hold_reason="stopped")
     with pytest.raises(CommandError, match="held"):
         run("export_submission", received.uuid, "--to", tmp_path)
@@ -101,7 +101,7 @@ def test_a_program_answers_an_exam(
 
 
 @pytest.mark.parametrize(("name", "content"), [("echo.pdf", b""), ("echo.pdf", b"<html>"), ("x.exe", b"MZ")])
-def test_a_report_that_is_no_report_is_refused(
+def test_a_file_that_is_not_a_report_is_refused(
     received: Submission, run: Run, tmp_path: Path, name: str, content: bytes
 ) -> None:
     (tmp_path / name).write_bytes(content)
@@ -110,7 +110,9 @@ def test_a_report_that_is_no_report_is_refused(
     assert not Report.objects.exists()
 
 
-def test_only_somebody_who_may_review_signs_by_name(received: Submission, run: Run, tmp_path: Path) -> None:
+def test_only_an_account_with_review_access_can_sign_by_name(
+    received: Submission, run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "echo.pdf").write_bytes(b"%PDF-1.7 report\n%%EOF\n")
     User.objects.create_user("outsider@example.test", "a long password")
     for email in ("outsider@example.test", "nobody@example.test"):

@@ -1,4 +1,4 @@
-"""A worker that is gone between the first byte of a file and its row leaves no half of either."""
+"""A worker that dies between the first byte of a file and its row leaves neither a partial file nor a wrong row."""
 
 import hashlib
 import os
@@ -30,7 +30,7 @@ def files(media_root: Path) -> set[str]:
 
 
 def stored_files(media_root: Path) -> set[str]:
-    """Return the files that rows name, each of which has to have the hash and the size that its row says."""
+    """Return the files that rows name, after checking their hashes and sizes."""
     rows = Capture.objects.stored()
     for row in rows:
         body = (media_root / row.file).read_bytes()
@@ -38,23 +38,23 @@ def stored_files(media_root: Path) -> set[str]:
     return set(rows.values_list("file", flat=True))
 
 
-def test_a_file_that_a_dead_cleaner_had_taken_aside_comes_back_when_a_row_names_it(
+def test_a_named_file_that_a_dead_cleaner_had_moved_aside_is_put_back(
     portal: Portal, submit: Submit, media_root: Path
 ) -> None:
     kept = media_root / portal.receive(submit(capture_count=1)).captures.get().file
     orphan = media_root / store_upload([b"named by nobody"]).path
-    # Between the renaming and the second look of the cleaner: the same bytes came once more just before.
+    # After the cleaner has moved the file, before it checks again: the same bytes were stored again just before.
     for path in (kept, orphan):
         path.rename(media_root / "tmp" / f"orphan-{path.name}.a1")
         os.utime(media_root / "tmp" / f"orphan-{path.name}.a1", (0, 0))
-    # Some copies of a folder leave out those that are empty; and some names were never ours.
+    # Some backups omit empty folders, and some names were never ours.
     kept.parent.rmdir()
     Path(os.fsdecode(bytes(media_root / "tmp") + b"/orphan-\xff.a1")).touch()
     assert collect_files(older_than=timedelta(0)) == 2
     assert files(media_root) == stored_files(media_root) == {str(kept.relative_to(media_root))}
 
 
-def test_of_two_cleaners_at_once_neither_takes_what_came_anew(
+def test_of_two_cleaners_at_once_neither_removes_a_file_that_was_stored_again(
     portal: Portal, submit: Submit, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = media_root / portal.receive(submit(capture_count=1)).captures.get().file
@@ -67,7 +67,7 @@ def test_of_two_cleaners_at_once_neither_takes_what_came_anew(
     def rename_later(self: Path, target: Path) -> Path:
         if self != path or current_thread() is main_thread():
             return rename(self, target)
-        # The first cleaner stops after its look at the file's age; the second one comes.
+        # The first cleaner pauses after checking the file's age; then the second one starts.
         looked.set()
         goes_on.wait(30)
         moved = rename(self, target)
@@ -77,7 +77,7 @@ def test_of_two_cleaners_at_once_neither_takes_what_came_anew(
 
     def unlink_later(self: Path, missing_ok: bool = False) -> None:
         if sha256 in self.name and current_thread() is main_thread() and not goes_on.is_set():
-            # Before the second one removes it, the bytes come anew, and the first goes on.
+            # Before the second one removes it, the same bytes are stored again, and the first one continues.
             Capture.objects.update(state=Capture.State.STORED, file=store_upload([body]).path, sha256=sha256)
             goes_on.set()
             assert renamed.wait(30)
@@ -109,7 +109,7 @@ def test_a_file_is_whole_or_has_no_row_wherever_its_writer_dies(
 ) -> None:
     first, other = (exam["slug"] for exam in portal.cloud.call("GET", "exams/")[:2])
     before = portal.receive(submit(exam=first, capture_count=1)).captures.get().file
-    # Other bytes: the same would be the same file.
+    # Different bytes, because identical ones would be the same file.
     sent = submit(exam=other, capture_count=1)
     portal.poll()
     row = portal.row(sent)

@@ -1,4 +1,4 @@
-"""An exam of which a file was damaged is not READY, and ends in sight when the file cannot come again."""
+"""An exam with a damaged file is not READY, and stays visible if the file cannot be fetched again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ def exam(portal: Portal, submit: Submit, media_root: Path) -> Submission:
     return row
 
 
-def test_an_exam_that_the_cloud_has_no_more_fails_and_keeps_what_is_stored(
+def test_an_exam_that_the_cloud_no_longer_has_fails_and_keeps_its_stored_files(
     portal: Portal, exam: Submission, cloud: Cloud
 ) -> None:
     total = exam.captures.count()
@@ -75,7 +75,7 @@ def test_an_exam_whose_attempts_are_used_up_fails(portal: Portal, exam: Submissi
     assert exam.failure_reason == "too_many_tries"
 
 
-def test_a_whole_exam_whose_attempts_are_used_up_stays_ready(portal: Portal, submit: Submit) -> None:
+def test_a_complete_exam_whose_attempts_are_used_up_stays_ready(portal: Portal, submit: Submit) -> None:
     row = portal.receive(submit())
     check_again(submission=row, user=None, address=None)
     Submission.objects.update(attempt_count=12)
@@ -96,7 +96,7 @@ def test_an_exam_whose_customer_has_unlinked_waits_for_the_link(portal: Portal, 
     assert (exam.state, exam.stored_count) == ("ready", exam.captures.count())
 
 
-def test_an_exam_at_a_foreign_address_fails_and_stays_in_sight(portal: Portal, exam: Submission) -> None:
+def test_an_exam_at_a_foreign_address_fails_and_stays_visible(portal: Portal, exam: Submission) -> None:
     address = exam.download_url
     Submission.objects.update(download_url="https://elsewhere.example.com/data/")
     portal.work()

@@ -1,4 +1,4 @@
-"""The database goes away in the middle of a job: nothing is lost, nothing is done twice."""
+"""The database becomes unavailable in the middle of a job: nothing is lost or done twice."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ pytestmark = [
 
 @pytest.fixture
 def hang_up() -> Iterator[Callable[[], None]]:
-    """End every connection of this process to the database, as a restart does."""
+    """End every database connection of this process, as a restart does."""
 
     def end() -> None:
         other = connection.copy()
@@ -44,7 +44,7 @@ def hang_up() -> Iterator[Callable[[], None]]:
 def call_and_lose(job: Callable[[], None]) -> None:
     with pytest.raises(Error):
         job()
-    # What Celery does between two tasks.
+    # Celery does this between two tasks.
     connection.close()
 
 
@@ -56,7 +56,7 @@ def test_between_the_start_and_the_end_of_a_fetch(
     turn, fetched = threading.Lock(), []
 
     def fetch_and_lose(real: Any, *args: Any, **options: Any) -> Any:
-        # The first file has arrived, and nothing is written down before the database is away.
+        # The first file has arrived, but nothing is saved before the database becomes unavailable.
         with turn:
             answer = real(*args, **options)
             if not fetched:
@@ -77,7 +77,7 @@ def test_between_the_start_and_the_end_of_a_fetch(
     assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
 
 
-def test_between_the_sending_of_a_report_and_the_note_that_it_arrived(
+def test_a_crash_between_sending_a_report_and_saving_that_it_arrived(
     portal: Portal,
     submit: Submit,
     cloud: Cloud,
@@ -97,6 +97,6 @@ def test_between_the_sending_of_a_report_and_the_note_that_it_arrived(
     Report.objects.update(lease_until=ago(seconds=1))
     run(DELIVER, pk=report.pk)
     report.refresh_from_db()
-    # It did arrive, and nobody here can know that.
+    # The report did arrive, but the portal cannot know that.
     assert report.state == "uncertain"
     assert len(cloud.reports()) == 1

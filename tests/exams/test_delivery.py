@@ -1,4 +1,4 @@
-"""A signed report reaches the Cloud at most once, or a person is told to look."""
+"""A signed report reaches the Cloud at most once; if that is uncertain, a person has to check."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,7 +30,7 @@ PDF = b"%PDF-1.7\n" + bytes(range(256)) * 3_000 + b"\n%%EOF\n"
 
 @pytest.fixture
 def signed(portal: Portal, submit: Submit) -> Report:
-    """A report that was signed just now."""
+    """A report that has just been signed."""
     row = portal.receive(submit(capture_count=1, patient={"first_name": "Zorica", "last_name": "Canary"}))
     stored = storage.store_upload([PDF])
     report = Report.objects.create(
@@ -41,7 +41,7 @@ def signed(portal: Portal, submit: Submit) -> Report:
         sha256=stored.sha256,
         size=stored.size,
         media_type=stored.media_type,
-        # Its pages were looked at before it was signed.
+        # Its pages were made before it was signed.
         page_count=1,
     )
     move_reports(Report.objects.all(), to="signed", signed_at=timezone.now())
@@ -66,7 +66,7 @@ def test_the_report_arrives_as_it_was_signed(signed: Report, cloud: Cloud) -> No
     assert Entry.objects.get(action="report.sent").identifiers["sha256"] == report.sha256
 
 
-def test_whoever_holds_the_link_is_told_without_patient_data(signed: Report) -> None:
+def test_the_linked_clinician_is_notified_without_patient_data(signed: Report) -> None:
     deliver(signed)
     mail = OutgoingMail.objects.get()
     assert mail.recipient == Link.objects.get().user.email
@@ -75,13 +75,13 @@ def test_whoever_holds_the_link_is_told_without_patient_data(signed: Report) -> 
     assert "Canary" not in mail.subject + mail.body
 
 
-def test_nobody_is_told_after_the_link_has_ended(signed: Report) -> None:
+def test_nobody_is_notified_after_the_link_has_ended(signed: Report) -> None:
     Link.objects.update(state=Link.State.UNLINKED)
     assert deliver(signed).state == "delivered"
     assert not OutgoingMail.objects.exists()
 
 
-def test_a_message_that_comes_thrice_delivers_once(signed: Report, cloud: Cloud) -> None:
+def test_a_message_that_comes_three_times_delivers_once(signed: Report, cloud: Cloud) -> None:
     for _ in range(3):
         deliver(signed)
     assert len(cloud.reports()) == 1
@@ -105,7 +105,7 @@ def test_a_500_after_the_body_was_sent_is_uncertain(signed: Report, cloud: Cloud
     assert deliver(signed).state == "uncertain"
 
 
-def test_an_upload_that_is_redirected_was_not_taken(signed: Report, cloud: Cloud) -> None:
+def test_a_redirected_upload_counts_as_refused(signed: Report, cloud: Cloud) -> None:
     cloud.fault(match="report", kind="redirect", to=f"{cloud.url}/elsewhere/")
     assert deliver(signed).state == "failed"
     assert cloud.reports() == []
@@ -117,7 +117,7 @@ def test_a_worker_that_died_while_sending_leaves_an_uncertain_report(signed: Rep
     assert cloud.reports() == []
 
 
-def test_it_is_marked_as_being_sent_before_the_first_byte(signed: Report, around: Around) -> None:
+def test_a_report_is_saved_as_being_sent_before_the_first_byte(signed: Report, around: Around) -> None:
     seen = []
 
     def watch(real: Any, **details: Any) -> None:
@@ -157,7 +157,7 @@ def test_a_cloud_that_cannot_be_reached_gets_the_report_later(signed: Report, cl
     assert report.not_before > timezone.now()
 
 
-def test_the_report_of_an_exam_that_was_stopped_waits_until_it_is_released(
+def test_the_report_of_a_stopped_exam_waits_until_the_exam_is_resumed(
     signed: Report, cloud: Cloud, portal: Portal
 ) -> None:
     rows = Submission.objects.all()
@@ -189,20 +189,20 @@ def test_a_report_that_is_refused_fails_with_the_reason_and_can_be_retried(
     assert Entry.objects.filter(action="report.retried").count() == 1
 
 
-def test_what_the_cloud_says_of_the_patient_stays_out_of_the_reason_and_the_calls(
+def test_patient_data_in_the_clouds_answer_stays_out_of_the_reason_and_the_calls(
     signed: Report, around: Around
 ) -> None:
-    said = '{"name": ["A report for Canary, Zorica (MRN-7781) exists."], "Zorica Canary": ["No."]}'
+    answer = '{"name": ["A report for Canary, Zorica (MRN-7781) exists."], "Zorica Canary": ["No."]}'
 
     def refuse(real: Any, **details: Any) -> None:
-        raise from_status(400, detail=said)
+        raise from_status(400, detail=answer)
 
     around.call("upload_report", refuse)
     report = deliver(signed)
     refused = "Clarius Cloud refused the request (400: name)."
     assert report.failure_reason == "name_refused"
     assert Call.objects.get(report=report).message == refused
-    assert report.failure_detail == f"Rejected {said}"
+    assert report.failure_detail == f"Rejected {answer}"
 
 
 def test_a_refused_key_waits_for_another(signed: Report, cloud: Cloud) -> None:
@@ -237,7 +237,9 @@ def reviewer(db: None) -> User:
     return User.objects.create_user("reviewer@example.test", "a long password")
 
 
-def test_a_person_says_that_it_arrived(uncertain: Report, reviewer: User, cloud: Cloud) -> None:
+def test_someone_marks_an_uncertain_report_as_arrived(
+    uncertain: Report, reviewer: User, cloud: Cloud
+) -> None:
     resolve_uncertain(report=uncertain, user=reviewer, arrived=True, address=None)
     uncertain.refresh_from_db()
     assert (uncertain.state, uncertain.not_before) == ("delivered", None)
@@ -247,7 +249,7 @@ def test_a_person_says_that_it_arrived(uncertain: Report, reviewer: User, cloud:
     assert Entry.objects.get(action="report.seen_at_cloud").actor_id == str(reviewer.pk)
 
 
-def test_a_person_says_that_it_did_not(uncertain: Report, reviewer: User, cloud: Cloud) -> None:
+def test_someone_sends_an_uncertain_report_again(uncertain: Report, reviewer: User, cloud: Cloud) -> None:
     resolve_uncertain(report=uncertain, user=reviewer, arrived=False, address=None)
     assert deliver(uncertain).state == "delivered"
     assert len(cloud.reports()) == 1

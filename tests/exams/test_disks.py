@@ -1,4 +1,4 @@
-"""Real disks: full, read-only, and files far larger than what a worker may hold in memory."""
+"""Real disks that are full or read-only, and files far larger than a worker's memory."""
 
 import http.server
 import json
@@ -23,7 +23,7 @@ LARGE_MB = 1024
 
 
 class Disk:
-    """A disk of its own in memory, which can be made larger or read-only."""
+    """A disk in memory, which can be made larger or read-only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -46,7 +46,7 @@ def disk(tmp_path: Path, settings: Any) -> Iterator[Disk]:
 
 
 def waits_unharmed(portal: Portal, sent: CloudSubmission, disk: Disk) -> bool:
-    """Whether it waits without a lost attempt, and left nothing half on the disk."""
+    """Check that the submission waits without a counted attempt and has left no partial file."""
     row = portal.row(sent)
     assert (row.state, row.attempt_count) == ("fetching", 0)
     assert row.not_before is not None
@@ -63,14 +63,12 @@ def arrives_whole(portal: Portal, sent: CloudSubmission) -> bool:
     return [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
 
 
-def test_a_disk_that_is_full_pauses_fetching_and_nothing_else(
-    portal: Portal, submit: Submit, disk: Disk
-) -> None:
+def test_a_full_disk_pauses_only_fetching(portal: Portal, submit: Submit, disk: Disk) -> None:
     sent = submit()
     assert sum(each.size for each in sent.captures) > 64 * 1024
     portal.receive(sent)
     assert waits_unharmed(portal, sent, disk)
-    # Notifications are taken meanwhile.
+    # Notifications are stored meanwhile.
     store_notification(
         service_id=portal.service.pk, request_uuid=portal.row(sent).uuid, customer_id=new_token()
     )
@@ -78,7 +76,7 @@ def test_a_disk_that_is_full_pauses_fetching_and_nothing_else(
     assert arrives_whole(portal, sent)
 
 
-def test_media_that_cannot_be_written_pause_fetching_and_nothing_else(
+def test_storage_that_cannot_be_written_pauses_only_fetching(
     portal: Portal, submit: Submit, disk: Disk
 ) -> None:
     (disk.path / "tmp").mkdir()
@@ -91,7 +89,7 @@ def test_media_that_cannot_be_written_pause_fetching_and_nothing_else(
 
 
 class _Large(http.server.BaseHTTPRequestHandler):
-    """Sends a file that is made while it is sent."""
+    """A server that generates a file while sending it."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -114,7 +112,7 @@ def large_url() -> Iterator[str]:
     server.server_close()
 
 
-def test_a_capture_of_a_gigabyte_needs_no_memory_of_its_size(large_url: str, tmp_path: Path) -> None:
+def test_a_capture_of_a_gigabyte_does_not_need_a_gigabyte_of_memory(large_url: str, tmp_path: Path) -> None:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "MEDIA_ROOT": str(tmp_path),
@@ -132,9 +130,9 @@ def test_a_capture_of_a_gigabyte_needs_no_memory_of_its_size(large_url: str, tmp
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    told = json.loads(done.stdout)
+    result = json.loads(done.stdout)
     (stored,) = (tmp_path / "files").glob("*/*")
-    assert stored.name == told["sha256"]
-    assert stored.stat().st_size == told["size"] == LARGE_MB << 20
+    assert stored.name == result["sha256"]
+    assert stored.stat().st_size == result["size"] == LARGE_MB << 20
     stored.unlink()
-    assert told["grown_kb"] < 64 << 10
+    assert result["grown_kb"] < 64 << 10

@@ -1,4 +1,4 @@
-"""From the Cloud's list to whole files, whatever goes wrong on the way."""
+"""Fetching, from the Cloud's list to complete files, with errors on the way."""
 
 import uuid
 from collections.abc import Callable
@@ -20,7 +20,6 @@ from tests.exams.conftest import Portal
 from tests.exams.rows import ago
 
 Submit = Callable[..., CloudSubmission]
-MEDIA_TROUBLE = "The file could not be fetched yet; the portal tries again by itself."
 
 
 def hashes(row: Submission) -> list[str]:
@@ -220,7 +219,7 @@ def test_a_submission_that_kills_its_workers_is_given_up(portal: Portal, submit:
     assert portal.row(sent).state == "failed"
 
 
-def test_links_that_died_are_asked_anew(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+def test_expired_links_are_requested_again(portal: Portal, submit: Submit, cloud: Cloud) -> None:
     sent = submit()
     cloud.fault(match="media", kind="status", status=403, times=2)
     row = portal.receive(sent)
@@ -229,7 +228,7 @@ def test_links_that_died_are_asked_anew(portal: Portal, submit: Submit, cloud: C
     assert len(cloud.calls(path="/data/")) == 2
 
 
-def test_links_are_asked_three_times_an_attempt_and_no_more(
+def test_links_are_requested_again_at_most_three_times_an_attempt(
     portal: Portal, submit: Submit, cloud: Cloud
 ) -> None:
     sent = submit()
@@ -264,7 +263,7 @@ def test_a_file_that_breaks_is_fetched_again_and_the_others_are_not(
     row.refresh_from_db()
     assert (row.state, row.stored_count) == ("ready", total)
     assert hashes(row) == sent_hashes(sent)
-    # The one that broke was asked for twice, every other once.
+    # The broken one was requested twice, all others once.
     assert len(cloud.calls(path="/media/")) == total + 1
 
 

@@ -1,4 +1,4 @@
-"""What the Cloud says of an exam may change, be odd or be another's; nothing is lost or believed too much."""
+"""The Cloud's data about an exam may change, be odd or belong to another exam."""
 
 import uuid
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Edit = Callable[[Callable[[DownloadData], DownloadData]], None]
 
 @pytest.fixture
 def edit(around: Around) -> Edit:
-    """Change what the client hands on of the Cloud's data; each change takes the place of the one before."""
+    """Return a function that changes the data that the client returns; each change replaces the previous one."""
 
     def use(change: Callable[[DownloadData], DownloadData]) -> None:
         around.end()
@@ -29,7 +29,7 @@ def edit(around: Around) -> Edit:
     return use
 
 
-def test_the_data_of_another_submission_is_not_taken(portal: Portal, submit: Submit, edit: Edit) -> None:
+def test_the_data_of_another_submission_is_not_stored(portal: Portal, submit: Submit, edit: Edit) -> None:
     edit(lambda data: replace(data, request_uuid=uuid.uuid4()))
     row = portal.receive(submit())
     assert (row.state, row.attempt_count, row.data_read_at) == ("fetching", 1, None)
@@ -80,7 +80,7 @@ def test_checking_again_adds_what_is_new(portal: Portal, submit: Submit, edit: E
     assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
 
 
-def test_what_is_no_longer_listed_stays(portal: Portal, submit: Submit, edit: Edit) -> None:
+def test_a_capture_that_is_no_longer_listed_is_kept(portal: Portal, submit: Submit, edit: Edit) -> None:
     sent = submit()
     row = portal.receive(sent)
     edit(lambda data: replace(data, captures=()))
@@ -90,7 +90,7 @@ def test_what_is_no_longer_listed_stays(portal: Portal, submit: Submit, edit: Ed
     assert (row.state, row.stored_count) == ("ready", len(sent.captures))
 
 
-def test_a_listed_capture_that_vanishes_before_it_was_fetched_is_told(
+def test_a_listed_capture_that_vanishes_before_it_was_fetched_is_reported(
     portal: Portal, submit: Submit, edit: Edit, cloud: Cloud
 ) -> None:
     sent = submit()
@@ -106,7 +106,7 @@ def test_a_listed_capture_that_vanishes_before_it_was_fetched_is_told(
     assert row.captures.get(state="failed").failure_reason == "not_listed"
 
 
-def test_demographics_that_change_are_taken_and_recorded(portal: Portal, submit: Submit, edit: Edit) -> None:
+def test_changed_demographics_are_stored_and_audited(portal: Portal, submit: Submit, edit: Edit) -> None:
     row = portal.receive(submit(patient={"identifier": "MRN-5", "last_name": "Osei"}))
     first = row.patient
     edit(lambda data: replace(data, patient={"identifier": "MRN-5", "last_name": "Mensah"}))

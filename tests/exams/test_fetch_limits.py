@@ -1,4 +1,4 @@
-"""Limits, second looks and interruptions of a fetch."""
+"""Limits of a fetch, checks of fetched exams, and interruptions."""
 
 import errno
 import os
@@ -81,7 +81,7 @@ def test_checking_again_removes_nothing_and_fetches_nothing_twice(
     assert len(cloud.calls(path="/media/")) == fetched
 
 
-def test_a_failed_check_leaves_a_ready_exam_as_it_was(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+def test_a_failed_check_leaves_a_ready_exam_unchanged(portal: Portal, submit: Submit, cloud: Cloud) -> None:
     row = portal.receive(submit())
     check_again(submission=row, user=None, address=None)
     cloud.fault(match="download", kind="status", status=410, times=4)
@@ -116,7 +116,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
     row = portal.row(sent)
     assert (row.state, row.stored_count) == ("fetching", 0)
     assert not Capture.objects.filter(state="stored").exists()
-    # The lease ends; the next worker finishes the work.
+    # The lease expires, and the next worker finishes the work.
     around.end()
     Submission.objects.update(lease_until=ago(minutes=1))
     portal.make_due()
@@ -125,7 +125,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing(
 
 
 @pytest.mark.parametrize("error", [LeaseLost("slept"), DeadlineExceeded("late")])
-def test_a_file_given_up_with_a_lease_that_came_back_is_not_taken_for_unlisted(
+def test_a_file_given_up_under_a_lease_that_came_back_does_not_count_as_unlisted(
     error: Exception,
     portal: Portal,
     submit: Submit,
@@ -156,7 +156,7 @@ def test_identical_files_are_stored_once(portal: Portal, submit: Submit, media_r
     assert stored == set(sent_hashes(first))
 
 
-def test_a_disk_that_fills_up_in_the_middle_pauses_and_leaves_nothing_half(
+def test_a_disk_that_fills_up_in_the_middle_pauses_fetching_and_leaves_no_partial_file(
     portal: Portal, submit: Submit, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = submit()
@@ -165,7 +165,7 @@ def test_a_disk_that_fills_up_in_the_middle_pauses_and_leaves_nothing_half(
     def fail(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    # Folders are made beforehand, so that only the files meet the full disk.
+    # Folders are created beforehand, so that only files hit the full disk.
     (media_root / "tmp").mkdir(parents=True)
     monkeypatch.setattr(os, "fsync", fail)
     portal.work()
@@ -178,7 +178,7 @@ def test_a_disk_that_fills_up_in_the_middle_pauses_and_leaves_nothing_half(
     assert hashes(portal.row(sent)) == sent_hashes(sent)
 
 
-def test_a_released_submission_is_fetched_although_nobody_holds_its_customer(
+def test_a_resumed_submission_is_fetched_although_its_customer_is_not_linked(
     portal: Portal, submit: Submit
 ) -> None:
     sent = submit()

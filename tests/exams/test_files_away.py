@@ -1,4 +1,4 @@
-"""A disk that fails or is not mounted says nothing about a file: only read bytes, or one gap, are damage."""
+"""Files on a failing or unmounted disk do not count as damaged; only bytes that were read, or single gaps, do."""
 
 import errno
 import shutil
@@ -39,7 +39,7 @@ def is_as_it_was(exam: Submission) -> bool:
 
 
 def cannot_be_opened(monkeypatch: pytest.MonkeyPatch, path: str, number: int) -> None:
-    """Let the system refuse one stored file with this error."""
+    """Return a function that makes reading one stored file fail with this error."""
     real, hurt = Path.open, storage.full_path(path)
 
     def refuse(self: Path, *args: Any, **options: Any) -> Any:
@@ -50,13 +50,13 @@ def cannot_be_opened(monkeypatch: pytest.MonkeyPatch, path: str, number: int) ->
     monkeypatch.setattr(Path, "open", refuse)
 
 
-def told() -> list[str]:
+def alerts() -> list[str]:
     return list(OutgoingMail.objects.values_list("subject", flat=True))
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.EIO, errno.ESTALE, errno.EACCES])
 @pytest.mark.parametrize("is_everything", [False, True])
-def test_a_file_that_cannot_be_read_is_left_and_told(
+def test_a_file_that_cannot_be_read_is_left_unchanged_and_reported(
     number: int, is_everything: bool, exam: Submission, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hurt = exam.captures.get(position=1)
@@ -67,12 +67,12 @@ def test_a_file_that_cannot_be_read_is_left_and_told(
     assert (found.checked, found.damaged, found.unread) == (exam.captures.count() - 1, 0, 1)
     assert str(found).endswith(" 0 damaged, 1 could not be read")
     assert is_as_it_was(exam)
-    assert told() == ["Stored files could not be read"]
+    assert alerts() == ["Stored files could not be read"]
     monkeypatch.undo()
     assert verify_files(is_everything=True) == verifying.Verified(checked=exam.captures.count())
 
 
-def test_a_picture_that_cannot_be_read_is_kept(exam: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rendition_that_cannot_be_read_is_kept(exam: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
     small = storage.store_upload([b"a small picture"])
     Capture.objects.update(thumbnail=small.path, not_before=None)
 
@@ -83,7 +83,7 @@ def test_a_picture_that_cannot_be_read_is_kept(exam: Submission, monkeypatch: py
 
 @pytest.mark.parametrize("is_everything", [False, True])
 @pytest.mark.parametrize("is_folder_left", [False, True])
-def test_files_that_are_all_missing_are_damaged_in_no_way(
+def test_files_that_are_all_missing_do_not_count_as_damaged(
     is_folder_left: bool, is_everything: bool, exam: Submission, media_root: Path
 ) -> None:
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
@@ -92,10 +92,10 @@ def test_files_that_are_all_missing_are_damaged_in_no_way(
     with pytest.raises(FilesAway):
         verify_files(is_everything=is_everything)
     assert is_as_it_was(exam)
-    assert told() == ["Stored files are unavailable"]
+    assert alerts() == ["Stored files are unavailable"]
 
 
-def test_a_new_file_beside_the_place_of_the_disk_condemns_none_of_the_others(
+def test_a_new_file_where_the_disk_is_not_mounted_makes_no_other_file_damaged(
     exam: Submission, portal: Portal, submit: Submit, media_root: Path
 ) -> None:
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
@@ -106,22 +106,22 @@ def test_a_new_file_beside_the_place_of_the_disk_condemns_none_of_the_others(
     assert is_as_it_was(exam)
 
 
-def test_the_chore_is_broken_off_and_tried_again_when_the_disk_is_back(
+def test_the_task_is_interrupted_and_runs_again_when_the_disk_is_back(
     exam: Submission, media_root: Path, settings: Any
 ) -> None:
     settings.VERIFY_SAMPLE = 500
-    chore = MaintenanceTask.objects.get(name="verify_files")
+    task = MaintenanceTask.objects.get(name="verify_files")
     shutil.move(media_root / "files", media_root.parent / "elsewhere")
     for result in ("interrupted: FilesAway", f"{exam.captures.count()} files checked, 0 damaged"):
-        MaintenanceTask.objects.filter(pk=chore.pk).update(not_before=ago(seconds=5))
-        run(MAINTAIN, pk=chore.pk)
-        chore.refresh_from_db()
-        assert (chore.result, chore.not_before is not None) == (result, True)
+        MaintenanceTask.objects.filter(pk=task.pk).update(not_before=ago(seconds=5))
+        run(MAINTAIN, pk=task.pk)
+        task.refresh_from_db()
+        assert (task.result, task.not_before is not None) == (result, True)
         if not (media_root / "files").exists():
             shutil.move(media_root.parent / "elsewhere", media_root / "files")
     assert is_as_it_was(exam)
 
 
 @pytest.mark.django_db
-def test_a_portal_without_files_has_nothing_to_miss(media_root: Path) -> None:
+def test_a_portal_without_files_reports_none_as_missing(media_root: Path) -> None:
     assert str(verify_files(is_everything=True)) == "0 files checked, 0 damaged"

@@ -1,4 +1,4 @@
-"""The first long walk is not slow on a database that believes its tables to be empty."""
+"""The first long poll run is fast although the database still takes its tables to be empty."""
 
 import json
 import uuid
@@ -65,7 +65,7 @@ def service(transactional_db: None) -> Iterator[Service]:
 
 
 def _rows_read_by_whole_tables() -> int:
-    # What a connection has counted is seen by others once it is closed.
+    # A connection's counts become visible to others once it is closed.
     connection.close()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -75,21 +75,21 @@ def _rows_read_by_whole_tables() -> int:
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="needs PostgreSQL (DATABASE_URL)")
-def test_after_a_vacuum_of_empty_tables_a_long_walk_does_not_read_whole_tables_for_each_row(
+def test_after_a_vacuum_of_empty_tables_a_long_poll_run_does_not_read_whole_tables_for_each_row(
     service: Service,
 ) -> None:
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(f"VACUUM {table}")
     before = _rows_read_by_whole_tables()
-    walk = poll_now(service=service, is_full=True)
-    assert walk is not None and walk.new_count == ROWS
+    poll_run = poll_now(service=service, is_full=True)
+    assert poll_run is not None and poll_run.new_count == ROWS
     read = _rows_read_by_whole_tables() - before
-    # Whole-table reads for each row until the end would come to ROWS² / 2, 4.5 million.
+    # Reading the whole table for each row would read ROWS² / 2 rows, 4.5 million.
     assert read < polling.MANY_NEW**2
 
 
-def test_a_long_walk_on_any_database_takes_everything_in(service: Service) -> None:
-    walk = poll_now(service=service, is_full=True)
-    assert walk is not None and (walk.new_count, walk.is_whole) == (ROWS, True)
+def test_a_long_poll_run_on_any_database_stores_everything(service: Service) -> None:
+    poll_run = poll_now(service=service, is_full=True)
+    assert poll_run is not None and (poll_run.new_count, poll_run.is_whole) == (ROWS, True)
     assert Submission.objects.count() == ROWS

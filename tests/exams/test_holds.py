@@ -1,4 +1,4 @@
-"""What is held stays held until somebody lets it through; every such act is recorded."""
+"""Held submissions stay held until someone resumes them; every such action is audited."""
 
 from datetime import timedelta
 from typing import Any
@@ -40,13 +40,13 @@ def act(service: Any, administrator: User) -> int:
     return service(queryset=Submission.objects.all(), user=administrator, address="192.0.2.1")
 
 
-def held(customer: Customer, reason: str, **fields: Any) -> Submission:
+def add_held(customer: Customer, reason: str, **fields: Any) -> Submission:
     return make_submission(customer, state="held", hold_reason=reason, **fields)
 
 
 @pytest.mark.parametrize("reason", ["before_start", "unlinked", "stopped"])
-def test_a_held_submission_can_be_released(customer: Customer, administrator: User, reason: str) -> None:
-    row = held(customer, reason)
+def test_a_held_submission_can_be_resumed(customer: Customer, administrator: User, reason: str) -> None:
+    row = add_held(customer, reason)
     assert act(resume_submissions, administrator) == 1
     row.refresh_from_db()
     assert (row.state, row.hold_reason) == ("received", "")
@@ -57,26 +57,24 @@ def test_a_held_submission_can_be_released(customer: Customer, administrator: Us
 
 
 @pytest.mark.parametrize("reason", ["foreign_url", "not_listed", "unconfirmed"])
-def test_what_cannot_be_fetched_cannot_be_released(
+def test_a_submission_that_cannot_be_fetched_cannot_be_resumed(
     customer: Customer, administrator: User, reason: str
 ) -> None:
-    held(customer, reason)
+    add_held(customer, reason)
     assert act(resume_submissions, administrator) == 0
     assert Submission.objects.get().state == "held"
 
 
 def test_the_newest_are_fetched_first(customer: Customer, administrator: User) -> None:
     now = timezone.now()
-    rows = [held(customer, "before_start", submitted_at=now - timedelta(days=age)) for age in (9, 1, 5)]
+    rows = [add_held(customer, "before_start", submitted_at=now - timedelta(days=age)) for age in (9, 1, 5)]
     assert act(resume_submissions, administrator) == 3
     due = list(Submission.objects.order_by("not_before"))
     assert due == [rows[1], rows[2], rows[0]]
 
 
 @pytest.mark.parametrize("state", ["received", "fetching", "ready", "failed"])
-def test_a_submission_can_be_stopped_and_released_again(
-    customer: Customer, administrator: User, state: str
-) -> None:
+def test_a_submission_can_be_stopped_and_resumed(customer: Customer, administrator: User, state: str) -> None:
     row = make_submission(customer, state=state, not_before=timezone.now())
     assert act(stop_submissions, administrator) == 1
     row.refresh_from_db()
@@ -107,12 +105,12 @@ def test_checking_again_makes_a_ready_submission_due_and_leaves_its_state(
 
 
 def test_a_held_submission_cannot_be_checked_again(customer: Customer, administrator: User) -> None:
-    row = held(customer, "stopped")
+    row = add_held(customer, "stopped")
     with pytest.raises(NotAllowed):
         check_again(submission=row, user=administrator, address=None)
 
 
-def test_a_move_that_is_not_allowed_changes_nothing(customer: Customer) -> None:
+def test_a_transition_that_is_not_allowed_changes_nothing(customer: Customer) -> None:
     row = make_submission(customer, state="received")
     with pytest.raises(NotAllowed):
         move_submission(pk=row.pk, to="ready")
@@ -129,6 +127,6 @@ def test_the_database_wants_a_reason_for_a_hold_and_for_nothing_else(customer: C
 def test_every_state_has_a_rule() -> None:
     assert set(SUBMISSION_FROM) == set(Submission.State)
     assert set(CAPTURE_FROM) == set(Capture.State)
-    # What went out, or may have, never becomes a draft again.
+    # A report that was sent, or may have been, never becomes a draft again.
     assert REPORT_FROM["draft"] == frozenset()
     assert "delivered" not in {origin for origins in REPORT_FROM.values() for origin in origins}

@@ -1,4 +1,4 @@
-"""A person may say that two submissions are not of the same patient; that is recorded and stays so."""
+"""A reviewer can separate two exams that were matched with one patient; that is audited and permanent."""
 
 from typing import Any
 
@@ -33,16 +33,16 @@ def reviewer(db: None) -> User:
     return make_person("judge")
 
 
-def arrived(customer: Customer, **told: str) -> Submission:
-    """A submission matched as it would be when it is fetched."""
-    values = read_patient(told)
+def add_matched(customer: Customer, **sent: str) -> Submission:
+    """Add a submission and match it as a fetch does."""
+    values = read_patient(sent)
     row = make_submission(customer, **values)
-    matched(row, **told)
+    matched(row, **sent)
     return row
 
 
-def matched(row: Submission, **told: str) -> Submission:
-    values = read_patient({**ANN, **told})
+def matched(row: Submission, **sent: str) -> Submission:
+    values = read_patient({**ANN, **sent})
     found = match_patient(customer=row.customer, values=values, exam=row.exam_id, never=row.split_from_id)
     Submission.objects.filter(pk=row.pk).update(patient=found.patient, looks_like=found.looks_like, **values)
     row.refresh_from_db()
@@ -50,7 +50,7 @@ def matched(row: Submission, **told: str) -> Submission:
 
 
 def test_a_split_exam_has_a_patient_of_its_own_with_a_warning(stage: Stage, reviewer: User) -> None:
-    first, second = arrived(stage.customer, **ANN), arrived(stage.customer, **ANN)
+    first, second = add_matched(stage.customer, **ANN), add_matched(stage.customer, **ANN)
     assert first.patient == second.patient
     patient = split_patient(submission=second, user=reviewer, address="192.0.2.1")
     second.refresh_from_db()
@@ -68,19 +68,19 @@ def test_a_split_exam_has_a_patient_of_its_own_with_a_warning(stage: Stage, revi
 
 
 def test_submissions_of_the_split_exam_stay_together(stage: Stage, reviewer: User) -> None:
-    first, second = arrived(stage.customer, **ANN), arrived(stage.customer, **ANN)
+    first, second = add_matched(stage.customer, **ANN), add_matched(stage.customer, **ANN)
     again = make_submission(stage.customer, exam=second.exam, patient=second.patient)
     split_patient(submission=second, user=reviewer, address=None)
     again.refresh_from_db()
     second.refresh_from_db()
     assert again.patient == second.patient != first.patient
-    # And one that comes later: of two who fit, it is the one of its exam.
+    # A later submission fits two patients, and gets the one of its exam.
     later = matched(make_submission(stage.customer, exam=second.exam))
     assert later.patient == second.patient
 
 
-def test_what_was_split_is_not_matched_again(stage: Stage, reviewer: User) -> None:
-    first, second = arrived(stage.customer, **ANN), arrived(stage.customer, **ANN)
+def test_a_split_exam_is_not_matched_with_that_patient_again(stage: Stage, reviewer: User) -> None:
+    first, second = add_matched(stage.customer, **ANN), add_matched(stage.customer, **ANN)
     split_patient(submission=second, user=reviewer, address=None)
     second.refresh_from_db()
     own = second.patient
@@ -90,18 +90,20 @@ def test_what_was_split_is_not_matched_again(stage: Stage, reviewer: User) -> No
     assert matched(second).patient not in (own, first.patient)
 
 
-def test_a_third_that_fits_both_is_not_guessed(stage: Stage, reviewer: User) -> None:
-    first, second = arrived(stage.customer, **ANN), arrived(stage.customer, **ANN)
+def test_a_third_submission_that_fits_two_patients_is_matched_with_neither(
+    stage: Stage, reviewer: User
+) -> None:
+    first, second = add_matched(stage.customer, **ANN), add_matched(stage.customer, **ANN)
     split_patient(submission=second, user=reviewer, address=None)
-    third = arrived(stage.customer, **ANN)
+    third = add_matched(stage.customer, **ANN)
     second.refresh_from_db()
     assert third.patient not in (first.patient, second.patient)
     assert third.looks_like is not None
 
 
-def test_what_the_other_person_had_completed_is_taken_back(stage: Stage, reviewer: User) -> None:
-    first = arrived(stage.customer, **ANN)
-    second = arrived(stage.customer, **ANN, date_of_birth=BORN)
+def test_fields_that_the_other_persons_data_had_filled_are_cleared(stage: Stage, reviewer: User) -> None:
+    first = add_matched(stage.customer, **ANN)
+    second = add_matched(stage.customer, **ANN, date_of_birth=BORN)
     first.patient.refresh_from_db()
     assert first.patient.date_of_birth is not None
     patient = split_patient(submission=second, user=reviewer, address=None)
@@ -110,8 +112,8 @@ def test_what_the_other_person_had_completed_is_taken_back(stage: Stage, reviewe
     assert str(patient.date_of_birth) == BORN
 
 
-def test_an_exam_that_shares_its_patient_with_none_cannot_be_split(stage: Stage, reviewer: User) -> None:
-    alone = arrived(stage.customer, identifier="MRN-1", first_name="Bo", last_name="Quist")
+def test_an_exam_that_shares_its_patient_with_no_other_cannot_be_split(stage: Stage, reviewer: User) -> None:
+    alone = add_matched(stage.customer, identifier="MRN-1", first_name="Bo", last_name="Quist")
     make_submission(stage.customer, exam=alone.exam, patient=alone.patient)
     with pytest.raises(NotAllowed):
         split_patient(submission=alone, user=reviewer, address=None)

@@ -1,4 +1,4 @@
-"""Rows that the Cloud lists become submissions, whatever was claimed before."""
+"""Listed rows become submissions, whatever notifications claimed before."""
 
 import uuid
 from datetime import timedelta
@@ -29,7 +29,7 @@ def customer(service: Service) -> Customer:
     return make_customer(service)
 
 
-def hint(service: Service, token: str) -> Submission:
+def notify(service: Service, token: str) -> Submission:
     request_uuid = uuid.uuid4()
     store_notification(service_id=service.pk, request_uuid=request_uuid, customer_id=token)
     return Submission.objects.get(request_uuid=request_uuid)
@@ -52,13 +52,13 @@ def test_a_listed_submission_of_a_linked_customer_is_due(service: Service, custo
     assert row.notified_at is None
 
 
-def test_an_unknown_customer_is_kept_and_nothing_is_due(service: Service) -> None:
+def test_a_submission_of_an_unlinked_customer_is_held(service: Service) -> None:
     listed = notification(new_token())
     take_page(service=service, notifications=[listed])
     assert settled(listed) == ("held", "unlinked", False)
 
 
-def test_a_notification_that_comes_after_the_list_is_noted_and_changes_nothing_else(
+def test_a_notification_that_comes_after_the_list_only_adds_its_time(
     service: Service, customer: Customer
 ) -> None:
     listed = notification(customer.token)
@@ -71,7 +71,7 @@ def test_a_notification_that_comes_after_the_list_is_noted_and_changes_nothing_e
         after = Submission.objects.values().get()
         first = before["notified_at"] or after["notified_at"]
         assert first is not None
-        # A repeat leaves the moment of the first.
+        # A repeat keeps the time of the first one.
         assert after == before | {"notified_at": first}
         before = after
 
@@ -79,7 +79,7 @@ def test_a_notification_that_comes_after_the_list_is_noted_and_changes_nothing_e
 def test_a_customer_that_is_linked_later_gets_all(service: Service) -> None:
     token = new_token()
     listed = [notification(token) for _ in range(3)]
-    waiting_notification = hint(service, token)
+    waiting_notification = notify(service, token)
     Submission.objects.filter(pk=waiting_notification.pk).update(hold_reason="unlinked", not_before=None)
     take_page(service=service, notifications=listed)
     link(Customer.objects.get())
@@ -94,7 +94,7 @@ def test_a_customer_that_is_linked_later_gets_all(service: Service) -> None:
 
 
 @pytest.mark.parametrize("state", [Link.State.PENDING, Link.State.UNLINKED, Link.State.GONE])
-def test_a_link_that_is_not_confirmed_now_releases_nothing(
+def test_a_link_that_is_not_confirmed_now_resumes_nothing(
     service: Service, customer: Customer, state: str
 ) -> None:
     Link.objects.update(state=state)
@@ -123,12 +123,14 @@ def test_a_foreign_download_address_is_held(service: Service, customer: Customer
     assert settled(listed) == ("held", "foreign_url", False)
 
 
-def test_a_better_address_frees_what_a_foreign_one_held(service: Service, customer: Customer) -> None:
+def test_a_submission_held_for_a_foreign_address_is_fetched_when_the_list_corrects_it(
+    service: Service, customer: Customer
+) -> None:
     foreign = notification(customer.token, download_url="https://evil.example.com/")
     take_page(service=service, notifications=[foreign])
-    mended = notification(customer.token, request_uuid=foreign.request_uuid)
-    assert take_page(service=service, notifications=[mended]).changed == 1
-    assert settled(mended) == ("received", "", True)
+    corrected = notification(customer.token, request_uuid=foreign.request_uuid)
+    assert take_page(service=service, notifications=[corrected]).changed == 1
+    assert settled(corrected) == ("received", "", True)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,7 @@ def test_a_better_address_frees_what_a_foreign_one_held(service: Service, custom
         ("since", timedelta(days=10), timedelta(days=9), ""),
     ],
 )
-def test_what_was_submitted_before_the_start_is_held(
+def test_a_submission_from_before_the_start_is_held(
     take: str, since: timedelta | None, submitted: timedelta, expected: str
 ) -> None:
     now = timezone.now()
@@ -152,8 +154,8 @@ def test_what_was_submitted_before_the_start_is_held(
     assert settled(listed)[1] == expected
 
 
-def test_the_list_overrides_what_a_forged_hint_said(service: Service, customer: Customer) -> None:
-    forged = hint(service, new_token())
+def test_the_list_overrides_a_forged_notification(service: Service, customer: Customer) -> None:
+    forged = notify(service, new_token())
     listed = notification(customer.token, request_uuid=forged.request_uuid)
     take_page(service=service, notifications=[listed])
     forged.refresh_from_db()
@@ -161,7 +163,7 @@ def test_the_list_overrides_what_a_forged_hint_said(service: Service, customer: 
     assert Entry.objects.get(action="submission.conflict").target_id == str(forged.uuid)
 
 
-def test_the_customer_that_was_confirmed_first_stands(service: Service, customer: Customer) -> None:
+def test_the_customer_that_was_confirmed_first_stays(service: Service, customer: Customer) -> None:
     listed = notification(customer.token)
     take_page(service=service, notifications=[listed])
     thief = make_customer(service)
@@ -173,7 +175,7 @@ def test_the_customer_that_was_confirmed_first_stands(service: Service, customer
     assert Entry.objects.filter(action="submission.conflict").count() == 1
 
 
-def test_a_page_of_known_rows_costs_one_statement(
+def test_a_page_of_known_rows_takes_one_statement(
     service: Service, customer: Customer, django_assert_num_queries: Any
 ) -> None:
     page = [notification(customer.token) for _ in range(100)]
@@ -191,7 +193,7 @@ def test_new_rows_are_written_together(
     assert Submission.objects.filter(state="received").count() == 10
 
 
-def test_a_row_that_repeats_inside_a_page_is_one_row(service: Service, customer: Customer) -> None:
+def test_a_row_that_is_repeated_in_a_page_is_stored_once(service: Service, customer: Customer) -> None:
     listed = notification(customer.token)
     assert take_page(service=service, notifications=[listed, listed]).new == 1
 
@@ -215,7 +217,7 @@ def test_one_exam_submitted_twice_is_two_submissions(service: Service, customer:
 
 
 def test_a_stopped_submission_stays_stopped(service: Service, customer: Customer) -> None:
-    stopped = hint(service, customer.token)
+    stopped = notify(service, customer.token)
     Submission.objects.update(hold_reason="stopped", not_before=None)
     listed = notification(customer.token, request_uuid=stopped.request_uuid)
     take_page(service=service, notifications=[listed])
@@ -223,8 +225,10 @@ def test_a_stopped_submission_stays_stopped(service: Service, customer: Customer
     assert Submission.objects.get().customer == customer
 
 
-def test_a_hint_that_was_given_up_is_taken_in_when_it_is_listed(service: Service, customer: Customer) -> None:
-    late = hint(service, customer.token)
+def test_a_notification_that_was_given_up_is_confirmed_when_it_is_listed(
+    service: Service, customer: Customer
+) -> None:
+    late = notify(service, customer.token)
     Submission.objects.update(hold_reason="not_listed", not_before=None, received_at=ago(days=5))
     listed = notification(customer.token, request_uuid=late.request_uuid)
     take_page(service=service, notifications=[listed])
@@ -232,7 +236,7 @@ def test_a_hint_that_was_given_up_is_taken_in_when_it_is_listed(service: Service
 
 
 @pytest.mark.django_db(transaction=True)
-def test_walkers_at_the_same_moment_make_one_row_each() -> None:
+def test_poll_runs_at_the_same_moment_store_each_row_once() -> None:
     service = make_service()
     customer = make_customer(service)
     page = [notification(new_token() if number % 3 else customer.token) for number in range(30)]
@@ -243,14 +247,14 @@ def test_walkers_at_the_same_moment_make_one_row_each() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_notifications_and_walkers_at_the_same_moment_lock_nobody_out() -> None:
+def test_notifications_and_poll_runs_at_the_same_moment_do_not_deadlock() -> None:
     service = make_service()
     customer = make_customer(service)
     page = [notification(customer.token) for _ in range(20)]
 
     def write() -> None:
         for each in page:
-            hint(service, new_token())
+            notify(service, new_token())
             store_notification(
                 service_id=service.pk, request_uuid=each.request_uuid, customer_id=customer.token
             )

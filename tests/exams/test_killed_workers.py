@@ -1,4 +1,4 @@
-"""A worker that is killed in the middle loses nothing and sends nothing twice."""
+"""A worker that is killed in the middle of a job loses nothing and sends nothing twice."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def test_a_worker_killed_in_the_middle_of_a_download(
         wait_until(lambda: list((media_root / "tmp").glob("*")), process)
     row.refresh_from_db()
     assert (row.state, row.attempt_count) == ("fetching", 1)
-    # Nobody else may take it before the lease has ended.
+    # No other worker may take it before the lease has expired.
     run(FETCH, pk=row.pk)
     assert portal.row(sent).stored_count == 0
     cloud.clear_faults()

@@ -1,4 +1,4 @@
-"""Captures arrive a few at a time, and the disk's pace holds up no download."""
+"""Captures are downloaded a few at a time, and a slow disk does not delay downloads."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ from tests.integrations.clarius.servers import Call, Handler, serving
 
 
 class Held:
-    """A lease that nobody takes away."""
+    """A lease that is never lost."""
 
     seconds_left = 60.0
 
@@ -51,7 +51,7 @@ def test_no_more_than_a_few_downloads_run_at_a_time() -> None:
         most.append(len(running))
         if len(running) == PARALLEL:
             full.set()
-        # The first ones wait for each other; a fifth would have come by then.
+        # The first ones wait for each other; a further one would have come by then.
         full.wait(10)
         running.discard(handler.client_address[1])
         handler.reply(body=b"x" + call.path.encode())
@@ -62,12 +62,12 @@ def test_no_more_than_a_few_downloads_run_at_a_time() -> None:
     assert max(most) == PARALLEL
 
 
-def test_files_that_wait_for_the_disk_hold_up_no_download(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_wait_for_the_disk_do_not_delay_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     arrived = threading.Event()
     sync, waited = os.fsync, []
 
     def slow_disk(descriptor: int) -> None:
-        # Nothing is durable before more files have arrived than may be downloaded at a time.
+        # No file becomes durable before more have arrived than may be downloaded at a time.
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
             waited.append(arrived.wait(10))
         sync(descriptor)
@@ -92,7 +92,7 @@ def test_no_more_files_arrive_than_may_wait_for_the_disk(monkeypatch: pytest.Mon
     def slow_disk(descriptor: int) -> None:
         if not waiting and stat.S_ISREG(os.fstat(descriptor).st_mode):
             _until(lambda: len(asked) >= MOST_UNSAVED)
-            # Long enough for all of them, were there no bound.
+            # Long enough for all of them if there were no limit.
             time.sleep(1)
             waiting.append(len(asked))
         sync(descriptor)
@@ -108,7 +108,7 @@ def test_no_more_files_arrive_than_may_wait_for_the_disk(monkeypatch: pytest.Mon
     assert waiting == [MOST_UNSAVED]
 
 
-def test_what_has_arrived_when_the_lease_is_lost_leaves_no_file(tmp_path: Path) -> None:
+def test_a_capture_that_has_arrived_when_the_lease_is_lost_leaves_no_file(tmp_path: Path) -> None:
     class Lost(Held):
         def __init__(self) -> None:
             self.is_lost = threading.Event()
@@ -149,13 +149,13 @@ def test_a_file_that_cannot_be_made_durable_leaves_the_others(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("is_slow", [False, True], ids=["usual", "on a busy machine"])
-def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
+def test_downloads_that_wait_for_room_end_when_the_reader_stops(
     is_slow: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutdown, ended = ThreadPoolExecutor.shutdown, []
 
     def shut_down_later(self: ThreadPoolExecutor, *args: Any, **options: Any) -> None:
-        # The workers come first: each could take up another capture by now, and wait for room again.
+        # Give the workers time to take another capture and wait for room again.
         if is_slow:
             time.sleep(0.2)
         ended.append(self)
@@ -185,7 +185,7 @@ def test_downloads_that_wait_for_room_end_when_nobody_reads_on(
 
 
 @pytest.mark.parametrize("taken", range(7))
-def test_who_stops_reading_anywhere_leaves_no_file_and_no_descriptor(taken: int, tmp_path: Path) -> None:
+def test_a_reader_that_stops_anywhere_leaves_no_file_and_no_descriptor(taken: int, tmp_path: Path) -> None:
     hold: Any = Held()
     with serving(lambda handler, call: handler.reply(body=call.path.encode())) as storage:
         links = {number: f"{storage.url}/{number}" for number in range(6)}
@@ -198,7 +198,7 @@ def test_who_stops_reading_anywhere_leaves_no_file_and_no_descriptor(taken: int,
     assert _open_below(tmp_path) == before == []
 
 
-def test_an_error_that_nobody_expects_leaves_no_file_and_no_descriptor(
+def test_an_unexpected_error_leaves_no_file_and_no_descriptor(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*args: Any) -> None:
@@ -212,7 +212,7 @@ def test_an_error_that_nobody_expects_leaves_no_file_and_no_descriptor(
     assert _open_below(tmp_path) == []
 
 
-def test_a_disk_that_became_read_only_is_told_for_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_became_read_only_is_reported_for_each_file(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
@@ -231,11 +231,11 @@ def test_the_same_bytes_in_one_batch_are_stored_for_each_capture(tmp_path: Path)
     assert (tmp_path / found[0].file.path).read_bytes() == b"same"
 
 
-def test_a_folder_that_vanishes_is_told_as_no_folder(tmp_path: Path) -> None:
+def test_a_folder_that_vanishes_is_reported_as_missing(tmp_path: Path) -> None:
     def answer(handler: Handler, call: Call) -> None:
         for each in (tmp_path / "tmp").iterdir():
             each.unlink()
-        # Without a length the file is looked at once more.
+        # A file without a length is read again.
         handler.raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n\xff\xd8\xff\xd9")
 
     with serving(answer) as storage:
@@ -243,7 +243,7 @@ def test_a_folder_that_vanishes_is_told_as_no_folder(tmp_path: Path) -> None:
     assert isinstance(found.error, NotWritable)
 
 
-def test_bytes_that_are_not_kept_use_up_nothing(settings: Any) -> None:
+def test_bytes_that_are_not_kept_use_no_budget(settings: Any) -> None:
     settings.SUBMISSION_MAX_MB = settings.CAPTURE_MAX_MB = 1
     body = bytes(700_000)
 
@@ -265,7 +265,7 @@ def test_bytes_that_are_not_kept_use_up_nothing(settings: Any) -> None:
     assert [type(each.error) for each in found] == [errors.Truncated, type(None)]
 
 
-def test_bytes_of_a_file_that_breaks_later_fail_no_other(settings: Any) -> None:
+def test_bytes_of_a_download_that_breaks_later_do_not_make_another_fail(settings: Any) -> None:
     settings.SUBMISSION_MAX_MB = settings.CAPTURE_MAX_MB = 1
     stalled = threading.Event()
 
@@ -275,7 +275,7 @@ def test_bytes_of_a_file_that_breaks_later_fail_no_other(settings: Any) -> None:
                 b"HTTP/1.1 200 OK\r\nContent-Length: 900000\r\nConnection: close\r\n\r\n" + bytes(800_000)
             )
             stalled.set()
-            # It holds its bytes until the others have met them.
+            # It keeps its share of the budget until the others have run into the limit.
             time.sleep(2)
             handler.close_connection = True
         else:
@@ -289,12 +289,12 @@ def test_bytes_of_a_file_that_breaks_later_fail_no_other(settings: Any) -> None:
     assert errors_of == {0: errors.Truncated, 1: type(None), 2: type(None)}
 
 
-def test_a_submission_that_is_too_large_says_so_for_what_does_not_fit(settings: Any) -> None:
+def test_the_captures_that_exceed_the_submissions_limit_fail_with_that_reason(settings: Any) -> None:
     settings.SUBMISSION_MAX_MB = settings.CAPTURE_MAX_MB = 1
     with serving(lambda handler, call: handler.reply(body=bytes(400_000))) as storage:
         found = fetch(storage.url, count=5)
-    told = sorted(type(each.error).__name__ for each in found)
-    assert told == ["NoneType", "NoneType", "TooLarge", "TooLarge", "TooLarge"]
+    kinds = sorted(type(each.error).__name__ for each in found)
+    assert kinds == ["NoneType", "NoneType", "TooLarge", "TooLarge", "TooLarge"]
     assert sorted(each.capture for each in found) == list(range(5))
 
 

@@ -1,4 +1,4 @@
-"""Whether a file is whole, as far as its own format can show."""
+"""Detection of whole files, as far as their formats show it."""
 
 import io
 from collections.abc import Callable
@@ -30,25 +30,25 @@ def png() -> bytes:
 
 
 @pytest.mark.parametrize("make", [plain_video, fast_start_video, jpeg, png])
-def test_a_whole_file_shows_it_and_a_cut_one_never_does(make: Callable[[], bytes]) -> None:
+def test_a_whole_file_is_recognised_as_whole_and_a_truncated_one_never_is(make: Callable[[], bytes]) -> None:
     content = make()
     assert whole(content)
     assert [length for length in range(len(content)) if whole(content[:length])] == []
 
 
-def test_a_file_of_another_kind_shows_nothing() -> None:
+def test_a_file_of_another_type_is_never_recognised_as_whole() -> None:
     assert not whole(b"some bytes that have no end of their own")
     assert not whole(b"")
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 2**40])
-def test_a_video_with_a_box_of_an_impossible_length_shows_nothing(length: int) -> None:
+def test_a_video_with_a_box_of_an_impossible_length_is_never_recognised_as_whole(length: int) -> None:
     content = plain_video()
     box = (1).to_bytes(4, "big") + b"free" + length.to_bytes(8, "big") if length > 2**32 else b""
     assert not whole(content + (box or length.to_bytes(4, "big") + b"free"))
 
 
-def test_a_video_in_pieces_has_to_end_with_their_index() -> None:
+def test_a_fragmented_video_must_end_with_its_index() -> None:
     def box(kind: bytes, body: bytes = b"") -> bytes:
         return (8 + len(body)).to_bytes(4, "big") + kind + body
 

@@ -41,7 +41,9 @@ def match(customer: Customer, *given: dict[str, Any], **changed: Any) -> Match:
         {"identifier": "mrn-7"},
     ],
 )
-def test_the_same_person_comes_again(customer: Customer, changed: dict[str, Any]) -> None:
+def test_a_second_submission_of_the_same_person_gets_the_same_patient(
+    customer: Customer, changed: dict[str, Any]
+) -> None:
     first = match(customer, ADA)
     again = match(customer, ADA, changed)
     assert (again.patient, again.looks_like) == (first.patient, None)
@@ -58,7 +60,9 @@ def test_the_same_person_comes_again(customer: Customer, changed: dict[str, Any]
         {"first_name": "", "last_name": "", "animal_name": "Ada"},
     ],
 )
-def test_a_doubt_makes_another_patient_with_a_warning(customer: Customer, changed: dict[str, Any]) -> None:
+def test_a_doubtful_match_creates_another_patient_with_a_warning(
+    customer: Customer, changed: dict[str, Any]
+) -> None:
     first = match(customer, ADA)
     other = match(customer, ADA, changed)
     assert other.patient != first.patient
@@ -66,13 +70,13 @@ def test_a_doubt_makes_another_patient_with_a_warning(customer: Customer, change
 
 
 @pytest.mark.parametrize("gender", ["M", "male"])
-def test_a_gender_that_contradicts_makes_another_patient(customer: Customer, gender: str) -> None:
+def test_a_contradicting_gender_means_another_patient(customer: Customer, gender: str) -> None:
     first = match(customer, ADA, gender="F")
     assert match(customer, ADA, gender=gender).patient != first.patient
 
 
 @pytest.mark.parametrize("identifier", ["", "0", "1", "test", "TEST", "unknown", "aaaa", "0000", " ", "-"])
-def test_a_placeholder_names_nobody(customer: Customer, identifier: str) -> None:
+def test_a_placeholder_identifies_nobody(customer: Customer, identifier: str) -> None:
     assert is_placeholder(identifier)
     first = match(customer, ADA, identifier=identifier)
     again = match(customer, ADA, identifier=identifier)
@@ -80,7 +84,7 @@ def test_a_placeholder_names_nobody(customer: Customer, identifier: str) -> None
     assert again.looks_like == first.patient
 
 
-def test_a_submission_without_anything_is_a_patient_of_its_own(customer: Customer) -> None:
+def test_a_submission_without_patient_data_gets_its_own_patient(customer: Customer) -> None:
     first, second = match(customer), match(customer)
     assert first.patient != second.patient
     assert second.looks_like is None
@@ -93,7 +97,7 @@ def test_two_customers_never_share_a_patient(customer: Customer) -> None:
     assert other.looks_like is None
 
 
-def test_an_animal_is_known_by_its_name(customer: Customer) -> None:
+def test_an_animal_is_identified_by_its_name(customer: Customer) -> None:
     first = match(customer, REX)
     assert first.patient.is_animal
     assert match(customer, REX).patient == first.patient
@@ -101,13 +105,13 @@ def test_an_animal_is_known_by_its_name(customer: Customer) -> None:
     assert (other.patient == first.patient, other.looks_like) == (False, first.patient)
 
 
-def test_what_was_absent_is_completed_and_what_is_there_never_changes(customer: Customer) -> None:
+def test_empty_fields_are_filled_and_filled_fields_never_change(customer: Customer) -> None:
     match(customer, ADA, date_of_birth=None)
     match(customer, ADA, first_name="ADA", gender="F")
     patient = Patient.objects.get()
     assert (patient.first_name, patient.gender) == ("Ada", "F")
     assert patient.date_of_birth == date(1970, 3, 4)
-    # Completed, it can contradict.
+    # Once filled, the field can contradict.
     assert match(customer, ADA, date_of_birth="1999-01-01").patient != patient
 
 
@@ -155,7 +159,7 @@ anything = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(patient=st.dictionaries(st.sampled_from(ALL_FIELDS) | st.text(max_size=9), anything, max_size=9))
-def test_whatever_the_cloud_sends_fits_the_database(patient: dict[str, Any]) -> None:
+def test_any_patient_data_that_the_cloud_sends_fits_the_database(patient: dict[str, Any]) -> None:
     values = read_patient(patient)
     assert set(values) == set(ALL_FIELDS)
     for name, value in values.items():

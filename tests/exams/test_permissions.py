@@ -1,4 +1,4 @@
-"""One place says who sees what; roles add up and end at once."""
+"""Permissions are decided in one module; roles add up, and end at once."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ def submission(db: None) -> Submission:
     return made
 
 
-def test_a_clinician_sees_what_was_sent_under_links_held_now(submission: Submission) -> None:
+def test_a_clinician_sees_the_exams_of_the_customers_linked_now(submission: Submission) -> None:
     clinician = person("clinician")
     assert seen(clinician) == set()
     held = link(submission.customer, user=clinician)
@@ -56,7 +56,7 @@ def test_a_clinician_sees_what_was_sent_under_links_held_now(submission: Submiss
     Link.objects.filter(pk=held.pk).update(state=Link.State.UNLINKED)
     assert seen(clinician) == set()
     assert not permissions.is_clinician(clinician)
-    # The next owner sees all.
+    # The next linked account sees everything.
     owner = person("owner")
     link(submission.customer, user=owner)
     assert seen(owner) == {submission}
@@ -80,7 +80,7 @@ def test_a_reviewer_sees_services_granted_one_by_one(submission: Submission) -> 
     assert seen(reviewer) == set()
 
 
-def test_access_without_the_role_is_worth_nothing(submission: Submission) -> None:
+def test_review_access_without_the_role_shows_nothing(submission: Submission) -> None:
     outsider = person("outsider")
     ReviewerAccess.objects.create(user=outsider, service=submission.service)
     assert seen(outsider) == set()
@@ -93,7 +93,7 @@ def test_roles_add_up(submission: Submission) -> None:
     assert seen(both) == {submission, other}
 
 
-def test_staff_see_content_only_by_a_permission_of_its_own(submission: Submission) -> None:
+def test_staff_see_patient_content_only_with_the_permission_for_it(submission: Submission) -> None:
     administrator = person("administrator", is_staff=True)
     assert seen(administrator) == set()
     administrator.user_permissions.add(Permission.objects.get(codename="view_patient_content"))

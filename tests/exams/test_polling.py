@@ -1,4 +1,4 @@
-"""The Cloud's list is the one source of truth: what it lists is here after one walk."""
+"""Polling: everything that the Cloud lists is here after one poll run."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -30,22 +30,22 @@ def known_requests() -> set[str]:
     return {str(each) for each in Submission.objects.values_list("request_uuid", flat=True)}
 
 
-def test_one_walk_finds_everything_that_was_missed(portal: Portal, submit: Submit) -> None:
+def test_one_poll_run_finds_everything_that_was_missed(portal: Portal, submit: Submit) -> None:
     sent = {submit(capture_count=1).request_uuid for _ in range(5)}
-    walk = portal.poll()
-    assert walk is not None
-    assert (walk.seen_count, walk.new_count, walk.known_count) == (5, 5, 0)
-    assert (walk.error_count, walk.is_whole) == (0, True)
+    poll_run = portal.poll()
+    assert poll_run is not None
+    assert (poll_run.seen_count, poll_run.new_count, poll_run.known_count) == (5, 5, 0)
+    assert (poll_run.error_count, poll_run.is_whole) == (0, True)
     assert known_requests() == sent
     row = service_row(portal)
     assert (row.remote_count, row.last_error) == (5, "")
     assert row.polled_at is not None
     assert row.full_polled_at is not None
-    record = PollRun.objects.get()
-    assert (record.is_full, record.is_complete, record.new_count, record.page_count) == (True, True, 5, 1)
+    stored = PollRun.objects.get()
+    assert (stored.is_full, stored.is_complete, stored.new_count, stored.page_count) == (True, True, 5, 1)
 
 
-def test_the_next_walk_is_due_in_time(portal: Portal, settings: Any) -> None:
+def test_the_next_poll_run_is_due_in_time(portal: Portal, settings: Any) -> None:
     settings.POLL_MINUTES, settings.FULL_POLL_HOURS = 15, 24
     portal.poll()
     row = service_row(portal)
@@ -57,7 +57,7 @@ def test_the_next_walk_is_due_in_time(portal: Portal, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("pages_of_two")
-def test_a_walk_stops_after_two_pages_of_known_rows_and_a_full_pass_does_not(
+def test_a_poll_run_stops_after_two_pages_of_known_rows_unless_it_is_full(
     portal: Portal, submit: Submit
 ) -> None:
     for _ in range(9):
@@ -72,7 +72,7 @@ def test_a_walk_stops_after_two_pages_of_known_rows_and_a_full_pass_does_not(
 
 @pytest.mark.usefixtures("pages_of_two")
 @pytest.mark.parametrize("kind", ["grow", "reorder"])
-def test_pages_may_move_under_the_walk(portal: Portal, submit: Submit, cloud: Cloud, kind: str) -> None:
+def test_pages_may_change_during_a_poll_run(portal: Portal, submit: Submit, cloud: Cloud, kind: str) -> None:
     for _ in range(6):
         submit(capture_count=1)
     cloud.fault(match="accessible", kind=kind, times=3)
@@ -82,12 +82,12 @@ def test_pages_may_move_under_the_walk(portal: Portal, submit: Submit, cloud: Cl
     assert known_requests() == {each.request_uuid for each in cloud.submissions()}
 
 
-def test_an_outage_makes_the_next_walk_a_full_one(portal: Portal) -> None:
+def test_an_outage_makes_the_next_poll_run_a_full_one(portal: Portal) -> None:
     portal.poll()
     portal.poll()
     Service.objects.update(polled_at=ago(hours=2))
     portal.poll()
-    assert [walk.is_full for walk in PollRun.objects.order_by("id")] == [True, False, True]
+    assert [poll_run.is_full for poll_run in PollRun.objects.order_by("id")] == [True, False, True]
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_an_outage_makes_the_next_walk_a_full_one(portal: Portal) -> None:
     ],
     ids=lambda value: value.get("kind") if isinstance(value, dict) else "",
 )
-def test_a_walk_that_fails_says_so_loses_nothing_and_is_repeated(
+def test_a_failed_poll_run_is_reported_loses_nothing_and_is_repeated(
     portal: Portal, submit: Submit, cloud: Cloud, fault: dict[str, Any], sentence: str
 ) -> None:
     submit(capture_count=1)
@@ -134,7 +134,7 @@ def test_a_refused_key_opens_the_circuit(portal: Portal, cloud: Cloud) -> None:
     assert len(cloud.calls()) == calls
 
 
-def test_a_service_without_a_key_says_so(portal: Portal) -> None:
+def test_a_service_without_a_key_shows_that_as_its_error(portal: Portal) -> None:
     portal.service.api_keys.all().delete()
     assert portal.poll() is None
     assert service_row(portal).last_error == "No API key is in use. Type one in, or run connect_service."
@@ -147,7 +147,7 @@ def test_a_service_that_is_switched_off_is_not_asked(portal: Portal, cloud: Clou
     assert service_row(portal).not_before is None
 
 
-def test_of_three_pollers_one_walks(portal: Portal, submit: Submit, cloud: Cloud) -> None:
+def test_of_three_workers_one_polls(portal: Portal, submit: Submit, cloud: Cloud) -> None:
     submit(capture_count=1)
     Service.objects.update(not_before=ago(seconds=5))
     outcomes = in_parallel(3, lambda: run(POLL, pk=portal.service.pk))
@@ -155,7 +155,7 @@ def test_of_three_pollers_one_walks(portal: Portal, submit: Submit, cloud: Cloud
     assert len(cloud.calls(path="/accessible/")) == 1
 
 
-def test_a_full_pass_that_is_asked_for_meanwhile_is_not_forgotten(portal: Portal, around: Around) -> None:
+def test_a_full_pass_requested_meanwhile_is_not_forgotten(portal: Portal, around: Around) -> None:
     portal.poll()
 
     def ask_meanwhile(real: Any, **options: Any) -> Any:
@@ -181,7 +181,7 @@ def test_a_customer_that_is_linked_later_gets_what_was_sent_before(
 
 
 @pytest.mark.usefixtures("pages_of_two")
-def test_a_walk_that_broke_off_is_followed_by_a_whole_one(
+def test_an_interrupted_poll_run_is_followed_by_a_full_one(
     portal: Portal, submit: Submit, around: Around
 ) -> None:
     portal.poll()
@@ -200,25 +200,25 @@ def test_a_walk_that_broke_off_is_followed_by_a_whole_one(
     around.call("exam_pages", break_off)
     assert portal.poll() is None
     assert len(known_requests()) == 6
-    # The pages at the top are known by now; only the whole list tells what is missing.
+    # The first pages are known by now; only reading the whole list finds what is missing.
     assert portal.poll().is_whole
     assert len(known_requests()) == 8
 
 
 @pytest.mark.usefixtures("pages_of_two")
-def test_a_walk_whose_worker_died_is_followed_by_a_whole_one(portal: Portal, submit: Submit) -> None:
+def test_a_poll_run_whose_worker_died_is_followed_by_a_full_one(portal: Portal, submit: Submit) -> None:
     portal.poll()
     for _ in range(8):
         submit(capture_count=1)
     portal.poll()
-    # A worker that was killed leaves its lease, and its attempt counted.
+    # A killed worker leaves its lease, and its attempt is counted.
     Service.objects.update(not_before=ago(seconds=5), attempt_count=1)
     run(POLL, pk=portal.service.pk)
     assert PollRun.objects.first().is_whole
 
 
 @pytest.mark.usefixtures("pages_of_two")
-def test_a_walk_whose_process_was_told_to_stop_is_followed_by_a_whole_one(
+def test_a_poll_run_whose_process_was_stopped_is_followed_by_a_full_one(
     portal: Portal, submit: Submit, around: Around
 ) -> None:
     portal.poll()

@@ -1,4 +1,4 @@
-"""Previews: made in a process of its own, true to what was received, and no danger to the worker."""
+"""Previews are made in a separate process, show what was received, and never endanger the worker."""
 
 import os
 import struct
@@ -31,7 +31,7 @@ def media_root(settings: Any, tmp_path: Path) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """The options of every process that was started."""
+    """The options of every process that is started."""
     options: list[dict[str, Any]] = []
 
     class Popen(subprocess.Popen[bytes]):
@@ -124,7 +124,7 @@ def test_a_turned_jpeg_is_shown_upright(orientation: int, rotation: int) -> None
 
 
 def turned(content: bytes, *, degrees: int) -> bytes:
-    """An MP4 whose header says that it is shown turned clockwise by so much, as a phone writes it."""
+    """Return an MP4 whose header asks for a clockwise turn, as phones write it."""
     matrix = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
     a, b, c, d = (part << 16 for part in matrix)
     at = content.index(b"tkhd") + 4 + 40
@@ -134,13 +134,13 @@ def turned(content: bytes, *, degrees: int) -> bytes:
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 def test_a_turned_video_is_shown_upright(degrees: int) -> None:
     picture = Image.new("RGB", (320, 240))
-    # A white corner at the left of the top.
+    # A white corner at the top left.
     picture.paste("white", (0, 0, 80, 60))
     capture = previewed(turned(pictures.video(picture), degrees=degrees), kind="video")
     assert (capture.width, capture.height, capture.rotation) == (320, 240, degrees)
     poster = opened(capture.preview).convert("L")
     assert poster.size == ((240, 320) if degrees % 180 else (320, 240))
-    # Turned clockwise, the corner wanders from corner to corner.
+    # Each clockwise turn moves the white area to the next corner.
     right, bottom = poster.width - 10, poster.height - 10
     corner = {90: (right, 10), 180: (right, bottom), 270: (10, bottom)}[degrees]
     assert poster.getpixel(corner) > 200
@@ -165,21 +165,21 @@ def test_a_circle_stays_round_in_a_turned_video_with_wide_pixels() -> None:
     assert is_round(opened(capture.preview))
 
 
-def test_it_is_known_when_each_frame_is_shown() -> None:
+def test_the_time_of_each_frame_is_known() -> None:
     capture = previewed(pictures.video(pictures.circle(320, 240), frames=5, rate=20), kind="video")
     assert capture.frame_times_ms == [0, 50, 100, 150, 200]
 
 
-def test_a_cut_video_is_counted_by_what_is_there() -> None:
+def test_only_the_frames_of_a_truncated_video_that_exist_are_counted() -> None:
     whole = pictures.video(pictures.noise(320, 240), frames=40, rate=20, is_fast_start=True)
-    # The first frame is nearly all of it; the others say that nothing moves.
+    # The first frame is nearly the whole file; the others only repeat it.
     capture = previewed(whole[:-200], kind="video")
     assert 0 < capture.frame_count < 40
     assert len(capture.frame_times_ms) == capture.frame_count
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG that unpacks to far more than it weighs."""
+    """Return a PNG that is far larger when it is decompressed."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -202,9 +202,9 @@ PLAYLIST = b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2" + b"#EXTM3U\n#EXT
         (lambda: PLAYLIST, "video"),
         (lambda: pictures.video(pictures.circle(64, 64))[:120], "video"),
     ],
-    ids=["bomb", "junk", "cut image", "playlist", "cut video"],
+    ids=["bomb", "noise", "cut image", "playlist", "cut video"],
 )
-def test_a_hostile_file_costs_its_preview_and_nothing_else(make: Callable[[], bytes], kind: str) -> None:
+def test_a_hostile_file_loses_only_its_preview(make: Callable[[], bytes], kind: str) -> None:
     content = make()
     capture = previewed(content, kind)
     assert capture.preview_failure.startswith("No preview")
@@ -237,7 +237,7 @@ def test_a_file_that_keeps_ending_its_worker_is_given_up() -> None:
     assert (capture.preview_failure, capture.not_before) == (NO_PREVIEW, None)
 
 
-def test_a_disk_without_room_is_tried_ever_less_often_and_costs_no_preview(settings: Any) -> None:
+def test_a_full_disk_is_tried_less_and_less_often_and_costs_no_preview(settings: Any) -> None:
     settings.MIN_FREE_MB = 0
     capture = previewed(pictures.encoded(pictures.circle(10, 10)))
     settings.MIN_FREE_MB = 10**9
@@ -253,7 +253,7 @@ def test_a_disk_without_room_is_tried_ever_less_often_and_costs_no_preview(setti
     assert capture.thumbnail and capture.not_before is None
 
 
-def test_another_kind_of_file_has_nothing_to_preview() -> None:
+def test_another_type_of_file_has_no_preview() -> None:
     capture = previewed(b"some bytes", kind="other")
     assert (capture.preview_failure, capture.not_before) == ("", None)
 
@@ -277,12 +277,12 @@ def test_a_submission_takes_one_process(started: list[dict[str, Any]]) -> None:
     assert len(started) == 1
     rows = Capture.objects.filter(submission=submission)
     assert [(row.width, row.not_before, bool(row.thumbnail)) for row in rows] == [(30, None, True)] * 10
-    # Another's exam waits for a message of its own.
+    # Another exam waits for its own message.
     elsewhere.refresh_from_db()
     assert elsewhere.not_before is not None and not elsewhere.thumbnail
 
 
-def test_a_file_that_ends_what_decodes_it_costs_the_others_nothing(started: list[dict[str, Any]]) -> None:
+def test_a_file_that_ends_its_decoder_does_not_affect_the_others(started: list[dict[str, Any]]) -> None:
     good, submission = (
         pictures.encoded(pictures.circle(30, 20)),
         make_submission(make_customer(make_service())),
@@ -293,7 +293,7 @@ def test_a_file_that_ends_what_decodes_it_costs_the_others_nothing(started: list
     rows = list(Capture.objects.filter(submission=submission))
     assert [row.width for row in rows] == [30, None, 30, None, 30]
     assert (rows[1].preview_failure, rows[1].not_before) == (NO_PREVIEW, None)
-    # The rest goes on in a new process; the file that ended the first is tried thrice.
+    # The rest continues in a new process; the file that ended the first one is tried three times.
     assert len(started) == 2
     assert (rows[3].preview_failure, rows[3].attempt_count) == ("", 1)
     for _ in range(2):
@@ -309,7 +309,7 @@ def test_a_submission_occupies_one_worker(started: list[dict[str, Any]]) -> None
     Capture.objects.filter(pk=first.pk).update(lease_until=from_now(seconds=60))
     preview_capture(pk=second.pk)
     assert started == []
-    # A worker that died loses its lease, and nothing is lost with it.
+    # The lease of a dead worker expires, and nothing is lost.
     Capture.objects.filter(pk=first.pk).update(lease_until=ago(seconds=5))
     preview_capture(pk=second.pk)
     assert [bool(row.thumbnail) for row in Capture.objects.all()] == [True, True]

@@ -1,4 +1,4 @@
-"""A database that is put back beside an older folder of files: what is missing comes from the Cloud again."""
+"""After restoring a database with an older folder of files, missing files are fetched again."""
 
 import shutil
 from collections.abc import Callable
@@ -45,5 +45,5 @@ def test_files_newer_than_the_copy_are_listed_and_fetched_again(
     assert (row.state, row.stored_count) == ("ready", count)
     assert [each.sha256 for each in row.captures.all()] == [each.sha256 for each in sent.captures]
     assert all(storage.size(each.file) == each.size for each in Capture.objects.stored())
-    # Only the report has to come from another copy: the Cloud gives none back.
+    # Only the report must come from another backup, because the Cloud does not return reports.
     assert verify_files(is_everything=True).damaged == 1

@@ -1,4 +1,4 @@
-"""When a service goes on, everything of it that waited is due at once, and nothing of another service."""
+"""When a service resumes, everything that waited for it is due at once, and nothing of other services."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,7 +29,7 @@ def _accept_key(service: Service) -> None:
 
 
 @pytest.mark.parametrize("go_on", [_resume, _accept_key])
-def test_what_waits_for_a_service_is_due_when_it_goes_on(go_on: Callable[[Service], None]) -> None:
+def test_everything_that_waits_for_a_service_is_due_when_it_resumes(go_on: Callable[[Service], None]) -> None:
     waiting = []
     for service in (make_service(), make_service(slug="other")):
         customer = make_customer(service, is_linked=False)
@@ -44,14 +44,14 @@ def test_what_waits_for_a_service_is_due_when_it_goes_on(go_on: Callable[[Servic
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite locks no single rows")
-def test_a_row_that_somebody_changes_holds_nobody_up() -> None:
+def test_a_row_that_someone_else_is_changing_delays_no_other() -> None:
     service = make_service()
     rows = [link(make_customer(service, is_linked=False)) for _ in range(2)]
     Link.objects.update(not_before=timezone.now() + timedelta(hours=3))
 
     def go_on() -> None:
         with connection.cursor() as cursor:
-            # One that waited for the changed row would never come back here.
+            # A statement that waited for the changed row would never return.
             cursor.execute("SET lock_timeout = '5s'")
         _accept_key(service)
 

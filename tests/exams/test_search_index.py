@@ -1,4 +1,4 @@
-"""Names are found by an index where the database has one, and by reading every row elsewhere."""
+"""Names are found with an index if the database has one, and by reading every row otherwise."""
 
 from importlib import import_module
 from typing import Any
@@ -23,13 +23,13 @@ def test_a_name_is_found_by_the_index() -> None:
     named = make_submission(make_customer(make_service()), last_name="Zebrowska", data_read_at=timezone.now())
     found = Submission.objects.matching("browsk")
     with connection.cursor() as cursor:
-        # For a single row a planner has no reason to use one.
+        # For a single row, the planner would not use an index.
         cursor.execute("SET LOCAL enable_seqscan = off")
     assert "exams_submission_search" in found.explain()
     assert list(found) == [named]
 
 
-def test_without_the_extension_the_tables_are_made_all_the_same(
+def test_without_the_extension_the_tables_are_still_created(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(index, "STATEMENTS", ("CREATE EXTENSION no_such_extension",))
@@ -39,7 +39,7 @@ def test_without_the_extension_the_tables_are_made_all_the_same(
     assert Submission.objects.count() == 0
 
 
-def test_the_index_is_taken_away_and_made_again() -> None:
+def test_the_index_is_removed_and_created_again() -> None:
     def names() -> set[Any]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname = 'exams_submission_search'")

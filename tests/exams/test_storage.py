@@ -1,4 +1,4 @@
-"""Files are whole, private, and stored once; what nobody names goes after a day."""
+"""Stored files are complete, private and stored once; files that no row names are deleted after a day."""
 
 import errno
 import hashlib
@@ -55,7 +55,7 @@ def test_writers_of_the_same_bytes_do_not_disturb_each_other(media_root: Path) -
     assert len(files(media_root)) == 1
 
 
-def test_a_body_that_breaks_leaves_nothing(media_root: Path) -> None:
+def test_an_interrupted_body_leaves_no_file(media_root: Path) -> None:
     def broken() -> Iterator[bytes]:
         yield b"half"
         raise ConnectionResetError
@@ -74,14 +74,14 @@ def test_a_path_that_the_store_did_not_make_is_refused(path: str) -> None:
         storage.open_file(path)
 
 
-def test_too_little_room_is_told_before_a_byte_is_written(settings: Any, media_root: Path) -> None:
+def test_too_little_room_is_reported_before_a_byte_is_written(settings: Any, media_root: Path) -> None:
     settings.MIN_FREE_MB = 1 << 40
     with pytest.raises(storage.DiskFull):
         storage.store_upload([b"x"])
     assert files(media_root) == []
 
 
-def test_a_disk_that_fills_up_while_writing_is_told_and_leaves_nothing(
+def test_a_disk_that_fills_up_while_writing_is_reported_and_leaves_no_file(
     media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int) -> None:
@@ -94,30 +94,30 @@ def test_a_disk_that_fills_up_while_writing_is_told_and_leaves_nothing(
     assert files(media_root) == []
 
 
-def test_a_folder_that_takes_no_files_is_told(media_root: Path) -> None:
+def test_a_folder_that_cannot_be_written_to_is_reported(media_root: Path) -> None:
     media_root.parent.mkdir(exist_ok=True)
     media_root.write_text("not a folder")
     with pytest.raises(storage.NotWritable):
         storage.store_upload([b"x"])
 
 
-def test_a_file_in_tiny_pieces_takes_no_more_memory_than_another() -> None:
+def test_a_file_in_tiny_chunks_takes_no_more_memory_than_another() -> None:
     file = storage.NewFile()
     tracemalloc.start()
     try:
         for number in range(100_000):
             file.write(number.to_bytes(2, "big") if number < 1 << 16 else b"")
-        held, _ = tracemalloc.get_traced_memory()
+        used, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     [stored] = storage.commit_files([file])
-    assert held < storage.STEP
+    assert used < storage.STEP
     assert isinstance(stored, storage.StoredFile)
     expected = b"".join(number.to_bytes(2, "big") for number in range(1 << 16))
     assert (stored.size, stored.sha256) == (1 << 17, hashlib.sha256(expected).hexdigest())
 
 
-def test_a_disk_that_takes_no_advice_takes_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_ignores_advice_stores_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def refuse(*args: Any) -> None:
@@ -131,7 +131,7 @@ def test_a_disk_that_takes_no_advice_takes_the_file(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("call", ["write", "fsync", "replace", "mkdir", "folder's fsync"])
-def test_no_room_at_any_step_is_told_and_leaves_nothing(
+def test_a_full_disk_at_any_step_is_reported_and_leaves_nothing(
     call: str, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage.store_upload([b"The folders are there."])
@@ -177,7 +177,7 @@ def test_the_type_comes_from_the_bytes(head: bytes, expected: str) -> None:
 
 
 @pytest.mark.django_db
-def test_orphans_go_after_a_day_and_nothing_else(media_root: Path) -> None:
+def test_only_orphans_are_deleted_after_a_day(media_root: Path) -> None:
     kept = storage.store_upload([b"named by a row"])
     thumbnail = storage.store_upload([b"named as a thumbnail"])
     orphan = storage.store_upload([b"named by nobody"])

@@ -1,4 +1,4 @@
-"""The webhook: one row and 204, or a clear refusal and nothing written."""
+"""The webhook stores one row and answers 204, or refuses and stores nothing."""
 
 import json
 import uuid
@@ -31,7 +31,7 @@ def service(db: None) -> Service:
     return make_service()
 
 
-def test_a_notification_becomes_a_hint_that_is_due(service: Service) -> None:
+def test_a_notification_becomes_an_unconfirmed_row_that_is_due(service: Service) -> None:
     body = claim()
     assert send(service, body) == 204
     row = Submission.objects.get()
@@ -40,15 +40,15 @@ def test_a_notification_becomes_a_hint_that_is_due(service: Service) -> None:
     assert row.claimed_digest == lookup_digest(body["customer_id"])
     assert row.not_before is not None
     assert row.notified_at == row.received_at
-    # Nothing of what it claims is believed.
+    # Nothing that the notification claims is believed.
     assert (row.customer, row.exam, row.patient, row.download_url) == (None, None, None, "")
 
 
-def test_a_service_whose_secret_cannot_be_opened_closes_no_other_door(service: Service) -> None:
-    broken = make_service(slug="sealed")
+def test_a_service_whose_secret_cannot_be_decrypted_closes_no_other_endpoint(service: Service) -> None:
+    broken = make_service(slug="broken")
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE integrations_service SET webhook_secret = %s WHERE id = %s", ["not sealed", broken.pk]
+            "UPDATE integrations_service SET webhook_secret = %s WHERE id = %s", ["not encrypted", broken.pk]
         )
     assert send(service, claim()) == 204
     answer = Client().post(address(broken, secret="x" * 43), claim(), content_type="application/json")
@@ -70,10 +70,10 @@ def test_a_notification_costs_exactly_one_statement(service: Service, django_ass
         assert send(service, claim()) == 204
 
 
-def test_a_hint_is_the_row_that_the_model_itself_would_save(service: Service) -> None:
-    said = claim()
-    assert send(service, said) == 204
-    stored = Submission.objects.get(request_uuid=said["request_uuid"])
+def test_a_stored_notification_is_the_row_that_the_model_would_save(service: Service) -> None:
+    body = claim()
+    assert send(service, body) == 204
+    stored = Submission.objects.get(request_uuid=body["request_uuid"])
     own = Submission.objects.create(
         service=service,
         request_uuid=uuid.uuid4(),
@@ -84,10 +84,10 @@ def test_a_hint_is_the_row_that_the_model_itself_would_save(service: Service) ->
         notified_at=stored.notified_at,
         not_before=stored.not_before,
     )
-    hint, model = (Submission.objects.filter(pk=each.pk).values().get() for each in (stored, own))
+    stored_values, model = (Submission.objects.filter(pk=each.pk).values().get() for each in (stored, own))
     for name in ("id", "uuid", "request_uuid"):
-        assert hint.pop(name) != model.pop(name)
-    assert hint == model
+        assert stored_values.pop(name) != model.pop(name)
+    assert stored_values == model
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "x/y", ""])
@@ -112,7 +112,7 @@ def test_any_content_type_will_do(service: Service, content_type: str) -> None:
     ],
     ids=lambda body: body[:12].decode("latin1"),
 )
-def test_what_is_no_json_object_is_refused(service: Service, body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_refused(service: Service, body: bytes) -> None:
     assert send(service, body) == 400
     assert not Submission.objects.exists()
 
@@ -140,7 +140,7 @@ def test_the_other_fields_are_not_even_read(service: Service, field: str) -> Non
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=st.binary(max_size=300) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace")))
-def test_no_bytes_make_it_fail(service: Service, body: bytes) -> None:
+def test_no_bytes_make_detection_fail(service: Service, body: bytes) -> None:
     assert send(service, body) in {204, 400}
 
 
@@ -153,7 +153,7 @@ json_values = st.recursive(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(request_uuid=json_values, customer_id=json_values)
-def test_no_values_make_it_fail(service: Service, request_uuid: Any, customer_id: Any) -> None:
+def test_no_values_make_the_endpoint_fail(service: Service, request_uuid: Any, customer_id: Any) -> None:
     assert send(service, {"request_uuid": request_uuid, "customer_id": customer_id}) in {204, 400}
 
 
@@ -187,7 +187,7 @@ def test_a_wrong_secret_finds_nothing_and_writes_nothing(service: Service) -> No
     assert not Submission.objects.exists()
 
 
-def test_a_service_that_was_switched_off_takes_nothing(service: Service) -> None:
+def test_a_service_that_was_switched_off_accepts_no_notification(service: Service) -> None:
     Service.objects.update(is_active=False)
     assert send(service, claim()) == 404
 
@@ -227,7 +227,7 @@ def test_it_works_with_and_without_a_transaction_for_each_request(
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])
-def test_a_database_that_is_away_is_a_503_that_tells_nothing(
+def test_an_unavailable_database_is_a_503_without_details(
     service: Service, caplog: pytest.LogCaptureFixture, error: type[Exception]
 ) -> None:
     body = claim()

@@ -1,4 +1,4 @@
-"""The webhook's database connection is kept; that it may have died meanwhile costs no notification."""
+"""The webhook keeps its database connection, and loses no notification if the connection has died."""
 
 import socket
 import time
@@ -34,7 +34,7 @@ def _notify(service: Service) -> int:
     return Client().post(url, payload, content_type="application/json").status_code
 
 
-def test_a_kept_connection_is_not_asked_whether_it_lives(
+def test_a_kept_connection_is_not_checked_before_it_is_used(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _notify(service) == 204
@@ -49,7 +49,7 @@ def test_a_kept_connection_is_not_asked_whether_it_lives(
 
 @pytest.mark.postgres
 @pytest.mark.skipif("postgres" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
-def test_a_connection_that_the_server_ended_costs_no_notification(service: Service) -> None:
+def test_a_connection_that_the_server_ended_loses_no_notification(service: Service) -> None:
     assert _notify(service) == 204
     own = connections["default"]
     with own.cursor() as cursor:
@@ -67,7 +67,7 @@ def test_a_connection_that_the_server_ended_costs_no_notification(service: Servi
 
 @pytest.mark.postgres
 @pytest.mark.skipif("postgres" not in connection.settings_dict["ENGINE"], reason="needs PostgreSQL")
-def test_a_driver_that_leaves_values_to_the_server_costs_no_notification(
+def test_a_driver_that_leaves_values_to_the_server_loses_no_notification(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = connections["default"]
@@ -82,7 +82,7 @@ def test_a_driver_that_leaves_values_to_the_server_costs_no_notification(
 
 
 @pytest.mark.parametrize(("is_usable", "tries"), [(False, 2), (True, 1)])
-def test_only_on_a_dead_connection_is_the_insert_tried_again(
+def test_the_insert_is_retried_only_on_a_dead_connection(
     is_usable: bool, tries: int, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert _notify(service) == 204
@@ -92,7 +92,9 @@ def test_only_on_a_dead_connection_is_the_insert_tried_again(
     assert len(asked) == tries
 
 
-def test_a_database_that_answers_late_and_badly_is_waited_for_once_by_all(service: Service) -> None:
+def test_requests_wait_together_only_once_for_a_database_that_answers_late_and_badly(
+    service: Service,
+) -> None:
     asked = []
 
     def fail_late(call: Callable[..., Any], sql: str, *rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A worker process of its own: does one job, on the database of the test that starts it."""
+"""A separate worker process that does one job on the database of the test that starts it."""
 
 import json
 import os

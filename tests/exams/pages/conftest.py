@@ -1,4 +1,4 @@
-"""The stage on which the pages are tried."""
+"""Fixtures for tests of the pages."""
 
 import pytest
 

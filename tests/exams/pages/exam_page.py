@@ -1,4 +1,4 @@
-"""The exam page as a browser gets it."""
+"""Helpers that read the exam page."""
 
 import re
 from typing import Any

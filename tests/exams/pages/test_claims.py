@@ -1,4 +1,4 @@
-"""A submission is claimed by one reviewer at a time."""
+"""Claims: one reviewer at a time has a submission."""
 
 import pytest
 from django.contrib.messages import get_messages
@@ -26,7 +26,7 @@ def holder(stage: Stage) -> User | None:
     return Submission.objects.get(pk=stage.submission.pk).claimed_by
 
 
-def test_a_claim_is_taken_shown_and_given_back(stage: Stage) -> None:
+def test_a_claim_is_taken_shown_and_returned(stage: Stage) -> None:
     browser = stage.browser("reviewer")
     browser.post(reverse("exam_claim", args=[stage.submission.uuid]))
     assert holder(stage) == stage.people["reviewer"]
@@ -37,7 +37,7 @@ def test_a_claim_is_taken_shown_and_given_back(stage: Stage) -> None:
     assert [each.action for each in actions] == ["submission.claimed", "submission.returned"]
 
 
-def test_the_second_reviewer_sees_who_was_first(stage: Stage) -> None:
+def test_the_second_reviewer_sees_who_claimed_first(stage: Stage) -> None:
     stage.browser("reviewer").post(reverse("exam_claim", args=[stage.submission.uuid]))
     second = logged_in(colleague(stage))
     response = second.post(reverse("exam_claim", args=[stage.submission.uuid]), follow=True)
@@ -45,7 +45,7 @@ def test_the_second_reviewer_sees_who_was_first(stage: Stage) -> None:
     assert holder(stage) == stage.people["reviewer"]
 
 
-def test_nobody_gives_back_what_another_holds(stage: Stage) -> None:
+def test_nobody_returns_a_colleagues_claim(stage: Stage) -> None:
     stage.browser("reviewer").post(reverse("exam_claim", args=[stage.submission.uuid]))
     response = logged_in(colleague(stage)).post(reverse("exam_return", args=[stage.submission.uuid]))
     assert [str(each) for each in get_messages(response.wsgi_request)]
@@ -78,7 +78,7 @@ def test_a_claim_is_taken_over_after_a_question_and_its_holder_is_notified(stage
     assert (entry.actor_id, entry.identifiers["held_by"]) == (str(jonas.pk), str(rita.pk))
 
 
-def test_who_lost_the_claim_cannot_sign(stage: Stage) -> None:
+def test_a_reviewer_who_lost_the_claim_cannot_sign(stage: Stage) -> None:
     rita, jonas = stage.people["reviewer"], colleague(stage)
     claim_submission(submission=stage.submission, user=rita, address=None)
     report = add_report(stage.submission, state=Report.State.DRAFT, author=rita)
@@ -88,7 +88,7 @@ def test_who_lost_the_claim_cannot_sign(stage: Stage) -> None:
     assert Report.objects.get().state == Report.State.DRAFT
 
 
-def test_a_claim_is_not_taken_over_from_somebody_who_was_not_asked_about(stage: Stage) -> None:
+def test_a_claim_is_taken_over_only_from_the_holder_whom_the_page_named(stage: Stage) -> None:
     rita, jonas, third = stage.people["reviewer"], colleague(stage), colleague(stage, "third")
     claim_submission(submission=stage.submission, user=third, address=None)
     assert "has claimed this exam" in _take_over(jonas, stage, rita)
@@ -96,7 +96,7 @@ def test_a_claim_is_not_taken_over_from_somebody_who_was_not_asked_about(stage: 
     assert not OutgoingMail.objects.exists()
 
 
-def test_a_claim_given_back_meanwhile_is_simply_taken(stage: Stage) -> None:
+def test_a_claim_that_was_returned_meanwhile_is_simply_taken(stage: Stage) -> None:
     jonas = colleague(stage)
     assert "Claimed by you" in _take_over(jonas, stage, stage.people["reviewer"])
     assert not OutgoingMail.objects.exists()
@@ -104,7 +104,7 @@ def test_a_claim_given_back_meanwhile_is_simply_taken(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("from_whom", ["", "x", "-1", "9" * 30, "١"])
-def test_what_names_no_holder_takes_over_nothing(stage: Stage, from_whom: str) -> None:
+def test_a_request_without_a_valid_holder_takes_over_nothing(stage: Stage, from_whom: str) -> None:
     claim_submission(submission=stage.submission, user=stage.people["reviewer"], address=None)
     assert _take_over(colleague(stage), stage, from_whom) == "404"
     assert holder(stage) == stage.people["reviewer"]

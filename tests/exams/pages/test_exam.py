@@ -1,4 +1,4 @@
-"""The exam page: the identity in sight, a slot for every capture, and what changes while one looks."""
+"""The exam page: the patient's identity, a slot for every capture, and updates while it is open."""
 
 import re
 from datetime import date, timedelta
@@ -35,19 +35,19 @@ def test_the_age_of_small_children_is_given_in_days_or_months(days: int, age: st
     assert re.search(rf"\([\d ]*{age}\)", text_of(page(stage)))
 
 
-def test_a_birth_date_that_is_none_is_shown_as_it_came(stage: Stage) -> None:
+def test_a_birth_date_that_does_not_parse_is_shown_as_it_was_sent(stage: Stage) -> None:
     Submission.objects.filter(pk=stage.submission.pk).update(date_of_birth_text="circa 1961")
     assert "Born circa 1961" in text_of(page(stage))
 
 
-def test_title_and_address_carry_nothing_of_the_patient(stage: Stage) -> None:
+def test_title_and_url_hold_no_patient_data(stage: Stage) -> None:
     html = page(stage)
     title = re.search(r"<title>(.*?)</title>", html, re.DOTALL)
     assert title and title[1].split("·")[0].strip() == "Exam"
     assert not re.findall(r'(?:href|src|action)="[^"]*(?:Zebrowska|7781)[^"]*"', html)
 
 
-def test_four_times_are_told_apart_in_the_readers_zone_with_utc_on_hover(stage: Stage) -> None:
+def test_four_times_are_shown_in_the_readers_zone_with_utc_on_hover(stage: Stage) -> None:
     moment = timezone.now().replace(year=2026, month=3, day=4, hour=22, minute=30, second=5)
     Submission.objects.filter(pk=stage.submission.pk).update(submitted_at=moment)
     stage.people["reviewer"].timezone = "Europe/Berlin"
@@ -71,7 +71,7 @@ def test_every_listed_capture_has_a_numbered_slot_stored_or_not(stage: Stage) ->
     assert "The portal cannot display this type of file." in text
 
 
-def test_badges_say_lossy_and_preview_where_it_is_so(stage: Stage) -> None:
+def test_badges_mark_lossy_captures_and_previews(stage: Stage) -> None:
     html = page(stage)
     assert html.count("lossy as received") == 1
     assert ">preview<" not in html
@@ -126,7 +126,7 @@ def test_other_exams_of_the_same_patient_are_offered_and_nobody_elses(stage: Sta
     assert reverse("exam", args=[stranger.uuid]) not in html
 
 
-def test_a_patient_who_looks_like_another_is_warned_of(stage: Stage) -> None:
+def test_a_warning_is_shown_for_a_patient_who_looks_like_another(stage: Stage) -> None:
     other = Patient.objects.create(customer=stage.customer, identifier="MRN-7781", last_name="Zebrova")
     twin = add_submission(stage.customer, patient=other, last_name="Zebrova")
     Submission.objects.filter(pk=stage.submission.pk).update(looks_like=other)
@@ -149,7 +149,7 @@ def test_undocumented_fields_are_shown_without_the_links_among_them(stage: Stage
 
 
 ODD = ["", "no json", "[1]", "[" * 100_000, '{"a": ' * 50 + "1" + "}" * 50]
-# Half of a pair of surrogates, as a value and as a name.
+# Half of a surrogate pair, as a value and as a name.
 HALF = ['{"note": "\\ud800"}', '{"\\udfff": "x", "patient": {"\\ud800": 1}}']
 
 
@@ -186,7 +186,7 @@ def test_a_page_whose_captures_still_arrive_updates_until_they_are_there(stage: 
     assert b"hx-get" not in status(stage, seen[1]).content
 
 
-def test_a_clinician_is_offered_nothing_of_a_reviewers_work(stage: Stage) -> None:
+def test_a_clinician_is_not_offered_a_reviewers_actions(stage: Stage) -> None:
     add_report(stage.submission, state=Report.State.FAILED, author=stage.people["reviewer"])
     add_report(stage.submission, state=Report.State.DRAFT, name="Secret draft")
     html = page(stage, role="clinician")

@@ -1,4 +1,4 @@
-"""A reviewer's way through the worklist in a real browser: on, back, the same capture again, loops by key."""
+"""A reviewer's path through the worklist in a real browser: forward, back, captures, and loops by keyboard."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -63,7 +63,7 @@ def test_keys_and_links_lead_from_exam_to_exam_and_back_to_the_same_list(
     assert page.url.endswith(SHOWN)
 
 
-def test_the_way_on_stands_on_the_pages_of_a_report_too(transactional_stage: Stage, page: Page) -> None:
+def test_the_pages_of_a_report_link_onward_too(transactional_stage: Stage, page: Page) -> None:
     _add_older(transactional_stage, "Second")
     page.goto(SHOWN)
     page.locator(".row-link").first.click()
@@ -73,7 +73,7 @@ def test_the_way_on_stands_on_the_pages_of_a_report_too(transactional_stage: Sta
     expect(page.locator("h1")).to_contain_text("Second")
 
 
-def test_an_exam_that_was_not_in_the_list_leads_back_to_it_alone(
+def test_an_exam_that_was_not_in_the_list_links_back_to_the_list_only(
     transactional_stage: Stage, page: Page
 ) -> None:
     page.goto("/worklist/?state=failed")
@@ -83,7 +83,7 @@ def test_an_exam_that_was_not_in_the_list_leads_back_to_it_alone(
     assert page.url.endswith("/worklist/?state=failed")
 
 
-def test_claiming_leaves_the_capture_that_is_looked_at(transactional_stage: Stage, page: Page) -> None:
+def test_claiming_keeps_the_shown_capture(transactional_stage: Stage, page: Page) -> None:
     page.goto(f"/exams/{transactional_stage.submission.uuid}/")
     page.keyboard.press("j")
     expect(page.locator("[data-counter]")).to_have_text("2 / 2")
@@ -122,7 +122,7 @@ def _arrive(submission: Submission, position: int) -> None:
     add_image(submission, position=position)
 
 
-def test_the_page_begins_once_there_is_something_to_look_at(transactional_stage: Stage, page: Page) -> None:
+def test_the_viewer_starts_once_there_is_a_capture_to_show(transactional_stage: Stage, page: Page) -> None:
     submission = _await(transactional_stage)
     address = f"/exams/{submission.uuid}/"
     page.goto(address)

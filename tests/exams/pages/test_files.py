@@ -1,4 +1,4 @@
-"""Files leave by one door: in ranges, under headers that let nothing run, and never unrecorded."""
+"""Files are sent only by audited views, in ranges, and with headers that prevent scripts."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_a_range_outside_of_the_file_is_refused(asked: str, stage: Stage) -> Non
 @pytest.mark.parametrize(
     "asked", ["", "bytes=-", "bytes=9-3", "bytes=0-1,4-5", "lines=0-1", "bytes=a-b", "bytes=٣-"]
 )
-def test_what_is_no_single_range_gets_the_whole_file(asked: str, stage: Stage) -> None:
+def test_a_request_for_anything_but_a_single_range_gets_the_whole_file(asked: str, stage: Stage) -> None:
     response = get(stage, stage.film, Range=asked)
     assert response.status_code == 200
     assert len(body(response)) == stage.film.size
@@ -76,14 +76,14 @@ def test_a_range_of_another_version_gets_the_whole_file(stage: Stage) -> None:
     assert get(stage, stage.film, **{"Range": "bytes=0-1", "If-Range": '"other"'}).status_code == 200
 
 
-def test_a_head_request_says_how_large_the_file_is_and_sends_none_of_it(stage: Stage) -> None:
+def test_a_head_request_is_answered_with_the_size_of_the_file_and_no_content(stage: Stage) -> None:
     response = stage.browser("reviewer").head(reverse("capture_file", args=[stage.film.uuid]))
     assert (response.status_code, body(response)) == (200, b"")
     assert int(response["Content-Length"]) == stage.film.size
 
 
 @pytest.mark.parametrize("asked", ["", "bytes=0-3", "bytes=99999-"])
-def test_every_answer_with_or_without_bytes_lets_nothing_run(asked: str, stage: Stage) -> None:
+def test_no_answer_with_or_without_content_lets_a_script_run(asked: str, stage: Stage) -> None:
     response = get(stage, stage.film, Range=asked)
     assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"
     assert response["X-Content-Type-Options"] == "nosniff"
@@ -99,7 +99,7 @@ def test_every_answer_with_or_without_bytes_lets_nothing_run(asked: str, stage: 
         b"GIF89a;",
     ],
 )
-def test_what_is_not_recognised_leaves_as_an_attachment_without_a_type(hostile: bytes, stage: Stage) -> None:
+def test_a_file_of_unknown_type_is_sent_as_an_attachment_without_a_type(hostile: bytes, stage: Stage) -> None:
     capture = add_file(stage.submission, hostile)
     response = get(stage, capture)
     assert response["Content-Type"] == "application/octet-stream"
@@ -114,7 +114,7 @@ def test_images_and_loops_are_shown_inline_under_a_name_without_patient_data(sta
     assert saved["Content-Disposition"] == 'attachment; filename="capture-1.png"'
 
 
-def test_a_report_is_always_saved_not_shown(stage: Stage) -> None:
+def test_a_report_is_always_sent_as_a_download(stage: Stage) -> None:
     report = add_report(stage.submission)
     response = stage.browser("clinician").get(reverse("report_file", args=[report.uuid]) + "?inline")
     assert response["Content-Disposition"].startswith('attachment; filename="report-')
@@ -143,7 +143,7 @@ def test_playing_in_many_ranges_is_one_entry_in_the_audit_log(stage: Stage) -> N
     assert [each.actor_id for each in entries] == [str(stage.people["clinician"].pk)]
 
 
-def test_another_session_is_another_entry(stage: Stage) -> None:
+def test_another_session_adds_another_entry(stage: Stage) -> None:
     for _ in range(2):
         body(get(stage, stage.film))
     assert Entry.objects.filter(action="capture.viewed").count() == 2

@@ -1,4 +1,4 @@
-"""Who is it, and since when: what a reviewer sees where submissions of one exam or patient differ."""
+"""Identity on the exam page: differences between the submissions of one exam or patient."""
 
 from datetime import date
 from typing import Any
@@ -15,9 +15,9 @@ from tests.exams.rows import ago, from_now
 
 
 def add_second(stage: Stage, **fields: Any) -> Submission:
-    """The same exam, sent again."""
-    told = {**ANN, "patient": stage.submission.patient, "submitted_at": from_now(seconds=60)}
-    return add_submission(stage.customer, exam=stage.submission.exam, **(told | fields))
+    """Submit the same exam again."""
+    values = {**ANN, "patient": stage.submission.patient, "submitted_at": from_now(seconds=60)}
+    return add_submission(stage.customer, exam=stage.submission.exam, **(values | fields))
 
 
 def test_the_newest_submission_is_marked_as_current(stage: Stage) -> None:
@@ -81,7 +81,7 @@ def test_a_reviewer_keeps_two_people_apart(stage: Stage) -> None:
     assert Entry.objects.get(action="patient.split").actor_id == str(stage.people["reviewer"].pk)
 
 
-def test_the_page_says_what_the_cloud_listed_and_when(stage: Stage) -> None:
+def test_the_page_shows_what_the_cloud_listed_and_when(stage: Stage) -> None:
     now = timezone.now()
     Submission.objects.update(
         data_read_at=now, listed_count=2, notified_at=ago(minutes=2), polled_at=ago(minutes=1)
@@ -99,7 +99,7 @@ def test_the_page_says_what_the_cloud_listed_and_when(stage: Stage) -> None:
     assert "notified" not in text_of(page(stage, role="clinician"))
 
 
-def test_the_page_follows_when_the_cloud_was_asked_again(stage: Stage) -> None:
+def test_the_page_updates_after_a_check_was_requested(stage: Stage) -> None:
     Submission.objects.update(data_read_at=ago(hours=1), listed_count=2)
     seen = status(stage)
     assert seen.status_code == 200

@@ -1,4 +1,4 @@
-"""What the Cloud answered may have megabytes for each exam: only the page that shows it reads it."""
+"""The Cloud's answer may be megabytes for each exam, so only the page that shows it reads it."""
 
 import uuid
 
@@ -19,7 +19,7 @@ RAW, MAPPED = '"raw_data"', '"mapped"'
 
 @pytest.fixture
 def stage(stage: Stage) -> Stage:
-    """The stage with a later submission of the same exam and one of another exam of the same patient."""
+    """The stage with another submission of the same exam, and one of another exam of the same patient."""
     first = stage.submission
     add_submission(stage.customer, exam=first.exam, patient=first.patient)
     add_submission(stage.customer, patient=first.patient)
@@ -38,7 +38,7 @@ def stage(stage: Stage) -> Stage:
 
 
 def read_by(stage: Stage, role: str, address: str) -> str:
-    """Return the statements that a page takes."""
+    """Return the SQL statements of a page."""
     browser = stage.browser(role)
     with CaptureQueriesContext(connection) as seen:
         assert browser.get(address).status_code == 200
@@ -64,13 +64,13 @@ def test_no_list_reads_what_the_cloud_answered(stage: Stage, role: str, address:
     assert RAW not in read and MAPPED not in read
 
 
-def test_the_next_page_of_the_worklist_does_not_either(stage: Stage) -> None:
+def test_the_next_page_of_the_worklist_does_not_read_it_either(stage: Stage) -> None:
     for place in ("after", "before"):
         address = f"/worklist/?{place}={stage.submission.uuid}&customer={stage.customer.uuid}"
         assert RAW not in read_by(stage, "reviewer", address)
 
 
-def test_what_is_asked_every_few_seconds_does_not_either(stage: Stage) -> None:
+def test_requests_that_repeat_every_few_seconds_do_not_read_it_either(stage: Stage) -> None:
     assert RAW not in read_by(stage, "reviewer", reverse("exam_status", args=[stage.submission.uuid]))
 
 
@@ -82,14 +82,14 @@ def test_a_page_reads_it_of_no_other_exam(stage: Stage, name: str) -> None:
     assert read.count(MAPPED) == (1 if name == "exam" else 0)
 
 
-def test_a_page_of_the_administration_shows_it_still(stage: Stage) -> None:
+def test_the_admin_page_still_shows_it(stage: Stage) -> None:
     browser = stage.browser("administrator with content")
     page = browser.get(f"/admin/exams/submission/{stage.submission.pk}/change/").content.decode()
     assert "last_name&quot;: &quot;Zebrowska" in page and "Rita" in page
 
 
-def test_giving_an_exam_its_own_patient_reads_it_of_no_other(stage: Stage) -> None:
-    # The row itself is read once; the others of its former patient only by their names.
+def test_splitting_a_patient_reads_the_answer_of_no_other_exam(stage: Stage) -> None:
+    # The row itself is read once; of the former patient's others, only the names are read.
     with CaptureQueriesContext(connection) as seen:
         split_patient(submission=stage.submission, user=stage.people["reviewer"], address=None)
     whole = [each["sql"] for each in seen if RAW in each["sql"]]

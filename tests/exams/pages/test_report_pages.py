@@ -1,4 +1,4 @@
-"""Whoever signs a document sees its pages, made into pictures in a process of its own."""
+"""Signers see pictures of a document's pages, which a separate process makes."""
 
 import io
 import os
@@ -45,7 +45,7 @@ def drafted(stage: Stage, content: bytes) -> Report:
 
 
 def render(report: Report) -> PageRendering:
-    """Work on the pages if they are due, and return the row of that work."""
+    """Make the pages if they are due, and return the job's row."""
     rendering = PageRendering.objects.get(report=report)
     run(RENDER_PAGES, pk=rendering.pk)
     rendering.refresh_from_db()
@@ -59,7 +59,7 @@ def prepared(stage: Stage, content: bytes) -> Report:
     return report
 
 
-def test_every_page_becomes_a_picture_that_reads_well(stage: Stage) -> None:
+def test_every_page_becomes_a_readable_picture(stage: Stage) -> None:
     report = prepared(stage, document(3))
     assert (report.state, report.page_count, report.page_failure) == ("draft", 3, "")
     browser = stage.browser("reviewer")
@@ -110,7 +110,7 @@ def page_bomb() -> bytes:
     return b"%PDF-1.7\n" + body + b"trailer<</Size 5/Root 1 0 R>>\n%%EOF"
 
 
-def test_a_document_that_ends_its_decoder_is_given_up_until_a_person_asks_again(stage: Stage) -> None:
+def test_a_document_that_ends_its_decoder_is_given_up_until_someone_retries_it(stage: Stage) -> None:
     report = prepared(stage, page_bomb())
     assert report.page_failure == NO_PAGES
     browser, address = stage.browser("reviewer"), reverse("report", args=[report.uuid])
@@ -139,7 +139,9 @@ def test_a_document_that_ends_its_worker_every_time_is_given_up(stage: Stage, se
     assert (report.state, report.page_failure) == ("draft", NO_PAGES)
 
 
-def test_pages_that_find_no_room_wait_ever_longer_and_are_made_later(stage: Stage, settings: Any) -> None:
+def test_pages_that_find_no_room_wait_longer_and_longer_and_are_made_later(
+    stage: Stage, settings: Any
+) -> None:
     report = drafted(stage, document(1))
     settings.MIN_FREE_MB = 10**9
     assert render(report).attempt_count == 0
@@ -152,7 +154,7 @@ def test_pages_that_find_no_room_wait_ever_longer_and_are_made_later(stage: Stag
     assert (report.page_failure, report.page_count) == ("", 1)
 
 
-def test_asking_for_pages_again_sends_nothing_sooner(stage: Stage) -> None:
+def test_preparing_pages_again_does_not_send_the_report_sooner(stage: Stage) -> None:
     report = drafted(stage, b"%PDF-1.7\nnothing more")
     render(report)
     sign_report(report=report, user=stage.people["reviewer"], address=None)
@@ -163,7 +165,7 @@ def test_asking_for_pages_again_sends_nothing_sooner(stage: Stage) -> None:
     assert report.not_before > from_now(minutes=59)
 
 
-def test_until_the_pages_are_there_the_page_asks_again(stage: Stage) -> None:
+def test_the_page_updates_until_the_pictures_are_there(stage: Stage) -> None:
     report = drafted(stage, document(1))
     address = reverse("report", args=[report.uuid])
     browser = stage.browser("reviewer")
@@ -182,9 +184,7 @@ def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("state", ["sending", "delivered", "failed", "uncertain"])
-def test_what_was_signed_before_its_pages_were_there_gets_them_whatever_became_of_it(
-    stage: Stage, state: str
-) -> None:
+def test_a_report_signed_before_its_pages_were_made_gets_them_in_any_state(stage: Stage, state: str) -> None:
     report = drafted(stage, document(2))
     sign_report(report=report, user=stage.people["reviewer"], address=None)
     Report.objects.update(state=state, not_before=None)

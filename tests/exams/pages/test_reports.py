@@ -1,4 +1,4 @@
-"""A report: uploaded, checked, signed once, and its delivery."""
+"""Report pages: upload, check, sign once, and follow the delivery."""
 
 import re
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def post(browser: Client, name: str, report: Report, **fields: str) -> Any:
     return browser.post(reverse(name, args=[report.uuid]), fields, follow=True)
 
 
-def test_an_upload_becomes_a_draft_and_the_next_page_repeats_whom_and_what_it_is_about(
+def test_an_upload_becomes_a_draft_and_the_next_page_names_the_patient_and_the_file(
     stage: Stage, reviewer: Client
 ) -> None:
     response = upload(reviewer, stage, PDF)
@@ -67,7 +67,7 @@ def test_signing_makes_the_delivery_due_and_claims_the_exam(stage: Stage, review
     assert entry.identifiers == {"submission": str(stage.submission.uuid), "sha256": report.sha256}
 
 
-def test_signing_twice_signs_once_and_says_so(stage: Stage, reviewer: Client) -> None:
+def test_signing_twice_signs_once_and_shows_a_message(stage: Stage, reviewer: Client) -> None:
     report = add_report(stage.submission, state=S.DRAFT, author=stage.people["reviewer"])
     post(reviewer, "report_sign", report)
     first = Report.objects.get()
@@ -95,7 +95,7 @@ def test_of_many_signatures_at_the_same_moment_one_counts(transactional_stage: S
     assert Entry.objects.filter(action="report.signed").count() == 1
 
 
-def test_who_does_not_hold_the_claim_cannot_sign(stage: Stage) -> None:
+def test_a_reviewer_without_the_claim_cannot_sign(stage: Stage) -> None:
     Submission.objects.filter(pk=stage.submission.pk).update(claimed_by=stage.people["reviewer"])
     second = make_person("second", REVIEWERS)
     ReviewerAccess.objects.create(user=second, service=stage.service)
@@ -194,7 +194,7 @@ def test_a_body_far_over_the_limit_is_refused_unread(stage: Stage, reviewer: Cli
 
 
 class Unreadable:
-    """A body that ends the test when it is read."""
+    """A body that fails the test when it is read."""
 
     headers: Any
 
@@ -216,7 +216,7 @@ def test_an_upload_needs_a_form_token(stage: Stage, reviewer: Client) -> None:
     assert upload(reviewer, stage, PDF, csrfmiddlewaretoken=token[1]).status_code == 302
 
 
-def test_a_name_of_blanks_is_no_name(stage: Stage, reviewer: Client) -> None:
+def test_a_name_of_blanks_is_refused(stage: Stage, reviewer: Client) -> None:
     assert upload(reviewer, stage, PDF, name="   ").status_code == 422
     with pytest.raises(InvalidReport, match="Give the report a name"):
         create_draft(
@@ -246,7 +246,7 @@ def test_a_file_name_keeps_no_path_no_control_and_no_direction(given: str, kept:
 
 
 class Named:
-    """An upload whose name nobody has cleaned."""
+    """An upload with a name that is not cleaned."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -255,7 +255,7 @@ class Named:
         yield PDF
 
 
-def test_a_full_disk_is_named_and_makes_no_draft(stage: Stage, reviewer: Client, settings: Any) -> None:
+def test_a_full_disk_is_reported_and_creates_no_draft(stage: Stage, reviewer: Client, settings: Any) -> None:
     settings.MIN_FREE_MB = 1 << 40
     response = upload(reviewer, stage, PDF)
     assert "cannot store files right now" in response.content.decode()
@@ -279,14 +279,14 @@ def test_a_failed_report_shows_its_reason_and_is_sent_again_by_a_person(
     ("role", "is_shown"),
     [("reviewer", True), ("administrator with content", True), ("clinician", False)],
 )
-def test_what_the_cloud_said_is_for_reviewers(stage: Stage, role: str, is_shown: bool) -> None:
+def test_the_clouds_refusal_is_shown_to_reviewers_only(stage: Stage, role: str, is_shown: bool) -> None:
     report = add_report(stage.submission, state=S.FAILED, failure_detail='Rejected {"name": ["Too long."]}')
     page = stage.browser(role).get(reverse("report", args=[report.uuid])).content.decode()
     assert ("Too long." in page) is is_shown
     assert ("Response from Clarius Cloud" in page) is is_shown
 
 
-def test_an_uncertain_delivery_is_settled_by_a_person(stage: Stage, reviewer: Client) -> None:
+def test_an_uncertain_delivery_is_resolved_by_a_person(stage: Stage, reviewer: Client) -> None:
     arrived, lost = (add_report(stage.submission, state=S.UNCERTAIN) for _ in range(2))
     page = reviewer.get(reverse("report", args=[arrived.uuid])).content
     assert b"Check in Clarius Cloud: open the exam, then Services" in page
@@ -297,7 +297,9 @@ def test_an_uncertain_delivery_is_settled_by_a_person(stage: Stage, reviewer: Cl
     assert post(reviewer, "report_resolve", lost, arrived="perhaps").status_code == 404
 
 
-def test_a_page_about_a_report_on_its_way_follows_until_it_is_there(stage: Stage, reviewer: Client) -> None:
+def test_a_page_about_a_report_on_its_way_updates_until_it_is_delivered(
+    stage: Stage, reviewer: Client
+) -> None:
     report = add_report(stage.submission)
     address = reverse("report", args=[report.uuid])
     assert re.search(r'hx-get="[^"]*\?seen=signed"', reviewer.get(address).content.decode())
@@ -309,7 +311,7 @@ def test_a_page_about_a_report_on_its_way_follows_until_it_is_there(stage: Stage
     assert b"hx-get" not in fragment
 
 
-def test_the_clinician_reads_a_signed_report_and_can_settle_nothing(stage: Stage) -> None:
+def test_the_clinician_can_read_a_signed_report_but_not_resolve_its_delivery(stage: Stage) -> None:
     report = add_report(stage.submission, state=S.UNCERTAIN)
     html = stage.browser("clinician").get(reverse("report", args=[report.uuid])).content.decode()
     assert reverse("report_file", args=[report.uuid]) in html

@@ -1,4 +1,4 @@
-"""Who may open what: every address of the exams is in one table of role and status."""
+"""Access by role: every URL of the exams is in one table of roles and statuses."""
 
 import pytest
 from django.urls import reverse
@@ -10,7 +10,7 @@ from tests.exams.cast import ROLES, Stage, add_report
 # One letter for each role, in the order of ROLES: anonymous, outsider, clinician, other clinician,
 # reviewer, reviewer without grant, administrator, administrator with content.
 LETTERS = {"l": 302, "-": 404, "x": 403, "o": 200, "r": 302}
-# l: to the log-in page, r: done and on to the next page.
+# l: redirected to the log-in page, r: done and redirected to the next page.
 TABLE: dict[str, tuple[str, str]] = {
     "worklist": ("get", "lxxxooxo"),
     "worklist_search": ("post", "lxxxrrxr"),
@@ -35,7 +35,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "capture_preview": ("get", "l-o-o--o"),
     "my": ("get", "looooooo"),
 }
-# Its door is the secret in its address, tried in tests of its own.
+# Protected by the secret in its URL, which has its own tests.
 WITHOUT_ROLES = {"webhook"}
 
 
@@ -103,7 +103,7 @@ def test_a_pending_link_shows_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, (method, _) in TABLE.items() if method == "post"])
-def test_what_changes_something_needs_a_form_token(name: str, stage: Stage) -> None:
+def test_every_change_needs_a_form_token(name: str, stage: Stage) -> None:
     browser = stage.browser("reviewer")
     browser.handler.enforce_csrf_checks = True
     address = address_of(name, stage, add_report(stage.submission))

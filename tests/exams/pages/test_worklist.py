@@ -1,4 +1,4 @@
-"""The worklist: keyset pages, filters in the address, search texts nowhere but in the session."""
+"""The worklist: keyset pages, filters in the URL, and search texts only in the session."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +19,7 @@ URL = reverse("worklist")
 
 
 def names(response: Any) -> list[str]:
-    """The patients of the rows, from top to bottom."""
+    """Return the patients of the rows, from top to bottom."""
     cells = re.findall(r'class="row-link"[^>]*>(.*?)</a>', response.content.decode(), re.DOTALL)
     return [re.sub(r"<[^>]+>", "", cell).strip() for cell in cells]
 
@@ -50,7 +50,7 @@ def test_paging_older_and_back_shows_every_row_once_although_times_are_equal(
     assert list_submissions(user=user, filters=Filters(), before=back.newer).newer is None
 
 
-def test_a_row_that_arrives_between_two_pages_moves_none(stage: Stage, settings: Any) -> None:
+def test_a_row_that_arrives_between_two_pages_moves_no_other(stage: Stage, settings: Any) -> None:
     settings.WORKLIST_PAGE_SIZE = 2
     for hours in range(1, 4):
         add_submission(stage.customer, submitted_at=timezone.now() - timedelta(hours=hours))
@@ -62,7 +62,7 @@ def test_a_row_that_arrives_between_two_pages_moves_none(stage: Stage, settings:
     assert len(second.rows) == 2
 
 
-def test_a_cursor_of_somebody_elses_row_begins_at_the_top(stage: Stage, reviewer: Client) -> None:
+def test_a_cursor_at_another_accounts_row_begins_at_the_top(stage: Stage, reviewer: Client) -> None:
     hidden = add_submission(make_customer(make_service(slug="other")), last_name="Hidden")
     assert names(reviewer.get(URL, {"after": hidden.uuid})) == ["Ann Zebrowska"]
     assert names(reviewer.get(URL, {"after": "nonsense"})) == ["Ann Zebrowska"]
@@ -75,7 +75,7 @@ def test_the_count_stops_at_its_limit(stage: Stage, settings: Any) -> None:
     assert (page.count, page.is_capped) == (2, True)
 
 
-def test_filters_narrow_the_list_and_stand_in_the_address(stage: Stage, reviewer: Client) -> None:
+def test_filters_narrow_the_list_and_are_part_of_the_url(stage: Stage, reviewer: Client) -> None:
     customer = make_customer(stage.service)
     busy = add_submission(customer, last_name="Busy", state="fetching")
     add_submission(customer, last_name="Mine", claimed_by=stage.people["reviewer"])
@@ -96,11 +96,11 @@ def test_filters_narrow_the_list_and_stand_in_the_address(stage: Stage, reviewer
     "nonsense",
     [{"state": "held"}, {"claim": "x"}, {"customer": "7"}, {"since": "9999-99-99"}, {"until": "0000-01-01"}],
 )
-def test_a_filter_that_does_not_fit_is_left_out(nonsense: dict[str, str], reviewer: Client) -> None:
+def test_an_invalid_filter_is_ignored(nonsense: dict[str, str], reviewer: Client) -> None:
     assert names(reviewer.get(URL, nonsense)) == ["Ann Zebrowska"]
 
 
-def test_days_at_the_ends_of_the_calendar_are_days_as_well(stage: Stage) -> None:
+def test_the_ends_of_the_calendar_can_be_filters(stage: Stage) -> None:
     user = stage.people["reviewer"]
     assert filter_submissions(user=user, filters=Filters(until=date(9999, 12, 30))).count() == 1
     assert filter_submissions(user=user, filters=Filters(since=date(1, 1, 1))).count() == 1
@@ -136,19 +136,19 @@ def test_a_search_finds_every_word_in_names_and_identifier_and_stays_out_of_the_
         assert names(reviewer.get(address)) == found
 
 
-def test_an_empty_search_ends_it_and_keeps_the_filters(reviewer: Client) -> None:
+def test_an_empty_search_clears_the_search_and_keeps_the_filters(reviewer: Client) -> None:
     response = reviewer.post(reverse("worklist_search"), {"words": "  ", "filters": "claim=free&x=1&q=abc"})
     assert response["Location"] == "/worklist/?claim=free"
 
 
-def test_a_search_of_another_session_is_over(stage: Stage, reviewer: Client) -> None:
+def test_a_search_does_not_work_in_another_session(stage: Stage, reviewer: Client) -> None:
     address = reviewer.post(reverse("worklist_search"), {"words": "Nobody"})["Location"]
     other = stage.browser("reviewer").get(address)
     assert b"This search has expired" in other.content
     assert b"Nobody" not in other.content
 
 
-def test_the_audit_log_knows_of_a_search_and_not_its_words(reviewer: Client) -> None:
+def test_the_audit_log_names_a_search_but_not_its_text(reviewer: Client) -> None:
     reviewer.post(reverse("worklist_search"), {"words": "Zebrowska"})
     reviewer.get(URL)
     entries = Entry.objects.values_list("action", "identifiers")
@@ -163,7 +163,7 @@ def test_only_services_that_were_granted_are_listed(stage: Stage, reviewer: Clie
     assert names(stage.browser("reviewer without grant").get(URL)) == []
 
 
-def test_the_page_says_when_newer_ones_have_arrived(stage: Stage, reviewer: Client) -> None:
+def test_the_page_shows_that_newer_submissions_have_arrived(stage: Stage, reviewer: Client) -> None:
     top = {"top": str(stage.submission.uuid)}
     htmx = {"HX-Request": "true"}
     assert reviewer.get(URL, top, headers=htmx).status_code == 204
@@ -194,7 +194,7 @@ def test_markup_in_a_name_stays_text(stage: Stage, reviewer: Client) -> None:
 
 @pytest.mark.parametrize("zone", ["", "Asia/Tokyo", "America/Lima"])
 @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-30", "9999-12-31"])
-def test_the_first_and_the_last_day_there_is_are_days_like_others(stage: Stage, day: str, zone: str) -> None:
+def test_the_first_and_the_last_day_of_the_calendar_can_be_filters(stage: Stage, day: str, zone: str) -> None:
     stage.people["reviewer"].timezone = zone
     stage.people["reviewer"].save()
     reviewer = stage.browser("reviewer")
@@ -203,7 +203,7 @@ def test_the_first_and_the_last_day_there_is_are_days_like_others(stage: Stage, 
     assert bool(names(reviewer.get(URL, {"until": day}))) is not is_past
 
 
-def test_a_search_leaves_out_signs_that_no_database_takes(reviewer: Client) -> None:
+def test_a_search_drops_characters_that_a_database_refuses(reviewer: Client) -> None:
     found = reviewer.post(reverse("worklist_search"), {"words": "zebr\x00owska"}, follow=True)
     assert len(names(found)) == 1
 

@@ -1,4 +1,4 @@
-"""The clinician's own page."""
+"""The clinician's page."""
 
 from typing import Any
 
@@ -69,14 +69,14 @@ def test_older_exams_follow_on_the_next_page(stage: Stage, settings: Any) -> Non
     ("state", "words"),
     [("ready", "no report yet"), ("failed", "incomplete"), ("fetching", "fetching")],
 )
-def test_an_exam_without_a_report_says_what_the_clinician_waits_for(
+def test_an_exam_without_a_report_shows_what_the_clinician_is_waiting_for(
     state: str, words: str, stage: Stage
 ) -> None:
     Submission.objects.filter(pk=stage.submission.pk).update(state=state)
     assert _state_shown(stage) == words
 
 
-def test_an_exam_of_which_nothing_arrived_failed(stage: Stage) -> None:
+def test_an_exam_without_any_stored_capture_is_shown_as_failed(stage: Stage) -> None:
     Submission.objects.filter(pk=stage.submission.pk).update(state="failed", stored_count=0)
     assert _state_shown(stage) == "failed"
 
@@ -85,7 +85,7 @@ def test_an_exam_of_which_nothing_arrived_failed(stage: Stage) -> None:
     ("state", "words"),
     [("signed", "report signed"), ("failed", "report signed"), ("delivered", "report delivered")],
 )
-def test_an_exam_with_a_report_says_how_far_it_came(state: str, words: str, stage: Stage) -> None:
+def test_an_exam_with_a_report_shows_the_state_of_its_delivery(state: str, words: str, stage: Stage) -> None:
     add_report(stage.submission, state=state)
     assert _state_shown(stage) == words
 

@@ -1,4 +1,4 @@
-"""What comes with the right secret and is no notification is kept for administrators, and costs little."""
+"""Rejected notifications are kept for administrators, masked and limited in number."""
 
 import json
 from typing import Any
@@ -35,7 +35,7 @@ def service(db: None) -> Service:
         (b"x" * 100_000, 413),
     ],
 )
-def test_junk_is_kept_with_its_beginning(service: Service, body: bytes, status: int) -> None:
+def test_the_beginning_of_a_rejected_notification_is_kept(service: Service, body: bytes, status: int) -> None:
     assert send(service, body, content_type="text/x-odd") == status
     row = RejectedNotification.objects.get()
     assert (row.service, row.status, row.content_type) == (service, status, "text/x-odd")
@@ -44,7 +44,7 @@ def test_junk_is_kept_with_its_beginning(service: Service, body: bytes, status: 
     assert not Submission.objects.exists()
 
 
-def test_what_is_kept_holds_no_secret(service: Service) -> None:
+def test_a_kept_body_holds_no_secret(service: Service) -> None:
     token, key = new_token(), "Ab3dEf7h.ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     body = claim(
         request_uuid="not one",
@@ -56,12 +56,12 @@ def test_what_is_kept_holds_no_secret(service: Service) -> None:
     kept = RejectedNotification.objects.get().body
     for secret in (token, token[:24], key, key[9:], service.webhook_secret, "sig-of-somebody"):
         assert secret not in kept
-    # What tells administrators what it was stays readable.
+    # The parts that show administrators what it was stay readable.
     assert body["exam_uuid"] in kept
     assert "request_uuid" in kept
 
 
-def test_a_secret_across_the_cut_is_masked_as_well(service: Service) -> None:
+def test_a_secret_that_the_cut_would_split_is_masked_as_well(service: Service) -> None:
     token = new_token()
     assert send(service, b"-" * 2030 + b" " + token.encode()) == 400
     assert token[:8] not in RejectedNotification.objects.get().body
@@ -71,28 +71,28 @@ def test_only_the_newest_are_kept(service: Service, settings: Any) -> None:
     settings.REJECTED_LIMIT = 20
     settings.REJECTED_EXCESS = 5
     for number in range(60):
-        send(service, f"junk {number}")
+        send(service, f"body {number}")
     kept = list(RejectedNotification.objects.order_by("pk").values_list("body", flat=True))
     assert 20 <= len(kept) < 25
-    assert kept[-20:] == [f"junk {number}" for number in range(40, 60)]
+    assert kept[-20:] == [f"body {number}" for number in range(40, 60)]
 
 
-def test_neither_a_guess_nor_a_good_notification_leaves_junk(
+def test_neither_a_wrong_secret_nor_a_valid_notification_is_kept_as_rejected(
     service: Service, django_assert_num_queries: Any
 ) -> None:
-    Client().post(address(service, secret="x" * 43), b"junk", "text/plain")
+    Client().post(address(service, secret="x" * 43), b"body", "text/plain")
     assert send(service, claim()) == 204
     with django_assert_num_queries(1):
         send(service, claim())
     assert not RejectedNotification.objects.exists()
 
 
-def test_junk_that_cannot_be_kept_is_still_only_junk(service: Service) -> None:
+def test_a_rejected_notification_that_cannot_be_kept_is_answered_all_the_same(service: Service) -> None:
     with inserts_fail(RejectedNotification, DatabaseError()):
-        assert send(service, b"junk") == 400
+        assert send(service, b"body") == 400
 
 
-def test_an_administrator_reads_it_and_changes_nothing(service: Service) -> None:
+def test_an_administrator_can_read_it_but_not_change_it(service: Service) -> None:
     send(service, json.dumps({"hello": "<script>"}))
     row = RejectedNotification.objects.get()
     browser = logged_in(make_person("administrator", ADMINISTRATORS, is_staff=True))

@@ -1,4 +1,4 @@
-"""The desk shows what the Cloud sent beside what arrived, and takes in what was missed."""
+"""The admin compares sent notifications with those that arrived, and imports missing exams."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -97,7 +97,7 @@ def test_days_tell_failures_and_latency(service: Service) -> None:
     _record(service, at=now, latency_ms=300, outcome="failed", status=None)
     _record(service, at=now - timedelta(days=2), latency_ms=4895, outcome="unclear", status=None)
     early, silent, late = days_of(NotificationRecord.objects.all())
-    # What is neither an answer nor an error did not fail, and a day without any is a day.
+    # A record without answer or error did not fail, and a day without records is shown.
     assert (early.answered, early.failed, early.unclear, early.slowest_ms) == (0, 0, 1, 4895)
     assert (silent.count, silent.slowest_ms) == (0, 0)
     assert (late.answered, late.failed, late.mean_ms, late.slowest_ms) == (1, 1, 200, 300)
@@ -118,7 +118,7 @@ def test_one_click_takes_in_what_was_missed(cloud: Any, cloud_service: Service, 
     customer = cloud.add_customer(is_confirmed=True)
     link_customer(service=cloud_service, token=customer.token, user=clinician, address=None)
     Link.objects.update(state=Link.State.CONFIRMED, confirmed_at=timezone.now(), not_before=None)
-    # Nobody listens there.
+    # Nothing listens there.
     _point_to_nobody(cloud, cloud_service)
     sent = cloud.submit(customer=customer, exam="pelvis")
 
@@ -145,7 +145,7 @@ def _point_to_nobody(cloud: Any, service: Service) -> None:
         api.update_settings(notification_url="http://127.0.0.1:9/webhooks/clarius/echo/nobody/")
 
 
-def test_held_submissions_of_chosen_records_are_released(
+def test_held_submissions_of_selected_records_are_resumed(
     client: Client, records: dict[str, NotificationRecord], service: Service
 ) -> None:
     customer = link_customer(
@@ -158,9 +158,9 @@ def test_held_submissions_of_chosen_records_are_released(
     held.refresh_from_db()
     assert "Resume held submissions?" in asked and "1 selected" in asked
     assert held.state == "held"
-    told = client.post(LIST, data | {"confirmed": "yes"}, follow=True).content.decode()
+    page = client.post(LIST, data | {"confirmed": "yes"}, follow=True).content.decode()
     held.refresh_from_db()
-    assert "1 of 1 submissions were resumed" in told
+    assert "1 of 1 submissions were resumed" in page
     assert held.state == "received"
     assert Entry.objects.get(action="submission.resume").identifiers["done"] == "1"
     assert (
@@ -169,7 +169,7 @@ def test_held_submissions_of_chosen_records_are_released(
     )
 
 
-def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
+def test_one_step_resumes_a_bounded_number_and_a_repeated_one_the_rest(
     client: Client, service: Service, settings: Any
 ) -> None:
     settings.BULK_LIMIT = 2
@@ -178,14 +178,14 @@ def test_one_step_releases_a_bounded_number_and_a_repeated_one_the_rest(
     for each in made:
         _submission(service, each, state="held", hold_reason="before_start", customer=customer)
     data = {"action": "resume", "_selected_action": [each.pk for each in made], "confirmed": "yes"}
-    told = client.post(LIST, data, follow=True).content.decode()
-    assert "One step takes at most 2. Repeat it for the rest." in told
+    page = client.post(LIST, data, follow=True).content.decode()
+    assert "One step takes at most 2. Repeat it for the rest." in page
     assert Submission.objects.filter(state="held").count() == 1
     client.post(LIST, data)
     assert not Submission.objects.filter(state="held").exists()
 
 
-def test_who_may_see_records_and_take_in(records: dict[str, NotificationRecord]) -> None:
+def test_only_some_roles_may_see_records_and_import(records: dict[str, NotificationRecord]) -> None:
     assert Client().get(LIST).status_code == 302
     bare = logged_in(make_person("bare", is_staff=True))
     assert bare.get(LIST).status_code == 403

@@ -1,4 +1,4 @@
-"""A notification is a claim: the Cloud is asked, for that customer, before anything is believed."""
+"""A notification is only a claim: the Cloud is asked about its customer before anything is believed."""
 
 import uuid
 from collections.abc import Callable
@@ -20,8 +20,8 @@ Submit = Callable[..., CloudSubmission]
 
 
 @pytest.fixture
-def hint(portal: Portal) -> Callable[..., Submission]:
-    """A notification that came in for a customer and a request."""
+def notify(portal: Portal) -> Callable[..., Submission]:
+    """Return a function that stores a notification for a customer and a request."""
 
     def take(*, token: str, request_uuid: str | None = None) -> Submission:
         key = uuid.UUID(request_uuid) if request_uuid else uuid.uuid4()
@@ -31,12 +31,14 @@ def hint(portal: Portal) -> Callable[..., Submission]:
     return take
 
 
-Hint = Callable[..., Submission]
+Notify = Callable[..., Submission]
 
 
-def test_a_true_hint_is_confirmed_and_fetched_at_once(portal: Portal, submit: Submit, hint: Hint) -> None:
+def test_a_true_notification_is_confirmed_and_fetched_at_once(
+    portal: Portal, submit: Submit, notify: Notify
+) -> None:
     sent = submit()
-    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    notify(token=sent.customer_id, request_uuid=sent.request_uuid)
     portal.work()
     row = portal.row(sent)
     assert row.state == "ready"
@@ -44,22 +46,22 @@ def test_a_true_hint_is_confirmed_and_fetched_at_once(portal: Portal, submit: Su
     assert row.polled_at is not None
 
 
-def test_one_call_confirms_every_hint_of_a_customer(
-    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+def test_one_call_confirms_every_notification_of_a_customer(
+    portal: Portal, submit: Submit, notify: Notify, cloud: Cloud
 ) -> None:
     sent = [submit(capture_count=1) for _ in range(3)]
     for each in sent:
-        hint(token=each.customer_id, request_uuid=each.request_uuid)
+        notify(token=each.customer_id, request_uuid=each.request_uuid)
     portal.work()
     assert {portal.row(each).state for each in sent} == {"ready"}
     assert len(cloud.calls(path="/accessible/")) == 1
 
 
 def test_a_customer_is_asked_about_once_in_fifteen_seconds(
-    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+    portal: Portal, clinician: CloudCustomer, notify: Notify, cloud: Cloud
 ) -> None:
     for _ in range(20):
-        hint(token=clinician.token)
+        notify(token=clinician.token)
     for _ in range(3):
         portal.work()
     assert len(cloud.calls(path="/accessible/")) == 1
@@ -67,10 +69,10 @@ def test_a_customer_is_asked_about_once_in_fifteen_seconds(
     assert waiting.filter(not_before__gt=timezone.now(), attempt_count=0).count() == 20
 
 
-def test_a_made_up_hint_shows_and_fetches_nothing(
-    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+def test_a_forged_notification_shows_and_fetches_nothing(
+    portal: Portal, clinician: CloudCustomer, notify: Notify, cloud: Cloud
 ) -> None:
-    made_up = hint(token=clinician.token)
+    made_up = notify(token=clinician.token)
     portal.work()
     made_up.refresh_from_db()
     assert (made_up.state, made_up.hold_reason, made_up.customer) == ("held", "unconfirmed", None)
@@ -78,12 +80,12 @@ def test_a_made_up_hint_shows_and_fetches_nothing(
     assert not Submission.objects.visible().exists()
 
 
-def test_a_hint_for_another_customer_is_not_believed(
-    portal: Portal, clinician: CloudCustomer, submit: Submit, hint: Hint, cloud: Cloud
+def test_a_notification_that_names_another_customer_is_not_believed(
+    portal: Portal, clinician: CloudCustomer, submit: Submit, notify: Notify, cloud: Cloud
 ) -> None:
     colleague = cloud.add_customer(name="Dr. Jonas Lindqvist", is_confirmed=True)
     theirs = submit(customer=colleague)
-    hint(token=clinician.token, request_uuid=theirs.request_uuid)
+    notify(token=clinician.token, request_uuid=theirs.request_uuid)
     portal.work()
     assert portal.row(theirs).customer is None
     portal.poll()
@@ -91,19 +93,21 @@ def test_a_hint_for_another_customer_is_not_believed(
     assert (row.hold_reason, row.customer.token) == ("unlinked", colleague.token)
 
 
-def test_a_hint_for_an_unknown_customer_asks_nobody(portal: Portal, hint: Hint, cloud: Cloud) -> None:
-    stranger = hint(token=new_token())
+def test_a_notification_for_an_unknown_customer_makes_no_call(
+    portal: Portal, notify: Notify, cloud: Cloud
+) -> None:
+    stranger = notify(token=new_token())
     portal.work()
     stranger.refresh_from_db()
     assert (stranger.hold_reason, stranger.not_before) == ("unlinked", None)
     assert cloud.calls() == []
 
 
-def test_a_cloud_that_is_away_costs_a_hint_nothing(
-    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+def test_an_unavailable_cloud_costs_an_unconfirmed_notification_no_attempt(
+    portal: Portal, submit: Submit, notify: Notify, cloud: Cloud
 ) -> None:
     sent = submit()
-    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    notify(token=sent.customer_id, request_uuid=sent.request_uuid)
     cloud.fault(match="accessible", kind="status", status=503, times=9)
     portal.work()
     row = portal.row(sent)
@@ -115,20 +119,20 @@ def test_a_cloud_that_is_away_costs_a_hint_nothing(
     assert portal.row(sent).state == "ready"
 
 
-def test_a_hint_that_is_not_confirmed_for_a_day_is_left_to_the_walks(
-    portal: Portal, clinician: CloudCustomer, hint: Hint
+def test_a_notification_that_is_not_confirmed_for_a_day_is_left_to_polling(
+    portal: Portal, clinician: CloudCustomer, notify: Notify
 ) -> None:
-    made_up = hint(token=clinician.token)
+    made_up = notify(token=clinician.token)
     Submission.objects.update(not_ready_since=ago(hours=25))
     portal.work()
     made_up.refresh_from_db()
     assert (made_up.hold_reason, made_up.not_before) == ("unconfirmed", None)
 
 
-def test_a_customer_whom_the_cloud_refuses_alone_is_asked_about_ever_less_and_for_a_day(
-    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+def test_a_customer_whose_list_alone_is_refused_is_asked_about_less_and_less_often_for_a_day(
+    portal: Portal, clinician: CloudCustomer, notify: Notify, cloud: Cloud
 ) -> None:
-    refused = hint(token=clinician.token)
+    refused = notify(token=clinician.token)
     # The key itself works: only this customer's list is refused.
     cloud.fault(match="accessible", kind="status", status=403, times=9)
     portal.work()
@@ -150,10 +154,10 @@ def test_a_customer_whom_the_cloud_refuses_alone_is_asked_about_ever_less_and_fo
     assert len(cloud.calls(path="/accessible/")) == 3
 
 
-def test_a_refusal_while_the_cloud_tells_nothing_of_the_key_is_asked_again_ever_less(
-    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+def test_a_refusal_with_a_key_of_unknown_state_is_retried_less_and_less_often(
+    portal: Portal, clinician: CloudCustomer, notify: Notify, cloud: Cloud
 ) -> None:
-    refused = hint(token=clinician.token)
+    refused = notify(token=clinician.token)
     cloud.fault(match="accessible", kind="status", status=403, times=9)
     cloud.fault(match="settings", kind="status", status=503, times=9)
     Submission.objects.update(not_ready_since=ago(hours=2))
@@ -163,25 +167,25 @@ def test_a_refusal_while_the_cloud_tells_nothing_of_the_key_is_asked_again_ever_
     assert refused.failure_reason == "key_unknown"
 
 
-def test_a_hint_waits_for_a_key_that_works_however_long_it_takes(
-    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+def test_a_notification_waits_for_a_working_key_however_long_it_takes(
+    portal: Portal, submit: Submit, notify: Notify, cloud: Cloud
 ) -> None:
     sent = submit()
-    hint(token=sent.customer_id, request_uuid=sent.request_uuid)
+    notify(token=sent.customer_id, request_uuid=sent.request_uuid)
     Submission.objects.update(not_ready_since=ago(hours=25))
     cloud.revoke_key(key=ApiKey.objects.get().secret)
     portal.work()
     row = portal.row(sent)
     assert row.hold_reason == "unconfirmed"
-    # One to three minutes, as everything of a service whose key is refused.
+    # One to three minutes, like everything of a service whose key is refused.
     assert from_now(seconds=50) < row.not_before < from_now(seconds=190)
 
 
-def test_what_three_full_passes_over_a_day_do_not_list_is_held_and_purged_in_the_end(
-    portal: Portal, submit: Submit, hint: Hint
+def test_a_notification_that_three_full_passes_over_a_day_do_not_list_is_held_and_finally_deleted(
+    portal: Portal, submit: Submit, notify: Notify
 ) -> None:
     submit(capture_count=1)
-    made_up = hint(token=new_token())
+    made_up = notify(token=new_token())
     for _ in range(4):
         portal.poll(is_full=True)
     made_up.refresh_from_db()
@@ -198,12 +202,12 @@ def test_what_three_full_passes_over_a_day_do_not_list_is_held_and_purged_in_the
     assert Submission.objects.count() == 1
 
 
-def test_an_empty_list_by_fault_changes_nothing(
-    portal: Portal, submit: Submit, hint: Hint, cloud: Cloud
+def test_an_empty_list_by_mistake_changes_nothing(
+    portal: Portal, submit: Submit, notify: Notify, cloud: Cloud
 ) -> None:
     sent = submit(capture_count=1)
     portal.receive(sent)
-    waiting = hint(token=new_token())
+    waiting = notify(token=new_token())
     cloud.fault(match="accessible", kind="empty_list", times=3)
     for _ in range(3):
         portal.poll(is_full=True)
@@ -212,10 +216,12 @@ def test_an_empty_list_by_fault_changes_nothing(
     assert portal.row(sent).state == "ready"
 
 
-def test_at_most_four_customers_are_asked_about_at_a_time(portal: Portal, hint: Hint, cloud: Cloud) -> None:
-    hints = [hint(token=make_customer(portal.service).token) for _ in range(PARALLEL + 1)]
-    busy, last = hints[:-1], hints[-1]
-    # Other workers hold these at this moment.
+def test_at_most_four_customers_are_asked_about_at_a_time(
+    portal: Portal, notify: Notify, cloud: Cloud
+) -> None:
+    waiting = [notify(token=make_customer(portal.service).token) for _ in range(PARALLEL + 1)]
+    busy, last = waiting[:-1], waiting[-1]
+    # Other workers lease these at the moment.
     Submission.objects.filter(pk__in=[each.pk for each in busy]).update(lease_until=from_now(minutes=1))
     portal.work()
     assert cloud.calls() == []
@@ -229,10 +235,10 @@ def test_at_most_four_customers_are_asked_about_at_a_time(portal: Portal, hint: 
 
 
 def test_a_thousand_forged_notifications_show_fetch_and_ask_nothing(
-    portal: Portal, clinician: CloudCustomer, hint: Hint, cloud: Cloud
+    portal: Portal, clinician: CloudCustomer, notify: Notify, cloud: Cloud
 ) -> None:
     for number in range(1000):
-        hint(token=clinician.token if number < 20 else new_token())
+        notify(token=clinician.token if number < 20 else new_token())
     portal.work()
     assert not Submission.objects.visible().exists()
     assert not Patient.objects.exists()
@@ -240,22 +246,22 @@ def test_a_thousand_forged_notifications_show_fetch_and_ask_nothing(
     assert cloud.calls(path="/data/") == []
 
 
-def test_more_hints_than_there_may_be_are_purged_once_a_full_pass_did_not_list_them(
-    portal: Portal, submit: Submit, hint: Hint, settings: Any
+def test_notifications_above_the_limit_are_deleted_once_a_full_pass_did_not_list_them(
+    portal: Portal, submit: Submit, notify: Notify, settings: Any
 ) -> None:
     settings.UNCONFIRMED_LIMIT, settings.PURGE_BATCH = 5, 2
     sent = submit(capture_count=1)
     portal.poll(is_full=True)
     true = submit(capture_count=1)
-    made_up = [hint(token=new_token()) for _ in range(8)]
-    hint(token=true.customer_id, request_uuid=true.request_uuid)
+    made_up = [notify(token=new_token()) for _ in range(8)]
+    notify(token=true.customer_id, request_uuid=true.request_uuid)
     portal.poll(is_full=True)
     left = set(Submission.objects.filter(customer=None).values_list("pk", flat=True))
     assert left == {each.pk for each in made_up[-5:]}
     assert {portal.row(each).customer is None for each in (sent, true)} == {False}
-    # Those that came after the last full pass may be true: they stay, and make the next one due.
+    # Those that came after the last full pass may be true: they stay, and make the next pass due.
     for _ in range(4):
-        hint(token=new_token())
+        notify(token=new_token())
     Submission.objects.filter(customer=None).update(missed_pass_count=0)
     Service.objects.update(full_poll_due_at=from_now(hours=24))
     assert confirmation.cap_unconfirmed(service=portal.service) == 0

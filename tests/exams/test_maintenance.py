@@ -1,4 +1,4 @@
-"""Files are tidied up and hashed again by themselves."""
+"""Files are cleaned up and verified automatically."""
 
 import os
 from collections.abc import Callable
@@ -40,7 +40,7 @@ def flip_a_byte(media_root: Path, path: str) -> None:
 
 
 @pytest.mark.django_db
-def test_every_chore_has_a_row_that_a_worker_takes() -> None:
+def test_every_maintenance_task_has_a_row_that_a_worker_takes() -> None:
     assert (
         set(MaintenanceTask.objects.values_list("name", flat=True))
         == set(MaintenanceTask.Name.values)
@@ -50,21 +50,21 @@ def test_every_chore_has_a_row_that_a_worker_takes() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_orphans_go_once_a_day_whoever_asks(media_root: Path) -> None:
+def test_orphans_are_deleted_once_a_day_whoever_runs_the_task(media_root: Path) -> None:
     storage.store_upload([b"orphan"])
     (orphan,) = (media_root / "files").glob("*/*")
     yesterday = (timezone.now() - timedelta(hours=25)).timestamp()
     os.utime(orphan, (yesterday, yesterday))
-    chore = due("collect_files")
-    in_parallel(3, lambda: run(MAINTAIN, pk=chore.pk))
+    task = due("collect_files")
+    in_parallel(3, lambda: run(MAINTAIN, pk=task.pk))
     assert not orphan.exists()
-    chore.refresh_from_db()
-    assert chore.result == "1 files removed"
-    assert abs(chore.not_before - timezone.now() - timedelta(days=1)) < timedelta(minutes=1)
-    assert (chore.attempt_count, chore.lease_until) == (0, None)
+    task.refresh_from_db()
+    assert task.result == "1 files removed"
+    assert abs(task.not_before - timezone.now() - timedelta(days=1)) < timedelta(minutes=1)
+    assert (task.attempt_count, task.lease_until) == (0, None)
 
 
-def test_a_damaged_file_is_found_told_and_fetched_again(
+def test_a_damaged_file_is_found_reported_and_fetched_again(
     portal: Portal, submit: Submit, media_root: Path
 ) -> None:
     administrator = make_person("administrator", ADMINISTRATORS, is_staff=True)
@@ -93,7 +93,9 @@ def test_a_missing_file_is_fetched_again_as_well(portal: Portal, submit: Submit,
     assert (media_root / portal.row(sent).captures.get().file).is_file()
 
 
-def test_a_damaged_report_is_told_and_left_as_it_is(portal: Portal, submit: Submit, media_root: Path) -> None:
+def test_a_damaged_report_is_reported_and_left_unchanged(
+    portal: Portal, submit: Submit, media_root: Path
+) -> None:
     report = add_report(portal.receive(submit(capture_count=1)))
     flip_a_byte(media_root, report.file)
     with pytest.raises(CommandError):
@@ -103,7 +105,7 @@ def test_a_damaged_report_is_told_and_left_as_it_is(portal: Portal, submit: Subm
     assert mail.outbox == []
 
 
-def test_a_damaged_picture_of_a_capture_is_made_anew(
+def test_a_damaged_rendition_of_a_capture_is_made_again(
     portal: Portal, submit: Submit, media_root: Path
 ) -> None:
     capture = portal.receive(submit(capture_count=1)).captures.get()
