@@ -84,7 +84,7 @@ def from_now(**span: float) -> Any:
 
 
 def in_parallel(count: int, call: Callable[[], Any]) -> list[Any]:
-    """Call something in threads that start together, each with its own connection; return answers or errors."""
+    """Call something in parallel threads, each with its own connection, and return the results and errors."""
     barrier, answers = threading.Barrier(count), []
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""A worker that dies between the first byte of a file and its row leaves neither a partial file nor a wrong row."""
+"""A worker that dies between the first byte of a file and its row leaves no partial file and no wrong row."""
 
 import hashlib
 import os
@@ -43,7 +43,7 @@ def test_a_named_file_that_a_dead_cleaner_had_moved_aside_is_put_back(
 ) -> None:
     kept = media_root / portal.receive(submit(capture_count=1)).captures.get().file
     orphan = media_root / store_upload([b"named by nobody"]).path
-    # After the cleaner has moved the file, before it checks again: the same bytes were stored again just before.
+    # The cleaner has moved the file and checks it again; the same bytes were stored again just before.
     for path in (kept, orphan):
         path.rename(media_root / "tmp" / f"orphan-{path.name}.a1")
         os.utime(media_root / "tmp" / f"orphan-{path.name}.a1", (0, 0))

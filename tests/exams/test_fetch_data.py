@@ -20,7 +20,7 @@ Edit = Callable[[Callable[[DownloadData], DownloadData]], None]
 
 @pytest.fixture
 def edit(around: Around) -> Edit:
-    """Return a function that changes the data that the client returns; each change replaces the previous one."""
+    """Return a function that changes the client's data; each change replaces the previous one."""
 
     def use(change: Callable[[DownloadData], DownloadData]) -> None:
         around.end()

@@ -1,4 +1,4 @@
-"""Files on a failing or unmounted disk do not count as damaged; only bytes that were read, or single gaps, do."""
+"""Files on a failing or unmounted disk do not count as damaged; wrong bytes and single missing files do."""
 
 import errno
 import shutil

@@ -1,4 +1,4 @@
-"""A reviewer's path through the worklist in a real browser: forward, back, captures, and loops by keyboard."""
+"""The worklist and the exam page in a real browser: forward, back, captures, and loops by keyboard."""
 
 from collections.abc import Iterator
 from datetime import timedelta
