@@ -13,19 +13,10 @@ OUTSIDE = ("LICENSE", "requirements/", "tests/test_words.py")
 NOT_YET: tuple[str, ...] = (
     "bench/",
     "docs/failures.md",
-    "exams/admin/",
-    "integrations/admin/",
-    "foundation/crypto.py",
     "integrations/services/",
-    "templates/admin/",
-    "templates/exams/admin/",
-    "templates/integrations/admin/",
     "tests/cloud.py",
     "tests/e2e/",
-    "tests/exams/desk/",
     "tests/integrations/",
-    "tests/portal/access/",
-    "tests/portal/administration/",
     "tests/portal/health/",
 )
 

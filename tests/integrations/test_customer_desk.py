@@ -1,4 +1,4 @@
-"""What administrators do with a customer: confirm again, mark gone, describe, transfer, invite."""
+"""Actions of administrators on a customer: confirm again, mark as gone, describe, transfer, invite."""
 
 from datetime import timedelta
 from typing import Any
@@ -55,8 +55,8 @@ def _page(customer: Customer, action: str) -> str:
 
 def _do(client: Client, customer: Customer, action: str, **data: Any) -> str:
     holder = Link.objects.active().filter(customer=customer).first()
-    said = {"held_by": str(holder.uuid) if holder else ""} | data
-    return client.post(_page(customer, action), said, follow=True).content.decode()
+    data = {"held_by": str(holder.uuid) if holder else ""} | data
+    return client.post(_page(customer, action), data, follow=True).content.decode()
 
 
 def _outcomes(action: str) -> list[str]:
@@ -162,7 +162,7 @@ def test_a_refused_key_says_so_and_opens_the_circuit(
     assert len(scripted.calls) == calls
 
 
-def test_a_link_that_is_gone_is_made_anew_for_its_account(
+def test_a_link_that_is_gone_is_restored_for_its_account(
     client: Client, customer: Customer, scripted: Any, token: str, clinician: Any, mails: Any
 ) -> None:
     _do(client, customer, "gone")
@@ -172,11 +172,11 @@ def test_a_link_that_is_gone_is_made_anew_for_its_account(
     _do(client, customer, "confirm")
     assert list(customers_of(clinician)) == [customer]
     assert Link.objects.count() == 2
-    # Else the last word would be that the connection has ended.
+    # Without it, the last mail would say that the connection has ended.
     assert mails(clinician.email)[-1] == "Your account is connected to Echo reading again"
 
 
-def test_a_link_that_its_owner_ended_is_not_made_anew(
+def test_a_link_that_its_owner_ended_is_not_restored(
     client: Client, customer: Customer, scripted: Any, token: str
 ) -> None:
     Link.objects.update(state=Link.State.UNLINKED)
@@ -207,8 +207,8 @@ def test_a_page_that_named_another_account_ends_nobody_elses_link(
     assert named in page
     Link.objects.update(state=Link.State.UNLINKED, ended_at=timezone.now())
     Link.objects.create(customer=customer, user=other_clinician, state=Link.State.CONFIRMED)
-    said = {"held_by": named, "email": "clinician@example.test", "reason": "Left"}
-    assert "Another account holds this customer now." in _do(client, customer, action, **said)
+    data = {"held_by": named, "email": "clinician@example.test", "reason": "Left"}
+    assert "Another account holds this customer now." in _do(client, customer, action, **data)
     assert Link.objects.confirmed().get().user == other_clinician
     assert not OutgoingMail.objects.exists()
 
@@ -226,8 +226,8 @@ def test_a_link_that_ends_while_it_is_decided_is_not_said_to_be_ended_by_it(
 def test_a_transfer_takes_a_reason_and_tells_both_accounts(
     client: Client, customer: Customer, clinician: Any, other_clinician: Any, mails: Any
 ) -> None:
-    said = {"email": other_clinician.email.upper(), "reason": "Left the practice", "label": "Dr. Lindqvist"}
-    assert "Both accounts will be notified" in _do(client, customer, "transfer", **said)
+    data = {"email": other_clinician.email.upper(), "reason": "Left the practice", "label": "Dr. Lindqvist"}
+    assert "Both accounts will be notified" in _do(client, customer, "transfer", **data)
     former, new = Link.objects.order_by("pk")
     assert (former.state, former.user, former.detail) == ("unlinked", clinician, "Left the practice")
     assert (new.state, new.user) == ("pending", other_clinician)
@@ -242,7 +242,7 @@ def test_a_transfer_takes_a_reason_and_tells_both_accounts(
 
 
 @pytest.mark.parametrize(
-    ("said", "problem"),
+    ("data", "problem"),
     [
         ({"email": "other@example.test", "reason": ""}, "This field is required"),
         ({"email": "nobody@example.test", "reason": "Left"}, "No active account has this address"),
@@ -251,9 +251,9 @@ def test_a_transfer_takes_a_reason_and_tells_both_accounts(
     ],
 )
 def test_a_transfer_that_cannot_be_made_changes_nothing(
-    client: Client, customer: Customer, other_clinician: Any, said: dict[str, str], problem: str
+    client: Client, customer: Customer, other_clinician: Any, data: dict[str, str], problem: str
 ) -> None:
-    assert problem in _do(client, customer, "transfer", **said)
+    assert problem in _do(client, customer, "transfer", **data)
     assert Link.objects.get().state == Link.State.CONFIRMED
     assert not OutgoingMail.objects.exists()
 
@@ -300,7 +300,9 @@ def test_a_customer_that_is_held_needs_no_invitation(client: Client, customer: C
     assert not OutgoingMail.objects.exists()
 
 
-def test_the_panel_follows_a_reading_and_its_button_makes_one_due(client: Client, service: Service) -> None:
+def test_the_panel_shows_the_progress_of_a_sync_and_its_button_makes_one_due(
+    client: Client, service: Service
+) -> None:
     assert "Not read yet." in client.get(LIST).content.decode()
     page = client.post(f"{LIST}read-again/", {"service": service.pk}, follow=True)
     assert "Waiting for a worker." in page.content.decode()
@@ -321,7 +323,7 @@ def test_the_panel_follows_a_reading_and_its_button_makes_one_due(client: Client
     assert client.get(f"{LIST}read-again/").status_code == 405
 
 
-def test_deeds_need_their_permission(customer: Customer) -> None:
+def test_actions_need_their_permission(customer: Customer) -> None:
     watcher = make_person("watcher", is_staff=True)
     permissions = Customer._meta.apps.get_model("auth", "Permission").objects
     watcher.user_permissions.add(permissions.get(codename="view_customer"))
@@ -336,12 +338,12 @@ def test_deeds_need_their_permission(customer: Customer) -> None:
     assert Link.objects.get().state == Link.State.CONFIRMED
 
 
-def test_a_deed_that_does_not_exist_is_not_found(client: Client, customer: Customer) -> None:
+def test_an_action_that_does_not_exist_is_not_found(client: Client, customer: Customer) -> None:
     assert client.get(_page(customer, "delete")).status_code == 404
     assert client.get(f"{LIST}999/do/gone/").status_code == 404
 
 
-def test_no_deed_is_done_by_looking(client: Client, customer: Customer, scripted: Any) -> None:
+def test_opening_a_page_runs_no_action(client: Client, customer: Customer, scripted: Any) -> None:
     for action in ("confirm", "gone", "transfer", "invite"):
         assert client.get(_page(customer, action)).status_code == 200
     assert scripted.calls == []

@@ -1,4 +1,4 @@
-"""The pages of a service in the admin: health, keys and settings, each with its right and its proof."""
+"""The admin pages of a service: health, keys and settings, with their permissions and password checks."""
 
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_keys_and_settings_ask_for_the_password_again(service: Service, page: st
     typed = "aaaaaaaa." + "b" * 32
     client.post(_page(service, page), {"action": "rotate", "key": typed})
     assert not KeyRotation.objects.exists()
-    # What was typed does not wait anywhere for the password.
+    # The entered key is not stored while the password is asked for.
     assert typed not in str(dict(client.session))
 
 
@@ -108,25 +108,25 @@ def test_a_key_is_typed_in_and_never_shown(cloud: Any, cloud_service: Service, c
 
 
 def test_keys_are_made_read_and_revoked(cloud: Any, cloud_service: Service, client: Client) -> None:
-    _do(client, cloud_service, "keys/", "create", name="reserve")
+    _do(client, cloud_service, "keys/", "create", name="standby")
     page = _do(client, cloud_service, "keys/", "read").content.decode()
     assert "standby" in page
-    reserve = ApiKey.objects.get(name="reserve")
-    asked = _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix).content.decode()
-    assert f"revoke the key {reserve.prefix}…?" in asked
+    standby = ApiKey.objects.get(name="standby")
+    asked = _do(client, cloud_service, "keys/", "revoke", prefix=standby.prefix).content.decode()
+    assert f"revoke the key {standby.prefix}…?" in asked
     assert "no longer a standby key" in asked
-    reserve.refresh_from_db()
-    assert reserve.revoked_at is None
-    _do(client, cloud_service, "keys/", "revoke", prefix=reserve.prefix, **MEANT)
-    reserve.refresh_from_db()
-    assert reserve.revoked_at is not None
+    standby.refresh_from_db()
+    assert standby.revoked_at is None
+    _do(client, cloud_service, "keys/", "revoke", prefix=standby.prefix, **MEANT)
+    standby.refresh_from_db()
+    assert standby.revoked_at is not None
     in_use = ApiKey.objects.get(is_in_use=True)
     refused = _do(client, cloud_service, "keys/", "revoke", prefix=in_use.prefix)
     assert "This key is in use" in refused.content.decode()
     assert Entry.objects.filter(action="api_key.revoked", outcome="ok").count() == 1
 
 
-def test_a_replacement_is_begun_by_a_button_and_shows_its_steps(
+def test_a_rotation_is_started_by_a_button_and_shows_its_steps(
     cloud_service: Service, client: Client
 ) -> None:
     asked = _do(client, cloud_service, "keys/", "rotate").content.decode()
@@ -137,13 +137,13 @@ def test_a_replacement_is_begun_by_a_button_and_shows_its_steps(
     assert "The key in use is being rotated" in page
     again = _do(client, cloud_service, "keys/", "rotate")
     assert "being replaced already" in again.content.decode()
-    # What is refreshed is everything that changes meanwhile: steps, buttons and the table.
+    # The fragment holds everything that changes meanwhile: steps, buttons and the table.
     fragment = client.get(_page(cloud_service, "keys/rotation/")).content.decode()
     for words in ("Created and stored", "Continue", "Cancel rotation", "Keys at Clarius Cloud and here"):
         assert words in fragment
 
 
-def test_a_replacement_is_cancelled_by_a_button_that_asks(cloud_service: Service, client: Client) -> None:
+def test_a_rotation_is_cancelled_by_a_button_that_asks(cloud_service: Service, client: Client) -> None:
     _do(client, cloud_service, "keys/", "rotate", **MEANT)
     assert "The key in use stays in use." in _do(client, cloud_service, "keys/", "cancel").content.decode()
     assert KeyRotation.objects.get().step == KeyRotation.Step.INTENDED
@@ -169,7 +169,7 @@ def test_whoever_revokes_a_key_of_another_deployment_is_warned(
     assert [each for each in cloud.calls(path="api-keys") if each["method"] == "DELETE"]
 
 
-def test_while_every_key_is_refused_the_table_says_so_and_offers_no_replacement(
+def test_while_every_key_is_refused_the_table_says_so_and_offers_no_rotation(
     cloud: Any, cloud_service: Service, client: Client
 ) -> None:
     page = _page(cloud_service, "keys/")
@@ -183,7 +183,7 @@ def test_while_every_key_is_refused_the_table_says_so_and_offers_no_replacement(
     assert "No stored key works" in refused
 
 
-def test_the_last_replacement_names_no_key_that_is_not_in_use_any_more(
+def test_the_last_rotation_names_no_key_that_is_no_longer_in_use(
     cloud_service: Service, client: Client
 ) -> None:
     new = ApiKey.objects.get().prefix
@@ -204,7 +204,7 @@ def test_the_last_replacement_names_no_key_that_is_not_in_use_any_more(
     assert "is no longer in use" in shown
 
 
-def test_looking_at_the_pages_writes_nothing_and_reading_anew_is_audited(
+def test_opening_the_pages_writes_nothing_and_reading_again_is_audited(
     cloud_service: Service, client: Client
 ) -> None:
     for page in ("keys/", "settings/"):
@@ -213,8 +213,8 @@ def test_looking_at_the_pages_writes_nothing_and_reading_anew_is_audited(
     for page in ("keys/", "settings/"):
         _do(client, cloud_service, page, "read")
     client.post(_page(cloud_service, "test/"))
-    told = Entry.objects.filter(action__in=["service.remote_read", "service.tested"]).order_by("at", "pk")
-    assert list(told.values_list("action", "outcome")) == [
+    entries = Entry.objects.filter(action__in=["service.remote_read", "service.tested"]).order_by("at", "pk")
+    assert list(entries.values_list("action", "outcome")) == [
         ("service.remote_read", "ok"),
         ("service.remote_read", "ok"),
         ("service.tested", "failed"),
@@ -239,7 +239,7 @@ def test_pages_of_a_service_write_moments_out_with_utc_on_hover(
 
 
 @pytest.mark.parametrize(("page", "action"), [("keys/", "read"), ("settings/", "read")])
-def test_a_cloud_that_cannot_answer_is_said_on_the_page(
+def test_the_page_shows_that_the_cloud_cannot_answer(
     cloud: Any, cloud_service: Service, client: Client, page: str, action: str
 ) -> None:
     cloud.fault(match="*", kind="status", status=503, times=99)

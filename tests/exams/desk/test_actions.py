@@ -1,4 +1,4 @@
-"""What failed, is held or is uncertain: seen by reason, and settled by actions that ask once more."""
+"""Failed, held and uncertain rows: listed by reason, and settled by actions that ask for confirmation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -54,14 +54,14 @@ def test_the_problems_of_exams_are_counted_by_reason_and_lead_to_exactly_those_r
     assert [row.pk for row in listed] == [other.pk]
 
 
-def test_what_goes_on_or_was_stopped_is_no_problem(stage: Stage, administrator: Client) -> None:
+def test_running_and_stopped_submissions_are_not_problems(stage: Stage, administrator: Client) -> None:
     hold(stage, "unconfirmed")
     hold(stage, "stopped")
     add_submission(stage.customer, state="fetching")
     add_report(stage.submission, state="signed")
     answer = administrator.get(PROBLEMS)
     assert groups(answer) == {}
-    # It can be reached all the same.
+    # The page still lists them.
     lines = answer.context["unfinished"]
     assert sorted(line.reason for line in lines) == [
         "Being fetched.",
@@ -92,7 +92,7 @@ def test_only_administrators_open_the_problems_of_exams(stage: Stage, role: str,
     assert stage.browser(role).get(PROBLEMS).status_code == status
 
 
-def test_nothing_happens_before_the_question_is_answered(stage: Stage, ask: Ask) -> None:
+def test_nothing_happens_before_the_confirmation(stage: Stage, ask: Ask) -> None:
     row = fail(stage)
     page = ask(Submission, "retry", [row])
     assert "Fetch again?" in page.content.decode() and str(row.request_uuid) in page.content.decode()
@@ -100,10 +100,10 @@ def test_nothing_happens_before_the_question_is_answered(stage: Stage, ask: Ask)
     assert row.state == "failed"
 
 
-def test_a_retry_in_bulk_says_and_records_what_became_of_each(stage: Stage, do: Do) -> None:
+def test_a_retry_in_bulk_reports_and_audits_the_result_of_each(stage: Stage, do: Do) -> None:
     rows = [fail(stage), fail(stage), hold(stage)]
-    told = "2 of 3 submissions are fetched again. Nothing was done to the others: 1 is held: stopped by an"
-    assert told in do(Submission, "retry", rows)
+    message = "2 of 3 submissions are fetched again. Nothing was done to the others: 1 is held: stopped by an"
+    assert message in do(Submission, "retry", rows)
     assert sorted(Submission.objects.filter(pk__in=[r.pk for r in rows]).values_list("state", flat=True)) == [
         "held",
         "received",
@@ -114,24 +114,24 @@ def test_a_retry_in_bulk_says_and_records_what_became_of_each(stage: Stage, do: 
     assert Entry.objects.filter(action="submission.retried").count() == 2
 
 
-def test_what_is_left_is_told_by_reason_and_leads_to_a_poll(stage: Stage, do: Do) -> None:
+def test_rows_left_unchanged_are_counted_by_reason_with_a_link_to_poll(stage: Stage, do: Do) -> None:
     rows = [hold(stage), hold(stage, "foreign_url"), stage.submission]
     rows += [hold(stage, "unlinked") for _ in range(3)]
     Submission.objects.filter(hold_reason="unlinked").update(customer=None)
     page = do(Submission, "resume", rows)
     assert "1 of 6 submissions were resumed. Nothing was done to the others: 3 are not yet listed" in page
     assert "1 is held: its download address is not the service&#x27;s" in page and "1 is ready" in page
-    mend = f"/admin/integrations/service/{stage.service.pk}/change/"
-    assert f'<a href="{mend}">Poll Echo reading now</a>' in page
-    assert "Poll now<" in stage.browser("administrator").get(mend).content.decode()
+    poll_page = f"/admin/integrations/service/{stage.service.pk}/change/"
+    assert f'<a href="{poll_page}">Poll Echo reading now</a>' in page
+    assert "Poll now<" in stage.browser("administrator").get(poll_page).content.decode()
 
 
-def test_an_action_that_does_nothing_is_recorded_as_refused(stage: Stage, do: Do) -> None:
+def test_an_action_that_changes_nothing_is_audited_as_refused(stage: Stage, do: Do) -> None:
     do(Submission, "resume", [fail(stage)])
     assert Entry.objects.get(action="submission.resume").outcome == "refused"
 
 
-def test_given_up_submissions_are_no_problem_and_come_back_by_a_retry(
+def test_given_up_submissions_are_not_problems_and_can_be_retried(
     stage: Stage, do: Do, administrator: Client
 ) -> None:
     row = fail(stage)
@@ -176,7 +176,7 @@ def test_an_uncertain_report_is_marked_as_arrived(stage: Stage, do: Do) -> None:
 @pytest.mark.parametrize(
     ("before", "after"), [("failed", "failed"), ("uncertain", "uncertain"), ("signed", "failed")]
 )
-def test_a_report_that_is_given_up_is_sent_no_more(stage: Stage, do: Do, before: str, after: str) -> None:
+def test_a_report_that_is_given_up_is_no_longer_sent(stage: Stage, do: Do, before: str, after: str) -> None:
     report = add_report(stage.submission, state=before)
     do(Report, "give_up", [report])
     report.refresh_from_db()
@@ -184,7 +184,7 @@ def test_a_report_that_is_given_up_is_sent_no_more(stage: Stage, do: Do, before:
     assert "reports" not in {each.check.noun + "s" for each in find_problems()}
 
 
-def test_a_choice_of_everything_survives_the_question(stage: Stage, ask: Ask, do: Do) -> None:
+def test_selecting_everything_survives_the_confirmation_page(stage: Stage, ask: Ask, do: Do) -> None:
     rows = [fail(stage) for _ in range(3)]
     page = ask(Submission, "retry", rows[:1], select_across="1").content.decode()
     assert [f'name="_selected_action" value="{row.pk}"' in page for row in rows] == [True] * 3
@@ -199,7 +199,7 @@ def test_one_step_takes_a_bounded_number(stage: Stage, do: Do, settings: Any) ->
     assert Submission.objects.filter(state="failed").count() == 1
 
 
-def test_a_page_offers_what_can_be_done_in_its_state(stage: Stage, administrator: Client) -> None:
+def test_a_page_offers_the_actions_of_its_state(stage: Stage, administrator: Client) -> None:
     def offered(row: Any) -> list[str]:
         page = administrator.get(f"/admin/exams/{row._meta.model_name}/{row.pk}/change/")
         return [action.name for action in page.context["offers"]]
@@ -215,7 +215,7 @@ def test_a_page_offers_what_can_be_done_in_its_state(stage: Stage, administrator
     assert offered(add_report(stage.submission, state="delivered")) == []
 
 
-def test_what_was_given_up_needs_no_attention(stage: Stage, do: Do, administrator: Client) -> None:
+def test_given_up_rows_need_no_attention(stage: Stage, do: Do, administrator: Client) -> None:
     row, report = fail(stage, "No room."), add_report(stage.submission, state="failed")
     before = {each.code for each in find_problems()}
     do(Submission, "give_up", [row])

@@ -1,4 +1,4 @@
-"""The page of keys in a real browser: it asks first, and shows by itself how far a replacement is."""
+"""The page of keys in a real browser: it asks first, and shows the progress of a rotation automatically."""
 
 from typing import Any
 

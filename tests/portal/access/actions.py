@@ -1,4 +1,4 @@
-"""Who may do what in the administration, by role."""
+"""The actions of the admin and the roles that may run them."""
 
 from tests.portal.access.answers import (
     ADMINISTRATORS_DO,
@@ -9,7 +9,7 @@ from tests.portal.access.answers import (
     SUPERUSERS_DO,
 )
 
-# What can be done to the rows that are chosen in a list.
+# Actions on the selected rows of a list.
 ACTIONS = {
     "account_emailaddress.delete_selected": NOT_OFFERED_TO_SUPERUSERS,
     "accounts_invitation.delete_selected": ADMINISTRATORS_DO,
@@ -55,7 +55,7 @@ ACTIONS = {
     "integrations_service.reveal_webhook": ADMINISTRATORS_DO,
 }
 
-# What the buttons of a page do.
+# Actions of the buttons of a page.
 PAGE_ACTIONS = {
     "integrations_customer_do.confirm": ADMINISTRATORS_WRITE,
     "integrations_customer_do.gone": ADMINISTRATORS_WRITE,

@@ -1,23 +1,23 @@
-"""What comes of the requests of each role in the administration, as pairs of role and answer."""
+"""The possible outcomes of requests to the admin, by role."""
 
 from tests.portal.access.stage import ROLES
 
-# What comes of a request.
+# Outcomes of a request.
 LOG_IN = "sent to the log-in page"
-# The page, or what was asked for; nothing but the look is noted.
+# The page or file is sent; nothing is written but an audit entry of the view.
 SHOWN = "shown"
 SENT_ON = "sent on, nothing written"
-# The form says what is wrong.
+# The form shows its errors.
 CORRECTED = "400"
 FORBIDDEN = "403"
 NOT_FOUND = "404"
 WRONG_METHOD = "405"
-# It is done: something is written.
+# The action ran and wrote something.
 WRITTEN = "written"
-# It is not offered: nothing is written, the list is shown again.
+# The action is not offered: nothing is written, and the list is shown again.
 NOTHING = "not offered"
 
-# Who asks, in the order of ROLES.
+# Groups of roles, in the order of ROLES.
 ANONYMOUS, PEOPLE, STAFF = ROLES[:1], ROLES[1:4], ROLES[4:]
 EVERYBODY_ELSE = ROLES[:4]
 NO_ROLE, ONLOOKER, SUPERUSER = ROLES[4:5], ROLES[5:6], ROLES[8:]

@@ -1,4 +1,4 @@
-"""What the forms of the administration are sent with by somebody who may send them."""
+"""Valid data for the forms of the admin."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ NEW = "another-long-pass-phrase"
 
 
 def form_of(desk: Desk, cloud: Cloud, page: str) -> dict[str, Any]:
-    """Return what a page is sent with; nothing where nobody may send it."""
+    """Return valid data for the form of a page; empty if nobody may send it."""
     service = {"service": desk.service.pk}
     key = cloud.new_key(name=f"more {uuid.uuid4().hex[:8]}") if page == "integrations_service_add" else ""
     base = {"base": base_of(desk.application)}
@@ -52,16 +52,16 @@ def form_of(desk: Desk, cloud: Cloud, page: str) -> dict[str, Any]:
 
 
 def form_of_page_action(desk: Desk, cloud: Cloud, action: str) -> dict[str, Any]:
-    """Return what the form of a action is sent with."""
+    """Return valid data for the form of an action of a page."""
     name = action.partition(".")[2]
-    reserve = desk.service.api_keys.filter(is_in_use=False).values_list("prefix", flat=True).first()
+    standby = desk.service.api_keys.filter(is_in_use=False).values_list("prefix", flat=True).first()
     holder = str(Link.objects.active().values_list("uuid", flat=True).first())
     forms: dict[str, dict[str, Any]] = {
-        # Names of keys are unique at the Cloud, which does not take back what is undone here.
+        # Names of keys are unique at the sandbox, which does not roll back.
         "create": {"name": f"more {uuid.uuid4().hex[:8]}"},
         "type": {"key": cloud.new_key(name="typed")} if name == "type" else {},
-        "use": {"prefix": reserve},
-        "revoke": {"prefix": reserve, "is_meant": "yes"},
+        "use": {"prefix": standby},
+        "revoke": {"prefix": standby, "is_meant": "yes"},
         "rotate": {"is_meant": "yes"},
         "cancel": {"is_meant": "yes"},
         "push": {"is_notified": "on", "is_meant": "on"},
@@ -73,7 +73,7 @@ def form_of_page_action(desk: Desk, cloud: Cloud, action: str) -> dict[str, Any]
 
 
 def form_of_action(desk: Desk, action: str) -> dict[str, Any]:
-    """Return what a list is sent with when an action is confirmed for the stage's row."""
+    """Return the data that confirms an action on the stage's row."""
     model, name = action.split(".")
     row = desk.rows[model.replace("_", ".")]
     return {"action": name, "_selected_action": row.pk, "confirmed": "yes", "post": "yes"}
@@ -88,9 +88,9 @@ def prepared(desk: Desk, cloud: Cloud, name: str) -> Iterator[None]:
 
 
 def prepare(desk: Desk, cloud: Cloud, name: str) -> None:
-    """Bring the stage's rows into the state in which an action or a action can be done to them."""
+    """Bring the stage's rows into the state in which the action can be run on them."""
     if name in ("integrations_service_keys.use", "integrations_service_keys.revoke"):
-        key = cloud.new_key(name=f"reserve {uuid.uuid4().hex[:8]}")
+        key = cloud.new_key(name=f"standby {uuid.uuid4().hex[:8]}")
         desk.service.api_keys.create(prefix=key.partition(".")[0], secret=key)
     if name in STATES:
         rows, values = STATES[name]

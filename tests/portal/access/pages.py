@@ -1,4 +1,4 @@
-"""Who gets what from every address of the administration: the first answer is to GET, the second to POST."""
+"""The outcome of every URL of the admin for each role: first of GET, then of POST."""
 
 from tests.portal.access.answers import (
     ADMINISTRATORS_ARE_CORRECTED,

@@ -1,4 +1,4 @@
-"""Every address and every action of the administration, found where Django keeps them."""
+"""Every URL and action of the admin, collected from Django."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +18,7 @@ CATCH_ALL = "(?P<url>.*)$"
 
 @cache
 def find_pages() -> dict[str, URLPattern]:
-    """Return each address by its name; the old short address of a row is called `…_bare`."""
+    """Return each URL pattern by name; the old short URL of a row is called `…_bare`."""
     found = {}
     for prefix, pattern in _all_patterns(admin.site.get_urls()):
         route = str(pattern.pattern)
@@ -30,7 +30,7 @@ def find_pages() -> dict[str, URLPattern]:
 
 
 def find_actions() -> set[str]:
-    """Return `app_model.action` for whatever can be done to the rows that are chosen in a list."""
+    """Return `app_model.action` for every action on the rows of a list."""
     return {
         f"{model._meta.app_label}_{model._meta.model_name}.{name}"
         for model, model_admin in admin.site._registry.items()
@@ -39,7 +39,7 @@ def find_actions() -> set[str]:
 
 
 def find_page_actions() -> set[str]:
-    """Return `page.action` for the pages on which a form says which of several things is done."""
+    """Return `page.action` for the pages with several actions."""
     pages = {
         "integrations_service_keys": keys.ACTIONS,
         "integrations_service_settings": setting_pages.ACTIONS,
@@ -49,7 +49,7 @@ def find_page_actions() -> set[str]:
 
 
 def address_of(desk: Desk, name: str, *, action: str = "confirm") -> str:
-    """Return the address of a page, about the stage's row of its model."""
+    """Return the URL of a page about the stage's row of its model."""
     if name == "catch_all":
         return "/admin/nowhere/"
     if name == "app_list":
@@ -62,7 +62,7 @@ def address_of(desk: Desk, name: str, *, action: str = "confirm") -> str:
     known = {
         "object_id": row,
         "id": row,
-        "pk": desk.release.pk if name == "exams_submission_backlog_stop" else row,
+        "pk": desk.backlog_import.pk if name == "exams_submission_backlog_stop" else row,
         "service_pk": desk.service.pk,
         "name": action,
         "content_type_id": 1,
@@ -72,7 +72,7 @@ def address_of(desk: Desk, name: str, *, action: str = "confirm") -> str:
 
 
 def addresses_of_nobody() -> Iterator[str]:
-    """Return the address of each page of a row, with keys that no row has and some that no row can have."""
+    """Return the URL of each page of a row, with unknown and invalid primary keys."""
     for name, pattern in find_pages().items():
         wanted = set(pattern.pattern.converters) - {"name", "content_type_id"}
         for key in ("999999", "abc", "-1", "٩" * 7, "9" * 30, "9" * 5000) if wanted and pattern.name else ():
@@ -85,7 +85,7 @@ def addresses_of_nobody() -> Iterator[str]:
 
 def _actions_of(model_admin: Any) -> list[str]:
     chosen = [] if model_admin.actions is None else [name for _, name, _ in model_admin._get_base_actions()]
-    # The theme's other buttons have addresses of their own.
+    # The other buttons of the theme have URLs of their own.
     return [*chosen, *model_admin.actions_submit_line]
 
 

@@ -1,4 +1,4 @@
-"""One row of every model in the admin, everybody who may ask, and what each form is sent with."""
+"""One row of every model in the admin, and a browser for each role."""
 
 import copy
 import re
@@ -49,7 +49,7 @@ ROLES = (
     "administrator with content",
     "superuser",
 )
-# Sessions, and what is remembered for the next page.
+# Sessions and the cache.
 KEPT_BY_THE_SITE = {"django_session", "portal_cacherow"}
 WRITES = re.compile(
     r'(?:(?P<insert>INSERT (?:OR \w+ )?INTO)|UPDATE|DELETE FROM) "?(?P<table>\w+)', re.IGNORECASE
@@ -58,7 +58,7 @@ WRITES = re.compile(
 
 @dataclass
 class Answer:
-    """What came back, and the tables that were written meanwhile."""
+    """The response to a request, and the tables that it wrote."""
 
     response: Any
     written: set[str]
@@ -78,12 +78,12 @@ class Desk:
     service: Service
     application: Application
     unheld: Customer
-    release: BacklogImport
+    backlog_import: BacklogImport
     browsers: dict[str, Client]
     rows: dict[str, Any] = field(default_factory=dict)
 
     def send(self, role: str, method: str, address: str, data: dict[str, Any] | None = None) -> Answer:
-        """Ask as this role, see what was written, and undo it."""
+        """Send a request as this role, note the tables that it wrote, and roll back."""
         browser = self.browsers[role]
         cookies = copy.deepcopy(browser.cookies)
         with transaction.atomic(), _watched() as written:
@@ -100,7 +100,7 @@ def _watched() -> Iterator[list[str]]:
     def watch(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         result = execute(sql, params, many, context)
         found = WRITES.match(sql)
-        # Not every UPDATE finds a row; of an INSERT the count is not known yet.
+        # An UPDATE may match no row; the count of an INSERT is not known yet.
         if found and (found["insert"] or context["cursor"].rowcount):
             written.append(found["table"])
         return result
@@ -111,7 +111,7 @@ def _watched() -> Iterator[list[str]]:
 
 @contextmanager
 def undrawn() -> Iterator[None]:
-    """Leave out the drawing of pages, which takes most of the time and decides nothing."""
+    """Do not draw pages: drawing takes most of the time and decides nothing."""
     bare = {name: value for name, value in settings.UNFOLD.items() if name != "SIDEBAR"}
     with pytest.MonkeyPatch.context() as patch, override_settings(UNFOLD=bare):
         patch.setattr(Template, "render", lambda *args, **kwargs: "")
@@ -119,23 +119,23 @@ def undrawn() -> Iterator[None]:
 
 
 def make_desk(*, cloud: Cloud, service: Service) -> Desk:
-    """Set everything up at the running Cloud."""
+    """Set up the stage at the running sandbox."""
     token = cloud.add_customer(is_confirmed=True).token
     stage = make_stage(service=service, token=token)
     stage.people["staff without role"] = make_person("staff", is_staff=True)
     stage.people["onlooker"] = _onlooker()
     stage.people["superuser"] = make_person("superuser", is_staff=True, is_superuser=True)
     read_now(service=service, kind=Sync.Kind.APPLICATIONS)
-    release = BacklogImport.objects.create(service=service, total_count=1)
+    backlog_import = BacklogImport.objects.create(service=service, total_count=1)
     desk = Desk(
         stage=stage,
         service=service,
         application=Application.objects.order_by("pk")[0],
         unheld=make_customer(service, is_linked=False),
-        release=release,
+        backlog_import=backlog_import,
         browsers={role: _browser(stage, role) for role in ROLES},
     )
-    # Made when somebody looks for the first time.
+    # The first view of the page would create it.
     watch(service=service)
     _add_rows(desk)
     desk.rows = {model._meta.label_lower: _newest(model) for model in admin.site._registry}
@@ -148,7 +148,7 @@ def make_desk(*, cloud: Cloud, service: Service) -> Desk:
 
 
 def _onlooker() -> Any:
-    """Somebody who may look at what administrators look at, and do nothing about it."""
+    """Make an account with the view permissions of administrators and no others."""
     user = make_person("onlooker", is_staff=True)
     looks = Permission.objects.filter(group__name=ADMINISTRATORS, codename__startswith="view_")
     user.user_permissions.add(*looks)
@@ -159,7 +159,7 @@ def _browser(stage: Stage, role: str) -> Client:
     if role == "anonymous":
         return Client()
     browser = logged_in(stage.people[role])
-    # Some pages ask for the password again; that they do is shown in tests of their own.
+    # Some pages ask for the password again, which other tests cover.
     browser.post("/accounts/reauthenticate/", {"password": PASSWORD})
     return browser
 
@@ -177,7 +177,7 @@ def _add_rows(desk: Desk) -> None:
     Group.objects.create(name="Guests")
     EmailAddress.objects.create(user=people["outsider"], email="second@example.test")
     AnnotationSnapshot.objects.create(application=desk.application, is_customized=False, taken_at=now)
-    # One of a submission that is not here, and the newest of one that is.
+    # One for an unknown submission, and the newest for a known one.
     for named in (uuid.uuid4(), desk.stage.submission.request_uuid):
         NotificationRecord.objects.create(
             service=service,
@@ -191,7 +191,7 @@ def _add_rows(desk: Desk) -> None:
             read_at=now,
         )
     FieldMap.objects.create(service=service)
-    RejectedNotification.objects.create(service=service, received_at=now, status=400, body="junk")
+    RejectedNotification.objects.create(service=service, received_at=now, status=400, body="rubbish")
     MaintenanceTask.objects.get_or_create(name=MaintenanceTask.Name.COLLECT_FILES)
     counts = dict.fromkeys(("page_count", "seen_count", "new_count", "known_count", "error_count"), 1)
     PollRun.objects.create(

@@ -1,4 +1,4 @@
-"""Every address and every action of the administration stands in one table of role and status."""
+"""Every URL and every action of the admin is in one table of role and status."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -33,7 +33,7 @@ LOOKED = {"audit_entry"}
 
 
 def outcome_of(answer: Answer) -> str:
-    """Return what came of it; more words where something was written that should not have been."""
+    """Return the outcome, with the tables that were written if none should have been."""
     status = answer.response.status_code
     outcome = answers.LOG_IN if answer.is_to_log_in else STATUSES.get(status, str(status))
     if not answer.written:
@@ -45,12 +45,12 @@ def outcome_of(answer: Answer) -> str:
 
 
 def asking() -> Sequence[str]:
-    """Return who asks: everybody; on another database those who get the most, as no role depends on it."""
+    """Return the roles to test: all on SQLite, elsewhere only two, since no role depends on the database."""
     return ROLES if connection.vendor == "sqlite" else ("onlooker", "administrator with content")
 
 
 def compare(table: dict[str, Answers], ask: Callable[[str, str], str]) -> None:
-    """Ask everything, and fail with each answer that is not what the table says."""
+    """Send every request, and fail with each outcome that differs from the table."""
     wrong = [
         f"{name} as {role}: {given} instead of {wanted}"
         for name, row in table.items()
@@ -60,7 +60,7 @@ def compare(table: dict[str, Answers], ask: Callable[[str, str], str]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_address_and_action_stands_in_the_table() -> None:
+def test_every_url_and_action_is_in_the_table() -> None:
     assert set(find_pages()) == set(PAGES)
     assert find_actions() == set(ACTIONS)
     assert find_page_actions() == set(PAGE_ACTIONS)
@@ -70,16 +70,18 @@ def test_the_stage_has_a_row_of_every_model(desk: Desk) -> None:
     assert [label for label, row in desk.rows.items() if row is None] == []
 
 
-def test_each_role_opens_what_the_table_says(desk: Desk) -> None:
+def test_each_role_opens_the_pages_of_the_table(desk: Desk) -> None:
     def ask(name: str, role: str) -> str:
-        # One role is shown every page as it is.
+        # Every page is drawn for one role.
         with nullcontext() if role == "administrator with content" else undrawn():
             return outcome_of(desk.send(role, "get", address_of(desk, name)))
 
     compare({name: get for name, (get, _) in PAGES.items()}, ask)
 
 
-def test_each_role_sends_what_the_table_says_and_a_refusal_changes_nothing(desk: Desk, cloud: Cloud) -> None:
+def test_each_role_sends_the_forms_of_the_table_and_a_refusal_changes_nothing(
+    desk: Desk, cloud: Cloud
+) -> None:
     def ask(name: str, role: str) -> str:
         with prepared(desk, cloud, name), undrawn():
             return outcome_of(desk.send(role, "post", address_of(desk, name), form_of(desk, cloud, name)))
@@ -87,7 +89,7 @@ def test_each_role_sends_what_the_table_says_and_a_refusal_changes_nothing(desk:
     compare({name: post for name, (_, post) in PAGES.items()}, ask)
 
 
-def test_each_role_does_to_rows_what_the_table_says(desk: Desk, cloud: Cloud) -> None:
+def test_each_role_runs_the_row_actions_of_the_table(desk: Desk, cloud: Cloud) -> None:
     def ask(name: str, role: str) -> str:
         page = address_of(desk, name.partition(".")[0] + "_changelist")
         with prepared(desk, cloud, name), undrawn():
@@ -96,7 +98,7 @@ def test_each_role_does_to_rows_what_the_table_says(desk: Desk, cloud: Cloud) ->
     compare(ACTIONS, ask)
 
 
-def test_each_role_presses_the_buttons_that_the_table_says(desk: Desk, cloud: Cloud) -> None:
+def test_each_role_runs_the_page_actions_of_the_table(desk: Desk, cloud: Cloud) -> None:
     def ask(name: str, role: str) -> str:
         page, _, action = name.partition(".")
         with prepared(desk, cloud, name), undrawn():
@@ -119,7 +121,7 @@ def test_a_row_that_does_not_exist_is_not_found(desk: Desk, method: str) -> None
 
 
 def outcome_of_action(answer: Answer) -> str:
-    """Return what came of it: what is done is written, in the audit log if nowhere else."""
+    """Return the outcome of an action: a successful one writes at least an audit entry."""
     status = answer.response.status_code
     if status in (200, 302) and not answer.is_to_log_in:
         return answers.WRITTEN if answer.written else answers.NOTHING

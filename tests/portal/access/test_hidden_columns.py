@@ -108,7 +108,7 @@ def test_lists_are_filtered_by_what_they_show(stage: Stage) -> None:
         assert browser.get(_list(label), query).status_code == 200
 
 
-def test_every_sealed_column_is_named_above() -> None:
+def test_every_encrypted_column_is_named_above() -> None:
     secret = {
         (model._meta.label_lower, column.name)
         for model in admin.site._registry

@@ -1,1 +1,1 @@
-"""What every page of the administration has in common."""
+"""Tests of what all admin pages have in common."""

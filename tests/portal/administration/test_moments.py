@@ -1,4 +1,4 @@
-"""Every list and page of the administration writes a moment with a named month, in the reader's zone."""
+"""Every list and page of the admin writes times with a named month, in the reader's zone."""
 
 import re
 from typing import Any
@@ -37,7 +37,7 @@ def test_every_column_of_every_list_is_written_as_the_portal_writes_moments(desk
     for model, shown in admin.site._registry.items():
         page = _get(desk, model).content.decode()
         assert FOREIGN.findall(page) == [], model
-        # What the audit log says of itself is true and stays as it is.
+        # The audit log cannot be changed, so its times are real.
         expected = "<time datetime=" if model is Entry else WRITTEN
         for name in _moments_of(model).intersection(shown.list_display):
             cells = re.findall(rf'<t[dh] class="field-{name} .*?>(.*?)</t[dh]>', page, re.DOTALL)
@@ -53,7 +53,7 @@ def test_every_moment_on_every_page_of_a_row_is_written_so(desk: Desk) -> None:
         page = answer.content.decode()
         assert FOREIGN.findall(page) == [], model
         shown = _shown(answer) & _moments_of(model)
-        # The log's own moment is true; an application's page is the editor of its annotations.
+        # The time of an audit entry is real; the page of an application is its editor.
         least = 0 if model in (Entry, Application) else len(shown)
         assert page.count(WRITTEN) >= least, (model, shown)
         seen += least

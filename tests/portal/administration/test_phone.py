@@ -1,4 +1,4 @@
-"""Every list and every table of the administration is read on a phone without scrolling sideways."""
+"""Every list and table of the admin fits a phone without scrolling sideways."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -19,7 +19,7 @@ from tests.exams.rows import make_submission
 from tests.portal.access.stage import Desk
 
 WIDTH = 390
-# What stands beyond the edge, what a table cuts off, and what would have to be scrolled sideways to be read.
+# Cells beyond the edge, and cells that are cut off or need scrolling sideways.
 CUT_OFF = """() => {
   // Headings for screen readers are clipped to one pixel.
   const shown = each => [each, each.closest('thead') ?? each].every(e => e.getBoundingClientRect().height > 1)

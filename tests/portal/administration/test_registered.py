@@ -1,4 +1,4 @@
-"""Every page of the administration stands on the kit."""
+"""Every admin page is based on the admin kit."""
 
 import sys
 
