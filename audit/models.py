@@ -32,7 +32,7 @@ class Entry(models.Model):
         base_manager_name = "objects"
         ordering = ["-at", "-id"]
         verbose_name = "audit entry"
-        verbose_name_plural = "audit log"
+        verbose_name_plural = "audit entries"
         indexes = [models.Index(fields=["target_type", "target_id", "-at"], name="audit_entry_by_target")]
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit log',
+                'verbose_name_plural': 'audit entries',
                 'ordering': ['-at', '-id'],
                 'base_manager_name': 'objects',
                 'indexes': [models.Index(fields=['target_type', 'target_id', '-at'], name='audit_entry_by_target')],

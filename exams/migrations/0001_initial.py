@@ -32,7 +32,6 @@ class Migration(migrations.Migration):
                 ('result', models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'verbose_name_plural': 'maintenance',
                 'abstract': False,
             },
         ),

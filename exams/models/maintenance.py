@@ -16,8 +16,5 @@ class MaintenanceTask(LeasedRow):
     done_at = models.DateTimeField(null=True, blank=True)
     result = models.CharField(max_length=300, blank=True)
 
-    class Meta:
-        verbose_name_plural = "maintenance"
-
     def __str__(self) -> str:
         return self.get_name_display()

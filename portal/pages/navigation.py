@@ -52,6 +52,8 @@ MODELS = {
     },
     "Audit": {"audit.entry": "fact_check"},
 }
+# Shorter than the plural, which counts rows.
+TITLES = {"audit.entry": "Audit log", "exams.maintenancetask": "Maintenance"}
 # The groups of models that are not named above, by app.
 GROUP_OF_APP = {
     "exams": "Background",
@@ -109,7 +111,7 @@ def _page(request: HttpRequest, title: str, name: str, icon: str, permission: st
 
 def _list(request: HttpRequest, model: Any, icon: str) -> Item:
     is_allowed = _may_open(request, model)
-    title = str(model._meta.verbose_name_plural)
+    title = TITLES.get(model._meta.label_lower, str(model._meta.verbose_name_plural))
     return {
         "title": title[:1].upper() + title[1:],
         "icon": icon,

@@ -1,4 +1,4 @@
-// Turns the lines of labels into lists that can be dragged or moved by arrow keys. Without it the form has text areas.
+// Turns lines of labels into lists to drag or to move by arrow keys. Without this script the form has text areas.
 (() => {
   const form = document.querySelector(".annotation-editor");
   const fields = form && form.querySelector(".annotation-fields");
@@ -46,7 +46,7 @@
     timer = setTimeout(preview, 300);
   };
 
-  // A handle moves its item among the items beside it, by dragging or by the arrow keys.
+  // A handle moves its item among its siblings, by dragging or by the arrow keys.
   const handle = (item, name) => {
     const made = button("⠿", `Move ${name}: arrow keys or drag`, "annotation-handle", () => {});
     made.addEventListener("keydown", (event) => {
@@ -71,7 +71,7 @@
     return made;
   };
 
-  // On the document, since an item that moves in it loses a captured pointer.
+  // Listens on the document, since an element that is moved in it loses a captured pointer.
   document.addEventListener("pointermove", (event) => {
     if (!dragged) {
       return;

@@ -1,5 +1,5 @@
-// Begin where something is to be typed, propose a slug while the name is typed, and let the form be sent once,
-// since the Cloud may take a while to answer.
+// Focus the first field to fill in, propose a slug while the name is typed, and send the form only once, since
+// Clarius Cloud may take a while to answer.
 (() => {
   const form = document.querySelector("[data-connect]");
   const { name, slug } = form.elements;
@@ -27,7 +27,7 @@
     button.disabled = true;
     button.textContent = button.dataset.busy;
   });
-  // Whoever comes back by the browser's button finds the page as it was left.
+  // The Back button of the browser may restore the page with a disabled button.
   window.addEventListener("pageshow", () => {
     button.disabled = false;
     button.textContent = label;

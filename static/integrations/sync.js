@@ -1,4 +1,4 @@
-// While a reading is under way, show how far it came; when it ends, show the list it made.
+// While a sync runs, show its progress; when it ends, reload the list.
 (() => {
   const panel = document.querySelector("[data-sync]");
   if (!panel || !panel.querySelector("[data-busy]")) {
@@ -7,14 +7,14 @@
   const look = async () => {
     const answer = await fetch(panel.dataset.sync, { headers: { "X-Requested-With": "fetch" } });
     if (answer.redirected || answer.status === 403) {
-      // Logged out meanwhile: the page itself says so.
+      // The session has ended: reloading leads to the log-in page.
       location.reload();
     } else if (answer.ok) {
       panel.innerHTML = await answer.text();
     }
   };
   const again = async () => {
-    // A look that fails is followed by the next one.
+    // After a failed request the next one follows as usual.
     await look().catch(() => {});
     if (panel.querySelector("[data-busy]")) {
       setTimeout(again, 2000);

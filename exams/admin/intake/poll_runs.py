@@ -40,7 +40,7 @@ class PollRunAdmin(AttemptsAdmin):
     @admin.display(description="extent", ordering="is_full")
     def extent(self, poll_run: PollRun) -> str:
         """Write the extent of the run."""
-        return "whole list" if poll_run.is_full else "newest first, up to known ones"
+        return "whole list" if poll_run.is_full else "newest first"
 
     @admin.display(description="result", ordering="is_complete")
     def result(self, poll_run: PollRun) -> str:
