@@ -1,4 +1,4 @@
-"""Who we are at Clarius Cloud: services, keys, customers and links."""
+"""Services of Clarius Cloud with their keys, customers and links."""
 
 from django.apps import AppConfig
 

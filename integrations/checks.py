@@ -23,9 +23,10 @@ from integrations.services.settings import operation
 VIEW, OPERATE, MANAGE = (f"integrations.{name}_service" for name in ("view", "operate", "manage"))
 # How long after its connection a service may wait for a worker.
 FIRST_POLL = timedelta(minutes=2)
+# Rows read at a time, for flat memory.
 AT_ONCE = 2000
 V = RemoteState.Status
-MIRROR_PAGES = {
+LIST_PAGES = {
     Sync.Kind.CUSTOMERS: "customer",
     Sync.Kind.RECORDS: "notificationrecord",
     Sync.Kind.APPLICATIONS: "application",
@@ -33,7 +34,7 @@ MIRROR_PAGES = {
 operators = partial(check, cost=Cost.DATABASE, severity=Level.URGENT, audience=Audience.OPERATORS)
 
 
-# Most lead to the page of the service; `MANAGED` to its pages of keys and settings.
+# Checks of one service. Most link to the page of the service; with `MANAGED`, to its keys or settings.
 of_service = partial(
     check,
     cost=Cost.DATABASE,
@@ -51,7 +52,7 @@ def page_of(service: Service, name: str = "change") -> str:
 
 
 def fix_by(service: Service, action: Action) -> Fix:
-    """Return what one click does to this service."""
+    """Return the fix that applies one action to this service."""
     return Fix(rows=Service.objects.filter(pk=service.pk), permission=OPERATE, actions=(action,))
 
 
@@ -76,11 +77,11 @@ def look_at_services() -> Iterator[Finding]:
     code="secrets", sentence="A secret in use cannot be decrypted.", decides_readiness=True, is_setup=True
 )
 def look_at_secrets() -> Iterator[Finding]:
-    """The secrets without which the services in use do not work can be decrypted."""
+    """The secrets that the services in use need can be decrypted."""
     services = Service.objects.in_use()
     keys = ApiKey.objects.filter(service__in=services, is_in_use=True, revoked_at=None)
-    locked = {row.slug for row in services if not _can_open(row, "webhook_secret")}
-    locked |= {row.service.slug for row in keys.select_related("service") if not _can_open(row, "secret")}
+    locked = {row.slug for row in services if not _can_decrypt(row, "webhook_secret")}
+    locked |= {row.service.slug for row in keys.select_related("service") if not _can_decrypt(row, "secret")}
     if locked:
         sentence = f"Secrets of {', '.join(sorted(locked))} cannot be decrypted. {RESTORE}"
         yield Finding(sentence=sentence, count=len(locked))
@@ -119,23 +120,23 @@ def _count_locked(rows: QuerySet[Model], names: tuple[str, ...]) -> tuple[int, i
     bad = count = 0
     for row in rows.only("pk", *names).iterator(chunk_size=AT_ONCE):
         count += 1
-        bad += not all(_can_open(row, name) for name in names)
+        bad += not all(_can_decrypt(row, name) for name in names)
     return bad, count
 
 
 def _count_customers() -> tuple[int, int, int]:
-    """Return how many tokens are locked, how many have another look-up digest, and how many there are."""
+    """Return how many tokens cannot be decrypted, how many have another digest, and how many there are."""
     locked = unknown = count = 0
     for row in Customer.objects.only("pk", "token", "token_digest").iterator(chunk_size=AT_ONCE):
         count += 1
-        if not _can_open(row, "token"):
+        if not _can_decrypt(row, "token"):
             locked += 1
         elif lookup_digest(row.token) != row.token_digest:
             unknown += 1
     return locked, unknown, count
 
 
-def _can_open(row: Model, name: str) -> bool:
+def _can_decrypt(row: Model, name: str) -> bool:
     try:
         getattr(row, name)
     except CannotDecrypt:
@@ -208,7 +209,7 @@ def look_at_rotation(service: Service) -> Iterator[Finding]:
     audience=Audience.OPERATORS,
 )
 def look_at_first_poll(service: Service) -> Iterator[Finding]:
-    """A worker began with the service."""
+    """The service was polled, or was connected a moment ago."""
     if service.polled_at is not None:
         return
     if timezone.now() - service.created_at < FIRST_POLL:
@@ -227,7 +228,7 @@ def look_at_first_poll(service: Service) -> Iterator[Finding]:
     **MANAGED | {"link": "Push the settings"},
 )
 def look_at_registration(service: Service) -> Iterator[Finding]:
-    """Clarius Cloud was given our addresses, or shall have none."""
+    """Clarius Cloud has our addresses, or the service is only polled."""
     if not (service.is_registered or service.is_poll_only):
         yield Finding(url=page_of(service, "settings"), oldest=service.created_at)
 
@@ -244,9 +245,9 @@ def look_at_settings(service: Service) -> Iterator[Finding]:
         return
     state = RemoteState.objects.filter(service=service).first()
     if state is not None and state.drifted_at is not None:
-        verdicts = (("notification", state.notification_status), ("transfer", state.token_transfer_status))
-        said = "; ".join(f"{name} URL: {V(each).label}" for name, each in verdicts if each != V.SAME)
-        sentence = f"The settings at Clarius Cloud differ from the expected ones ({said})."
+        statuses = (("notification", state.notification_status), ("transfer", state.token_transfer_status))
+        differences = "; ".join(f"{name} URL: {V(each).label}" for name, each in statuses if each != V.SAME)
+        sentence = f"The settings at Clarius Cloud differ from the expected ones ({differences})."
         yield Finding(sentence=sentence, url=page_of(service, "settings"), oldest=state.drifted_at)
     elif state is None or state.read_at is None:
         yield Finding(sentence="The settings have not been read yet.", level=Level.SKIPPED)
@@ -263,8 +264,8 @@ def look_at_poll(service: Service) -> Iterator[Finding]:
     age = timezone.now() - last
     length = span(age.total_seconds())
     if age > overdue_after():
-        words = f"the last one was {length} ago" if service.polled_at else "there was none yet"
-        sentence = f"The poll is overdue: {words}. {service.last_error}".strip()
+        last_one = f"the last one was {length} ago" if service.polled_at else "there was none yet"
+        sentence = f"The poll is overdue: {last_one}. {service.last_error}".strip()
         yield Finding(sentence=sentence, url=page_of(service), oldest=last, fix=fix_by(service, POLL))
     elif service.polled_at is not None:
         yield Finding(sentence=f"The last poll was {length} ago.", level=Level.OK)
@@ -280,8 +281,8 @@ def look_at_full_poll(service: Service) -> Iterator[Finding]:
     age = timezone.now() - last
     length = span(age.total_seconds(), unit="hour")
     if age > full_overdue_after():
-        words = f"the last one was {length} ago" if service.full_polled_at else "there was none yet"
-        sentence = f"The full poll is overdue: {words}. {service.last_error}".strip()
+        last_one = f"the last one was {length} ago" if service.full_polled_at else "there was none yet"
+        sentence = f"The full poll is overdue: {last_one}. {service.last_error}".strip()
         fix = fix_by(service, POLL_EVERYTHING)
         yield Finding(sentence=sentence, url=page_of(service), oldest=last, fix=fix)
     elif service.full_polled_at is None:
@@ -315,18 +316,18 @@ def _check_sync(kind: Sync.Kind, page: str) -> None:
         noun="list",
     )
     def look_at_sync(service: Service) -> Iterator[Finding]:
-        """The copy of the Cloud's list could be read."""
+        """The Cloud's list could be read."""
         failed = Sync.objects.filter(service=service, kind=kind).exclude(problem="")
-        for mirror in failed:
+        for sync in failed:
             yield Finding(
-                sentence=f"The {kind.label} could not be read. {mirror.problem}",
+                sentence=f"The {kind.label} could not be read. {sync.problem}",
                 url=reverse(f"admin:integrations_{page}_changelist"),
-                oldest=mirror.problem_at,
+                oldest=sync.problem_at,
                 fix=Fix(rows=failed, permission=OPERATE, actions=(READ_AGAIN,)),
             )
 
 
-for kind, page in MIRROR_PAGES.items():
+for kind, page in LIST_PAGES.items():
     _check_sync(kind, page)
 
 

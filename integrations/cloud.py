@@ -4,7 +4,7 @@
         client.download_data(…)
 
 A paused service, an open circuit, the choice of the key, a refused key and throttling are dealt with here.
-What goes wrong inside is raised as CloudProblem, whose `means` says whether trying again can help.
+Errors inside are raised as CloudProblem, whose `means` tells whether trying again can help.
 """
 
 import random
@@ -25,21 +25,21 @@ from integrations.models import Service
 
 
 class Means(StrEnum):
-    """What an error says about trying again."""
+    """The meaning of an error for trying again."""
 
-    # The Cloud, our key or the service is away: nothing was tried, and there is no end to trying.
+    # The Cloud, the key or the service is unavailable: nothing was done, and there is no limit of tries.
     WAIT = "wait"
     # The Cloud has not prepared it yet.
     NOT_READY = "not_ready"
-    # A definite error that may pass: so many tries, and no more.
+    # A definite error that may pass: the tries are counted, and limited.
     COUNT = "count"
     NEVER = "never"
-    # The call may have had its effect although no answer says so.
+    # The call may have taken effect although its answer was lost.
     MAYBE_DONE = "maybe_done"
 
 
 class Code(StrEnum):
-    """The reasons that have nothing to do with the object of a call."""
+    """The reasons that do not depend on the object of a call."""
 
     PAUSED = "paused"
     KEY_REFUSED = "key_refused"
@@ -52,17 +52,17 @@ class Code(StrEnum):
 
 @dataclass(frozen=True)
 class Rule:
-    """Errors of these kinds, where given with one of these statuses, mean this; `code` names the reason."""
+    """The meaning of errors of some kinds, and of some statuses if given; `code` names the reason."""
 
     errors: type[Exception] | tuple[type[Exception], ...]
     means: Means
     code: str
     status: frozenset[int | None] | None = None
-    # Only where the answer says when to try again.
+    # Only errors whose answer tells when to try again.
     has_retry_after: bool = False
 
     def matches(self, error: Exception) -> bool:
-        """Tell whether the rule speaks of this error."""
+        """Tell whether the rule applies to this error."""
         has_status = self.status is None or getattr(error, "status", None) in self.status
         is_timed = not self.has_retry_after or getattr(error, "retry_after", None) is not None
         return isinstance(error, self.errors) and has_status and is_timed
@@ -95,7 +95,7 @@ SENTENCES: Mapping[str, str] = {
 
 
 class CloudProblem(Exception):
-    """A call that did not go out or gave nothing; the message is one sentence for the reader."""
+    """A call that was not made or failed; the message is one sentence for the reader."""
 
     def __init__(
         self, message: str, *, means: Means, code: str, error: Exception | None = None, is_away: bool = False
@@ -104,7 +104,7 @@ class CloudProblem(Exception):
         self.means = means
         self.code = code
         self.error = error
-        # Everything of the service waits, whatever the call was about.
+        # All work of the service waits, whatever the object of the call is.
         self.is_away = is_away
 
     @property
@@ -124,20 +124,20 @@ class CloudProblem(Exception):
 
     @property
     def kind(self) -> str:
-        """Kind and status of the error, without the Cloud's own words."""
+        """Kind and status of the error, without the text of the Cloud."""
         if self.error is None:
             return self.code
         return f"{type(self.error).__name__} {getattr(self.error, 'status', None) or ''}".strip()
 
     @property
     def detail(self) -> str:
-        """Kind of the error and the beginning of the answer, masked, for who may see patient content."""
+        """Kind of the error and the beginning of the answer, masked, for readers of patient content."""
         if self.error is None:
             return str(self)
         return f"{type(self.error).__name__} {getattr(self.error, 'detail', '')}".strip()
 
     def later(self, *, cap: timedelta | None = None, **changes: Any) -> Later:
-        """Return when a job tries again: counted only where the problem says something about its object."""
+        """Return when a job tries again; the try counts only if the problem is about the job's object."""
         if self.is_away:
             return Later(wait_for_service(), changes=changes)
         backoff = Backoff(retry_after=self.retry_after) if cap is None else Backoff(self.retry_after, cap=cap)
@@ -150,7 +150,7 @@ class CloudProblem(Exception):
 
 
 def wait_for_service() -> timedelta:
-    """Return how long work waits for a paused or refused service; spread, since many rows wait for it."""
+    """Return how long work waits for a paused or refused service, spread since many rows may wait."""
     return keyring.PROBE_EVERY * random.uniform(1, 3)  # noqa: S311
 
 
@@ -162,10 +162,10 @@ def cloud(
     always: bool = False,
     secret: str | None = None,
 ) -> Iterator[ClariusClient]:
-    """Yield a client of the service; errors inside become CloudProblem. Not inside a transaction.
+    """Yield a client of the service; errors inside become CloudProblem. Do not use it in a transaction.
 
-    `always` is for work on keys and settings, which goes on while the service is paused or its circuit is
-    open. With `secret` that key is used in place of the key in use, and a refusal is about that key.
+    `always` is for work on keys and settings, which continues while the service is paused or its circuit
+    is open. With `secret` that key is used in place of the key in use, and a refusal is about that key.
     """
     if not always:
         require_open(service)
@@ -202,7 +202,7 @@ def problem_of(
             case KeyState.REFUSED:
                 return _away(Code.KEY_REFUSED, error)
             case KeyState.SWITCHED | KeyState.UNKNOWN:
-                # Not away: without a backoff and an end each row would ask every minute for ever.
+                # Not `_away`: without a backoff and a limit each row would call every minute forever.
                 return _problem(Means.WAIT, Code.KEY_UNKNOWN, error)
     return judge(error, (*rules, *DEFAULT))
 

@@ -16,15 +16,16 @@ from integrations.models import ApiKey, RemoteState, Service
 from integrations.services.settings.addresses import is_public_https
 from integrations.services.settings.remote_state import read_now
 
+# A larger difference of the clocks is a problem, a smaller one a note.
 CLOCK_SKEW = timedelta(minutes=5)
 # The Date of an answer counts whole seconds, and answers take a moment.
 CLOCK_TOLERANCE = timedelta(seconds=30)
-# What was read so recently was read by the check of the key a moment ago.
+# A state this recent was read by the check of the key, so the Cloud can be reached.
 JUST_READ = timedelta(minutes=1)
 
 
 def list_services() -> QuerySet[Service]:
-    """Return what is checked one by one."""
+    """Return the services, each of which is checked."""
     return Service.objects.order_by("name")
 
 
@@ -65,7 +66,7 @@ def look_at_key(service: Service) -> Iterator[Finding]:
 
 
 def _shape_of(service: Service) -> str:
-    """Return what can be seen to be wrong with the key in use."""
+    """Return what is wrong with the form of the key in use, or nothing."""
     key = keyring.usable_keys(service=service).filter(is_in_use=True).first()
     return "" if key is None else key_problem(key.secret) or ""
 
@@ -109,7 +110,9 @@ def look_at_clock(service: Service) -> Iterator[Finding]:
         return
     skew = _skew(service) if read_at is not None and now - read_at < JUST_READ else None
     if skew is None:
-        yield Finding(sentence="The Cloud did not say what time it has.", level=Level.SKIPPED)
+        yield Finding(
+            sentence="The Cloud's answer had no date to compare the clock with.", level=Level.SKIPPED
+        )
         return
     seconds = int(abs(skew).total_seconds())
     sentence = f"This machine's clock is {seconds:,} seconds {'slow' if skew > timedelta() else 'fast'}."

@@ -19,10 +19,11 @@ from foundation.crypto import CannotDecrypt
 from integrations.clarius import ClariusClient, errors
 from integrations.models import ApiKey, Service
 
-# Noting every call would write more rows than the calls themselves.
-NOTE_USE_EVERY = timedelta(minutes=1)
+# Saving every use would add a write to every call.
+SAVE_USE_EVERY = timedelta(minutes=1)
+# How often the stored keys are tried while none works.
 PROBE_EVERY = timedelta(minutes=1)
-# A call that began with the former key may end with its refusal this much later.
+# A call that began with the former key may be refused this long after the switch.
 FRESHLY_SWITCHED = timedelta(minutes=2)
 ALL_REFUSED = "Clarius Cloud refuses every stored API key. Calls wait until one works again."
 
@@ -36,9 +37,9 @@ class KeyInUse(Exception):
 
 
 class Cause(StrEnum):
-    """Why another key came into use."""
+    """The cause of a switch to another key."""
 
-    # A stored key was chosen, or a new one was given.
+    # A person chose a stored key, or gave a new one.
     PERSON = "person"
     STORED = "stored"
     ROTATION = "rotation"
@@ -46,6 +47,7 @@ class Cause(StrEnum):
     UNREADABLE = "unreadable"
 
 
+# The switches that no person asked for, of which administrators get a mail.
 _ALERTS = {
     Cause.REFUSED: "Clarius Cloud refused the key in use; the portal now uses {prefix}….",
     Cause.UNREADABLE: "The key in use cannot be decrypted or is missing; the portal now uses {prefix}….",
@@ -53,7 +55,7 @@ _ALERTS = {
 
 
 class KeyState(StrEnum):
-    """What the Cloud says of the stored keys."""
+    """The result of trying the stored keys."""
 
     WORKS = "works"
     SWITCHED = "switched"
@@ -73,8 +75,8 @@ def client_for(*, service: Service) -> ClariusClient:
     if key is None or not secret:
         key, secret = _fall_back(service)
     now = timezone.now()
-    unnoted = Q(last_used_at=None) | Q(last_used_at__lt=now - NOTE_USE_EVERY)
-    ApiKey.objects.filter(unnoted, pk=key.pk).update(last_used_at=now)
+    unsaved = Q(last_used_at=None) | Q(last_used_at__lt=now - SAVE_USE_EVERY)
+    ApiKey.objects.filter(unsaved, pk=key.pk).update(last_used_at=now)
     return client_with(base_url=service.base_url, secret=secret)
 
 
@@ -88,10 +90,10 @@ def use_key(
 ) -> bool:
     """Use this key from now on; False when it was revoked meanwhile or is in use already.
 
-    Call it in a transaction. Administrators get a mail where no person asked for it. A key that was proven by
-    a call closes the circuit; one that was merely readable still has to prove itself.
+    Call it in a transaction. Administrators get a mail if no person asked for it. A key that was tested by
+    a call closes the circuit; one that could only be decrypted does not.
     """
-    # Two workers may come to this at the same moment: the row of the service serialises them.
+    # Two workers may switch at the same moment: the lock on the service's row puts them in order.
     Service.objects.select_for_update().get(pk=service.pk)
     current = usable_keys(service=service).filter(pk=key.pk).first()
     if current is None:
@@ -125,10 +127,10 @@ def store_key(*, service: Service, key: str) -> ApiKey:
 
 @contextmanager
 def withdrawn(*, service: Service, prefix: str, check: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Revoke a key at the Cloud inside, while nothing here can begin to use it; its secret is then deleted.
+    """Block a key while the body revokes it at the Cloud, then delete its secret.
 
-    When the inside fails, the key may still work and becomes a standby key again. `check` runs under the
-    service's lock and may refuse. Raises KeyInUse.
+    If the body fails, the key may still work and becomes a standby key again. `check` runs under the lock
+    on the service and may refuse. Raises KeyInUse.
     """
     rows = ApiKey.objects.filter(service=service, prefix=prefix)
     with transaction.atomic():
@@ -140,7 +142,7 @@ def withdrawn(*, service: Service, prefix: str, check: Callable[[], None] = lamb
     try:
         yield
     except Exception:
-        # Whoever is killed here leaves it withdrawn: nobody knows whether it still works.
+        # A process that is killed before this leaves the key blocked: nobody knows whether it still works.
         rows.exclude(secret="").update(revoked_at=None)
         raise
     rows.update(revoked_at=Now(), secret="")
@@ -166,10 +168,10 @@ def probe_keys(*, service: Service) -> KeyState:
 
 
 def judge_refusal(*, service: Service) -> KeyState:
-    """After a 401 or 403 return whose fault it was; the circuit opens when no key works.
+    """Try the stored keys after a 401 or 403, and open the circuit when none works.
 
-    WORKS means that the refusal belongs to the object of the call. With SWITCHED, REFUSED and UNKNOWN the
-    call says nothing about its object.
+    WORKS means that the refusal is about the object of the call. With SWITCHED, REFUSED and UNKNOWN the
+    refusal says nothing about the object.
     """
     state = probe_keys(service=service)
     if state == KeyState.REFUSED:
@@ -178,7 +180,7 @@ def judge_refusal(*, service: Service) -> KeyState:
 
 
 def is_circuit_open(*, service: Service) -> bool:
-    """Tell whether calls of the service wait; once a minute the caller that asks probes the keys."""
+    """Tell whether calls of the service wait; once a minute one caller tries the keys first."""
     row = Service.objects.only("pk", "circuit_opened_at").get(pk=service.pk)
     if row.circuit_opened_at is None:
         return False
@@ -216,7 +218,7 @@ def _open_circuit(*, service: Service) -> None:
 def _state_of(key: ApiKey) -> KeyState:
     current = ApiKey.objects.filter(pk=key.pk, revoked_at=None).first()
     if current is None:
-        # It was revoked here while the Cloud was asked.
+        # It was revoked here during the call.
         return KeyState.UNKNOWN
     since = current.in_use_since
     is_fresh = since is not None and since > timezone.now() - FRESHLY_SWITCHED

@@ -33,7 +33,7 @@ class LinkReason(TextChoices):
 
 
 class CustomerStatus(TextChoices):
-    """What links, portal accounts and the Cloud's list say together; computed, not stored."""
+    """The status of a customer, computed from its links, their accounts and the Cloud's list; not stored."""
 
     CONFIRMED = "confirmed", "confirmed"
     PENDING = "pending", "confirming"

@@ -13,7 +13,6 @@ OUTSIDE = ("LICENSE", "requirements/", "tests/test_words.py")
 NOT_YET: tuple[str, ...] = (
     "bench/",
     "docs/failures.md",
-    "integrations/services/",
     "tests/cloud.py",
     "tests/e2e/",
     "tests/integrations/",

@@ -1,4 +1,4 @@
-"""What a click does to services, their copies of lists, and links, where something is wrong with them."""
+"""The actions that fix problems of services, syncs and links with one click."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ SOON = "as soon as a worker is free"
 
 
 def for_each_service(work: Callable[..., None]) -> Callable[..., int]:
-    """Make the service of an action from what is done to one service."""
+    """Turn a function for one service into one for all services of a query set."""
 
     def do(*, queryset: QuerySet[Service], user: Any, address: str | None) -> int:
         services = list(queryset)

@@ -1,4 +1,4 @@
-"""How a service is doing, from what is stored: no call is made for it."""
+"""The health page of a service, made of stored facts without a call."""
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,10 +19,12 @@ from integrations.services.settings.addresses import is_public_https
 
 V = RemoteState.Status
 GOOD, WARN, BAD = "good", "warn", "bad"
+# The checks of other packages that every service depends on.
 PROCESSES = {"worker-silent", "beat-silent"}
-NOT_NOTIFIED = "off, the poll carries all"
-NOT_CONNECTABLE = "off, nobody can press Connect in Clarius Cloud"
+NOT_NOTIFIED = "off: exams are found only by polling"
+NOT_CONNECTABLE = "off: nobody can press Connect in Clarius Cloud"
 Status = Customer.Status
+# Customers in these need a look, so their number is marked.
 UNWELL = frozenset({Status.MISSING, Status.GONE, Status.UNKNOWN_HERE, Status.ACCOUNT_OFF})
 
 
@@ -49,11 +51,11 @@ def health_of(*, service: Service) -> Health:
 
 
 def headline_of(*, service: Service) -> tuple[str, str]:
-    """Return a tone and the one sentence that matters most: about the service, else about the processes."""
+    """Return the most serious finding as tone and sentence: about the service, else about the processes."""
     found = [each for each in find(_matters, subjects=[service]) if (each.level or Level.OK) >= Level.NOTE]
     if not found:
         return GOOD, "Working."
-    # Of equal ones the first: a service that was never polled has not met its other problems yet.
+    # Of equally serious ones the first: a service that was never polled shows no other problem yet.
     worst = min(
         found, key=lambda each: (not each.check.is_final, each.level != Level.URGENT, each.subject is None)
     )
@@ -61,14 +63,14 @@ def headline_of(*, service: Service) -> tuple[str, str]:
 
 
 def _matters(check: Check) -> bool:
-    # What other packages check of a service is shown on their pages.
+    # Other packages' checks of a service are shown on their own pages.
     return check.cost != Cost.NETWORK and (
         check.code in PROCESSES or (check.each is not None and check.place == "integrations")
     )
 
 
 def ago(moment: datetime | None, *, never: str = "never") -> str:
-    """Say how long ago something was, and when."""
+    """Return how long ago something happened, and when."""
     if moment is None:
         return never
     if timezone.now() - moment < timedelta(minutes=1):
@@ -81,8 +83,8 @@ def _process_fact(name: Heartbeat.Name) -> Fact:
     label, beat = name.label.capitalize(), latest_heartbeat(name=name)
     if beat is None:
         return Fact(label, "never seen", BAD)
-    words, tone = ("silent", BAD) if is_silent(beat) else ("running", GOOD)
-    return Fact(label, f"{words}, seen {ago(beat.seen_at)}", tone)
+    status, tone = ("silent", BAD) if is_silent(beat) else ("running", GOOD)
+    return Fact(label, f"{status}, seen {ago(beat.seen_at)}", tone)
 
 
 def _key_facts(service: Service) -> list[Fact]:
@@ -94,7 +96,7 @@ def _key_facts(service: Service) -> list[Fact]:
         Fact("In use", f"{key.prefix}…", BAD if service.circuit_opened_at else GOOD),
         Fact("Since", ago(key.in_use_since or key.created_at)),
         Fact("Last used", ago(key.last_used_at)),
-        _reserve(service),
+        _standby_fact(service),
     ]
     rotation = open_rotation(service=service)
     if rotation is not None:
@@ -106,22 +108,22 @@ def _key_facts(service: Service) -> list[Fact]:
     return facts
 
 
-def _reserve(service: Service) -> Fact:
-    """Count reserves; a key that Clarius Cloud lists no more helps nobody."""
+def _standby_fact(service: Service) -> Fact:
+    """Count the standby keys, apart from those that Clarius Cloud no longer lists."""
     rotation = open_rotation(service=service)
-    reserves = ApiKey.objects.filter(service=service, revoked_at=None, is_in_use=False)
-    # What is being replaced goes away.
-    reserves = reserves.exclude(prefix=rotation.old_prefix) if rotation is not None else reserves
+    standby = ApiKey.objects.filter(service=service, revoked_at=None, is_in_use=False)
+    # A key that is being replaced is about to be revoked.
+    standby = standby.exclude(prefix=rotation.old_prefix) if rotation is not None else standby
     state = RemoteState.objects.filter(service=service, read_at__isnull=False).first()
     dead = 0
     if state is not None:
         listed = [each["prefix"] for each in state.keys]
-        # A key that was stored later cannot be missed in a list that was read before.
-        dead = reserves.filter(created_at__lte=state.read_at).exclude(prefix__in=listed).count()
-    count = reserves.count() - dead
+        # A list that was read earlier cannot have a key that was stored later.
+        dead = standby.filter(created_at__lte=state.read_at).exclude(prefix__in=listed).count()
+    count = standby.count() - dead
     if not dead:
-        return Fact("In reserve", str(count))
-    return Fact("In reserve", f"{count}, and {dead} that Clarius Cloud does not list", WARN)
+        return Fact("Standby keys", str(count))
+    return Fact("Standby keys", f"{count}, and {dead} that Clarius Cloud does not list", WARN)
 
 
 def _remote_facts(service: Service) -> list[Fact]:
@@ -133,24 +135,24 @@ def _remote_facts(service: Service) -> list[Fact]:
         _setting("Token transfer URL", state.token_transfer_status, service.is_connectable, NOT_CONNECTABLE),
     ]
     if not is_public_https() and not service.is_sandbox:
-        facts.append(Fact("PUBLIC_URL", "not https: the poll carries all", WARN))
+        facts.append(Fact("PUBLIC_URL", "not https: exams are found only by polling", WARN))
     facts.append(Fact("Last read", ago(state.read_at)))
     if state.problem:
-        facts.append(Fact("Last look failed", state.problem, WARN))
+        facts.append(Fact("Last reading failed", state.problem, WARN))
     return facts
 
 
-def _setting(label: str, verdict: str, is_wanted: bool, off: str) -> Fact:
-    if verdict == V.SAME and not is_wanted:
+def _setting(label: str, status: str, is_wanted: bool, off: str) -> Fact:
+    if status == V.SAME and not is_wanted:
         return Fact(label, off)
-    return Fact(label, V(verdict).label, GOOD if verdict == V.SAME else WARN)
+    return Fact(label, V(status).label, GOOD if status == V.SAME else WARN)
 
 
 def _poll_facts(service: Service) -> list[Fact]:
     facts = [
         Fact("Last poll", ago(service.polled_at)),
         Fact("Last full poll", ago(service.full_polled_at)),
-        Fact("Listed there", "?" if service.remote_count is None else f"{service.remote_count:,}"),
+        Fact("Listed at Clarius Cloud", "?" if service.remote_count is None else f"{service.remote_count:,}"),
     ]
     if service.last_error:
         facts.append(Fact("Last error", f"{service.last_error} ({ago(service.last_error_at)})", WARN))

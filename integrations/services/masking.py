@@ -1,4 +1,4 @@
-"""What may be kept of addresses and notification records: no token, no secret."""
+"""Mask tokens and secrets in addresses and notification records before they are stored."""
 
 import json
 import re
@@ -8,9 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from integrations.clarius.masking import MASK, mask
 
+# Characters stored of each text.
 LONGEST = 4096
 HIDDEN = "••••••••"
-# The parts of our own addresses that are the same everywhere; any other may be somebody's secret.
+# The parts of our own addresses that are not secret; any other part may be.
 KNOWN_PARTS = frozenset({"", "webhooks", "clarius", "connect"})
 PLACEHOLDER = "{token}"
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -18,13 +19,13 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TOKEN_LIKE = re.compile(r"[-\w]{20,}")
 _TOKEN_FIELD = re.compile(r'("customer_id"\s*:\s*")[^"]*')
 _REQUEST_FIELD = re.compile(rf'"request_uuid"\s*:\s*"({_UUID.pattern})"')
-# Whatever is nested here is about a person.
+# Everything in this field is about a person.
 _PATIENT = "patient"
 _STATUS_NAMES = ("status_code", "status", "code")
 
 
 def mask_url(url: str, *, slug: str = "") -> str:
-    """Return a URL with every part that may be a secret masked; `slug` is none."""
+    """Return a URL with every part masked that may be secret; `slug` is kept."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -37,7 +38,7 @@ def mask_url(url: str, *, slug: str = "") -> str:
 
 def _mask_pair(pair: str) -> str:
     name, _, value = pair.partition("=")
-    # A name may be anything as well, but the word before the placeholder is needed to compare.
+    # Names may be secret too. This pair is kept since it is needed to compare addresses.
     return pair if name == "token" and value == PLACEHOLDER else HIDDEN
 
 
@@ -49,7 +50,7 @@ def mask_text(text: str) -> str:
 
 
 def mask_content(text: str) -> str:
-    """Return what was sent, masked; what is no JSON is kept as it is but for its secrets."""
+    """Return a notification's content, masked; text that is not JSON is kept apart from its secrets."""
     try:
         sent = json.loads(text)
     except (ValueError, RecursionError):
@@ -63,7 +64,7 @@ def mask_content(text: str) -> str:
 
 
 def request_of(text: str) -> uuid.UUID | None:
-    """Return the submission that a content names, or None; looks into broken JSON as well."""
+    """Return the submission's UUID from a content, or None; broken JSON is searched too."""
     found = _REQUEST_FIELD.search(text)
     return uuid.UUID(found[1]) if found else None
 

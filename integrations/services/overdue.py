@@ -1,11 +1,12 @@
-"""How long after the last poll the next one is late."""
+"""The times after which the next poll of a service is overdue."""
 
 from datetime import timedelta
 
 from django.conf import settings
 
+# A single missed poll is no problem: a worker may have been restarted.
 POLLS_MISSED = 3
-FULL_PASSES_MISSED = 2
+FULL_POLLS_MISSED = 2
 
 
 def overdue_after() -> timedelta:
@@ -14,5 +15,5 @@ def overdue_after() -> timedelta:
 
 
 def full_overdue_after() -> timedelta:
-    """Return how long after the last full pass the next one is overdue."""
-    return timedelta(hours=settings.FULL_POLL_HOURS * FULL_PASSES_MISSED)
+    """Return how long after the last full poll the next one is overdue."""
+    return timedelta(hours=settings.FULL_POLL_HOURS * FULL_POLLS_MISSED)

@@ -1,4 +1,4 @@
-"""What the readers of the mirrors share: progress that pages show, and answers that are not believed."""
+"""Shared by the syncs: progress for the pages, implausible answers, and JSON that can be stored."""
 
 import json
 from dataclasses import dataclass
@@ -8,33 +8,35 @@ from typing import Any
 from background.leases import Hold
 from integrations.models import Service, Sync
 
+# Levels of nesting that are kept; what the Cloud documents has three.
 DEEPEST = 40
+# The largest number that the column can hold.
 LARGEST_COUNT = 2**31 - 1
 
 
-class NotBelievable(Exception):
+class ImplausibleAnswer(Exception):
     """The answer is empty or partial where it should not be; the message is one sentence for the reader."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One reading under way."""
+    """One sync in progress."""
 
     service: Service
-    mirror: Sync
-    held: Hold
+    sync: Sync
+    hold: Hold
     started_at: datetime
 
-    def note(self, *, seen: int, expected: int | None = None) -> None:
-        """Show how far it came; raises LeaseLost and DeadlineExceeded."""
-        self.held.check()
+    def show_progress(self, *, seen: int, expected: int | None = None) -> None:
+        """Store how much was read; raises LeaseLost and DeadlineExceeded."""
+        self.hold.check()
         counts = {"seen_count": seen, "expected_count": expected and min(expected, LARGEST_COUNT)}
-        with self.held.step():
-            Sync.objects.filter(pk=self.mirror.pk).update(**counts)
+        with self.hold.step():
+            Sync.objects.filter(pk=self.sync.pk).update(**counts)
 
 
 def storable(value: Any, depth: int = DEEPEST) -> Any:
-    """Return a JSON value as every database stores it: no NUL, no half characters, not endlessly deep."""
+    """Return a JSON value as every database stores it: without NULs, half characters and endless nesting."""
     if isinstance(value, str):
         return value.replace("\x00", "").encode("utf-8", "replace").decode()
     if depth <= 0 and isinstance(value, dict | list):
@@ -47,12 +49,12 @@ def storable(value: Any, depth: int = DEEPEST) -> Any:
 
 
 def is_exact(value: Any) -> bool:
-    """Tell whether a JSON value is stored, and could be sent again, as it is."""
+    """Tell whether a JSON value can be stored and sent again unchanged."""
     if storable(value) != value:
         return False
     try:
         json.dumps(value, allow_nan=False)
     except ValueError:
-        # An infinity: the number was too large, and as JSON it would be no number at all.
+        # The number was too large and became an infinity, which JSON cannot express.
         return False
     return True

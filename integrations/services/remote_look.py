@@ -1,4 +1,4 @@
-"""Look hourly at what the Cloud has of a service, and begin a rotation when the key in use is old."""
+"""Read a service's settings and keys hourly, and begin a rotation when the key in use is old."""
 
 from datetime import timedelta
 
@@ -11,6 +11,7 @@ from integrations.models import RemoteState
 from integrations.services.keys.rotation import rotate_if_old
 from integrations.services.settings.remote_state import read_now
 
+# Settings and keys seldom change there; after a change here they are read at once.
 LOOK_EVERY = timedelta(hours=1)
 
 
@@ -20,7 +21,7 @@ def _look(state: RemoteState, hold: Hold) -> Outcome:
         require_open(service)
         read_now(service=service)
     except CloudProblem as problem:
-        # Nothing is wrong with a service that was paused.
+        # A paused service is not a problem.
         changes = {} if problem.code == Code.PAUSED else {"problem": str(problem)[:300]}
         return problem.later(cap=LOOK_EVERY, **changes)
     rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
@@ -33,7 +34,7 @@ LOOK = Job(
     work=_look,
     waits_for="service",
     related=("service",),
-    # Two calls, and those that try the other keys when one is refused.
+    # Two calls, and those that try the other keys after a refusal.
     deadline=timedelta(minutes=3),
     tries=None,
 )

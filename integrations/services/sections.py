@@ -1,4 +1,4 @@
-"""What other apps add to a service's page: they know what arrives, this app does not."""
+"""Sections of a service's page that other apps register, since this app knows nothing of exams."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,5 +26,5 @@ def register_section(*, title: str, section: Section) -> None:
 
 
 def sections_of(*, service: Service) -> list[tuple[str, list[Fact]]]:
-    """Return the titles with the facts that other apps tell of a service."""
+    """Return the registered titles with their facts about a service."""
     return [(title, section(service)) for title, section in _sections.items()]

@@ -1,4 +1,4 @@
-"""Connect a service: prove key and host, store, tell the Cloud our addresses, begin to poll."""
+"""Connect a service: test its key and address, store it, register our addresses, and start polling."""
 
 import hmac
 import re
@@ -32,7 +32,7 @@ _SLUG = re.compile(r"[a-z0-9][-a-z0-9_]{0,49}")
 
 
 class Mode(StrEnum):
-    """What the Cloud is told: our addresses, nothing since we only poll, or nothing for now."""
+    """Whether our addresses are sent to the Cloud: now, never since the service is polled, or later."""
 
     REGISTER = "register"
     POLL_ONLY = "poll_only"
@@ -40,7 +40,7 @@ class Mode(StrEnum):
 
 
 class CannotConnect(Exception):
-    """Nothing was stored; the message is one sentence for the reader, `about` the wish that it is about."""
+    """Nothing was stored; the message is one sentence for the reader, `about` the field at fault."""
 
     def __init__(self, message: str, *, about: str = "") -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ class CannotConnect(Exception):
 
 @dataclass(frozen=True)
 class Wishes:
-    """What shall be connected, as it was asked for; `is_new` says that no service may be changed by it."""
+    """A request to connect a service; with `is_new` no existing service is changed."""
 
     slug: str
     base_url: str
@@ -63,7 +63,7 @@ class Wishes:
 
 @dataclass(frozen=True)
 class ServiceSetup:
-    """The connected service and what has to be known of it."""
+    """The connected service with its addresses and the outcome of the registration."""
 
     service: Service
     webhook_url: str
@@ -74,7 +74,7 @@ class ServiceSetup:
 def connect(*, wishes: Wishes, user: User | None = None, address: str | None = None) -> ServiceSetup:
     """Connect or reconnect a service; raises CannotConnect, and then nothing was stored.
 
-    A refused registration is no error: the service is kept as not registered and the setup says what to mend.
+    A refused registration is not an error: the service is stored unregistered, and the setup has the problem.
     """
     try:
         service = _prove_and_store(wishes, user=user, address=address)
@@ -116,13 +116,13 @@ def _prove_and_store(wishes: Wishes, *, user: User | None, address: str | None) 
     try:
         return _store(existing, wishes, base_url=origin, user=user, address=address)
     except IntegrityError:
-        # Somebody connected it while the Cloud was asked: a form that was sent twice, as a rule.
+        # It was connected during the call, usually by a form that was sent twice.
         existing = Service.objects.get(slug=wishes.slug)
         return _same_service(existing, wishes, base_url=origin)
 
 
 def _same_service(existing: Service, wishes: Wishes, *, base_url: str) -> Service:
-    """Return a service that is connected in just this way already; raises CannotConnect for any other."""
+    """Return an existing service that has the same key and address; raises CannotConnect for another."""
     key = ApiKey.objects.filter(service=existing, is_in_use=True, revoked_at=None).first()
     try:
         is_same = key is not None and hmac.compare_digest(key.secret.encode(), wishes.key.encode())
@@ -131,19 +131,19 @@ def _same_service(existing: Service, wishes: Wishes, *, base_url: str) -> Servic
     if is_same and existing.base_url == base_url:
         return existing
     raise CannotConnect(
-        f"{existing.name} has this slug already. Choose another slug, or give that service its key on the "
-        "page of its keys.",
+        f"{existing.name} has this slug already. Choose another slug, or add the key on that service's page "
+        "of keys.",
         about="slug",
     )
 
 
 def _check_wishes(wishes: Wishes) -> str:
     if not _SLUG.fullmatch(wishes.slug):
-        raise CannotConnect("The slug may hold small letters, digits and hyphens, at most 50.", about="slug")
+        raise CannotConnect("A slug has at most 50 lower-case letters, digits and hyphens.", about="slug")
     if wishes.take is not None and wishes.take not in Service.Take.values:
-        raise CannotConnect("Take all, new, or since a date.", about="take")
+        raise CannotConnect("Choose all, new, or since a date.", about="take")
     if (wishes.take == Service.Take.SINCE) != (wishes.since is not None):
-        raise CannotConnect("Say since which date exams are taken, such as 2026-01-31.", about="take")
+        raise CannotConnect("Enter the date of the first exams to fetch, such as 2026-01-31.", about="take")
     try:
         # Scheme, host and port: the paths of the API are fixed.
         origin = str(clean_url(wishes.base_url).origin)
@@ -151,7 +151,7 @@ def _check_wishes(wishes: Wishes) -> str:
         raise CannotConnect(f"The base URL cannot be used: {error.message}", about="base_url") from None
     if wishes.mode == Mode.REGISTER and not is_public_https() and not is_sandbox_address(url=origin):
         raise CannotConnect(
-            "PUBLIC_URL must begin with https:// before Clarius Cloud is told; without it use --poll-only."
+            "PUBLIC_URL must begin with https:// to register at Clarius Cloud. Otherwise use --poll-only."
         )
     return origin
 
@@ -159,15 +159,15 @@ def _check_wishes(wishes: Wishes) -> str:
 def _check_same_cloud(*, existing: Service | None, base_url: str) -> None:
     if existing is None or existing.base_url == base_url:
         return
-    # A sandbox may come back at another port; anywhere else customers of two Clouds would be mixed.
+    # A sandbox may restart on another port; elsewhere the customers of two Clouds would be mixed.
     if not (existing.is_sandbox and is_sandbox_address(url=base_url)):
         raise CannotConnect(
-            "A service of this slug is connected to another base URL; choose another slug.", about="slug"
+            "A service with this slug is connected to another base URL. Choose another slug.", about="slug"
         )
 
 
 def _check_key_is_free(wishes: Wishes, *, base_url: str) -> None:
-    """Refuse a key of a service that is here under another slug: two would fight for one webhook address."""
+    """Refuse the key of a service with another slug: both would set the same notification URL."""
     holders = Service.objects.filter(base_url=base_url, api_keys__prefix=wishes.key.partition(".")[0])
     holder = holders.exclude(slug=wishes.slug).first()
     if holder is not None:
@@ -194,7 +194,7 @@ def _store(
             changes["is_poll_only"] = wishes.mode == Mode.POLL_ONLY
         for name, value in changes.items():
             setattr(service, name, value)
-        # A poll may hold the row at this moment: its lease is not ours to write.
+        # A poll may lease the row now, so the columns of the lease are not written.
         service.save(update_fields=list(changes) if existing else None)
         key = store_key(service=service, key=wishes.key)
         use_key(service=service, key=key, cause=Cause.STORED, actor=user, address=address)

@@ -1,4 +1,4 @@
-"""Read what the Cloud has, daily and on demand, by a worker that shows how far it came."""
+"""Read the Cloud's lists daily and on demand, in a worker that shows its progress."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -19,14 +19,15 @@ from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import Service, Sync
 from integrations.services.annotations.applications import read_applications
 from integrations.services.customers.reconciliation import read_customers
-from integrations.services.reading import NotBelievable, Reading
+from integrations.services.reading import ImplausibleAnswer, Reading
 from integrations.services.records.records import read_records
 
+# The lists change slowly, and a person can read them at any time.
 EVERY = timedelta(days=1)
-# An answer that is not believed is asked for again when the Cloud may have come to itself.
+# After an implausible answer or a failure the list is read again within this time.
 DOUBTED = timedelta(hours=1)
 
-# Reads from the Cloud, without a transaction, and returns what applies it, which tells what changed.
+# Reads a list outside a transaction, and returns the function that applies it and describes the changes.
 Reader = Callable[[ClariusClient, Reading], Callable[[], str]]
 READERS: dict[str, Reader] = {
     Sync.Kind.CUSTOMERS: read_customers,
@@ -42,43 +43,43 @@ def make_syncs(*, service: Service) -> None:
 
 
 def find_sync(*, service: Service, kind: str) -> Sync:
-    """Return the mirror of this kind, made and due where there was none."""
-    mirror, _ = Sync.objects.get_or_create(service=service, kind=kind, defaults={"not_before": from_now()})
-    return mirror
+    """Return the sync of this kind; a missing one is created and due at once."""
+    sync, _ = Sync.objects.get_or_create(service=service, kind=kind, defaults={"not_before": from_now()})
+    return sync
 
 
 def read_again(*, service: Service, kind: str, user: User, address: str | None) -> None:
     """Have a list read as soon as a worker is free."""
-    mirror = find_sync(service=service, kind=kind)
+    sync = find_sync(service=service, kind=kind)
     with transaction.atomic():
-        schedule(model=Sync, pk=mirror.pk)
-        add_entry(action="mirror.wanted", actor=user, target=service, address=address, kind=kind)
+        schedule(model=Sync, pk=sync.pk)
+        add_entry(action="sync.requested", actor=user, target=service, address=address, kind=kind)
 
 
 def read_now(*, service: Service, kind: str) -> Sync | None:
-    """Read a list in this process; None when another worker is at it. `problem` says what went wrong."""
-    mirror = find_sync(service=service, kind=kind)
-    schedule(model=Sync, pk=mirror.pk)
-    if run(READ, pk=mirror.pk) is None:
+    """Read a list in this process; None when a worker is reading it. `problem` tells what failed."""
+    sync = find_sync(service=service, kind=kind)
+    schedule(model=Sync, pk=sync.pk)
+    if run(READ, pk=sync.pk) is None:
         return None
-    return Sync.objects.select_related("service").get(pk=mirror.pk)
+    return Sync.objects.select_related("service").get(pk=sync.pk)
 
 
-def _read(mirror: Sync, hold: Hold) -> Outcome:
-    """Read one list and apply it together with the note that it was read."""
+def _read_list(sync: Sync, hold: Hold) -> Outcome:
+    """Read one list, and apply it in the transaction that stores the result."""
     started_at = timezone.now()
     try:
-        with cloud(mirror.service) as client:
+        with cloud(sync.service) as client:
             with hold.step():
-                Sync.objects.filter(pk=mirror.pk).update(
+                Sync.objects.filter(pk=sync.pk).update(
                     started_at=started_at, seen_count=0, expected_count=None
                 )
-            apply = READERS[mirror.kind](client, Reading(mirror.service, mirror, hold, started_at))
-    except NotBelievable as error:
-        return Later(DOUBTED, changes=_trouble(str(error)))
+            apply = READERS[sync.kind](client, Reading(sync.service, sync, hold, started_at))
+    except ImplausibleAnswer as error:
+        return Later(DOUBTED, changes=_failure(str(error)))
     except CloudProblem as problem:
-        # Nothing is wrong with the list of a service that was paused.
-        changes = {} if problem.code == Code.PAUSED else _trouble(str(problem))
+        # A paused service is not a problem.
+        changes = {} if problem.code == Code.PAUSED else _failure(str(problem))
         return problem.later(cap=DOUBTED, **changes)
     return Done(
         {"read_at": Now(), "problem": "", "problem_at": None},
@@ -87,19 +88,19 @@ def _read(mirror: Sync, hold: Hold) -> Outcome:
     )
 
 
-def _trouble(problem: str) -> dict[str, Any]:
+def _failure(problem: str) -> dict[str, Any]:
     return {"problem": problem[:300], "problem_at": Now()}
 
 
 READ = Job(
     name="integrations.run_sync",
     model=Sync,
-    work=_read,
+    work=_read_list,
     waits_for="service",
     related=("service",),
-    # Ten thousand customers are ten calls; this is for a Cloud that is slow.
+    # Ten thousand customers are ten calls; the rest allows for a slow Cloud.
     deadline=timedelta(hours=1),
-    # A copy is never given up: meanwhile it says how old it is.
+    # A sync never ends: its page shows how old the copy is.
     tries=None,
-    overtime=lambda mirror, hold: Later(DOUBTED, changes=_trouble("The reading took too long.")),
+    overtime=lambda sync, hold: Later(DOUBTED, changes=_failure("The reading took too long.")),
 )

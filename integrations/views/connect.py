@@ -30,7 +30,8 @@ from integrations.views.forms import ConnectForm
 from integrations.views.limits import is_allowed
 
 View = Callable[..., HttpResponse]
-ARRIVALS_PER_MINUTE = 60
+# For one account or address. Several people may share an address.
+TOKENS_PER_MINUTE = 60
 CLAIMS_PER_MINUTE = 10
 
 
@@ -54,24 +55,24 @@ def connect(request: HttpRequest, service: Service) -> HttpResponse:
     if request.method == "POST":
         return _confirm(request, service)
     if "token" in request.GET:
-        return _arrive(request, service, request.GET["token"])
+        return _receive_token(request, service, request.GET["token"])
     pending = latest_token(session=request.session, service=service)
     if pending is None:
-        return _gone(request, service)
+        return _show_expired(request, service)
     if not request.user.is_authenticated:
         return render(request, "integrations/connect_sign_in.html", {"service": service})
     held = find_link(service=service, token=pending.token, user=request.user)
     if held is not None:
-        _spend(request, pending)
+        _drop_used(request, pending)
         return redirect(f"{reverse('link', args=[held.uuid])}?already")
-    return _ask(request, service, ConnectForm(initial=_initial(request, pending)))
+    return _show_form(request, service, ConnectForm(initial=_initial(request, pending)))
 
 
 @require_safe
 @connect_page
 def connect_token(request: HttpRequest, service: Service, token: str) -> HttpResponse:
     """Take a token from the path."""
-    return _arrive(request, service, token)
+    return _receive_token(request, service, token)
 
 
 @require_POST
@@ -85,18 +86,18 @@ def switch_account(request: HttpRequest, service: Service) -> HttpResponse:
     return redirect(f"{reverse('account_login')}?next={_page(service)}")
 
 
-def _arrive(request: HttpRequest, service: Service, token: str) -> HttpResponse:
-    if not is_allowed(request=request, action="arrive", per_minute=ARRIVALS_PER_MINUTE):
+def _receive_token(request: HttpRequest, service: Service, token: str) -> HttpResponse:
+    if not is_allowed(request=request, action="arrive", per_minute=TOKENS_PER_MINUTE):
         return _too_often(request, service)
     page = _page(service)
     if is_token(token):
         keep_token(session=request.session, service=service, token=token, path=page)
     else:
-        # The page must not offer an older token instead of the one that could not be read.
+        # The page must not offer an older token in place of an unreadable one.
         drop_tokens(session=request.session, service=service)
     answer = HttpResponseRedirect(page)
     answer.status_code = 303
-    # Only here, where the address holds the token: forms of such a page would be sent with "Origin: null".
+    # Only here, where the URL has the token: a page with this header sends its forms with "Origin: null".
     answer["Referrer-Policy"] = "no-referrer"
     return answer
 
@@ -108,10 +109,10 @@ def _confirm(request: HttpRequest, service: Service) -> HttpResponse:
         return _too_often(request, service)
     pending = find_token(session=request.session, service=service, slot=request.POST.get("slot", ""))
     if pending is None:
-        return _gone(request, service)
+        return _show_expired(request, service)
     form = ConnectForm(request.POST)
     if not form.is_valid():
-        return _ask(request, service, form)
+        return _show_form(request, service, form)
     linking = link_customer(
         service=service,
         token=pending.token,
@@ -120,24 +121,24 @@ def _confirm(request: HttpRequest, service: Service) -> HttpResponse:
         institution=form.cleaned_data["institution"],
         address=client_address(request),
     )
-    _spend(request, pending)
-    return _tell(request, service, linking)
+    _drop_used(request, pending)
+    return _show_outcome(request, service, linking)
 
 
-def _tell(request: HttpRequest, service: Service, linking: Linking) -> HttpResponse:
+def _show_outcome(request: HttpRequest, service: Service, linking: Linking) -> HttpResponse:
     if linking.link is None:
         return render(request, "integrations/refused.html", {"service": service}, status=409)
     already = "?already" if linking.outcome == Outcome.ALREADY_YOURS else ""
     return redirect(f"{reverse('link', args=[linking.link.uuid])}{already}")
 
 
-def _spend(request: HttpRequest, pending: PendingToken) -> None:
+def _drop_used(request: HttpRequest, pending: PendingToken) -> None:
     drop_token(session=request.session, slot=pending.slot)
     if not has_tokens(session=request.session):
         forget_referral(request.session)
 
 
-def _ask(request: HttpRequest, service: Service, form: ConnectForm) -> HttpResponse:
+def _show_form(request: HttpRequest, service: Service, form: ConnectForm) -> HttpResponse:
     return render(request, "integrations/connect.html", {"service": service, "form": form})
 
 
@@ -145,7 +146,7 @@ def _initial(request: HttpRequest, pending: PendingToken) -> dict[str, str]:
     return {"slot": pending.slot, "label": request.user.get_full_name()}  # type: ignore[union-attr]
 
 
-def _gone(request: HttpRequest, service: Service) -> HttpResponse:
+def _show_expired(request: HttpRequest, service: Service) -> HttpResponse:
     return render(request, "integrations/token_gone.html", {"service": service}, status=410)
 
 

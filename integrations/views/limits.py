@@ -1,4 +1,4 @@
-"""How often the pages of this app may be used: a fixed window counted in the cache."""
+"""Limits for the use of this app's pages: a fixed window that is counted in the cache."""
 
 import time
 
@@ -14,6 +14,6 @@ def is_allowed(*, request: HttpRequest, action: str, per_minute: int) -> bool:
     """Count one use by this account, else by this address, and tell whether it is within the limit."""
     who = f"user-{request.user.pk}" if request.user.is_authenticated else f"ip-{client_address(request)}"
     key = f"limit:{action}:{who}:{int(time.time() // WINDOW_SECONDS)}"
-    # Two steps, since a counter that is read and written back would lose parallel uses.
+    # `add` and `incr` are atomic; a counter that is read and written back would lose parallel uses.
     cache.add(key, 0, timeout=2 * WINDOW_SECONDS)
     return cache.incr(key) <= per_minute

@@ -14,6 +14,7 @@ from integrations.services.linking import links
 from integrations.states import LinkReason
 from integrations.views.limits import is_allowed
 
+# Each check is a call to the Cloud.
 CHECKS_PER_MINUTE = 6
 
 
@@ -41,17 +42,17 @@ def link_status(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlink(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Confirm and end the link."""
-    return _end(request, link, reason=LinkReason.BY_OWNER, template="integrations/unlink.html")
+    return _end_link(request, link, reason=LinkReason.BY_OWNER, template="integrations/unlink.html")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def dispute_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Confirm that somebody else made the link, and suspend it; the mail links here."""
-    return _end(request, link, reason=LinkReason.DISPUTED, template="integrations/not_me.html")
+    return _end_link(request, link, reason=LinkReason.DISPUTED, template="integrations/not_me.html")
 
 
-def _end(request: HttpRequest, link: uuid.UUID, *, reason: LinkReason, template: str) -> HttpResponse:
+def _end_link(request: HttpRequest, link: uuid.UUID, *, reason: LinkReason, template: str) -> HttpResponse:
     own = _own_link(request, link)
     if request.method != "POST":
         return render(request, template, {"link": own})

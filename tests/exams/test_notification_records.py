@@ -198,4 +198,4 @@ def test_only_some_roles_may_see_records_and_import(records: dict[str, Notificat
     assert "Read again" not in eyes.get(LIST).content.decode()
     assert eyes.post(f"{LIST}take-in/").status_code == 403
     assert eyes.post(f"{LIST}read-again/", {"service": 1}).status_code == 403
-    assert not Entry.objects.filter(action__in=["records.taken_in", "mirror.wanted"]).exists()
+    assert not Entry.objects.filter(action__in=["records.taken_in", "sync.requested"]).exists()

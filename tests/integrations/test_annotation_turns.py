@@ -59,7 +59,7 @@ def test_of_two_who_save_at_once_the_second_is_told_and_nothing_is_lost(
         scripted.script(method, APPLICATION_PATH, lambda method=method: answer(method))
     mine = opened(client, application) | {"g0-labels": "Mine"}
     assert sent(client, application, mine).status_code == 302
-    assert "Somebody else is saving the annotations" in answers[0].content.decode()
+    assert "Someone else is saving the annotations" in answers[0].content.decode()
     assert [group["labels"] for group in there] == [["Mine"]]
     # Then the second sees what the first wrote, and replaces it knowingly.
     page = sent(other, application, theirs)
@@ -99,7 +99,7 @@ def test_a_turn_that_ran_out_meanwhile_writes_nothing(
 
     scripted.script("GET", APPLICATION_PATH, overtaken)
     page = sent(client, application, fields | {"g0-labels": "Mine"})
-    assert "Somebody else is saving the annotations" in page.content.decode()
+    assert "Someone else is saving the annotations" in page.content.decode()
     assert scripted.bodies == []
     assert not AnnotationSnapshot.objects.exists()
     assert Application.objects.get().saving_until is not None

@@ -16,7 +16,7 @@ from background.runner import run
 from integrations.models import Customer, Link, Service
 from integrations.services.linking import pending
 from integrations.services.linking.confirmation import CONFIRM
-from integrations.views.connect import ARRIVALS_PER_MINUTE, CLAIMS_PER_MINUTE
+from integrations.views.connect import CLAIMS_PER_MINUTE, TOKENS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import PASSWORD, logged_in, make_person
 
@@ -255,7 +255,7 @@ def test_after_unlinking_another_account_may_connect_and_sees_no_former_label(
 @pytest.mark.usefixtures("one_minute")
 def test_arrivals_and_claims_are_limited(service: Service, clinician: Any, token: str) -> None:
     client = logged_in(clinician)
-    answers = [_arrive(client, token).status_code for _ in range(ARRIVALS_PER_MINUTE + 1)]
+    answers = [_arrive(client, token).status_code for _ in range(TOKENS_PER_MINUTE + 1)]
     assert (answers[-2], answers[-1]) == (303, 429)
     slot = _slot(client)
     cache.clear()

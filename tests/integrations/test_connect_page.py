@@ -108,7 +108,7 @@ def test_the_audit_log_tells_who_connected_what(client: Client, fill: Fill) -> N
         ({"base_url": "https://u:p@cloud.clarius.com"}, "base_url", "cannot be used"),
         ({"base_url": "http://8.8.8.8"}, "base_url", "by https at the usual port only"),
         ({"base_url": "https://10.0.0.8"}, "base_url", "internal network"),
-        ({"slug": "Echo Lab"}, "slug", "small letters"),
+        ({"slug": "Echo Lab"}, "slug", "lower-case letters"),
         ({"name": "Эхо", "slug": ""}, "slug", "Enter one"),
         ({"name": WRONG}, "name", "Enter it in the last field"),
         ({"name": "a\x00b"}, "name", "Null characters"),

@@ -132,7 +132,7 @@ def test_a_customer_the_cloud_does_not_know_ends_as_gone(
     client: Client, customer: Customer, mails: Any, clinician: Any
 ) -> None:
     page = _do(client, customer, "confirm")
-    assert "Clarius Cloud does not know this. Its link has ended, and its account was told by mail." in page
+    assert "Clarius Cloud does not know this. Its link has ended, and its account was notified by mail." in page
     assert Link.objects.get().state == Link.State.GONE
     assert _outcomes("customer.confirmed") == ["not_found"]
     assert mails(clinician.email) == ["Your connection to Echo reading has ended"]
@@ -145,7 +145,7 @@ def test_a_cloud_that_cannot_answer_changes_nothing(
     scripted.script("POST", CONFIRM, lambda: (status, {}))
     page = client.post(_page(customer, "confirm"))
     assert page.status_code == 200
-    assert page.context["form"].non_field_errors()[0].endswith("Nothing was changed here.")
+    assert page.context["form"].non_field_errors()[0].endswith("Nothing was changed in the portal.")
     assert Link.objects.get().state == Link.State.CONFIRMED
     assert _outcomes("customer.confirmed") == ["failed"]
     assert not OutgoingMail.objects.exists()
@@ -218,7 +218,7 @@ def test_a_link_that_ends_while_it_is_decided_is_not_said_to_be_ended_by_it(
 ) -> None:
     link = Link.objects.with_customer().get()
     Link.objects.update(state=Link.State.UNLINKED, ended_at=timezone.now())
-    with pytest.raises(CannotDo, match="ended meanwhile"):
+    with pytest.raises(CannotDo, match="has ended"):
         mark_gone(link=link, user=administrator, address=None)
     assert _outcomes("customer.marked_gone") == []
 
@@ -306,7 +306,7 @@ def test_the_panel_shows_the_progress_of_a_sync_and_its_button_makes_one_due(
     assert "Not read yet." in client.get(LIST).content.decode()
     page = client.post(f"{LIST}read-again/", {"service": service.pk}, follow=True)
     assert "Waiting for a worker." in page.content.decode()
-    assert _outcomes("mirror.wanted") == ["ok"]
+    assert _outcomes("sync.requested") == ["ok"]
     mirror = find_sync(service=service, kind=Sync.Kind.CUSTOMERS)
     soon = timezone.now() + timedelta(seconds=30)
     Sync.objects.filter(pk=mirror.pk).update(lease_until=soon, seen_count=3000, expected_count=10_000)

@@ -63,7 +63,7 @@ def test_what_was_turned_off_is_not_called_as_wanted(client: Client, service: Se
     )
     assert page(client, service).count("matches") == 2
     Service.objects.update(is_notified=False)
-    assert "off, the poll carries all" in page(client, service)
+    assert "off: exams are found only by polling" in page(client, service)
     assert page(client, service).count("matches") == 1
     Service.objects.update(is_connectable=False)
     assert "matches" not in page(client, service)
@@ -71,7 +71,7 @@ def test_what_was_turned_off_is_not_called_as_wanted(client: Client, service: Se
 
 def test_a_key_that_the_cloud_lists_no_more_is_no_reserve(client: Client, service: Service) -> None:
     def reserve() -> str:
-        return page(client, service).partition("In reserve</dt>")[2].partition("</dd>")[0]
+        return page(client, service).partition("Standby keys</dt>")[2].partition("</dd>")[0]
 
     for prefix in ("living11", "dead2222"):
         ApiKey.objects.create(service=service, prefix=prefix, secret="x")

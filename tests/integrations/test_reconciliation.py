@@ -61,7 +61,7 @@ def test_the_three_sides_are_told_apart(
     type(other_clinician).objects.filter(pk=other_clinician.pk).update(is_active=False)
     mirror = _walk(cloud_service)
     assert (mirror.problem, mirror.seen_count) == ("", 3)
-    assert mirror.result == "3 listed, 1 not known here before"
+    assert mirror.result == "3 listed, 1 new here"
     assert _status(held.customer_id) == S.CONFIRMED
     assert _status(waiting.customer_id) == S.PENDING
     assert _status(shut.customer_id) == S.ACCOUNT_OFF
@@ -159,7 +159,7 @@ def test_a_list_shorter_than_its_count_is_partial(
     page = {"count": 2, "next": None, "previous": None, "results": ["A" * 43]}
     scripted.script("GET", "services/confirmed-tokens/?limit=1000", lambda: (200, page))
     mirror = _walk(service)
-    assert mirror.problem == "Clarius Cloud listed only 1 of 2 customers readably; nothing was changed."
+    assert mirror.problem == "Clarius Cloud listed only 1 of 2 customers readably. Nothing was changed."
     assert list(Customer.objects.values_list("pk", flat=True)) == [link.customer_id]
     page["results"] = ["A" * 43, "not a token\n"]
     assert "only 1 of 2" in _walk(service).problem

@@ -13,7 +13,7 @@ from accounts.roles import REVIEWERS
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
 from integrations.models import ReviewerAccess
-from integrations.services.linking.access import note_grant, note_removal
+from integrations.services.linking.access import audit_grant, audit_removal
 
 
 @admin.register(ReviewerAccess)
@@ -39,11 +39,11 @@ class ReviewerAccessAdmin(PortalAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
             super().save_model(request, obj, form, change)
-            note_grant(access=obj, **_acting(request))
+            audit_grant(access=obj, **_acting(request))
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
-            note_removal(access=obj, **_acting(request))
+            audit_removal(access=obj, **_acting(request))
             super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

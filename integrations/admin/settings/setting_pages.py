@@ -12,7 +12,7 @@ from integrations.admin.desk_forms import PushForm
 from integrations.models import RemoteState
 from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import is_loopback, is_public_https
-from integrations.services.settings.operation import note_test, reveal_webhook
+from integrations.services.settings.operation import audit_test, reveal_webhook
 from integrations.services.settings.push import NotPushed, push_settings, rotate_webhook_secret
 from integrations.services.settings.remote_state import last_read, read_again, wanted_urls
 
@@ -54,7 +54,7 @@ def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse
         return desk.back("change")
     findings = list(find(_is_tested, subjects=[desk.service], is_thorough=True))
     is_well = all(each.outcome != "failed" for each in findings)
-    note_test(service=desk.service, is_well=is_well, **desk.actor)
+    audit_test(service=desk.service, is_well=is_well, **desk.actor)
     return desk.render("findings.html", title="test of the connection", findings=findings)
 
 

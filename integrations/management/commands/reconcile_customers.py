@@ -30,15 +30,15 @@ class Command(BaseCommand):
         results: dict[str, Any] = {}
         failures = []
         for service in services:
-            mirror = read_now(service=service, kind=Sync.Kind.CUSTOMERS)
-            if mirror is None or mirror.problem:
-                reason = mirror.problem if mirror else "another worker is reading it now."
+            sync = read_now(service=service, kind=Sync.Kind.CUSTOMERS)
+            if sync is None or sync.problem:
+                reason = sync.problem if sync else "another worker is reading it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
             counts = count_statuses(service=service)
-            results[service.slug] = {"listed": mirror.seen_count, **counts}
+            results[service.slug] = {"listed": sync.seen_count, **counts}
             if not options["json"]:
-                self.stdout.write(f"{service.slug}: {mirror.result}; {_summary(counts)}")
+                self.stdout.write(f"{service.slug}: {sync.result}; {_summary(counts)}")
         if options["json"]:
             self.stdout.write(json.dumps(results))
         if failures:

@@ -15,6 +15,7 @@ from integrations.services.keys.rotation import (
     start_rotation,
 )
 
+# A step usually takes less than a second.
 LOOK_EVERY_SECONDS = 2.0
 
 

@@ -1,4 +1,4 @@
-"""The applications of Clarius Cloud and what was customized for the service's users, as last read."""
+"""Read the applications of Clarius Cloud and their customizations for the service's users."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -10,23 +10,24 @@ from django.utils import timezone
 from integrations.clarius import ClariusClient
 from integrations.clarius.schemas import CustomizedApplication
 from integrations.models import Application, Service
-from integrations.services.reading import NotBelievable, Reading, storable
+from integrations.services.reading import ImplausibleAnswer, Reading, storable
 
+# The length of the column.
 NAME_LENGTH = 200
 Customized = dict[UUID, CustomizedApplication]
 
 
 def read_applications(client: ClariusClient, reading: Reading) -> Callable[[], str]:
-    """Read both lists; raises NotBelievable for an empty catalogue, ClariusError and LeaseLost."""
+    """Read both lists; raises ImplausibleAnswer for an empty catalogue, ClariusError and LeaseLost."""
     names = {each.uuid: each.name for each in client.list_applications()}
-    reading.note(seen=len(names), expected=len(names))
+    reading.show_progress(seen=len(names), expected=len(names))
     customized = {each.uuid: each for each in client.list_customized_applications()}
     rows = Application.objects.filter(service=reading.service)
     if not names and rows.exists():
-        raise NotBelievable("Clarius Cloud listed no application at all; nothing was changed.")
+        raise ImplausibleAnswer("Clarius Cloud listed no application. Nothing was changed.")
     for row in rows.filter(is_customized=True).exclude(remote_uuid__in=customized):
-        # A list that leaves one out may be a slip: the Cloud is asked about it by its name.
-        reading.held.check()
+        # The list may omit one by mistake, so the application itself is read.
+        reading.hold.check()
         found = client.get_customized_application(uuid=row.remote_uuid)
         if found is not None:
             customized[row.remote_uuid] = found
@@ -37,21 +38,21 @@ def _apply(*, service: Service, names: dict[UUID, str], customized: Customized) 
     now = timezone.now()
     Application.objects.filter(service=service).exclude(remote_uuid__in=names).update(is_listed=False)
     for remote_uuid in {*names, *customized}:
-        note_application(
+        store_application(
             service=service,
             remote_uuid=remote_uuid,
             name=names.get(remote_uuid),
             found=customized.get(remote_uuid),
             now=now,
         )
-    # Of those that neither list names nothing is customized any more.
+    # Applications that are on neither list are no longer customized.
     gone = Application.objects.filter(service=service).exclude(remote_uuid__in=[*names, *customized])
     gone.update(is_customized=False, annotations=[], extra={}, read_at=now)
     noun = "application" if len(names) == 1 else "applications"
     return f"{len(names)} {noun}, {len(customized)} customized"
 
 
-def note_application(
+def store_application(
     *,
     service: Service,
     remote_uuid: UUID,
@@ -59,7 +60,7 @@ def note_application(
     found: CustomizedApplication | None,
     now: datetime,
 ) -> None:
-    """Write down what the Cloud has of one application; `name` is None when its catalogue lacks it."""
+    """Store one application as the Cloud has it; `name` is None when the catalogue does not list it."""
     values: dict[str, Any] = {"read_at": now} | remote_values(found)
     known_name = name or (found.name if found else "")
     if known_name:
@@ -73,7 +74,7 @@ def note_application(
 
 
 def remote_values(found: CustomizedApplication | None) -> dict[str, Any]:
-    """Return the columns that say what the Cloud has, None being no customization."""
+    """Return the columns for a customization, or for none."""
     if found is None:
         return {"is_customized": False, "annotations": [], "extra": {}}
     return {

@@ -1,4 +1,4 @@
-"""Change an application's annotations at the Cloud: compare, keep what was there, write, look."""
+"""Change an application's annotations at the Cloud: compare, take a snapshot, write and check."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,42 +20,44 @@ from integrations.services.reading import is_exact
 
 Outcome = AnnotationSnapshot.Outcome
 UNCHANGED = "Nothing was changed."
-NOT_KNOWN = "It is not known whether Clarius Cloud took it. Read the applications again before you continue."
+NOT_KNOWN = (
+    "It is not known whether Clarius Cloud made the change. Read the applications again before you continue."
+)
 BUSY = (
-    "Somebody else is saving the annotations of this application at this moment. Nothing was written; "
-    "try again in a minute."
+    "Someone else is saving the annotations of this application at the moment. Nothing was changed. "
+    "Try again in a minute."
 )
 CANNOT_KEEP = (
-    "Clarius Cloud has something in these annotations that the portal cannot keep exactly, such as a NUL or "
-    "lists within lists deeper than 40 levels. Nothing was written, since it would be lost."
+    "Clarius Cloud has something in these annotations that the portal cannot store exactly, such as a NUL or "
+    "more than 40 levels of nested lists. Nothing was changed, since it would be lost."
 )
 
 
 class NotSaved(Exception):
-    """Nothing was written; the message says to the reader why."""
+    """Nothing was changed; the message gives the reader the reason."""
 
 
 class ChangedMeanwhile(Exception):
-    """The Cloud has something else than the editor began with; the row here says what by now."""
+    """The Cloud's annotations changed since the editor was opened; the row has the current ones."""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who asks, and from where."""
+    """The person who makes a change, and their address."""
 
     user: User
     address: str | None
 
 
 def base_of(application: Application) -> str:
-    """Return what an editor begins with, to be compared before it writes."""
+    """Return the fingerprint with which an editor begins, compared before it saves."""
     return fingerprint(is_customized=application.is_customized, annotations=application.annotations)
 
 
 def read_application(*, application: Application, actor: Actor) -> None:
-    """Write down what the Cloud has of this application now; raises CloudProblem."""
+    """Read and store the application as the Cloud has it now; raises CloudProblem."""
     try:
-        _note(application, _look(application))
+        _store_annotations(application, _read_annotations(application))
     except CloudProblem as problem:
         _audit(application, actor, "annotations.read", "failed")
         raise problem.also(UNCHANGED) from None
@@ -65,13 +67,13 @@ def read_application(*, application: Application, actor: Actor) -> None:
 def customize_application(
     *, application: Application, groups: Sequence[AnnotationGroup], base: str, actor: Actor
 ) -> None:
-    """Replace the annotations, an empty list being none at all.
+    """Replace the annotations; an empty list means no annotations at all.
 
-    Raises NotValid, NotSaved, ChangedMeanwhile, and CloudProblem, which says whether it may be done.
+    Raises NotValid, NotSaved, ChangedMeanwhile, and CloudProblem, which tells if the change may be made.
     """
     check_groups(groups)
     uuid = application.remote_uuid
-    _write(
+    _change_at_cloud(
         application=application,
         base=base,
         actor=actor,
@@ -82,9 +84,9 @@ def customize_application(
 
 
 def remove_customization(*, application: Application, base: str, actor: Actor) -> None:
-    """Go back to the provider's own annotations; raises as above."""
+    """Restore the Cloud's own annotations; raises the same errors but NotValid."""
     uuid = application.remote_uuid
-    _write(
+    _change_at_cloud(
         application=application,
         base=base,
         actor=actor,
@@ -94,7 +96,7 @@ def remove_customization(*, application: Application, base: str, actor: Actor) -
     )
 
 
-def _write(
+def _change_at_cloud(
     *,
     application: Application,
     base: str,
@@ -103,8 +105,8 @@ def _write(
     wanted: str,
     call: Callable[[ClariusClient], CustomizedApplication | None],
 ) -> None:
-    with _alone(application, actor, action) as held:
-        _compare(application, base, actor, action)
+    with _locked(application, actor, action) as held:
+        _require_unchanged(application, base, actor, action)
         held.renew()
         snapshot = _take_snapshot(application, actor)
         try:
@@ -112,16 +114,18 @@ def _write(
                 after = call(client)
         except CloudProblem as problem:
             if problem.may_be_done:
-                _find_out(application, snapshot, actor, action, wanted=wanted, base=base, problem=problem)
+                _check_outcome(
+                    application, snapshot, actor, action, wanted=wanted, base=base, problem=problem
+                )
                 return
-            _settle(application, snapshot, actor, action, Outcome.REFUSED)
+            _store_outcome(application, snapshot, actor, action, Outcome.REFUSED)
             raise problem.also(UNCHANGED) from None
-        _note(application, after)
-        _settle(application, snapshot, actor, action, Outcome.DONE)
+        _store_annotations(application, after)
+        _store_outcome(application, snapshot, actor, action, Outcome.DONE)
 
 
 @contextmanager
-def _alone(application: Application, actor: Actor, action: str) -> Iterator[Lock]:
+def _locked(application: Application, actor: Actor, action: str) -> Iterator[Lock]:
     try:
         with lock(application, field="saving_until") as held:
             yield held
@@ -130,14 +134,14 @@ def _alone(application: Application, actor: Actor, action: str) -> Iterator[Lock
         raise NotSaved(BUSY) from None
 
 
-def _compare(application: Application, base: str, actor: Actor, action: str) -> None:
-    """Raise unless the Cloud has what the editor began with, and the snapshot will hold all of it."""
+def _require_unchanged(application: Application, base: str, actor: Actor, action: str) -> None:
+    """Raise unless the Cloud still has what the editor showed, and a snapshot can store it exactly."""
     try:
-        before = _look(application)
+        before = _read_annotations(application)
     except CloudProblem as problem:
         _audit(application, actor, action, "failed")
         raise problem.also(UNCHANGED) from None
-    if _note(application, before) != base:
+    if _store_annotations(application, before) != base:
         _audit(application, actor, action, "changed_meanwhile")
         raise ChangedMeanwhile
     if before is not None and not is_exact([group.to_json() for group in before.annotations]):
@@ -145,7 +149,7 @@ def _compare(application: Application, base: str, actor: Actor, action: str) -> 
         raise NotSaved(CANNOT_KEEP)
 
 
-def _find_out(
+def _check_outcome(
     application: Application,
     snapshot: AnnotationSnapshot,
     actor: Actor,
@@ -155,29 +159,29 @@ def _find_out(
     base: str,
     problem: CloudProblem,
 ) -> None:
-    """Look what became of a write whose answer did not come; raises CloudProblem unless it was done."""
+    """Read the outcome of a change whose answer was lost; raises CloudProblem unless it was made."""
     try:
-        state = _note(application, _look(application))
+        state = _store_annotations(application, _read_annotations(application))
     except CloudProblem:
         state = ""
-    # A Cloud that drops a field it does not know did write all the same.
+    # The change was made even if the Cloud dropped fields that it does not know.
     if state and core(is_customized=application.is_customized, annotations=application.annotations) == wanted:
-        _settle(application, snapshot, actor, action, Outcome.DONE)
+        _store_outcome(application, snapshot, actor, action, Outcome.DONE)
     elif state == base:
-        _settle(application, snapshot, actor, action, Outcome.REFUSED)
+        _store_outcome(application, snapshot, actor, action, Outcome.REFUSED)
         raise problem.also(UNCHANGED)
     else:
-        _settle(application, snapshot, actor, action, Outcome.UNKNOWN)
+        _store_outcome(application, snapshot, actor, action, Outcome.UNKNOWN)
         raise CloudProblem(NOT_KNOWN, means=Means.MAYBE_DONE, code=Code.OTHER)
 
 
-def _look(application: Application) -> CustomizedApplication | None:
+def _read_annotations(application: Application) -> CustomizedApplication | None:
     with cloud(application.service, rules=PAGE) as client:
         return client.get_customized_application(uuid=application.remote_uuid)
 
 
-def _note(application: Application, found: CustomizedApplication | None) -> str:
-    """Write down what the Cloud has now and return what tells it apart."""
+def _store_annotations(application: Application, found: CustomizedApplication | None) -> str:
+    """Store the Cloud's annotations and return their fingerprint."""
     values = remote_values(found) | {"read_at": timezone.now()}
     Application.objects.filter(pk=application.pk).update(**values)
     for name, value in values.items():
@@ -195,15 +199,15 @@ def _take_snapshot(application: Application, actor: Actor) -> AnnotationSnapshot
     )
 
 
-def _settle(
+def _store_outcome(
     application: Application, snapshot: AnnotationSnapshot, actor: Actor, action: str, outcome: Outcome
 ) -> None:
     with transaction.atomic():
         AnnotationSnapshot.objects.filter(pk=snapshot.pk).update(outcome=outcome)
         if outcome == Outcome.DONE:
             Application.objects.filter(pk=application.pk).update(written_at=timezone.now())
-        told = {Outcome.DONE: "ok", Outcome.REFUSED: "refused"}.get(outcome, "unknown")
-        _audit(application, actor, action, told, snapshot=str(snapshot.uuid))
+        audited = {Outcome.DONE: "ok", Outcome.REFUSED: "refused"}.get(outcome, "unknown")
+        _audit(application, actor, action, audited, snapshot=str(snapshot.uuid))
 
 
 def _audit(application: Application, actor: Actor, action: str, outcome: str, **more: str) -> None:

@@ -13,20 +13,26 @@ from integrations.clarius.schemas import AnnotationGroup
 from integrations.models import Application
 from integrations.services.reading import is_exact
 
-# What the editor's form carries: Django reads 1,000 fields of a form, and a group has up to seven.
+# The limit of the editor's form: Django reads 1,000 fields of a form, and a group has up to seven.
 MOST_GROUPS = 140
+# Limits of one group, far above those of the documented examples.
 MOST_LABELS = 200
 LONGEST = 200
+# Combined labels in the preview of the editor.
 MOST_SHOWN = 60
+# Combinations are counted so far; beyond this the preview shows “more than”.
 MOST_COUNTED = 1_000_000_000
+# Problems of one form that are listed.
 MOST_PROBLEMS = 20
+# Characters of a title or label in a message.
 LONGEST_NAME = 60
 LARGEST_FILE = 1024 * 1024
+# The documented fields of a group.
 KNOWN = {"title", "labels", "linked"}
 
 
 class NotValid(Exception):
-    """Groups that are not sent; `problems` holds a sentence for each thing to mend."""
+    """Groups that cannot be sent; `problems` has a sentence for each fault."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems[:MOST_PROBLEMS])
@@ -37,9 +43,9 @@ class NotValid(Exception):
 
 @dataclass(frozen=True)
 class Combined:
-    """Which unique labels the linked groups make, the first of them and how many there are in all.
+    """The labels that linked groups combine to: the first ones, and the count of all.
 
-    They are counted as far as `MOST_COUNTED`: of large groups the number alone would fill pages.
+    They are counted up to `MOST_COUNTED`: for large groups the number alone would fill pages.
     """
 
     titles: tuple[str, ...]
@@ -49,14 +55,14 @@ class Combined:
 
     @property
     def more_count(self) -> int:
-        """How many are not shown."""
+        """The number of labels that are not shown."""
         return self.count - len(self.labels)
 
 
 def read_groups(value: Any) -> tuple[AnnotationGroup, ...]:
-    """Return the groups of a JSON array; raises NotValid for what has not their shape."""
+    """Return the groups of a JSON array; raises NotValid for items of another shape."""
     if not isinstance(value, list):
-        raise NotValid(["The file holds no list of annotation groups."])
+        raise NotValid(["The file does not contain a list of annotation groups."])
     groups, problems = [], []
     for number, each in enumerate(value, start=1):
         try:
@@ -73,16 +79,16 @@ def _misshapen(group: Any) -> str:
         return "it is not an object with title, labels and linked."
     labels = group.get("labels")
     if not isinstance(group.get("title"), str):
-        return "its title is missing or not a text."
+        return "its title is missing or is not text."
     if not isinstance(labels, list) or not all(isinstance(each, str) for each in labels):
-        return "its labels are missing or not a list of texts."
+        return "its labels are missing or are not a list of texts."
     if not isinstance(group.get("linked"), bool):
-        return "“linked” is missing or not true or false."
-    return "it has half a character, which cannot be stored."
+        return "“linked” is missing, or is neither true nor false."
+    return "it contains an incomplete character, which cannot be stored."
 
 
 def check_groups(groups: Sequence[AnnotationGroup]) -> None:
-    """Raise NotValid unless a user of the scanner could tell groups and labels apart."""
+    """Raise NotValid unless titles and labels are present, unique and short enough for the scanner."""
     _check_count(groups)
     problems: list[str] = []
     titles: set[str] = set()
@@ -120,18 +126,18 @@ def _problems_of(group: AnnotationGroup, name: str) -> list[str]:
     twice = [label for label, count in Counter(group.labels).items() if count > 1]
     problems += [f"{name} has the label “{_short(label)}” twice." for label in sorted(twice)]
     if not is_exact([group.to_json()]):
-        problems.append(f"{name} has a field that cannot be kept exactly, so nothing is sent.")
+        problems.append(f"{name} has a field that cannot be stored exactly, so nothing is sent.")
     return problems
 
 
 def fingerprint(*, is_customized: bool, annotations: Any) -> str:
-    """Return what tells two states of an application apart, the order of fields aside."""
+    """Return a hash that differs between two states of an application, whatever the order of fields."""
     state = json.dumps([is_customized, _plain(annotations)], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(state.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:
-    """Write equal numbers alike: PostgreSQL gives 1e20 back as a whole number."""
+    """Return the value with equal numbers written alike: PostgreSQL returns 1e20 as an integer."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, dict):
@@ -140,13 +146,13 @@ def _plain(value: Any) -> Any:
 
 
 def core(*, is_customized: bool, annotations: Any) -> str:
-    """Return what tells states apart by the documented fields alone."""
+    """Return a fingerprint of the documented fields alone."""
     plain = [{name: each.get(name) for name in sorted(KNOWN)} for each in annotations]
     return fingerprint(is_customized=is_customized, annotations=plain)
 
 
 def combine(groups: Sequence[AnnotationGroup]) -> Combined:
-    """Return what the labels of linked groups combine to: one of each, in the order of the groups."""
+    """Return the combined labels of linked groups: one of each, in the order of the groups."""
     linked = [group for group in groups if group.linked and group.labels]
     if not linked:
         return Combined((), (), 0)
@@ -163,7 +169,7 @@ def combine(groups: Sequence[AnnotationGroup]) -> Combined:
 
 
 def export_json(*, application: Application) -> str:
-    """Return an application's annotations as a file, every field that came along included."""
+    """Return an application's annotations as a file, undocumented fields included."""
     kept = {
         **application.extra,
         "uuid": str(application.remote_uuid),
@@ -174,9 +180,9 @@ def export_json(*, application: Application) -> str:
 
 
 def import_json(*, content: bytes) -> tuple[AnnotationGroup, ...]:
-    """Return the groups of an exported file, or of a bare list of groups; raises NotValid.
+    """Return the groups of an exported file, or of a plain list of groups; raises NotValid.
 
-    They are valid: what could not be saved is not shown in the editor either.
+    The editor only shows groups that could be saved.
     """
     if len(content) > LARGEST_FILE:
         raise NotValid(["The file is larger than 1 MB."])
@@ -185,7 +191,7 @@ def import_json(*, content: bytes) -> tuple[AnnotationGroup, ...]:
     except (ValueError, RecursionError):
         raise NotValid(["The file is not JSON."]) from None
     if isinstance(value, dict) and value.get("annotations", "") is None:
-        raise NotValid(["The file is of an application that was not customized."])
+        raise NotValid(["The file is from an application that was not customized."])
     listed = value.get("annotations") if isinstance(value, dict) else value
     if isinstance(listed, list):
         _check_count(listed)
@@ -195,4 +201,4 @@ def import_json(*, content: bytes) -> tuple[AnnotationGroup, ...]:
 
 
 def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON.")
+    raise ValueError(f"{name} is not JSON.")

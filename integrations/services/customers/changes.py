@@ -1,4 +1,4 @@
-"""What administrators do with a customer: describe, confirm again, mark gone, transfer, invite."""
+"""Actions of administrators on a customer: describe, confirm again, mark as gone, transfer, invite."""
 
 from datetime import timedelta
 
@@ -13,14 +13,14 @@ from background.due import from_now
 from background.mail import queue_mail
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import Customer, Link
-from integrations.services.linking.confirmation import accept_link, tell_gone
+from integrations.services.linking.confirmation import accept_link, mail_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 
 State = Link.State
 Reason = Link.Reason
-ENDED = "Its link has ended, and its account was told by mail."
+ENDED = "Its link has ended, and its account was notified by mail."
 
-# Who presses a button twice means one mail.
+# A button that is pressed twice sends one mail.
 INVITED_TWICE = timedelta(minutes=1)
 
 
@@ -36,17 +36,17 @@ def active_link(*, customer: Customer) -> Link | None:
 def describe_customer(
     *, customer: Customer, label: str, institution: str, user: User, address: str | None
 ) -> None:
-    """Set what the customer is called here; nothing else of the row is written."""
+    """Set the label and institution of the customer; writes no other column."""
     with transaction.atomic():
         Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
         add_entry(action="customer.renamed", actor=user, target=customer, address=address)
 
 
 def confirm_again(*, customer: Customer, user: User, address: str | None) -> str:
-    """Confirm the customer at the Cloud again and return what became of it.
+    """Confirm the customer at the Cloud again and return a sentence about the outcome.
 
-    A link that is gone is made anew for the account that had it, if that account is active. Raises CannotDo
-    when nobody holds or held the customer, CloudProblem when the Cloud does not confirm it.
+    A link that is gone is created again for its former account if that account is active. Raises CannotDo
+    if nobody holds or held the customer, CloudProblem if the Cloud does not confirm it.
     """
     link = active_link(customer=customer)
     former = None if link else _gone_link(customer)
@@ -60,9 +60,9 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
         is_ended = problem.is_unknown and link is not None
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, outcome)
-            if problem.is_unknown and link is not None and _end(link=link, reason=Reason.UNKNOWN):
-                tell_gone(link=link)
-        raise problem.also(ENDED if is_ended else "Nothing was changed here.") from None
+            if problem.is_unknown and link is not None and _end_link(link=link, reason=Reason.UNKNOWN):
+                mail_gone(link=link)
+        raise problem.also(ENDED if is_ended else "Nothing was changed in the portal.") from None
     try:
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, "ok")
@@ -70,21 +70,21 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
             if link is None and former is not None:
                 link = Link.objects.create(customer=customer, user=former.user)
                 add_entry(action="link.created", actor=user, target=link, address=address)
-                _tell_anew(link=link)
+                _mail_new_link(link=link)
             if link is not None and link.state == State.PENDING:
                 accept_link(link=link)
     except (NotAllowed, IntegrityError):
-        raise CannotDo("The link changed meanwhile; look again.") from None
+        raise CannotDo("The link has just changed. Reload the page.") from None
     return "Clarius Cloud confirmed this customer."
 
 
 def mark_gone(*, link: Link, user: User, address: str | None) -> None:
-    """End an active link as gone, and tell its account; raises CannotDo when it has ended."""
+    """End an active link as gone, and mail its account; raises CannotDo if it has ended."""
     with transaction.atomic():
-        if not _end(link=link, reason=Reason.MARKED):
-            raise CannotDo("The link ended meanwhile.")
+        if not _end_link(link=link, reason=Reason.MARKED):
+            raise CannotDo("The link has ended in the meantime.")
         _audit("customer.marked_gone", link.customer, user, address, "ok")
-        _tell_marked(link=link)
+        _mail_marked(link=link)
 
 
 def transfer_customer(
@@ -97,18 +97,18 @@ def transfer_customer(
     user: User,
     address: str | None,
 ) -> Link:
-    """Give the customer of an active link to another account, and tell both by mail; raises CannotDo.
+    """Give the customer of an active link to another account, and mail both; raises CannotDo.
 
-    The reason stays with the ended link for administrators; the log says who, when, from whom and to whom.
+    The reason is stored with the ended link for administrators; the audit entry has both accounts.
     """
     customer = link.customer
     if not recipient.is_active or recipient.pk == link.user_id:
-        raise CannotDo("Choose another account, one that is active.")
+        raise CannotDo("Choose another account that is active.")
     if recipient.pk == user.pk and not user.is_superuser:
-        # Its exams would open to somebody who sees no patient content.
+        # Administrators see no patient content, and this would give them the customer's exams.
         raise CannotDo("You cannot transfer a customer to yourself. Ask another administrator.")
     if not reason.strip():
-        raise CannotDo("Say why the customer is transferred.")
+        raise CannotDo("Enter a reason for the transfer.")
     try:
         with transaction.atomic():
             move_link(pk=link.pk, to=State.UNLINKED, reason=Reason.TRANSFERRED, detail=reason.strip())
@@ -123,38 +123,38 @@ def transfer_customer(
                 new=str(recipient.uuid),
                 link=str(new.uuid),
             )
-            _tell_transfer(former=link, new=new)
+            _mail_transfer(former=link, new=new)
     except NotAllowed:
-        raise CannotDo("The link ended meanwhile.") from None
+        raise CannotDo("The link has ended in the meantime.") from None
     return new
 
 
 def invite_customer(*, customer: Customer, email: str, user: User, address: str | None) -> None:
-    """Mail somebody to sign up and to press Connect again; binds nothing.
+    """Mail somebody an invitation to sign up and press Connect; links nothing.
 
-    Raises CannotDo when an account holds the customer, and when the address was mailed in the last minute.
+    Raises CannotDo if an account holds the customer, or if the address got a mail in the last minute.
     """
     if active_link(customer=customer) is not None:
         raise CannotDo("An account holds this customer already.")
     with transaction.atomic():
-        # First of all: of two requests at once the second waits here, and finds the mark of the first.
+        # This comes first: of two requests at once the second waits here and then finds the first one's time.
         now = timezone.now()
         mailed = Q(invited_email__iexact=email, invited_at__gt=now - INVITED_TWICE)
         row = Customer.objects.filter(~mailed, pk=customer.pk)
         if not row.update(invited_at=now, invited_email=email):
             raise CannotDo(f"{email} was invited less than a minute ago. No second mail was sent.")
         has_account = User.objects.filter(email__iexact=email).exists()
-        door = f"{settings.PUBLIC_URL}/accounts/login/"
+        url = f"{settings.PUBLIC_URL}/accounts/login/"
         invitation = None
         if not has_account:
             invitation = Invitation.objects.create(email=email.lower(), invited_by=user)
-            door = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
-        _mail_invitation(customer=customer, email=email, door=door, has_account=has_account)
+            url = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
+        _mail_invitation(customer=customer, email=email, url=url, has_account=has_account)
         invited = {"invitation": str(invitation.pk)} if invitation else {}
         add_entry(action="customer.invited", actor=user, target=customer, address=address, **invited)
 
 
-def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: bool) -> None:
+def _mail_invitation(*, customer: Customer, email: str, url: str, has_account: bool) -> None:
     name = customer.service.name
     first = "Log in" if has_account else "Create your account"
     queue_mail(
@@ -162,7 +162,7 @@ def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: 
         subject=f"Connect your Clarius Cloud account to {name}",
         body=(
             f"You are invited to see your exams and reports from {name} in our portal.\n\n"
-            f"1. {first}: {door}\n"
+            f"1. {first}: {url}\n"
             f"2. In Clarius Cloud, open the service {name} and press Connect, even if you did before.\n\n"
             "Your account is connected only after step 2. If you did not expect this, ignore this e-mail.\n"
         ),
@@ -170,25 +170,25 @@ def _mail_invitation(*, customer: Customer, email: str, door: str, has_account: 
 
 
 def _gone_link(customer: Customer) -> Link | None:
-    """Return the last link if it is gone, so that its account could hold it again; others stay ended."""
+    """Return the last link if it is gone and its account is active, so that it can be linked again."""
     last = (
         Link.objects.filter(customer=customer).select_related("user").order_by("-created_at", "-pk").first()
     )
     return last if last is not None and last.state == State.GONE and last.user.is_active else None
 
 
-def _end(*, link: Link, reason: Reason) -> bool:
+def _end_link(*, link: Link, reason: Reason) -> bool:
     to = State.GONE if link.state == State.CONFIRMED else State.REJECTED
     try:
         move_link(pk=link.pk, to=to, reason=reason, detail="")
     except NotAllowed:
-        # It ended by itself while this was decided.
+        # It ended in the meantime.
         return False
     add_entry(action=f"link.{to}", target=link)
     return True
 
 
-def _tell_marked(*, link: Link) -> None:
+def _mail_marked(*, link: Link) -> None:
     name = link.customer.service.name
     queue_mail(
         recipient=link.user.email,
@@ -201,7 +201,7 @@ def _tell_marked(*, link: Link) -> None:
     )
 
 
-def _tell_anew(*, link: Link) -> None:
+def _mail_new_link(*, link: Link) -> None:
     name = link.customer.service.name
     queue_mail(
         recipient=link.user.email,
@@ -218,7 +218,7 @@ def _where_to_ask() -> str:
     return f"If you did not\nexpect this, ask an administrator of the portal: {settings.PUBLIC_URL}"
 
 
-def _tell_transfer(*, former: Link, new: Link) -> None:
+def _mail_transfer(*, former: Link, new: Link) -> None:
     name = former.customer.service.name
     queue_mail(
         recipient=former.user.email,

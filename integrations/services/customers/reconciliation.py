@@ -1,4 +1,4 @@
-"""Links, confirmed tokens and portal accounts side by side; nothing follows from an empty or partial list."""
+"""Compare the Cloud's confirmed tokens with our links; an empty or partial list changes nothing."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -10,51 +10,53 @@ from audit.entries import add_entry
 from foundation.crypto import lookup_digest, still_encrypted
 from integrations.clarius import ClariusClient
 from integrations.models import Customer, Link, ListedToken, Service, Sync
-from integrations.services.linking.confirmation import tell_gone
+from integrations.services.linking.confirmation import mail_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
-from integrations.services.reading import NotBelievable, Reading
+from integrations.services.reading import ImplausibleAnswer, Reading
 
 # Small enough for flat memory, and 10,000 customers are ten calls.
 PAGE_SIZE = 1000
+# Rows of one INSERT.
 BATCH = 500
+# A single list may omit a customer by mistake.
 SYNCS_UNTIL_GONE = 2
-# Two walks right after one another would meet the same fault of the Cloud twice.
+# Two syncs in quick succession would meet the same fault of the Cloud twice.
 MISSED_APART = timedelta(hours=1)
 
 
 def read_customers(client: ClariusClient, reading: Reading) -> Callable[[], str]:
-    """Set every confirmed token aside, page by page; raises NotBelievable, ClariusError and LeaseLost."""
+    """Stage every confirmed token, page by page; raises ImplausibleAnswer, ClariusError and LeaseLost."""
     _staged(reading).delete()
     expected, fault_count = 0, 0
     for page in client.confirmed_token_pages(limit=PAGE_SIZE):
         expected = page.count
         fault_count += len(page.faulty)
-        _stage(mirror=reading.mirror, tokens=page.results)
-        reading.note(seen=_staged(reading).count(), expected=expected)
+        _stage(sync=reading.sync, tokens=page.results)
+        reading.show_progress(seen=_staged(reading).count(), expected=expected)
     seen = _staged(reading).count()
     if fault_count or seen < expected:
-        raise NotBelievable(
-            f"Clarius Cloud listed only {seen} of {expected} customers readably; nothing was changed."
+        raise ImplausibleAnswer(
+            f"Clarius Cloud listed only {seen} of {expected} customers readably. Nothing was changed."
         )
     if not seen and _knows_any(reading.service):
-        raise NotBelievable("Clarius Cloud listed no customer at all; nothing was changed.")
+        raise ImplausibleAnswer("Clarius Cloud listed no customer. Nothing was changed.")
     return lambda: _apply(reading)
 
 
 def count_statuses(*, service: Service) -> dict[str, int]:
-    """Return how many customers of the service stand how."""
+    """Return the number of the service's customers in each status."""
     counts = Customer.objects.filter(service=service).count_statuses()
     return {name: counts.get(name, 0) for name in Customer.Status.values}
 
 
 def _staged(reading: Reading) -> QuerySet[ListedToken]:
-    return ListedToken.objects.filter(mirror=reading.mirror)
+    return ListedToken.objects.filter(mirror=reading.sync)
 
 
-def _stage(*, mirror: Sync, tokens: Iterable[str]) -> None:
+def _stage(*, sync: Sync, tokens: Iterable[str]) -> None:
     fresh = {lookup_digest(token): token for token in tokens}
-    rows = [ListedToken(mirror=mirror, token_digest=digest, token=token) for digest, token in fresh.items()]
-    # Pages may repeat what moved; a token that is there already is left alone.
+    rows = [ListedToken(mirror=sync, token_digest=digest, token=token) for digest, token in fresh.items()]
+    # Pages may repeat items that moved; a token that is staged already is kept.
     ListedToken.objects.bulk_create(
         rows,
         batch_size=BATCH,
@@ -70,7 +72,7 @@ def _knows_any(service: Service) -> bool:
 
 
 def _apply(reading: Reading) -> str:
-    """Write down what the whole walk said; call it in the transaction that gives the lease up."""
+    """Apply the complete list and return a summary; call it in the final transaction of the job."""
     service, started_at = reading.service, reading.started_at
     customers = Customer.objects.filter(service=service)
     known = customers.filter(token_digest__in=_staged(reading).values("token_digest"))
@@ -119,7 +121,7 @@ def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
     missed = customers.filter(Q(pk__in=held.values("pk")) | Q(listed_at__lt=started_at))
     apart = Q(missed_at=None) | Q(missed_at__lte=started_at - MISSED_APART)
     missed.filter(apart).update(missed_sync_count=F("missed_sync_count") + 1, missed_at=started_at)
-    # What was confirmed while the list was read may not have been on it yet.
+    # A link that was confirmed during the sync may not be on the list yet.
     lost = Link.objects.confirmed().filter(
         customer__service=reading.service,
         customer__missed_sync_count__gte=SYNCS_UNTIL_GONE,
@@ -129,14 +131,14 @@ def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
 
 
 def end_as_gone(*, links: Sequence[Link], reason: str) -> int:
-    """Let confirmed links be gone, tell their accounts, and return how many; what they saw is kept."""
+    """End confirmed links as gone, mail their accounts, and return how many; no exam is deleted."""
     count = 0
     for link in links:
         try:
             with transaction.atomic():
                 move_link(pk=link.pk, to=Link.State.GONE, reason=reason)
                 add_entry(action="link.gone", target=link)
-                tell_gone(link=link)
+                mail_gone(link=link)
         except NotAllowed:
             continue
         count += 1
@@ -146,7 +148,7 @@ def end_as_gone(*, links: Sequence[Link], reason: str) -> int:
 def _sentence(*, listed: int, new: int, gone: int) -> str:
     parts = [f"{listed:,} listed"]
     if new:
-        parts.append(f"{new:,} not known here before")
+        parts.append(f"{new:,} new here")
     if gone:
         parts.append(f"{gone:,} gone")
     return ", ".join(parts)

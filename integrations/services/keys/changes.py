@@ -1,4 +1,4 @@
-"""Create, type in, use and revoke the service's keys for a person; no secret leaves this layer."""
+"""Create, add, use and revoke the service's keys for a person; no secret leaves this layer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,17 +32,17 @@ class KeyProblem(Exception):
 
 
 class OutcomeUnknown(KeyProblem):
-    """It may have been done at the Cloud or not; nothing was changed here."""
+    """The Cloud may have made the change or not; nothing was changed here."""
 
 
 def create_key(*, service: Service, name: str, user: User, address: str | None) -> ApiKey:
-    """Make a key at the Cloud and keep it as a standby key; raises KeyProblem."""
+    """Create a key at the Cloud and store it as a standby key; raises KeyProblem."""
     audit = partial(add_entry, action="api_key.created", actor=user, target=service, address=address)
     name = name.strip()
-    with _audited(audit), _alone(service):
+    with _audited(audit), _locked(service):
         if not 1 <= len(name) <= 50:
             raise KeyProblem("The name may have 1 to 50 characters.")
-        created = _create(service=service, name=name)
+        created = _create_at_cloud(service=service, name=name)
         with transaction.atomic():
             key = ApiKey.objects.create(
                 service=service, prefix=created.prefix, name=name, secret=created.key.reveal()
@@ -55,7 +55,7 @@ def create_key(*, service: Service, name: str, user: User, address: str | None) 
 def add_typed_key(
     *, service: Service, key: str, is_to_be_used: bool, user: User, address: str | None
 ) -> ApiKey:
-    """Prove a key that a person typed and store it, in use or as a standby key; raises KeyProblem."""
+    """Test a key that a person entered and store it, in use or as a standby key; raises KeyProblem."""
     audit = partial(add_entry, action="api_key.typed", actor=user, target=service, address=address)
     with _audited(audit):
         try:
@@ -74,7 +74,7 @@ def add_typed_key(
 
 
 def _store_typed(*, service: Service, key: str) -> ApiKey:
-    """Store a proven key; raises KeyProblem for one that is part of a replacement under way."""
+    """Store a tested key; raises KeyProblem for one that is part of a rotation in progress."""
     Service.objects.select_for_update().get(pk=service.pk)
     prefix = key.partition(".")[0]
     if open_rotations(service=service).filter(Q(old_prefix=prefix) | Q(new_prefix=prefix)).exists():
@@ -83,13 +83,13 @@ def _store_typed(*, service: Service, key: str) -> ApiKey:
 
 
 def use_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Use a standby key from now on, proven by a call with it; raises KeyProblem, and nothing changed."""
+    """Test a standby key and use it from now on; raises KeyProblem, and then nothing was changed."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
     with _audited(partial(add_entry, action="api_key.switched", actor=user, **about)):
         _prove_standby(service=service, prefix=prefix)
         with transaction.atomic():
             Service.objects.select_for_update().get(pk=service.pk)
-            # Looked at again, since the call took time.
+            # Checked again, since the call took time.
             key = _standby(service=service, prefix=prefix)
             keyring.use_key(service=service, key=key, cause=Cause.PERSON, actor=user, address=address)
             _poll_everything(service)
@@ -97,13 +97,13 @@ def use_key(*, service: Service, prefix: str, user: User, address: str | None) -
 
 
 def revoke_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Revoke a key that is not in use; raises KeyProblem, and then it works as before or nobody knows."""
+    """Revoke a key that is not in use; raises KeyProblem, and OutcomeUnknown if the answer was lost."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
     audit = partial(add_entry, action="api_key.revoked", actor=user, **about)
-    check = partial(_refuse_needed, service=service, prefix=prefix)
-    with _audited(audit), _alone(service):
+    check = partial(_refuse_if_needed, service=service, prefix=prefix)
+    with _audited(audit), _locked(service):
         with keyring.withdrawn(service=service, prefix=prefix, check=check):
-            _revoke(service=service, prefix=prefix)
+            _revoke_at_cloud(service=service, prefix=prefix)
         with transaction.atomic():
             state = RemoteState.objects.select_for_update().filter(service=service).first()
             if state is not None:
@@ -113,15 +113,15 @@ def revoke_key(*, service: Service, prefix: str, user: User, address: str | None
 
 
 def check_revocation(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Raise KeyProblem for a key that is needed, before a person is asked whether it is meant."""
+    """Raise KeyProblem for a key that is needed, before a person is asked to confirm."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
     with _audited(partial(add_entry, action="api_key.revoked", actor=user, **about)):
-        _refuse_needed(service=service, prefix=prefix)
+        _refuse_if_needed(service=service, prefix=prefix)
 
 
 @contextmanager
 def _audited(audit: Callable[..., Any]) -> Iterator[None]:
-    """Log what was not done, or is not known; what was done is logged where it is done."""
+    """Audit a refused or unknown outcome; a success is audited where it happens."""
     try:
         yield
     except KeyProblem as error:
@@ -130,8 +130,8 @@ def _audited(audit: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(service: Service) -> Iterator[None]:
-    """Be the only one who changes keys or settings; raises KeyProblem."""
+def _locked(service: Service) -> Iterator[None]:
+    """Hold the lock for changes of keys and settings; raises KeyProblem."""
     try:
         with lock(service, field="change_until"):
             yield
@@ -142,9 +142,9 @@ def _alone(service: Service) -> Iterator[None]:
         raise
 
 
-def _create(*, service: Service, name: str) -> CreatedKey:
+def _create_at_cloud(*, service: Service, name: str) -> CreatedKey:
     try:
-        if name in {key.name for key in _list(service)}:
+        if name in {key.name for key in _list_at_cloud(service)}:
             raise KeyProblem("Clarius Cloud has a key of this name already. Choose another.")
         with cloud(service, rules=PAGE, always=True) as client:
             return client.create_api_key(name=name)
@@ -154,16 +154,16 @@ def _create(*, service: Service, name: str) -> CreatedKey:
         raise KeyProblem(f"No key was created. {problem}") from None
 
 
-def _list(service: Service) -> tuple[RemoteKey, ...]:
+def _list_at_cloud(service: Service) -> tuple[RemoteKey, ...]:
     with cloud(service, always=True) as client:
         return client.list_api_keys()
 
 
 def _revoke_lost(service: Service, *, name: str) -> None:
-    """Revoke the key that may have been made: its secret is lost with the answer. Raises OutcomeUnknown."""
+    """Revoke a key that may have been created, since its secret was lost. Raises OutcomeUnknown."""
     try:
-        # Nobody else makes keys meanwhile, and none had this name before.
-        lost = [key.prefix for key in _list(service) if key.name == name]
+        # Nobody else creates keys during the lock, and no key had this name before.
+        lost = [key.prefix for key in _list_at_cloud(service) if key.name == name]
         with cloud(service, always=True) as client:
             for prefix in lost:
                 client.revoke_api_key(prefix=prefix)
@@ -175,12 +175,12 @@ def _revoke_lost(service: Service, *, name: str) -> None:
         ) from None
 
 
-def _revoke(*, service: Service, prefix: str) -> None:
+def _revoke_at_cloud(*, service: Service, prefix: str) -> None:
     try:
         with cloud(service, rules=PAGE, always=True) as client:
             client.revoke_api_key(prefix=prefix)
     except ValueError:
-        # "." and ".." would leave the path.
+        # The prefix would change the path of the call.
         raise KeyProblem("The key was not revoked. This is not the prefix of a key.") from None
     except CloudProblem as problem:
         if problem.may_be_done and not _is_listed(service, prefix=prefix):
@@ -190,7 +190,7 @@ def _revoke(*, service: Service, prefix: str) -> None:
 
 def _is_listed(service: Service, *, prefix: str) -> bool:
     try:
-        return any(key.prefix == prefix for key in _list(service))
+        return any(key.prefix == prefix for key in _list_at_cloud(service))
     except CloudProblem:
         raise OutcomeUnknown(
             "Clarius Cloud gave no answer, so it is not known whether the key was revoked. The list is read "
@@ -223,7 +223,7 @@ def _standby(*, service: Service, prefix: str) -> ApiKey:
     return key
 
 
-def _refuse_needed(*, service: Service, prefix: str) -> None:
+def _refuse_if_needed(*, service: Service, prefix: str) -> None:
     if not prefix:
         raise KeyProblem("The prefix is empty.")
     if ApiKey.objects.filter(service=service, prefix=prefix, is_in_use=True).exists():
@@ -238,7 +238,7 @@ def _poll_everything(service: Service) -> None:
 
 
 def _read_again(service: Service) -> None:
-    """Read the list, so that it shows what was just stored; at the latest the next look does."""
+    """Read the list again so that it shows the change; after a failure the next reading does."""
     try:
         read_now(service=service)
     except CloudProblem:

@@ -32,8 +32,8 @@ class KeyRow:
     is_refused: bool = False
 
     @property
-    def said(self) -> str:
-        """The state in words."""
+    def label(self) -> str:
+        """The state as pages show it."""
         return f"{self.state}, refused" if self.is_refused else self.state
 
     @property
@@ -43,20 +43,20 @@ class KeyRow:
 
     @property
     def can_be_used(self) -> bool:
-        """Whether its secret is stored here; that the Cloud did not list it may have changed since."""
+        """Whether its secret is stored here; the Cloud may list it by now although it did not before."""
         return self.state in (STANDBY, UNKNOWN_THERE)
 
 
 def list_keys(*, service: Service) -> list[KeyRow]:
-    """Join what the Cloud listed last with what is stored here; makes no call."""
+    """Join the Cloud's last list with the stored keys; makes no call."""
     state = RemoteState.objects.filter(service=service).first()
     listed = {each["prefix"]: each for each in (state.keys if state else [])}
     read_at = state.read_at if state is not None else None
     retiring = set(open_rotations(service=service).values_list("old_prefix", flat=True))
-    # A circuit opens when the Cloud has refused all of them.
+    # The circuit opens when the Cloud has refused all keys.
     is_refused = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists()
     rows = [
-        _joined(
+        _join_key(
             key,
             listed.pop(key.prefix, None),
             read_at=read_at,
@@ -76,11 +76,11 @@ def list_keys(*, service: Service) -> list[KeyRow]:
 
 
 def open_rotations(*, service: Service) -> QuerySet[KeyRotation]:
-    """Return the replacement that is under way, if any."""
+    """Return the rotation in progress, if any."""
     return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
 
 
-def _joined(
+def _join_key(
     key: ApiKey,
     there: dict[str, Any] | None,
     *,
@@ -97,12 +97,12 @@ def _joined(
 
 def _state(key: ApiKey, *, is_there: bool, read_at: datetime | None, is_retiring: bool) -> str:
     if key.revoked_at:
-        # Whoever revoked it did not come to the end.
+        # The revocation did not complete.
         return ELSEWHERE if is_there else REVOKED
     if key.is_in_use:
         return IN_USE
     if is_retiring:
         return RETIRING
-    # A key that was stored later cannot be missed in a list that was read before.
+    # A list that was read earlier cannot have a key that was stored later.
     is_missed = read_at is not None and key.created_at <= read_at and not is_there
     return UNKNOWN_THERE if is_missed else STANDBY

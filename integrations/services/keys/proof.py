@@ -1,11 +1,11 @@
-"""Prove an API key before it is stored or used."""
+"""Test an API key before it is stored or used."""
 
 from integrations.clarius import errors, key_problem
 from integrations.keyring import client_with
 
 
 class KeyNotProven(Exception):
-    """The key or its host does not work; the message says to the reader what, and what to do."""
+    """The key or its host does not work; the message tells the reader the problem and the next step."""
 
     def __init__(self, message: str, *, is_key_at_fault: bool, may_pass: bool = False) -> None:
         super().__init__(message)

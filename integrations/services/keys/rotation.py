@@ -1,4 +1,4 @@
-"""Replace the key in use: a state machine of small steps, each written down, that any process may resume."""
+"""Rotate the key in use: a state machine of small stored steps that any process can resume."""
 
 import secrets
 from datetime import timedelta
@@ -18,27 +18,27 @@ from background.runner import Done, Job, Later, Outcome
 from integrations import keyring
 from integrations.cloud import CloudProblem, Means
 from integrations.models import KeyRotation, RemoteState, Service
-from integrations.services.keys.rotation_steps import SCHEDULE, STEPS, CannotGoOn, clean_up
+from integrations.services.keys.rotation_steps import SCHEDULE, STEPS, CannotContinue, clean_up
 
 Step = KeyRotation.Step
-# A person may watch it: the Cloud is asked again within some minutes for as long as it is away.
+# A person may be watching, so the Cloud is tried every few minutes while it is away.
 LONGEST_WAIT = timedelta(minutes=3)
-# What has not come to its end by then needs a person.
+# A rotation that takes longer needs a person.
 LONGEST = timedelta(days=1)
 
 
 class CannotRotate(Exception):
-    """No replacement was begun or ended; the message is one sentence for the reader."""
+    """No rotation was started or ended; the message is one sentence for the reader."""
 
 
 class RotationUnderWay(CannotRotate):
-    """The service's key is being replaced already."""
+    """A rotation of the service's key is in progress."""
 
 
 def start_rotation(
     *, service: Service, cause: str, user: User | None = None, address: str | None = None
 ) -> KeyRotation:
-    """Write down that the key in use is to be replaced, and make it due; raises CannotRotate."""
+    """Create a rotation of the key in use, due at once; raises CannotRotate."""
     audit = partial(
         add_entry,
         action="api_key.rotation_started",
@@ -49,7 +49,7 @@ def start_rotation(
     )
     if Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists():
         audit(outcome="refused")
-        raise CannotRotate("No stored key works, so none can be made with it. Type in one that works.")
+        raise CannotRotate("No stored key works, so no new key can be created. Add a key that works.")
     name = f"portal {timezone.now():%Y-%m-%d} {secrets.token_hex(6)}"
     try:
         with transaction.atomic():
@@ -68,36 +68,36 @@ def open_rotation(*, service: Service) -> KeyRotation | None:
     return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED).first()
 
 
-def _go_on(rotation: KeyRotation, hold: Hold) -> Outcome:
-    """Do one step; the runner comes back at once for the next one."""
+def _do_step(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Do one step; the runner calls again at once for the next one."""
     try:
         return STEPS[Step(rotation.step)](rotation, hold)
-    except CannotGoOn as error:
+    except CannotContinue as error:
         return _give_up(rotation, hold, reason=str(error))
     except CloudProblem as problem:
         if problem.means == Means.NEVER:
             return _give_up(rotation, hold, reason=str(problem))
         if timezone.now() - rotation.created_at > LONGEST:
-            return _give_up(rotation, hold, reason=f"It could not go on for a day. {problem}")
+            return _give_up(rotation, hold, reason=f"It could not continue for a day. {problem}")
         return problem.later(cap=LONGEST_WAIT, problem=str(problem)[:300])
 
 
 def _exhaust(rotation: KeyRotation, hold: Hold, last: Later | None) -> Done:
-    said = "" if last is None else f" {last.changes['problem']}"
-    return _give_up(rotation, hold, reason=f"It was tried too often without success.{said}")
+    problem = "" if last is None else f" {last.changes['problem']}"
+    return _give_up(rotation, hold, reason=f"There were too many tries.{problem}")
 
 
 def _give_up(rotation: KeyRotation, hold: Hold, *, reason: str) -> Done:
-    """End without success: the old key stays unless the new one is in use already."""
+    """End without success: the old key stays in use unless the new one already is."""
     clean_up(rotation=rotation, hold=hold)
 
     def report() -> None:
-        outcome: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
-        add_entry(action="api_key.rotation_failed", outcome="failed", target=rotation.service, **outcome)
+        prefixes: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
+        add_entry(action="api_key.rotation_failed", outcome="failed", target=rotation.service, **prefixes)
         alert_administrators(
             check="key-rotation-failed",
             subject=f"The API key of {rotation.service.name} could not be replaced",
-            body=f"{reason}\n{_in_use(rotation)}",
+            body=f"{reason}\n{_describe_key_in_use(rotation)}",
         )
         schedule(queryset=RemoteState.objects.filter(service=rotation.service))
 
@@ -108,10 +108,10 @@ def _give_up(rotation: KeyRotation, hold: Hold, *, reason: str) -> Done:
 ROTATE = Job(
     name="integrations.rotate_key",
     model=KeyRotation,
-    work=_go_on,
+    work=_do_step,
     waits_for="service",
     related=("service",),
-    # Of one step: some calls to the Cloud.
+    # For one step, which makes a few calls.
     deadline=timedelta(minutes=5),
     applies=lambda rotation: rotation.step not in KeyRotation.ENDED,
     exhausted=_exhaust,
@@ -119,15 +119,15 @@ ROTATE = Job(
 
 
 def cancel_rotation(*, rotation: KeyRotation, user: User, address: str | None) -> None:
-    """End a replacement that does not go on; the key in use stays. Raises CannotRotate."""
-    told: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
+    """End a rotation that does not continue; the key in use stays. Raises CannotRotate."""
+    prefixes: dict[str, Any] = {"old": rotation.old_prefix, "new": rotation.new_prefix}
     audit = partial(
         add_entry,
         action="api_key.rotation_cancelled",
         actor=user,
         target=rotation.service,
         address=address,
-        **told,
+        **prefixes,
     )
     with transaction.atomic():
         rows = KeyRotation.objects.filter(is_free(), pk=rotation.pk).exclude(step__in=KeyRotation.ENDED)
@@ -140,7 +140,7 @@ def cancel_rotation(*, rotation: KeyRotation, user: User, address: str | None) -
         )
         audit(outcome="ok" if ended else "refused")
     if not ended:
-        raise CannotRotate("It goes on at this moment, or has ended. Look again in a moment.")
+        raise CannotRotate("The rotation is running at the moment, or has ended. Try again in a minute.")
     rotation.refresh_from_db()
     clean_up(rotation=rotation)
     schedule(queryset=RemoteState.objects.filter(service=rotation.service))
@@ -154,7 +154,7 @@ def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | N
 
 
 def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
-    """Start a rotation when the key in use is older than `days`; 0 means never."""
+    """Start a rotation if the key in use is older than `days`; 0 means never."""
     key = keyring.usable_keys(service=service).filter(is_in_use=True).first()
     # It may have been paused since it was read.
     is_active = Service.objects.filter(pk=service.pk, is_active=True).exists()
@@ -163,7 +163,7 @@ def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
     now = timezone.now()
     age = now - (key.in_use_since or key.created_at)
     latest = KeyRotation.objects.filter(service=service).first()
-    # One that failed is not begun anew with each look.
+    # After a failure the next rotation starts a day later, not at the next hourly reading.
     is_fresh = latest is not None and (now - latest.created_at).days < 1
     if age.days < days or is_fresh:
         return None
@@ -173,7 +173,7 @@ def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
         return None
 
 
-def _in_use(rotation: KeyRotation) -> str:
+def _describe_key_in_use(rotation: KeyRotation) -> str:
     keys = keyring.usable_keys(service=rotation.service).filter(is_in_use=True)
     prefix = keys.values_list("prefix", flat=True).first()
     if prefix is None:

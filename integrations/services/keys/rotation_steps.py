@@ -1,4 +1,4 @@
-"""The steps of replacing a key; each may be done again, and each ends with one write."""
+"""The steps of a rotation; each can be repeated, and each ends with one write."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -23,12 +23,13 @@ from integrations.keyring import Cause
 from integrations.models import ApiKey, KeyRotation, RemoteState
 
 Step = KeyRotation.Step
-# What is not done by a worker (an administrator's page) ends within twice the deadline of one call.
+# Calls that no worker makes (an administrator's page) end within twice the deadline of one call.
 SETTLE = timedelta(minutes=2)
-# No work takes longer than its own deadline, whatever its row says.
+# Longer than the deadline of any job, so by then no job still calls with the old key.
 LONGEST_WORK = timedelta(minutes=65)
+# How often the leased rows are checked.
 LOOK_EVERY = timedelta(seconds=10)
-# A new key may take a moment to be known everywhere.
+# A new key may take a moment until every server of the Cloud accepts it.
 PROOFS = 3
 SCHEDULE = "schedule"
 RULES = (
@@ -37,15 +38,15 @@ RULES = (
 )
 
 
-class CannotGoOn(Exception):
+class CannotContinue(Exception):
     """This rotation ends here; the message is one sentence for the reader."""
 
 
 def make_key(rotation: KeyRotation, hold: Hold) -> Outcome:
-    """Create the new key and store it; one of our name whose secret was lost is revoked before."""
+    """Create and store the new key; a key of this name whose secret was lost is revoked first."""
     service = rotation.service
     if rotation.cause == SCHEDULE and not service.is_active:
-        raise CannotGoOn("The service is paused.")
+        raise CannotContinue("The service is paused.")
     with cloud(service, rules=RULES, always=True) as client:
         _revoke_strangers(client, rotation, hold=hold, kept=rotation.new_prefix)
         _renew(hold)
@@ -62,11 +63,11 @@ def make_key(rotation: KeyRotation, hold: Hold) -> Outcome:
 
 
 def prove_new_key(rotation: KeyRotation, hold: Hold) -> Outcome:
-    """Make a call with the new key."""
+    """Test the new key with a call."""
     try:
         secret = _new_key(rotation).secret
     except CannotDecrypt:
-        raise CannotGoOn("The new key cannot be decrypted with FIELD_ENCRYPTION_KEYS.") from None
+        raise CannotContinue("The new key cannot be decrypted with FIELD_ENCRYPTION_KEYS.") from None
     try:
         with cloud(rotation.service, rules=RULES, always=True, secret=secret) as client:
             client.get_settings()
@@ -74,36 +75,36 @@ def prove_new_key(rotation: KeyRotation, hold: Hold) -> Outcome:
         if not isinstance(problem.error, errors.KeyRefused):
             raise
         if hold.attempt >= PROOFS:
-            raise CannotGoOn("Clarius Cloud does not accept the key that it has just created.") from None
+            raise CannotContinue("Clarius Cloud does not accept the key that it has just created.") from None
         not_yet = {"problem": "Clarius Cloud does not accept the new key yet."}
         return Later(Backoff(), counts=True, changes=not_yet)
     return _next(Step.PROVEN)
 
 
 def switch(rotation: KeyRotation, hold: Hold) -> Outcome:
-    """Use the new key from now on; every job reads the key in use anew."""
+    """Use the new key from now on; every job reads the key in use when it begins to call."""
     key = _new_key(rotation)
     with hold.step():
         keyring.use_key(service=rotation.service, key=key, cause=Cause.ROTATION)
-    # In use it cannot be revoked any more.
+    # A key in use can no longer be revoked.
     if not _new_key(rotation).is_in_use:
-        raise CannotGoOn("Another key came into use meanwhile.")
+        raise CannotContinue("Another key came into use in the meantime.")
     return _next(Step.SWITCHED, switched_at=timezone.now())
 
 
-def note_held_rows(rotation: KeyRotation, hold: Hold) -> Outcome:
-    """Write down what workers hold just after the switch: some of it may still call with the old key."""
-    held = [
+def store_leased_rows(rotation: KeyRotation, hold: Hold) -> Outcome:
+    """Store which rows are leased just after the switch: their jobs may still call with the old key."""
+    leased = [
         [job.model._meta.label, pk, token]
         for job in jobs()
         for pk, token in job.model._base_manager.exclude(is_free()).values_list("pk", "lease_token")
         if (job.model, pk) != (KeyRotation, rotation.pk)
     ]
-    return _next(Step.DRAINING, held_rows=held)
+    return _next(Step.DRAINING, held_rows=leased)
 
 
 def revoke_old_key(rotation: KeyRotation, hold: Hold) -> Outcome:
-    """Revoke the old key when nothing uses it any more, then look that none is left over."""
+    """Revoke the old key when no job uses it any more, then revoke leftover keys of this rotation."""
     _refuse_in_use(rotation)
     wait = _wait_for_calls(rotation)
     if wait:
@@ -111,7 +112,7 @@ def revoke_old_key(rotation: KeyRotation, hold: Hold) -> Outcome:
     with cloud(rotation.service, rules=RULES, always=True) as client:
         if rotation.old_prefix:
             _renew(hold)
-            # It may have come into use since the first look, which was before the wait.
+            # The key may have come into use since the first check, before the call.
             check = partial(_refuse_in_use, rotation)
             with keyring.withdrawn(service=rotation.service, prefix=rotation.old_prefix, check=check):
                 _revoke(client, rotation.old_prefix)
@@ -129,18 +130,18 @@ STEPS: dict[Step, Callable[[KeyRotation, Hold], Outcome]] = {
     Step.INTENDED: make_key,
     Step.STORED: prove_new_key,
     Step.PROVEN: switch,
-    Step.SWITCHED: note_held_rows,
+    Step.SWITCHED: store_leased_rows,
     Step.DRAINING: revoke_old_key,
 }
 
 
 def clean_up(*, rotation: KeyRotation, hold: Hold | None = None) -> None:
-    """Revoke what a rotation made in vain, as far as the Cloud can be asked; the key list shows the rest."""
+    """Revoke the unused key of a failed rotation if the Cloud can be reached; else the key list shows it."""
     if rotation.switched_at:
         return
     service = rotation.service
     try:
-        # It may be in use although the rotation never came so far: it worked when the old one did not.
+        # The new key may be in use before the switch: it was chosen when the old one was refused.
         with (
             keyring.withdrawn(service=service, prefix=rotation.new_prefix),
             cloud(service, always=True) as client,
@@ -151,7 +152,7 @@ def clean_up(*, rotation: KeyRotation, hold: Hold | None = None) -> None:
 
 
 def _next(step: Step, *, effect: Effect | None = None, **changes: Any) -> Done:
-    """Return that the next step may begin at once; what succeeded is not counted as a try."""
+    """Return the outcome of a completed step: the next begins at once, and no try is counted."""
     kept = {"attempt_count": F("attempt_count") - 1, "first_tried_at": F("first_tried_at")}
     return Done({"step": step} | kept | changes, effect=effect, again_in=NOW, at_once=True)
 
@@ -159,12 +160,12 @@ def _next(step: Step, *, effect: Effect | None = None, **changes: Any) -> Done:
 def _new_key(rotation: KeyRotation) -> ApiKey:
     key = keyring.usable_keys(service=rotation.service).filter(prefix=rotation.new_prefix).first()
     if key is None:
-        raise CannotGoOn("The new key is not stored any more.")
+        raise CannotContinue("The new key is not stored any more.")
     return key
 
 
 def _revoke_strangers(client: ClariusClient, rotation: KeyRotation, *, hold: Hold | None, kept: str) -> None:
-    """Revoke keys of our unique name except `kept`."""
+    """Revoke every key with the unique name of this rotation except `kept`."""
     for key in client.list_api_keys():
         if key.name == rotation.name and key.prefix != kept:
             if hold is not None:
@@ -173,10 +174,10 @@ def _revoke_strangers(client: ClariusClient, rotation: KeyRotation, *, hold: Hol
 
 
 def _renew(hold: Hold) -> None:
-    """Hold the row for longer than the call that follows takes; raises LeaseLost.
+    """Renew the lease for longer than the next call takes; raises LeaseLost.
 
-    Whoever was stopped for long enough has lost the row to another worker, whose new key would look like
-    one of ours that is left over.
+    A process that was paused for long has lost the row to another worker, whose new key would look like a
+    leftover.
     """
     with hold.step():
         pass
@@ -185,20 +186,20 @@ def _renew(hold: Hold) -> None:
 def _refuse_in_use(rotation: KeyRotation) -> None:
     keys = ApiKey.objects.filter(service=rotation.service_id, prefix=rotation.old_prefix)
     if keys.filter(is_in_use=True).exists():
-        raise CannotGoOn("The old key is in use again, so it was not revoked.")
+        raise CannotContinue("The old key is in use again, so it was not revoked.")
 
 
 def _revoke(client: ClariusClient, prefix: str) -> None:
-    """Revoke the old key; raises CannotGoOn when the Cloud refuses although it still lists it."""
+    """Revoke the old key; raises CannotContinue if the Cloud refuses and still lists it."""
     try:
         client.revoke_api_key(prefix=prefix)
     except (errors.KeyRefused, errors.Rejected):
         if any(key.prefix == prefix for key in client.list_api_keys()):
-            raise CannotGoOn("Clarius Cloud refuses to revoke the old key.") from None
+            raise CannotContinue("Clarius Cloud refuses to revoke the old key.") from None
 
 
 def _wait_for_calls(rotation: KeyRotation) -> timedelta:
-    """Return how long to wait before the next look for calls with the old key; 0 when none is left."""
+    """Return how long to wait before jobs with the old key are checked again; 0 when none is left."""
     since = timezone.now() - (rotation.switched_at or rotation.created_at)
     if since >= LONGEST_WORK:
         return NOW

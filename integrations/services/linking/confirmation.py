@@ -1,4 +1,4 @@
-"""Tell the Cloud that an account holds a customer's token; retried until it answers."""
+"""Confirm to the Cloud that an account holds a customer's token; retried until the Cloud answers."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -18,7 +18,7 @@ from integrations.models import Customer, Link, Service
 from integrations.services.linking.transitions import NotAllowed, move_link
 
 Reason = Link.Reason
-# Only a plain refusal is about the customer; a redirect or a forbidden address is not.
+# Only a plain refusal is about the customer; a redirect or a blocked address is not.
 RULES = (
     Rule(errors.NotFound, Means.NEVER, Code.OTHER),
     Rule(errors.Rejected, Means.WAIT, Code.OTHER, status=frozenset({408, 425})),
@@ -34,15 +34,15 @@ def _confirm(link: Link, hold: Hold) -> Outcome:
             client.confirm_customer(token=link.customer.token)
     except CloudProblem as problem:
         if problem.means == Means.NEVER:
-            return Done(effect=partial(_end, link, reason=Reason.UNKNOWN))
+            return Done(effect=partial(_end_link, link, reason=Reason.UNKNOWN))
         if problem.code == Code.PAUSED:
             return problem.later()
         reason = Reason.NOT_ACCEPTED if problem.means == Means.COUNT else Reason.CLOUD_AWAY
         return problem.later(reason=reason, detail=f"{problem.kind}: {problem}")
-    return Done({"reason": "", "detail": ""}, effect=partial(_succeed, link))
+    return Done({"reason": "", "detail": ""}, effect=partial(_store_success, link))
 
 
-def _succeed(link: Link) -> None:
+def _store_success(link: Link) -> None:
     if link.state == Link.State.CONFIRMED:
         _forget_missed(link=link)
     else:
@@ -50,45 +50,45 @@ def _succeed(link: Link) -> None:
 
 
 def accept_link(*, link: Link) -> None:
-    """Take over that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
+    """Store that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
     move_link(pk=link.pk, to=Link.State.CONFIRMED, reason="", detail="")
     add_entry(action="link.confirmed", target=link)
     _forget_missed(link=link)
-    # The exams that waited for somebody to hold this customer are found by the next poll.
+    # The next full poll finds the exams that were held because nobody was linked to this customer.
     service_pk = link.customer.service_id
     Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
     schedule(model=Service, pk=service_pk)
 
 
 def _forget_missed(*, link: Link) -> None:
-    """Reset the count of readings that did not list the customer, now that the Cloud has confirmed it."""
+    """Reset the count of syncs that did not list the customer, since the Cloud has confirmed it."""
     Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=0, missed_at=None)
 
 
-def _end(link: Link, *, reason: Reason) -> None:
+def _end_link(link: Link, *, reason: Reason) -> None:
     to = Link.State.GONE if link.state == Link.State.CONFIRMED else Link.State.REJECTED
     move_link(pk=link.pk, to=to, reason=reason, detail="")
     add_entry(action=f"link.{to}", outcome="not_found", target=link)
     if to == Link.State.GONE:
-        tell_gone(link=link)
+        mail_gone(link=link)
 
 
 def _stop(link: Link, hold: Hold, last: Later | None) -> Done:
-    """Ask no more: a pending link is rejected, a confirmed one stands until its customer is unknown."""
+    """Stop trying: a pending link is rejected, a confirmed one stays until the Cloud does not know it."""
     if link.state == Link.State.PENDING:
-        return Done(effect=partial(_end, link, reason=Reason.NOT_ACCEPTED))
-    # Where no worker lived to write down an answer, a confirmed link has nothing to say about it.
+        return Done(effect=partial(_end_link, link, reason=Reason.NOT_ACCEPTED))
+    # If every worker died before it had an answer, the link stores no reason.
     nothing: Mapping[str, Any] = {"reason": "", "detail": ""}
     return Done(nothing if last is None else last.changes)
 
 
 def _is_active(link: Link) -> bool:
-    """Tell whether the link still stands, and keep it so until the end of the transaction."""
+    """Tell whether the link is still active, and lock it until the end of the transaction."""
     return Link.objects.select_for_update().filter(pk=link.pk, state__in=Link.ACTIVE).exists()
 
 
-def tell_gone(*, link: Link) -> None:
-    """Mail the account whose link ended because the Cloud does not list its customer."""
+def mail_gone(*, link: Link) -> None:
+    """Mail the account whose link ended because the Cloud no longer lists its customer."""
     name = link.customer.service.name
     queue_mail(
         recipient=link.user.email,
@@ -107,11 +107,11 @@ CONFIRM = Job(
     work=_confirm,
     waits_for="customer__service",
     related=("customer__service",),
-    # One call, and those that try the other keys when one is refused.
+    # One call, and those that try the other keys after a refusal.
     deadline=timedelta(minutes=1),
     applies=lambda link: link.state in Link.ACTIVE,
     exhausted=_stop,
-    # A link that was ended while the Cloud was asked stays ended, and keeps the reason of that.
+    # A link that was ended during the call stays ended and keeps its reason.
     guard=_is_active,
     gone=(NotAllowed,),
 )

@@ -1,4 +1,4 @@
-"""A portal account takes a customer's token: link, confirm at the Cloud, unlink."""
+"""Link portal accounts to customers, check the links again, and end them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from integrations.services.linking.transitions import NotAllowed, move_link, unl
 
 
 class Outcome(StrEnum):
-    """What became of a wish to link."""
+    """The outcome of an attempt to link."""
 
     CONFIRMING = "confirming"
     ALREADY_YOURS = "already_yours"
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 
 
 Reason = Link.Reason
-# What the audit log calls the two ways in which an owner ends a link.
+# The audit actions for the two reasons for which an owner ends a link.
 _ACTIONS = {Reason.BY_OWNER: "link.ended", Reason.DISPUTED: "link.disputed"}
 
 
@@ -46,7 +46,7 @@ def customers_of(user: User) -> QuerySet[Customer]:
 
 
 def find_link(*, service: Service, token: str, user: User) -> Link | None:
-    """Return the account's own active link to this token, or None; tells nothing of other accounts."""
+    """Return the account's own active link to this token, or None; reveals nothing of other accounts."""
     customers = Customer.objects.filter(service=service, token_digest=lookup_digest(token))
     return Link.objects.active().with_customer().filter(user=user, customer__in=customers).first()
 
@@ -54,8 +54,8 @@ def find_link(*, service: Service, token: str, user: User) -> Link | None:
 def link_customer(
     *, service: Service, token: str, user: User, label: str = "", institution: str = "", address: str | None
 ) -> Linking:
-    """Let `user` hold `token`, pending until the Cloud confirms; refused when another account holds it."""
-    customer = _customer(service=service, token=token)
+    """Link `user` to `token`, pending until the Cloud confirms; refused if another account holds it."""
+    customer = _get_customer(service=service, token=token)
     held = Link.objects.active().filter(customer=customer).first()
     if held is None:
         try:
@@ -64,7 +64,7 @@ def link_customer(
             )
             return Linking(Outcome.CONFIRMING, link)
         except IntegrityError:
-            # Somebody took the token between the look and the insert; any other violation is raised again.
+            # Another request linked the token since the query; any other violation is raised again.
             held = Link.objects.active().filter(customer=customer).first()
             if held is None:
                 raise
@@ -74,7 +74,7 @@ def link_customer(
     return Linking(Outcome.REFUSED)
 
 
-def _customer(*, service: Service, token: str) -> Customer:
+def _get_customer(*, service: Service, token: str) -> Customer:
     customer, _ = Customer.objects.get_or_create(
         service=service, token_digest=lookup_digest(token), defaults={"token": token}
     )
@@ -85,13 +85,13 @@ def _make_link(*, customer: Customer, user: User, label: str, institution: str, 
     with transaction.atomic():
         link = Link.objects.create(customer=customer, user=user, not_before=from_now())
         was_theirs = Link.objects.filter(customer=customer, user=user).exclude(pk=link.pk).exists()
-        # What another account once wrote there is not shown to this one.
+        # Labels that another account once entered are not shown to this one.
         kept = customer if was_theirs else Customer()
         Customer.objects.filter(pk=customer.pk).update(
             label=label or kept.label, institution=institution or kept.institution
         )
         add_entry(action="link.created", actor=user, target=link, address=address)
-        _announce(link=link, service=customer.service)
+        _mail_new_link(link=link, service=customer.service)
     return link
 
 
@@ -107,7 +107,7 @@ def _refuse(*, customer: Customer, user: User, address: str | None) -> None:
         )
 
 
-def _announce(*, link: Link, service: Service) -> None:
+def _mail_new_link(*, link: Link, service: Service) -> None:
     queue_mail(
         recipient=link.user.email,
         subject=f"Your account was connected to {service.name}",
@@ -121,7 +121,7 @@ def _announce(*, link: Link, service: Service) -> None:
 
 
 def unlink(*, link: Link, user: User, address: str | None, reason: Reason = Reason.BY_OWNER) -> bool:
-    """End the link here, the Cloud has no such call; False when it had ended before."""
+    """End the link in the portal, since the Cloud has no call for it; False if it had ended before."""
     try:
         with transaction.atomic():
             move_link(pk=link.pk, to=Link.State.UNLINKED, reason=reason)
@@ -137,7 +137,7 @@ def unlink(*, link: Link, user: User, address: str | None, reason: Reason = Reas
 
 
 def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int:
-    """End those of the links that are active, in one step, and return how many."""
+    """End the active ones of these links in one step, and return how many there were."""
     with transaction.atomic():
         ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=Reason.SUSPENDED)
         add_entries(action="link.suspended", targets=ended, actor=user, address=address)
@@ -145,13 +145,13 @@ def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int
 
 
 def check_again(*, link: Link, user: User, address: str | None) -> bool:
-    """Ask the Cloud about the link now; False when it has ended."""
+    """Make the confirmation of the link due now; False if it has ended."""
     links = Link.objects.filter(pk=link.pk)
     return check_links_again(links=links, user=user, address=address) == 1
 
 
 def check_links_again(*, links: QuerySet[Link], user: User, address: str | None) -> int:
-    """Ask the Cloud now about those of the links that are active, and return how many."""
+    """Make the confirmation of the active links due now, and return how many there are."""
     with transaction.atomic():
         active = list(links.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
         schedule(queryset=Link.objects.filter(pk__in=[link.pk for link in active]))

@@ -1,4 +1,4 @@
-"""The states of a link: the one place that changes them, which refuses what is not allowed."""
+"""The state machine of links: the only place that changes the state of one."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ State = Link.State
 ALLOWED: dict[str, frozenset[str]] = {
     State.PENDING: frozenset({State.CONFIRMED, State.REJECTED, State.UNLINKED}),
     State.CONFIRMED: frozenset({State.GONE, State.UNLINKED}),
-    # A link that ended stays ended: connecting again makes another one.
+    # A link that ended stays ended: connecting again creates another one.
     State.REJECTED: frozenset(),
     State.GONE: frozenset(),
     State.UNLINKED: frozenset(),
@@ -20,13 +20,13 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 
 class NotAllowed(Exception):
-    """The link is in a state from which this does not follow."""
+    """The state of the link does not allow this transition."""
 
 
 def unlink_all(*, links: QuerySet[Link], reason: LinkReason) -> list[Link]:
-    """Unlink those that have not ended, in one step, and return them; call it in a transaction."""
+    """Unlink those of the links that have not ended, and return them; call it in a transaction."""
     allowed = [state for state, following in ALLOWED.items() if State.UNLINKED in following]
-    # In one order, or two such steps would wait for each other in a circle.
+    # Locked in one order, so that two such steps cannot deadlock.
     rows = list(links.filter(state__in=allowed).select_for_update().order_by("pk"))
     Link.objects.filter(pk__in=[row.pk for row in rows]).update(
         state=State.UNLINKED, reason=reason, ended_at=timezone.now(), not_before=None, nudged_until=None

@@ -1,4 +1,4 @@
-"""Keep the Cloud's log of its calls to our webhook longer than it does; never a source of truth."""
+"""Copy the Cloud's log of its calls to our webhook and keep it longer; for people only, no job reads it."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -16,31 +16,33 @@ from integrations.services.masking import describe_response, mask_content, mask_
 from integrations.services.reading import Reading
 
 Outcome = NotificationRecord.Outcome
+# As documented.
 KEPT_BY_THE_CLOUD = timedelta(days=14)
+# The largest number that the column can hold.
 LONGEST_LATENCY_MS = 2**31 - 1
 
 
 def read_records(client: ClariusClient, reading: Reading) -> Callable[[], str]:
-    """Add what is new, page by page, which a broken walk does not undo; raises ClariusError and LeaseLost."""
+    """Add new records page by page; a later failure does not undo them. Raises ClariusError and LeaseLost."""
     seen = new = faulty = 0
     for page in client.notification_record_pages():
         new += add_records(service=reading.service, records=page.results, now=reading.started_at)
         seen += len(page.results) + len(page.faulty)
         faulty += len(page.faulty)
-        reading.note(seen=seen, expected=page.count)
+        reading.show_progress(seen=seen, expected=page.count)
 
     def apply() -> str:
         dropped = _drop_old(service=reading.service)
-        told = [f"{seen:,} at the Cloud", f"{new:,} new"]
-        told += [f"{faulty:,} could not be read"] if faulty else []
-        told += [f"{dropped:,} dropped after {_retention().days} days"] if dropped else []
-        return ", ".join(told)
+        parts = [f"{seen:,} at the Cloud", f"{new:,} new"]
+        parts += [f"{faulty:,} could not be read"] if faulty else []
+        parts += [f"{dropped:,} dropped after {_retention().days} days"] if dropped else []
+        return ", ".join(parts)
 
     return apply
 
 
 def add_records(*, service: Service, records: Sequence[RemoteRecord], now: datetime) -> int:
-    """Keep the records that are not known yet, masked, and return how many."""
+    """Store the new records, masked, and return how many there were."""
     by_fingerprint = {_fingerprint(each): each for each in records}
     stored = NotificationRecord.objects.filter(service=service, fingerprint__in=list(by_fingerprint))
     known = set(stored.values_list("fingerprint", flat=True))
@@ -88,7 +90,7 @@ def _outcome(*, status: int | None, response: object, error: str | None) -> str:
 
 
 def _retention() -> timedelta:
-    # Shorter than at the Cloud, and the next reading would bring them back.
+    # With a shorter time than the Cloud's, the next sync would add them again.
     return max(timedelta(days=settings.RECORDS_RETENTION_DAYS), KEPT_BY_THE_CLOUD)
 
 

@@ -1,4 +1,4 @@
-"""The two addresses that Clarius Cloud has to know of a service."""
+"""The two addresses of a service that Clarius Cloud calls or links to."""
 
 from urllib.parse import urlsplit
 
@@ -10,12 +10,12 @@ LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def webhook_url(*, service: Service, secret: str | None = None) -> str:
-    """Return the address that takes notifications; its last part is the secret given, or the current one."""
+    """Return the address for notifications; its last part is the given or the current secret."""
     return f"{settings.PUBLIC_URL}/webhooks/clarius/{service.slug}/{secret or service.webhook_secret}/"
 
 
 def connect_url(*, service: Service) -> str:
-    """Return the address that takes tokens, with the Cloud's placeholder."""
+    """Return the address for the transfer of tokens, with the Cloud's placeholder."""
     return f"{settings.PUBLIC_URL}/connect/{service.slug}/?token={{token}}"
 
 
@@ -25,13 +25,13 @@ def is_loopback(*, url: str) -> bool:
 
 
 def is_sandbox_address(*, url: str) -> bool:
-    """Tell whether a Cloud there is no real one: on this machine, or reached without TLS in our own network.
+    """Tell whether the URL is a sandbox's: on this machine, or without TLS in our own network.
 
-    Plain http is called inside `EGRESS_ALLOWED_NETWORKS` only.
+    Plain http is only called inside `EGRESS_ALLOWED_NETWORKS`.
     """
     return urlsplit(url).scheme == "http" or is_loopback(url=url)
 
 
 def is_public_https() -> bool:
-    """Tell whether the Cloud may be given our addresses: notifications travel by https only."""
+    """Tell whether our addresses may be registered: notifications need https."""
     return settings.PUBLIC_URL.startswith("https://")

@@ -1,4 +1,4 @@
-"""What administrators do with a service by hand; each step is audited."""
+"""Actions of administrators on a service; each is audited."""
 
 from datetime import datetime
 
@@ -24,7 +24,7 @@ def poll_now(*, service: Service, user: User, address: str | None) -> None:
 
 
 def poll_everything(*, service: Service, user: User, address: str | None) -> None:
-    """Make a full pass due now."""
+    """Make a full poll due now."""
     with transaction.atomic():
         Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
         schedule(model=Service, pk=service.pk)
@@ -32,7 +32,7 @@ def poll_everything(*, service: Service, user: User, address: str | None) -> Non
 
 
 def probe_soon(*, service: Service, user: User, address: str | None) -> None:
-    """Let the next call of an open circuit try the keys, and make that call due now."""
+    """Make a poll due now that tries the stored keys if the circuit is open."""
     with transaction.atomic():
         Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).update(
             circuit_probe_at=service.created_at
@@ -42,17 +42,17 @@ def probe_soon(*, service: Service, user: User, address: str | None) -> None:
 
 
 def pause_service(*, service: Service, user: User, address: str | None) -> bool:
-    """Stop polling and connecting; nothing is deleted. False when it is paused already."""
+    """Stop polling and connecting; nothing is deleted. False if it is paused already."""
     return _switch(service=service, user=user, address=address, is_active=False)
 
 
 def resume_service(*, service: Service, user: User, address: str | None) -> bool:
-    """Poll and connect again, from a full pass on. False when it is not paused."""
+    """Poll and connect again, beginning with a full poll. False if it is not paused."""
     return _switch(service=service, user=user, address=address, is_active=True)
 
 
 def paused_since(*, service: Service) -> datetime | None:
-    """Return when somebody paused it, None when that was not written down."""
+    """Return when the service was paused, or None if there is no audit entry."""
     pauses = Entry.objects.filter(
         action=PAUSED, target_type=service._meta.label_lower, target_id=str(service.pk)
     )
@@ -60,13 +60,13 @@ def paused_since(*, service: Service) -> datetime | None:
 
 
 def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
-    """Return the secret address of the webhook; that it was read is audited."""
+    """Return the secret address of the webhook, and audit that it was shown."""
     add_entry(action="service.webhook_revealed", actor=user, target=service, address=address)
     return webhook_url(service=service)
 
 
-def note_test(*, service: Service, is_well: bool, user: User, address: str | None) -> None:
-    """Write down that a person had the connection tested, and how it went."""
+def audit_test(*, service: Service, is_well: bool, user: User, address: str | None) -> None:
+    """Audit a test of the connection and its result."""
     outcome = "ok" if is_well else "failed"
     add_entry(action="service.tested", outcome=outcome, actor=user, target=service, address=address)
 

@@ -1,4 +1,4 @@
-"""Change what the Cloud is told of a service: which addresses, and a new secret for the webhook."""
+"""Change a service's settings at the Cloud: its addresses, and a new webhook secret."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +15,8 @@ from integrations.clarius import RemoteSettings, errors
 from integrations.cloud import CloudProblem
 from integrations.models import RemoteState, Service
 from integrations.services.settings.addresses import connect_url, is_public_https, webhook_url
-from integrations.services.settings.registration import BUSY, FIELDS, Unanswered, changing, tell_cloud
-from integrations.services.settings.remote_state import judge, note_settings, watch
+from integrations.services.settings.registration import BUSY, FIELDS, Unanswered, changing, update_cloud
+from integrations.services.settings.remote_state import judge, store_settings, watch
 from integrations.services.settings.webhook_secrets import (
     doubt_secret,
     propose_secret,
@@ -28,15 +28,15 @@ V = RemoteState.Status
 
 
 class NotPushed(Exception):
-    """The Cloud was not changed, or kept another value; the message is one sentence for the reader."""
+    """The settings were not changed, or the Cloud kept another value; the message is for the reader."""
 
 
 class OutcomeUnknown(NotPushed):
-    """The Cloud may have been changed or not; nothing was changed here."""
+    """The Cloud may have made the change or not; nothing was changed here."""
 
 
 class WouldReplaceForeign(NotPushed):
-    """Another deployment's address stands at the Cloud, and nobody confirmed to replace it."""
+    """The Cloud has another deployment's address, and nobody confirmed its replacement."""
 
 
 def push_settings(
@@ -48,9 +48,9 @@ def push_settings(
     address: str | None,
     may_replace_foreign: bool = False,
 ) -> None:
-    """Tell the Cloud our addresses or "" for what is off, and read them back; raises NotPushed."""
+    """Send the Cloud our addresses, or "" for each that is off, and read them back; raises NotPushed."""
     audit = partial(add_entry, action="service.settings_pushed", actor=user, target=service, address=address)
-    with _audited(audit), _alone(service):
+    with _audited(audit), _locked(service):
         if is_notified or is_connectable:
             _require_https(service)
         wanted = {
@@ -72,17 +72,17 @@ def push_settings(
             audit(
                 outcome="differs" if kept else "ok",
                 notifications="on" if is_notified else "off",
-                hand_over="on" if is_connectable else "off",
+                token_transfer="on" if is_connectable else "off",
             )
-        note_settings(service=service, remote=remote)
+        store_settings(service=service, remote=remote)
     if kept:
-        raise NotPushed(_kept(kept))
+        raise NotPushed(_describe_kept(kept))
 
 
 def rotate_webhook_secret(*, service: Service, user: User, address: str | None) -> None:
-    """Give the webhook a new secret and tell the Cloud; the old one works for an hour. Raises NotPushed."""
+    """Create a webhook secret and send it to the Cloud; the old one works for an hour. Raises NotPushed."""
     audit = partial(add_entry, action="service.webhook_rotated", actor=user, target=service, address=address)
-    with _audited(audit), _alone(service):
+    with _audited(audit), _locked(service):
         if service.is_notified and service.is_registered:
             _push_new_secret(service)
             audit()
@@ -102,9 +102,9 @@ def _push_new_secret(service: Service) -> None:
     except NotPushed:
         withdraw_secret(service=service, secret=secret)
         raise
-    note_settings(service=service, remote=remote)
+    store_settings(service=service, remote=remote)
     if remote.notification_url != wanted[FIELDS[0]]:
-        raise NotPushed(_kept([FIELDS[0]]))
+        raise NotPushed(_describe_kept([FIELDS[0]]))
 
 
 def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool) -> RemoteSettings:
@@ -113,12 +113,12 @@ def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool
             _refuse_foreign(service=service, before=before, names=changes)
 
     try:
-        _, after = tell_cloud(service=service, wanted=wanted, check=check)
+        _, after = update_cloud(service=service, wanted=wanted, check=check)
     except Unanswered as error:
         raise OutcomeUnknown(str(error)) from None
     except CloudProblem as problem:
         if isinstance(problem.error, errors.Rejected):
-            # The Cloud's own words may repeat the secret address.
+            # The text of the Cloud may repeat the secret address.
             refused = [name for name in FIELDS if name in problem.error.fields] or list(wanted)
             raise NotPushed(
                 f"Clarius Cloud refused {' and '.join(refused)}. It must be able to call PUBLIC_URL."
@@ -129,7 +129,7 @@ def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool
 
 @contextmanager
 def _audited(audit: Callable[..., Any]) -> Iterator[None]:
-    """Log what was not done, or is not known; what was done is logged where it is done."""
+    """Audit a refused or unknown outcome; a success is audited where it happens."""
     try:
         yield
     except OutcomeUnknown:
@@ -141,7 +141,7 @@ def _audited(audit: Callable[..., Any]) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(service: Service) -> Iterator[None]:
+def _locked(service: Service) -> Iterator[None]:
     watch(service=service)
     try:
         with changing(service):
@@ -155,10 +155,10 @@ def _alone(service: Service) -> Iterator[None]:
 
 def _require_https(service: Service) -> None:
     if not (is_public_https() or service.is_sandbox):
-        raise NotPushed("PUBLIC_URL must begin with https:// before Clarius Cloud can be told of it.")
+        raise NotPushed("PUBLIC_URL must begin with https:// before it can be sent to Clarius Cloud.")
 
 
-def _kept(names: list[str]) -> str:
+def _describe_kept(names: list[str]) -> str:
     return f"Clarius Cloud kept another value for {' and '.join(names)}."
 
 
@@ -166,6 +166,6 @@ def _refuse_foreign(*, service: Service, before: RemoteSettings, names: dict[str
     for name in names:
         if judge(service=service, name=name, url=getattr(before, name)) == V.FOREIGN:
             raise WouldReplaceForeign(
-                "Another deployment's address stands at Clarius Cloud. It would no longer get anything: "
-                "confirm that it is to be replaced."
+                "Clarius Cloud has the address of another deployment, which would no longer be notified. "
+                "Confirm that it is to be replaced."
             )

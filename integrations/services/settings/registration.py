@@ -1,4 +1,4 @@
-"""The Cloud's settings of a service: push our two addresses and read them back."""
+"""Register a service: send our two addresses to the Cloud and read them back."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,14 +18,14 @@ from integrations.services.settings.webhook_secrets import COLUMNS, doubt_secret
 FIELDS = ("notification_url", "token_transfer_url")
 UNANSWERED = (
     "Clarius Cloud gave no answer, so it is not known whether it took the change. "
-    "It is asked again automatically; what it has is shown here then."
+    "Its settings are read again automatically and then shown here."
 )
 BUSY = "Somebody else is changing settings or keys at this moment. Try again in a minute."
 
 
 @dataclass(frozen=True)
 class Registration:
-    """Whether the Cloud knows our addresses, else what to mend; and whether others stood there before."""
+    """The outcome of a registration, with what to fix and whether other addresses were replaced."""
 
     is_registered: bool
     problem: str = ""
@@ -33,7 +33,7 @@ class Registration:
 
 
 class Unanswered(Exception):
-    """The change may have been made or not; the message is one sentence for the reader."""
+    """The Cloud may have made the change or not; the message is one sentence for the reader."""
 
 
 Check = Callable[[RemoteSettings, dict[str, str]], None]
@@ -41,21 +41,21 @@ Check = Callable[[RemoteSettings, dict[str, str]], None]
 
 @contextmanager
 def changing(service: Service) -> Iterator[None]:
-    """Be the only one who changes what the Cloud has, with the secrets as they are now; raises Busy."""
+    """Hold the lock for changes at the Cloud, with the secrets read again; raises Busy."""
     with lock(service, field="change_until"):
         service.refresh_from_db(fields=COLUMNS)
         yield
 
 
-def tell_cloud(
+def update_cloud(
     *, service: Service, wanted: dict[str, str], check: Check | None = None
 ) -> tuple[RemoteSettings, RemoteSettings]:
-    """Change what differs and return what was there before and is there now.
+    """Change the settings that differ and return the settings before and after.
 
-    A change whose answer was lost is read back. Raises Unanswered when that fails as well, and CloudProblem
-    when nothing was changed; `check` sees what was there and the changes, and may stop them.
+    After a lost answer the settings are read. Raises Unanswered if that fails as well, CloudProblem if
+    nothing was changed; `check` gets the settings before and the changes, and may raise to stop them.
     """
-    before = _read(service)
+    before = _read_settings(service)
     changes = {name: url for name, url in wanted.items() if getattr(before, name) != url}
     if check is not None:
         check(before, changes)
@@ -70,7 +70,7 @@ def tell_cloud(
             raise
         lost = problem
     try:
-        after = _read(service)
+        after = _read_settings(service)
     except CloudProblem:
         raise Unanswered(UNANSWERED) from None
     if lost is not None and _urls(after) == _urls(before):
@@ -78,18 +78,18 @@ def tell_cloud(
     return before, after
 
 
-def _read(service: Service) -> RemoteSettings:
+def _read_settings(service: Service) -> RemoteSettings:
     with cloud(service, always=True) as client:
         return client.get_settings()
 
 
 def register_service(*, service: Service) -> Registration:
-    """Push the addresses that differ, read them back, and note on the service whether they stand."""
+    """Send the addresses that differ, read them back, and store whether the service is registered."""
     outcome = ""
     try:
         registration = _register(service=service)
     except Unanswered as error:
-        # Nothing is known, so what was known before stands.
+        # The outcome is unknown, so the stored state is kept.
         doubt_secret(service=service)
         registration, outcome = Registration(service.is_registered, str(error)), "unknown"
     with transaction.atomic():
@@ -109,7 +109,8 @@ def register_service(*, service: Service) -> Registration:
 def _register(*, service: Service) -> Registration:
     if not is_public_https() and not service.is_sandbox:
         return Registration(
-            False, "PUBLIC_URL must begin with https:// before Clarius Cloud can be told; or use --poll-only."
+            False,
+            "PUBLIC_URL must begin with https:// to register at Clarius Cloud. Otherwise use --poll-only.",
         )
     try:
         with changing(service):
@@ -117,7 +118,7 @@ def _register(*, service: Service) -> Registration:
                 "notification_url": webhook_url(service=service),
                 "token_transfer_url": connect_url(service=service),
             }
-            before, after = tell_cloud(service=service, wanted=wanted)
+            before, after = update_cloud(service=service, wanted=wanted)
     except CloudProblem as problem:
         if isinstance(problem.error, errors.Rejected):
             return Registration(False, _refusal(problem.error))
@@ -140,7 +141,7 @@ def _compare(*, before: RemoteSettings, after: RemoteSettings, wanted: dict[str,
 
 
 def _refusal(error: errors.Rejected) -> str:
-    """Name the refused fields; the Cloud's own words may repeat the secret address and are left out."""
+    """Name the refused fields, without the text of the Cloud, which may repeat the secret address."""
     refused = [name for name in FIELDS if name in error.fields] or list(FIELDS)
     return (
         f"Clarius Cloud refused {' and '.join(refused)}: it must be able to call PUBLIC_URL. "

@@ -1,4 +1,4 @@
-"""What the Cloud has of a service: its settings, masked, and the list of its keys."""
+"""Read and store a service's settings, masked, and its list of keys from the Cloud."""
 
 from functools import partial
 from urllib.parse import urlsplit
@@ -16,14 +16,18 @@ from integrations.cloud import CloudProblem, cloud
 from integrations.models import RemoteState, Service
 from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import connect_url, webhook_url
-from integrations.services.settings.webhook_secrets import honour_longer, settle_secrets, webhook_secrets
+from integrations.services.settings.webhook_secrets import (
+    extend_previous_secrets,
+    settle_secrets,
+    webhook_secrets,
+)
 
 V = RemoteState.Status
 HARMLESS = {V.SAME, V.UNKNOWN}
 
 
 def wanted_urls(*, service: Service) -> dict[str, str] | None:
-    """Return what each setting should be, or None where the Cloud is told nothing."""
+    """Return the expected settings, or None for a service that is only polled."""
     if service.is_poll_only:
         return None
     return {
@@ -33,7 +37,7 @@ def wanted_urls(*, service: Service) -> dict[str, str] | None:
 
 
 def judge(*, service: Service, name: str, url: str) -> RemoteState.Status:
-    """Say how a setting at the Cloud stands to what is wanted."""
+    """Return the status of a setting at the Cloud compared with the expected one."""
     wanted = wanted_urls(service=service)
     if wanted is not None and url == wanted[name]:
         return V.SAME
@@ -49,11 +53,11 @@ def judge(*, service: Service, name: str, url: str) -> RemoteState.Status:
 def read_now(*, service: Service) -> RemoteState:
     """Read settings and keys and store them, also while the service is paused; raises CloudProblem."""
     with cloud(service, always=True) as client:
-        return _read(service=service, client=client)
+        return _store_state(service=service, client=client)
 
 
 def read_again(*, service: Service, user: User, address: str | None) -> None:
-    """Read settings and keys because a person wants it, which is audited; raises CloudProblem."""
+    """Read settings and keys for a person, and audit it; raises CloudProblem."""
     audit = partial(add_entry, action="service.remote_read", actor=user, target=service, address=address)
     try:
         read_now(service=service)
@@ -64,23 +68,23 @@ def read_again(*, service: Service, user: User, address: str | None) -> None:
 
 
 def last_read(*, service: Service) -> RemoteState:
-    """Return what the Cloud said last; an empty row that is not stored when it was never asked."""
+    """Return the stored state, or an empty unsaved row if the Cloud was never read."""
     return RemoteState.objects.filter(service=service).first() or RemoteState(service=service)
 
 
 def watch(*, service: Service) -> RemoteState:
-    """Return the row that keeps what the Cloud said, made and due if it is missing."""
+    """Return the row for the Cloud's state; a missing one is created and due at once."""
     return RemoteState.objects.get_or_create(service=service, defaults={"not_before": from_now()})[0]
 
 
-def _read(*, service: Service, client: ClariusClient) -> RemoteState:
+def _store_state(*, service: Service, client: ClariusClient) -> RemoteState:
     row = Service.objects.filter(pk=service.pk)
     stamp = stamp_of(row, field="change_until")
     remote, keys = client.get_settings(), client.list_api_keys()
     state = watch(service=service)
-    # A push that came between has noted what is there now.
+    # A push in the meantime has stored the settings as they are now.
     is_current = not was_changed_since(row, field="change_until", stamp=stamp)
-    if is_current and note_settings(service=service, remote=remote):
+    if is_current and store_settings(service=service, remote=remote):
         add_entry(action="service.webhook_secret_adopted", target=service)
     listed = [
         {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
@@ -89,23 +93,23 @@ def _read(*, service: Service, client: ClariusClient) -> RemoteState:
     return RemoteState.objects.get(pk=state.pk)
 
 
-def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
-    """Store what the settings are, and audit when they began to differ; True when a secret was taken over."""
+def store_settings(*, service: Service, remote: RemoteSettings) -> bool:
+    """Store the settings, and audit when they begin to differ; True if a pending secret was adopted."""
     has_adopted = settle_secrets(service=service, url=remote.notification_url)
-    verdicts = {
+    statuses = {
         name: judge(service=service, name=name, url=getattr(remote, name))
         for name in ("notification_url", "token_transfer_url")
     }
-    if verdicts["notification_url"] == V.PREVIOUS:
-        honour_longer(service=service)
-    has_drifted = not set(verdicts.values()) <= HARMLESS
+    if statuses["notification_url"] == V.PREVIOUS:
+        extend_previous_secrets(service=service)
+    has_drifted = not set(statuses.values()) <= HARMLESS
     state = watch(service=service)
     now = timezone.now()
     values = {
         "notification_url": mask_url(remote.notification_url, slug=service.slug),
-        "notification_status": verdicts["notification_url"],
+        "notification_status": statuses["notification_url"],
         "token_transfer_url": mask_url(remote.token_transfer_url, slug=service.slug),
-        "token_transfer_status": verdicts["token_transfer_url"],
+        "token_transfer_status": statuses["token_transfer_url"],
         "read_at": now,
         "drifted_at": (state.drifted_at or now) if has_drifted else None,
         "problem": "",
@@ -117,8 +121,8 @@ def note_settings(*, service: Service, remote: RemoteSettings) -> bool:
                 action="service.settings_drifted",
                 outcome="differs",
                 target=service,
-                notification=str(verdicts["notification_url"]),
-                hand_over=str(verdicts["token_transfer_url"]),
+                notification=str(statuses["notification_url"]),
+                token_transfer=str(statuses["token_transfer_url"]),
             )
     return has_adopted
 

@@ -1,4 +1,4 @@
-"""The secret part of the webhook's address, those that it replaced, and those that the Cloud may have."""
+"""The secrets in the webhook's address: the current one, replaced ones, and those the Cloud may have."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from integrations.models import Service
 
-# The Cloud may still be sending to the address it had.
+# The Cloud may still send notifications to the old address.
 HONOURED = timedelta(hours=1)
+# Of these alone the service's row is written here; its lease belongs to the poll.
 COLUMNS = [
     "webhook_secret",
     "previous_webhook_secret",
@@ -19,13 +20,13 @@ COLUMNS = [
 
 
 def webhook_secrets(*, service: Service, now: datetime | None = None) -> tuple[str, ...]:
-    """Return every secret that opens the webhook now, the current one first; raises CannotDecrypt."""
+    """Return every secret that the webhook accepts now, the current one first; raises CannotDecrypt."""
     known = [service.webhook_secret, *service.unsettled_webhook_secrets.split(), *_honoured(service, now)]
     return tuple(dict.fromkeys(known))
 
 
 def replace_secret(*, service: Service) -> None:
-    """Make a new secret of which the Cloud is not told; a look says whether it has the one before."""
+    """Create a secret without sending it to the Cloud; the next reading shows which one it has."""
     with transaction.atomic():
         _lock(service)
         _note_unsettled(service, service.webhook_secret)
@@ -34,24 +35,24 @@ def replace_secret(*, service: Service) -> None:
 
 
 def propose_secret(*, service: Service) -> str:
-    """Return a new secret that opens the webhook already: the first notification to it finds its door."""
+    """Return a new secret that the webhook accepts at once, so no notification to it is lost."""
     proposed = secrets.token_urlsafe(32)
     _change_unsettled(service, added=proposed)
     return proposed
 
 
 def withdraw_secret(*, service: Service, secret: str) -> None:
-    """Forget a proposed secret that the Cloud certainly did not take."""
+    """Drop a proposed secret that the Cloud certainly did not store."""
     _change_unsettled(service, removed=secret)
 
 
 def doubt_secret(*, service: Service) -> None:
-    """Keep the current secret, also when it is replaced, until a look says whether the Cloud has it."""
+    """Accept the current secret, even after its replacement, until a reading shows what the Cloud has."""
     _change_unsettled(service, added=service.webhook_secret)
 
 
 def settle_secrets(*, service: Service, url: str) -> bool:
-    """Use the secret that the Cloud is seen to have, honour the others for an hour; True for a change."""
+    """Use the secret that the Cloud has, accept the others for an hour; True if it changed."""
     with transaction.atomic():
         _lock(service)
         unsettled = service.unsettled_webhook_secrets.split()
@@ -68,8 +69,8 @@ def settle_secrets(*, service: Service, url: str) -> bool:
         return service.webhook_secret != former
 
 
-def honour_longer(*, service: Service) -> None:
-    """Keep the previous secrets valid while the Cloud is seen to use one."""
+def extend_previous_secrets(*, service: Service) -> None:
+    """Accept the previous secrets for longer, since the Cloud still uses one."""
     until = timezone.now() + 2 * HONOURED
     Service.objects.filter(pk=service.pk).update(previous_webhook_until=until)
 
@@ -93,11 +94,10 @@ def _note_unsettled(service: Service, added: str, *, removed: str = "") -> None:
 
 
 def _lock(service: Service) -> None:
-    """Hold the row, and see what others wrote since it was read."""
+    """Lock the row, and read what others wrote since it was read."""
     Service.objects.select_for_update().only("pk").get(pk=service.pk)
     service.refresh_from_db(fields=COLUMNS)
 
 
 def _save(service: Service) -> None:
-    # The row's lease is the poll's: only these columns are ours.
     service.save(update_fields=COLUMNS)

@@ -85,7 +85,7 @@ def test_a_paused_service_stands_in_the_panel_as_paused(service: Service) -> Non
     again = {"service": service.pk}
     text = client.post("/admin/integrations/customer/read-again/", again, follow=True).content.decode()
     assert "Echo reading is paused. Resume it first." in text
-    assert not Entry.objects.filter(action="mirror.wanted").exists()
+    assert not Entry.objects.filter(action="sync.requested").exists()
 
 
 def test_who_may_open_the_pages_of_the_mirrors(service: Service) -> None:
