@@ -266,7 +266,7 @@ def test_fields_nobody_knows_are_kept_through_editor_export_and_import(
         (b'{"annotations": null}', "was not customized"),
         (
             b'{"annotations": [{"title": "A", "labels": "x", "linked": true}]}',
-            "its labels are missing or not",
+            "its labels are missing or are not",
         ),
         (b'[{"title": "A", "labels": ["x"], "linked": 1}]', "Group 1 of the file cannot be read: “linked”"),
         (b'[{"labels": ["x"], "linked": true}]', "Group 1 of the file cannot be read: its title"),

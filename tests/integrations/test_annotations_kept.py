@@ -157,10 +157,10 @@ def test_what_cannot_be_kept_exactly_is_not_written_over(
 ) -> None:
     application = scripted_application(scripted, service, [group])
     page = sent(client, application, opened(client, application))
-    assert "that the portal cannot keep exactly" in page.content.decode()
+    assert "that the portal cannot store exactly" in page.content.decode()
     base = asked_base(client.get(page_of(application, "remove")))
     page = client.post(page_of(application, "remove"), {"base": base})
-    assert "that the portal cannot keep exactly" in page.content.decode()
+    assert "that the portal cannot store exactly" in page.content.decode()
     assert {method for method, path in scripted.calls if path == APPLICATION_PATH} == {"GET"}
     assert set(Entry.objects.filter(action__startswith="annotations.").values_list("outcome", flat=True)) == {
         "refused"
@@ -192,7 +192,7 @@ def test_a_field_that_cannot_be_sent_exactly_is_refused(
 ) -> None:
     fields = opened(client, application) | {"g0-title": "Side", "g0-labels": "Left", "g0-extra": extra}
     page = sent(client, application, fields)
-    assert page.context["problems"] == ["“Side” has a field that cannot be kept exactly, so nothing is sent."]
+    assert page.context["problems"] == ["“Side” has a field that cannot be stored exactly, so nothing is sent."]
     assert not [call for call in cloud.calls(path="services/applications/") if call["method"] == "PUT"]
 
 
@@ -207,11 +207,11 @@ def test_a_field_that_cannot_be_sent_exactly_is_refused(
         ([SIDES | {"labels": ["L" * 400_000] * 2}], f"“Side” has the label “{'L' * 60}…” twice."),
         (
             [SIDES | {"future": _deep(60)}],
-            "“Side” has a field that cannot be kept exactly, so nothing is sent.",
+            "“Side” has a field that cannot be stored exactly, so nothing is sent.",
         ),
         (
             [SIDES | {"labels": ["Left\x00"]}],
-            "“Side” has a field that cannot be kept exactly, so nothing is sent.",
+            "“Side” has a field that cannot be stored exactly, so nothing is sent.",
         ),
         ([SIDES | {"labels": [1]}], "Group 1 of the file cannot be read"),
     ],
@@ -232,7 +232,7 @@ def test_a_number_too_large_for_a_computer_is_refused_in_a_file(
 ) -> None:
     content = json.dumps([SIDES | {"x": 0}]).replace('"x": 0', '"x": 1e400').encode()
     page = _imported(client, application, content)
-    assert page.context["problems"] == ["“Side” has a field that cannot be kept exactly, so nothing is sent."]
+    assert page.context["problems"] == ["“Side” has a field that cannot be stored exactly, so nothing is sent."]
 
 
 def test_of_many_problems_the_first_are_told(application: Application, client: Client) -> None:

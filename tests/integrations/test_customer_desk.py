@@ -132,7 +132,9 @@ def test_a_customer_the_cloud_does_not_know_ends_as_gone(
     client: Client, customer: Customer, mails: Any, clinician: Any
 ) -> None:
     page = _do(client, customer, "confirm")
-    assert "Clarius Cloud does not know this. Its link has ended, and its account was notified by mail." in page
+    assert (
+        "Clarius Cloud does not know this. Its link has ended, and its account was notified by mail." in page
+    )
     assert Link.objects.get().state == Link.State.GONE
     assert _outcomes("customer.confirmed") == ["not_found"]
     assert mails(clinician.email) == ["Your connection to Echo reading has ended"]

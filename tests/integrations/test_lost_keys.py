@@ -55,7 +55,7 @@ def _outcomes(action: str) -> list[str]:
 
 
 def _states(service: Service) -> dict[str, str]:
-    return {row.name: row.said for row in list_keys(service=service)}
+    return {row.name: row.label for row in list_keys(service=service)}
 
 
 def test_a_revocation_without_an_answer_is_read_back(

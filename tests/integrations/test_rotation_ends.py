@@ -113,7 +113,7 @@ def test_a_replacement_that_waits_is_cancelled_by_a_person(
 def test_a_replacement_that_a_worker_holds_is_not_cancelled(cloud_service: Service, user: Any) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     KeyRotation.objects.update(lease_until=timezone.now() + timedelta(minutes=1))
-    with pytest.raises(CannotRotate, match="at this moment"):
+    with pytest.raises(CannotRotate, match="is running at the moment"):
         cancel_rotation(rotation=rotation, user=user, address=None)
     assert KeyRotation.objects.get().step == Step.INTENDED
 
