@@ -192,7 +192,9 @@ def test_a_field_that_cannot_be_sent_exactly_is_refused(
 ) -> None:
     fields = opened(client, application) | {"g0-title": "Side", "g0-labels": "Left", "g0-extra": extra}
     page = sent(client, application, fields)
-    assert page.context["problems"] == ["“Side” has a field that cannot be stored exactly, so nothing is sent."]
+    assert page.context["problems"] == [
+        "“Side” has a field that cannot be stored exactly, so nothing is sent."
+    ]
     assert not [call for call in cloud.calls(path="services/applications/") if call["method"] == "PUT"]
 
 
@@ -232,7 +234,9 @@ def test_a_number_too_large_for_a_computer_is_refused_in_a_file(
 ) -> None:
     content = json.dumps([SIDES | {"x": 0}]).replace('"x": 0', '"x": 1e400').encode()
     page = _imported(client, application, content)
-    assert page.context["problems"] == ["“Side” has a field that cannot be stored exactly, so nothing is sent."]
+    assert page.context["problems"] == [
+        "“Side” has a field that cannot be stored exactly, so nothing is sent."
+    ]
 
 
 def test_of_many_problems_the_first_are_told(application: Application, client: Client) -> None:
