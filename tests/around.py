@@ -1,4 +1,4 @@
-"""Where tests step between the portal and what it calls: a client of the Cloud, or the database."""
+"""Let tests act between the portal and what it calls: the client of the Cloud, or the database."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ Act = Callable[..., Any]
 
 
 class Around:
-    """Puts tests' own functions around calls; one that was never called fails its test at the end."""
+    """Wraps calls in functions of a test; a function that was never called fails the test at its end."""
 
     def __init__(self) -> None:
         self._patch = pytest.MonkeyPatch()
@@ -29,7 +29,7 @@ class Around:
         self._put(MediaClient, "download", act)
 
     def end(self) -> None:
-        """Let calls pass again as they are; raises AssertionError for a function that was never called."""
+        """Remove the wrappers; raises AssertionError for a function that was never called."""
         self._patch.undo()
         unmet, self._unmet = self._unmet, []
         assert not unmet, f"Never called: {unmet}"
@@ -49,15 +49,15 @@ class Around:
 
 @pytest.fixture
 def around() -> Iterator[Around]:
-    """Step between the portal and its calls until the test ends."""
-    it = Around()
-    yield it
-    it.end()
+    """Wrap calls of the portal until the test ends."""
+    wrappers = Around()
+    yield wrappers
+    wrappers.end()
 
 
 @contextmanager
 def after_the_first_statement(*parts: str, act: Callable[[], object]) -> Iterator[None]:
-    """Act in this thread right after the first statement of it that has every part; it must come."""
+    """Act right after the first statement of this thread that contains every part; there must be one."""
     acted: list[str] = []
 
     def look(execute: Callable[..., Any], sql: str, *details: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The running sandbox as tests meet it: a process of its own, and a typed way to its control plane."""
+"""The sandbox as a process, with a typed client of its control plane."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SECONDS = 30
 
 @dataclass(frozen=True)
 class CloudCustomer:
-    """A user of the service as the sandbox knows it."""
+    """A user of the service in the sandbox."""
 
     token: str
     name: str
@@ -27,7 +27,7 @@ class CloudCustomer:
 
 @dataclass(frozen=True)
 class CloudCapture:
-    """What one capture is at its source."""
+    """A capture at the Cloud."""
 
     uuid: str
     name: str
@@ -48,7 +48,7 @@ class CloudSubmission:
 
 @dataclass(frozen=True)
 class CloudReport:
-    """A report as it arrived."""
+    """A report as the Cloud received it."""
 
     uuid: str
     request_uuid: str
@@ -91,7 +91,7 @@ class Cloud:
         return str(self.call("POST", "keys/", {"name": name})["key"])
 
     def revoke_key(self, *, key: str) -> None:
-        """Revoke a key, as somebody else would."""
+        """Revoke a key, as another person could."""
         self.call("POST", f"keys/{key.partition('.')[0]}/revoke/")
 
     def add_customer(
@@ -109,7 +109,7 @@ class Cloud:
         return CloudCustomer(**_only(CloudCustomer, self.call("POST", "customers/", body)))
 
     def is_confirmed(self, *, token: str) -> bool:
-        """Tell whether the portal has confirmed this customer."""
+        """Return whether the portal has confirmed this customer."""
         rows = self.call("GET", "customers/")
         return any(row["token"] == token and row["confirmed_at"] for row in rows)
 
@@ -149,19 +149,19 @@ class Cloud:
 
     # --- Behaviour ---
     def fault(self, *, match: str, kind: str, times: int = 1, **options: object) -> None:
-        """Make the next `times` calls of an endpoint go wrong."""
+        """Make the next `times` calls of an endpoint fail."""
         self.call("POST", "faults/", {"match": match, "kind": kind, "times": times, **options})
 
     def clear_faults(self) -> None:
-        """Behave again."""
+        """Remove every fault."""
         self.call("DELETE", "faults/")
 
     def expire_links(self) -> None:
-        """Let every media link handed out so far die now."""
+        """Expire every media link issued so far."""
         self.call("POST", "links/expire/")
 
     def notify_again(self, *, request_uuid: str) -> None:
-        """Send the notification of a submission once more."""
+        """Send the notification of a submission again."""
         self.call("POST", "notifications/", {"request_uuid": request_uuid})
 
     def forge(self, *, payload: Mapping[str, object]) -> None:
@@ -177,7 +177,7 @@ class Cloud:
         return [row for row in self.call("GET", "calls/") if path in row["path"]]
 
     def reset(self) -> Self:
-        """Empty everything but the rendered exams."""
+        """Delete everything except the rendered exams."""
         self.call("POST", "reset/")
         return self
 
@@ -206,7 +206,7 @@ def start_cloud(*, directory: Path) -> tuple[Process, Cloud]:
 
 @pytest.fixture(scope="session")
 def cloud_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """A sandbox that runs as long as the suite; use `cloud`, which begins empty."""
+    """A sandbox that runs as long as the suite; use `cloud`, which starts empty."""
     process, cloud = start_cloud(directory=tmp_path_factory.mktemp("sandbox"))
     yield cloud
     process.stop()

@@ -1,4 +1,4 @@
-"""What every test may ask for; kept free of models, since the sandbox's own run passes here as well."""
+"""Fixtures for every test. It imports no models, since the sandbox's test run uses it too."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Databases that fail where a test wants it."""
+"""Database errors that a test causes on purpose."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,9 +1,8 @@
-"""How the tables are emptied between two transactional tests: what was migrated into them stays.
+"""Empty the tables between transactional tests, but keep the rows that migrations created.
 
-Django would delete that as well, and then compare every model with it to make it again. On PostgreSQL it
-would also TRUNCATE every table, which makes new files for each of them: hundreds of times the work of
-deleting the few rows of a test. On SQLite the triggers of the audit table refuse a DELETE: they are gone
-only while the runner empties it; during every test they are in force.
+Django would delete those too, and create them again model by model. On PostgreSQL it would also TRUNCATE
+every table, which creates new files: hundreds of times the work of deleting the few rows of a test. On SQLite
+the triggers of the audit table refuse a DELETE: they are dropped only while the table is emptied.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +15,7 @@ from django.db import connection, transaction
 
 from audit import triggers
 
-# Nothing refers to the audit table, and its triggers let it be emptied in this way alone.
+# No foreign key refers to the audit table, and its triggers allow only TRUNCATE.
 EMPTY_AUDIT = (
     f"DO $$ BEGIN IF EXISTS (SELECT FROM {triggers.TABLE}) THEN TRUNCATE {triggers.TABLE}; END IF; END $$"
 )
@@ -25,9 +24,11 @@ Rows = list[tuple[Any, ...]]
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """Empty tables quickly for as long as the database of the tests exists."""
+    """Empty tables quickly while the test database exists."""
     with django_db_blocker.unblock():
-        migrated = {table: rows for table in connection.introspection.table_names() if (rows := _read(table))}
+        migrated = {
+            table: rows for table in connection.introspection.table_names() if (rows := _read_rows(table))
+        }
 
     def deletions(operations: Any, style: Any, tables: Iterable[str], **options: Any) -> list[str]:
         emptied = [table for table in tables if table not in migrated]
@@ -37,12 +38,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         return statements
 
     def put_back(*args: Any) -> None:
-        changed = [table for table, rows in migrated.items() if _read(table) != rows]
+        changed = [table for table, rows in migrated.items() if _read_rows(table) != rows]
         if changed:
             # References are checked at the end of the transaction.
             with transaction.atomic():
                 for table in changed:
-                    _write(table, migrated[table])
+                    _replace_rows(table, migrated[table])
             ContentType.objects.clear_cache()
 
     operations = type(connection.ops)
@@ -54,13 +55,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
         yield
 
 
-def _read(table: str) -> Rows:
+def _read_rows(table: str) -> Rows:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)} ORDER BY 1")  # noqa: S608
         return list(cursor.fetchall())
 
 
-def _write(table: str, rows: Rows) -> None:
+def _replace_rows(table: str, rows: Rows) -> None:
     name, values = connection.ops.quote_name(table), ", ".join(["%s"] * len(rows[0]))
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {name}")  # noqa: S608

@@ -29,12 +29,12 @@ VARIABLE = "PORTAL_TEST_RUN"
 
 
 def begin_run() -> None:
-    """Let this process and those it starts share a migrated database."""
+    """Share one migrated database among this process and those it starts."""
     os.environ[VARIABLE] = tempfile.mkdtemp(prefix="portal-test-run-")
 
 
 def end_run() -> None:
-    """Remove the migrated database, if anybody asked for it."""
+    """Remove the migrated database if there is one."""
     folder = _run()
     if _server() and (folder / "migrated").exists():
         _on_server("DROP DATABASE IF EXISTS {} WITH (FORCE)", folder.name)
@@ -43,7 +43,7 @@ def end_run() -> None:
 
 @contextmanager
 def migrated_copy(folder: Path) -> Iterator[str]:
-    """Yield the URL of a migrated database of one's own; on SQLite it is a file in the folder."""
+    """Yield the URL of a migrated database for one test; on SQLite it is a file in the folder."""
     if not _server():
         copy = folder / "portal.sqlite3"
         _copy_file(copy)
@@ -61,7 +61,7 @@ def migrated_copy(folder: Path) -> Iterator[str]:
 def django_db_modify_db_settings(
     django_db_modify_db_settings_parallel_suffix: None, django_db_keepdb: bool
 ) -> Iterator[None]:
-    """Let the database of the tests be a copy; one that is kept from run to run is migrated in place."""
+    """Create the test database as a copy; one that is kept between runs is migrated in place."""
     with pytest.MonkeyPatch.context() as patch:
         if not django_db_keepdb:
             patch.setattr(type(connection.creation), "create_test_db", _create_as_copy)
@@ -87,7 +87,7 @@ def _create_as_copy(
 
 
 def _template() -> str:
-    """Return the name of the migrated database; the first to ask makes it, and the others wait."""
+    """Return the name of the migrated database; the first process creates it while the others wait."""
     folder = _run()
     name = folder.name if _server() else str(folder / "migrated.sqlite3")
     with (folder / "lock").open("w") as lock:
@@ -115,7 +115,7 @@ def _migrate(url: str) -> None:
 
 def _copy_file(copy: Path) -> None:
     with closing(sqlite3.connect(_template())) as migrated, closing(sqlite3.connect(copy)) as target:
-        # Whatever its journal may hold still is copied too.
+        # Copies what is still in the journal too.
         migrated.backup(target)
 
 
@@ -124,7 +124,7 @@ def _run() -> Path:
 
 
 def _server() -> str:
-    """Return the URL of the server, or nothing where the databases are files."""
+    """Return the URL of the server, or "" if the databases are files."""
     url = os.environ.get("DATABASE_URL", "")
     return url if url.startswith("postgres") else ""
 

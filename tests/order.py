@@ -1,10 +1,10 @@
-"""The order of the test files: the longest first, so that none is alone at the end of a run."""
+"""The order of the test files: the longest first, so that no single file runs alone at the end."""
 
 import pytest
 
 from tests.processes import ROOT
 
-# By what they took on idle cores. A file that is not named comes after these, in the order of its name.
+# By their time on idle cores. Other files come after these, in their usual order.
 LONGEST = (
     "tests/chaos/test_chaos.py",
     "tests/e2e/test_demo.py",
@@ -29,6 +29,6 @@ LONGEST = (
 
 
 def put_the_longest_first(items: list[pytest.Item]) -> None:
-    """Sort collected tests by their file; within a file they stay as they are."""
+    """Sort collected tests by their file; within a file the order stays."""
     places = {ROOT / name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))

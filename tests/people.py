@@ -1,4 +1,4 @@
-"""The cast: accounts that can log in, made as they are after sign-up."""
+"""Accounts that can log in, as they are after sign-up."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ PASSWORD = "a-long-enough-pass-phrase"
 
 
 def make_person(name: str, *groups: str, **fields: Any) -> Any:
-    """Return the account `name`@example.test with a proven address, in these groups."""
+    """Return the account `name`@example.test with a verified address, in these groups."""
     user = get_user_model().objects.create_user(f"{name}@example.test", PASSWORD, **fields)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     user.groups.add(*Group.objects.filter(name__in=groups))

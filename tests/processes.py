@@ -1,4 +1,4 @@
-"""Processes that tests start: on free ports, in groups of their own, and gone when the test is over."""
+"""Processes that tests start: on free ports, in their own groups, and ended with the test."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ Found = TypeVar("Found")
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of the loopback address that nobody listens on at this moment."""
+    """Return ports of the loopback address that are free at the moment."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:
@@ -30,7 +30,7 @@ def free_ports(count: int) -> list[int]:
 def wait_for(
     condition: Callable[[], Found], *, what: str = "It", seconds: float = 60, every: float = 0.1
 ) -> Found:
-    """Return the first true answer of `condition`; raises AssertionError when there is none in time."""
+    """Return the first true answer of `condition`; raises AssertionError if there is none in time."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         found = condition()
@@ -41,10 +41,10 @@ def wait_for(
 
 
 class Guard:
-    """A shell that runs a command once the process that made it is gone, however that one ended."""
+    """A shell that runs a command when the process that created it has ended, however it ended."""
 
     def __init__(self, command: str, *arguments: str) -> None:
-        # It reads from a pipe that nobody writes to: the system closes the other end even after a SIGKILL.
+        # It reads from a pipe without input: the system closes the other end even after a SIGKILL.
         self._shell = subprocess.Popen(
             ["sh", "-c", f"read -r _; {command}", "guard", *arguments],
             stdin=subprocess.PIPE,
@@ -55,17 +55,17 @@ class Guard:
 
     @classmethod
     def of_group(cls, pid: int) -> Self:
-        """End the whole group of this process when we are gone."""
+        """Kill the whole group of this process when the tests have ended."""
         return cls('kill -s KILL -- "-$1"', str(pid))
 
     def release(self) -> None:
-        """Let nothing happen any more; twice does no harm."""
+        """Cancel the command; can be called twice."""
         self._shell.kill()
         self._shell.communicate()
 
 
 class Process:
-    """A process in a group of its own that ends with us; its output goes to a file to be read at any time."""
+    """A process in its own group that ends with the tests; its output goes to a file."""
 
     def __init__(self, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
         self.log = log
@@ -93,7 +93,7 @@ class Process:
         return self._process.poll()
 
     def wait_for_line(self, text: str, *, seconds: float = 90) -> None:
-        """Wait until `text` was printed; raises AssertionError with the log when the process ends first."""
+        """Wait until `text` was printed; raises AssertionError with the log if the process ends first."""
 
         def is_there() -> bool:
             if text in self.output:
@@ -106,7 +106,7 @@ class Process:
         wait_for(is_there, what=f"{text!r} in the output", seconds=seconds)
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process alone."""
+        """Send a signal to the process only."""
         self._process.send_signal(number)
 
     def send_group(self, number: signal.Signals) -> None:
@@ -122,7 +122,7 @@ class Process:
         """End the whole group at once."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        # Before its number may belong to another one.
+        # Now, since the process id may be used again later.
         self._guard.release()
         self._process.wait(timeout=10)
 

@@ -1,4 +1,4 @@
-"""The sandbox's exams take seconds to render: it is done once, and each sandbox of the tests gets a copy."""
+"""Render the sandbox's exams once, since that takes seconds, and copy them for each test sandbox."""
 
 import fcntl
 import hashlib
@@ -15,13 +15,13 @@ KEPT = ROOT / ".pytest_cache" / "sandbox-exams"
 @contextmanager
 def rendered_exams(directory: Path) -> Iterator[None]:
     """Put the exams into a sandbox's folder; the first time, keep what the sandbox renders in the block."""
-    kept = KEPT / _recipe()
+    kept = KEPT / _digest()
     with ExitStack() as stack:
-        # Where nothing can be kept, each sandbox renders its own.
+        # Without a writable folder, each sandbox renders its own.
         with suppress(OSError):
             KEPT.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context((KEPT / "lock").open("w"))
-            # Others wait: all would render the same.
+            # Others wait, since all would render the same files.
             fcntl.flock(lock, fcntl.LOCK_EX)
             if kept.is_dir():
                 shutil.copytree(kept, directory / "exams", dirs_exist_ok=True)
@@ -39,7 +39,7 @@ def _keep(exams: Path, kept: Path) -> None:
         unfinished.rename(kept)
 
 
-def _recipe() -> str:
-    """Name what the files come from: the code that draws them, and the versions that are installed."""
+def _digest() -> str:
+    """Return a digest of what the files depend on: the code that renders them and the requirements."""
     sources = [*sorted((ROOT / "sandbox" / "seed").glob("*.py")), ROOT / "requirements" / "dev.txt"]
     return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:16]

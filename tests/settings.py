@@ -1,4 +1,4 @@
-"""The portal's settings with throw-away secrets, so that the suite runs without an environment."""
+"""The portal's settings with throw-away secrets, so that the tests run without environment variables."""
 
 import os
 import tempfile
@@ -23,5 +23,5 @@ if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # A file, since a database in memory cannot be shared with the processes that tests start.
     DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}
 
-# Otherwise each client of a test looks at every static file before its first request.
+# Otherwise each test client would scan all static files before its first request.
 WHITENOISE_AUTOREFRESH = True

@@ -1,4 +1,4 @@
-"""The image, the compose file, nginx and what the documents say of them agree with the settings."""
+"""The image, the compose file, nginx and their documentation match the settings."""
 
 import json
 import re
@@ -28,13 +28,13 @@ def _example(pattern: str = r"^#?([A-Z][A-Z_]+)=") -> set[str]:
 
 
 def _image_environment() -> dict[str, str]:
-    """Return what the last stage of the image sets."""
+    """Return the variables that the last stage of the image sets."""
     lines = re.findall(r"^ENV ((?:.*\\\n)*.*)$", DOCKERFILE, re.MULTILINE)
     return dict(re.findall(r"([A-Z_]+)=(\S+)", lines[-1]))
 
 
 def _web_command() -> list[str]:
-    # The last line of the file; the health check's command stands on its own.
+    # The last CMD of the file; the one before belongs to the health check.
     command: list[str] = json.loads(DOCKERFILE.rpartition("\nCMD ")[2].replace("\\\n", ""))
     return command
 
@@ -57,7 +57,7 @@ def test_the_sandbox_of_compose_gets_variables_that_it_reads() -> None:
     assert set(_services()["sandbox"]["environment"]) | {"SANDBOX_DIR"} <= read
 
 
-def test_files_stand_in_the_volume_and_where_compose_says() -> None:
+def test_files_are_in_the_volume_where_compose_expects_them() -> None:
     image = _image_environment()
     for name in PORTAL:
         service = _services()[name]
@@ -70,7 +70,7 @@ def test_files_stand_in_the_volume_and_where_compose_says() -> None:
 
 
 @pytest.mark.parametrize("name", PORTAL)
-def test_a_process_can_write_nowhere_else_and_gain_nothing(name: str) -> None:
+def test_a_process_cannot_write_elsewhere_or_gain_privileges(name: str) -> None:
     service = _services()[name]
     assert service["read_only"] is True and service["init"] is True
     assert service["cap_drop"] == ["ALL"] and service["security_opt"] == ["no-new-privileges:true"]
@@ -87,45 +87,45 @@ def test_the_commands_are_those_of_the_documents() -> None:
     assert services["migrate"]["command"][:3] == ["python", "manage.py", "migrate"]
 
 
-def test_a_worker_is_given_longer_than_it_takes_to_stop() -> None:
+def test_a_worker_has_more_time_to_stop_than_it_needs() -> None:
     grace = _services()["worker"]["stop_grace_period"]
     assert float(grace.removesuffix("s")) > STOP_GRACE_SECONDS + 2
 
 
-def test_postgresql_takes_a_connection_of_every_thread() -> None:
+def test_postgresql_allows_a_connection_for_every_thread() -> None:
     web = _web_command()
     threads = int(web[web.index("--blocking-threads") + 1]) * int(web[web.index("--workers") + 1])
     allowed = int(_services()["postgres"]["command"][-1].removeprefix("max_connections="))
     assert threads + 32 < allowed
 
 
-def test_nginx_lets_the_largest_report_pass() -> None:
+def test_nginx_accepts_the_largest_report() -> None:
     text = (ROOT / "docker/nginx.conf").read_text(encoding="utf-8")
     default = int(_example(r"^REPORT_MAX_MB=(\d+)$").pop())
     assert int(re.findall(r"^  client_max_body_size (\d+)m;", text, re.MULTILINE)[0]) > default
 
 
-def test_nginx_passes_on_what_the_proxy_in_front_of_it_says() -> None:
+def test_nginx_forwards_the_headers_of_a_trusted_proxy() -> None:
     text = (ROOT / "docker/nginx.conf").read_text(encoding="utf-8")
-    # Whose word counts for the client's address counts for the scheme, and nobody else's.
-    believed = re.findall(r"set_real_ip_from (\S+);", text)
-    assert believed and believed == re.findall(r"^    (\S+)\s+1;", text, re.MULTILINE)
+    # The same proxies are trusted for the client's address and for the scheme.
+    trusted = re.findall(r"set_real_ip_from (\S+);", text)
+    assert trusted and trusted == re.findall(r"^    (\S+)\s+1;", text, re.MULTILINE)
     assert "proxy_set_header X-Forwarded-For $remote_addr;" in text
     assert "proxy_set_header X-Forwarded-Proto $client_scheme;" in text
-    # One client is passed on, however many proxies there are.
+    # nginx forwards one address, however many proxies there are.
     assert {_services()[name]["environment"]["TRUSTED_PROXY_COUNT"] for name in PORTAL} == {"1"}
 
 
-def test_the_image_is_built_of_what_runs_and_nothing_else() -> None:
+def test_the_image_contains_only_what_runs() -> None:
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     rules = [line for line in lines if line and not line.startswith("#")]
     assert rules[0] == "*"
-    let_in = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
+    included = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
     others = {"manage.py", "requirements", "static", "templates", "docker/healthcheck.py"}
-    assert let_in == {each.removesuffix("*") for each in packages} | others
-    # The last rule that fits decides: inside of what is let in, hidden files stay out.
+    assert included == {each.removesuffix("*") for each in packages} | others
+    # The last matching rule decides: hidden files stay out of included folders.
     assert rules[-3:] == ["**/.*", "**/__pycache__", "**/*.pyc"]
 
 
@@ -135,6 +135,6 @@ def test_the_documents_name_every_setting_that_a_first_start_needs() -> None:
     required = set(re.findall(r"\$\{([A-Z_]+):\?", COMPOSE_TEXT)) | secrets
     named = set(re.findall(r"`([A-Z_]+)`", section))
     assert required < named <= _example()
-    # What compose sets itself is said not to count.
+    # The section also names the variables that compose sets itself.
     fixed = {key for key, value in _services()["web"]["environment"].items() if f"${{{key}" not in value}
     assert fixed <= named

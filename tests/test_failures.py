@@ -1,4 +1,4 @@
-"""The table of what goes wrong names tests that exist, and no work waits by means of the queue."""
+"""The table of failures names tests that exist, and no code waits or retries through the queue."""
 
 import re
 from pathlib import Path
@@ -26,15 +26,15 @@ def test_every_named_test_exists() -> None:
     assert missing == []
 
 
-def test_nothing_waits_retries_or_answers_by_means_of_the_queue() -> None:
+def test_nothing_waits_retries_or_answers_through_the_queue() -> None:
     forbidden = re.compile(
         r"\b(countdown|eta)=|\bautoretry_for\b|\.retry\(|\bchord\(|\bAsyncResult\b|\bdelay_on_commit\b"
     )
-    rooms = ("portal", "exams", "integrations", "accounts", "background", "audit", "foundation")
+    packages = ("portal", "exams", "integrations", "accounts", "background", "audit", "foundation")
     found = [
         str(path.relative_to(ROOT))
-        for room in rooms
-        for path in (ROOT / room).rglob("*.py")
+        for package in packages
+        for path in (ROOT / package).rglob("*.py")
         if forbidden.search(path.read_text(encoding="utf-8"))
     ]
     assert found == []

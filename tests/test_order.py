@@ -1,4 +1,4 @@
-"""The order of the test files names files that are there."""
+"""The list of the longest test files names files that exist."""
 
 from tests.order import LONGEST
 from tests.processes import ROOT

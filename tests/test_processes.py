@@ -1,4 +1,4 @@
-"""What a test starts does not outlive the run that started it, even one that is killed."""
+"""Processes that a test starts end with the test run, even if it is killed."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import pytest
 
 from tests.processes import ROOT, wait_for
 
-# A run that has started a process, which has started another one; one of both is stopped.
+# A run that starts a process, which starts another one and suspends it.
 RUN = """
 import sys, time
 from pathlib import Path

@@ -1,13 +1,13 @@
-"""Tests act through settings, arguments and public doors: a patched function may move away unseen."""
+"""Tests use settings, arguments and public functions, since a patch breaks silently when code moves."""
 
 import ast
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 OURS = ("portal", "exams", "integrations", "accounts", "background", "audit", "foundation")
-# The client of the Cloud stands for itself and stays where it is.
+# The client of the Cloud is usable alone, and its modules are public.
 PUBLIC = "integrations.clarius"
-# Each of these tests fails when its patch is not in force.
+# Each of these tests fails if its patch has no effect.
 KNOWN = {
     ("background/conftest.py", "background.runner._declared"),
     ("background/test_runner.py", "background.runner._declared"),
@@ -19,7 +19,7 @@ KNOWN = {
 
 
 def _modules(tree: ast.Module) -> dict[str, str]:
-    """Return the modules of ours that a file imports as such, by their names in it."""
+    """Return our modules that a file imports, by their names in it."""
     found = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.partition(".")[0] in OURS:
@@ -31,7 +31,7 @@ def _modules(tree: ast.Module) -> dict[str, str]:
 
 
 def _patched(call: ast.Call, modules: dict[str, str]) -> str | None:
-    """Return what of ours a call patches, or None."""
+    """Return the name in our code that a call patches, or None."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name not in {"setattr", "patch", "object"} or not call.args:
         return None

@@ -1,4 +1,4 @@
-"""The sizes the house promises: files of 400 lines, functions of 50."""
+"""Limits of size: 400 lines a file, 50 lines a function."""
 
 import ast
 import subprocess
@@ -11,7 +11,7 @@ SUFFIXES = {".py", ".html", ".js", ".css", ".sh", ".typ"}
 
 
 def _files() -> list[Path]:
-    """Files under version control or about to be, without those a tool writes."""
+    """Return the files under version control or about to be, without generated ones."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,

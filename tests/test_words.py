@@ -13,10 +13,7 @@ OUTSIDE = ("LICENSE", "requirements/", "tests/test_words.py")
 NOT_YET: tuple[str, ...] = (
     "bench/",
     "docs/failures.md",
-    "tests/cloud.py",
-    "tests/e2e/",
     "tests/integrations/",
-    "tests/portal/health/",
 )
 
 # Whole words, also as parts of snake_case and CamelCase names, with their plural and verb forms.

@@ -4,7 +4,7 @@ import argparse
 import secrets
 import sys
 
-from tests.chaos.run import Wish, run
+from tests.chaos.run import Plan, run
 from tests.chaos.servers import missing
 
 parser = argparse.ArgumentParser(description=__doc__)
@@ -19,7 +19,7 @@ if not chosen.embedded and missing():
     sys.exit(f"{missing()}: use --embedded.")
 print(f"Seed {chosen.seed}", flush=True)
 outcome = run(
-    Wish(
+    Plan(
         seed=chosen.seed,
         submissions=chosen.submissions,
         kills=chosen.kills,

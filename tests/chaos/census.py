@@ -1,6 +1,6 @@
-"""What the portal holds, told as JSON: `python -m tests.chaos.census EXPECTED SECONDS [retry]`.
+"""What the portal has stored, as JSON: `python -m tests.chaos.census EXPECTED SECONDS [retry]`.
 
-It waits until every submission of the file EXPECTED stands where it may rest and no report is on its way.
+It waits until every submission in the file EXPECTED is in a state listed there and no report is under way.
 """
 
 import json
@@ -20,35 +20,37 @@ from django.db.models import Q  # noqa: E402
 
 from exams.models import Capture, Report, Submission  # noqa: E402
 from exams.services.holds.holding import retry_submissions  # noqa: E402
-from tests.chaos.desk import falls_to_desk  # noqa: E402
+from tests.chaos.desk import is_answered_here  # noqa: E402
 
-MOVING = (Report.State.SIGNED, Report.State.SENDING)
+UNDER_WAY = (Report.State.SIGNED, Report.State.SENDING)
 
 
 def states() -> dict[str, str]:
-    """Return where each submission stands, a held one with its reason."""
+    """Return the state of each submission, of a held one with its reason."""
     rows = Submission.objects.values_list("request_uuid", "state", "hold_reason")
     return {str(key): f"{state} {hold}".strip() for key, state, hold in rows}
 
 
 def unsettled(expected: dict[str, list[str]]) -> list[str]:
-    """Name what still moves, or does not stand where it may."""
+    """Return a text for each row that is still being worked on or is in an unexpected state."""
     found = states()
     answered = {
         str(key) for key in Report.objects.signed().values_list("submission__request_uuid", flat=True)
     }
-    late = [f"{key} is {found.get(key)}" for key, places in expected.items() if found.get(key) not in places]
-    silent = [
+    unexpected = [
+        f"{key} is {found.get(key)}" for key, places in expected.items() if found.get(key) not in places
+    ]
+    unanswered = [
         f"{key} has no report"
         for key, state in found.items()
-        if state == "ready" and falls_to_desk(key) and key not in answered
+        if state == "ready" and is_answered_here(key) and key not in answered
     ]
-    moving = [
+    under_way = [
         f"report {each.uuid} is {each.state}"
-        for each in Report.objects.filter(Q(state__in=MOVING) | Q(not_before__isnull=False))
+        for each in Report.objects.filter(Q(state__in=UNDER_WAY) | Q(not_before__isnull=False))
     ]
     previews = Capture.objects.filter(not_before__isnull=False).count()
-    return [*late, *silent, *moving, *([f"{previews} previews are due"] if previews else [])]
+    return [*unexpected, *unanswered, *under_way, *([f"{previews} previews are due"] if previews else [])]
 
 
 def census() -> dict[str, Any]:
@@ -83,10 +85,10 @@ def census() -> dict[str, Any]:
     return {"submissions": submissions, "reports": reports}
 
 
-def main(expected_file: str, seconds: str, wish: str = "") -> None:
+def main(expected_file: str, seconds: str, option: str = "") -> None:
     """Wait, then print the census with what did not settle in time."""
     expected = json.loads(Path(expected_file).read_text())
-    if wish == "retry":
+    if option == "retry":
         retry_submissions(queryset=Submission.objects.filter(state="failed"), user=None, address=None)
     until = time.monotonic() + float(seconds)
     while (open_ends := unsettled(expected)) and time.monotonic() < until:

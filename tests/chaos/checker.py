@@ -1,4 +1,4 @@
-"""Compares what the portal holds after it has settled with the truth at its source; names what is wrong."""
+"""Compare what the portal has stored after it settled with the Cloud, and report every difference."""
 
 import hashlib
 from collections import Counter
@@ -17,7 +17,7 @@ CRASHED = Failure.TOO_MANY_TRIES
 
 @dataclass(frozen=True)
 class Truth:
-    """What there is at the Cloud, and what the portal said that it had taken."""
+    """What the Cloud has, and the notifications that the portal acknowledged."""
 
     submissions: list[CloudSubmission]
     reports: list[CloudReport]
@@ -27,17 +27,17 @@ class Truth:
 
 
 def wrong_failures(census: Mapping[str, Any], truth: Truth) -> list[str]:
-    """Name failed submissions for which nothing at the Cloud gave a reason."""
+    """Return a text for each submission that failed without a cause at the Cloud."""
     captures = {row.request_uuid: [capture.uuid for capture in row.captures] for row in truth.submissions}
     problems = []
     for row in census["submissions"]:
-        if row["place"] == "failed" and not _is_earned(row, captures.get(row["request_uuid"], []), truth):
+        if row["place"] == "failed" and not _has_cause(row, captures.get(row["request_uuid"], []), truth):
             problems.append(f"{row['request_uuid']} failed without a cause: {row['reason']}")
     return problems
 
 
-def _is_earned(row: Mapping[str, Any], captures: list[str], truth: Truth) -> bool:
-    # A worker killed a dozen times over one exam is a cause of its own.
+def _has_cause(row: Mapping[str, Any], captures: list[str], truth: Truth) -> bool:
+    # Workers that were killed at every try of an exam are a cause too.
     if row["reason"] == CRASHED:
         return True
     wanted = {"410": row["request_uuid"]} if row["reason"] == GONE else {}
@@ -50,7 +50,7 @@ def _is_earned(row: Mapping[str, Any], captures: list[str], truth: Truth) -> boo
 
 
 def problems_of(census: Mapping[str, Any], truth: Truth, *, media: Path) -> list[str]:
-    """Name everything that is lost, doubled, spoiled or left over."""
+    """Return a text for everything that is lost, duplicated, damaged or left over."""
     return [
         *_submission_problems(census, truth),
         *_capture_problems(census, truth),
@@ -61,15 +61,15 @@ def problems_of(census: Mapping[str, Any], truth: Truth, *, media: Path) -> list
 
 def _submission_problems(census: Mapping[str, Any], truth: Truth) -> Iterable[str]:
     yield from (f"did not settle: {each}" for each in census["unsettled"])
-    held = {row["request_uuid"]: row for row in census["submissions"]}
+    stored = {row["request_uuid"]: row for row in census["submissions"]}
     listed = {row.request_uuid for row in truth.submissions}
-    yield from (f"{key} was answered 2xx and is not stored" for key in truth.acknowledged - held.keys())
-    yield from (f"{key} is listed and missing here" for key in listed - held.keys())
-    yield from (f"{key} is here but not at the Cloud" for key in held.keys() - listed - truth.forged)
-    for key in held.keys() & truth.forged:
-        if held[key]["is_confirmed"] or held[key]["captures"]:
+    yield from (f"{key} was acknowledged and is not stored" for key in truth.acknowledged - stored.keys())
+    yield from (f"{key} is listed and missing here" for key in listed - stored.keys())
+    yield from (f"{key} is here but not at the Cloud" for key in stored.keys() - listed - truth.forged)
+    for key in stored.keys() & truth.forged:
+        if stored[key]["is_confirmed"] or stored[key]["captures"]:
             yield f"{key} was forged and believed"
-    if len(held) != len(census["submissions"]):
+    if len(stored) != len(census["submissions"]):
         yield "a request_uuid has two rows"
 
 
@@ -105,7 +105,7 @@ def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
     for name in named & found:
         digest = hashlib.sha256((media / name).read_bytes()).hexdigest()
         if digest != Path(name).name:
-            yield f"{name} holds other bytes"
+            yield f"{name} has other bytes"
     for row in census["submissions"]:
         for each in row["captures"]:
             if each["state"] == "stored" and each["sha256"] not in each["files"][0]:
@@ -113,5 +113,5 @@ def _file_problems(census: Mapping[str, Any], *, media: Path) -> Iterable[str]:
 
 
 def leaks(text: str, *, needles: Mapping[str, str]) -> list[str]:
-    """Name the secrets, by what they are, that stand in a text."""
+    """Return a text for each secret that occurs in `text`, without repeating it."""
     return [f"a log contains {name}" for name, needle in needles.items() if needle in text]

@@ -1,4 +1,4 @@
-"""A reviewer that never sleeps: signs one report for each ready submission that falls to the desk.
+"""A reviewer that works all the time: signs one report for a third of the ready submissions.
 
 It runs as a process in the portal's environment: `python -m tests.chaos.desk FOLDER`.
 """
@@ -25,17 +25,17 @@ from tests.e2e.paper import write_pdf  # noqa: E402
 SHARE = 3
 
 
-def falls_to_desk(request_uuid: uuid.UUID | str) -> bool:
-    """Tell whether the desk answers this submission."""
+def is_answered_here(request_uuid: uuid.UUID | str) -> bool:
+    """Return whether this reviewer answers the submission."""
     return uuid.UUID(str(request_uuid)).int % SHARE == 0
 
 
 def answer_all(folder: Path) -> None:
-    """Sign a report for every ready submission that waits for one; raises DatabaseError."""
+    """Sign a report for every ready submission that needs one; raises DatabaseError."""
     signed = Report.objects.signed().values("submission")
     waiting = Submission.objects.filter(state=Submission.State.READY).exclude(pk__in=signed)
     for submission in waiting:
-        if not falls_to_desk(submission.request_uuid):
+        if not is_answered_here(submission.request_uuid):
             continue
         path = write_pdf(folder / f"{submission.uuid}.pdf")
         with path.open("rb") as source:
@@ -55,5 +55,5 @@ if __name__ == "__main__":
         try:
             answer_all(Path(sys.argv[1]))
         except (DatabaseError, InterfaceError) as error:
-            print(f"The desk waits: {type(error).__name__}", flush=True)
+            print(f"The reviewer waits: {type(error).__name__}", flush=True)
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""Breaks one thing after another, as the seed says."""
+"""Break one thing after another, as the seed decides."""
 
 import random
 import time
@@ -13,7 +13,7 @@ Action = Callable[[], bool]
 
 @dataclass
 class Nemesis:
-    """Kills, freezes and restarts; `history` says what was done when."""
+    """Kills, freezes and restarts parts; `history` lists what was done when."""
 
     site: ChaosSite
     rng: random.Random
@@ -24,7 +24,7 @@ class Nemesis:
 
     @property
     def kill_count(self) -> int:
-        """How many processes and servers were killed so far."""
+        """The number of processes and servers that were killed so far."""
         return sum(count for name, count in self.counts.items() if not name.startswith("froze"))
 
     def note(self, what: str) -> None:
@@ -32,7 +32,7 @@ class Nemesis:
         self.history.append(f"{time.monotonic() - self._began:7.1f} s  {what}")
 
     def strike(self) -> None:
-        """Start what is dead, wait a moment, then break something."""
+        """Start what is dead, wait a little, then break something."""
         started = self.site.revive()
         if started:
             self.note(f"started {', '.join(started)}")
@@ -48,7 +48,7 @@ class Nemesis:
             f"killed {name}": (6, lambda name=name: self.site.kill_part(name)) for name in self.site.parts
         }
         for name in self.site.workers:
-            # Longer than its leases last: it wakes as somebody who no longer holds anything.
+            # Longer than its leases last: when it wakes, it has lost all of them.
             actions[f"froze {name}"] = (
                 1,
                 lambda name=name: self.site.freeze_part(name, seconds=MINUTE * 1.5),

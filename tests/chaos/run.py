@@ -1,4 +1,4 @@
-"""One run of chaos from beginning to end: start, break, settle, compare."""
+"""One chaos run: start everything, break it, let it settle, compare."""
 
 import json
 import os
@@ -37,8 +37,8 @@ for token in {tokens!r}:
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What a run is to be."""
+class Plan:
+    """The options of a run."""
 
     seed: int
     submissions: int
@@ -51,28 +51,28 @@ class Wish:
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
-    wish: Wish
+    plan: Plan
     seconds: float = 0.0
     problems: list[str] = field(default_factory=list)
     history: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"{self.wish} in {self.seconds:.0f} s", json.dumps(self.figures, indent=1)]
-        return "\n".join([*lines, *(self.problems or ["Nothing was lost, doubled or spoiled."])])
+        lines = [f"{self.plan} in {self.seconds:.0f} s", json.dumps(self.figures, indent=1)]
+        return "\n".join([*lines, *(self.problems or ["Nothing was lost, duplicated or damaged."])])
 
 
-def run(wish: Wish) -> Outcome:
+def run(plan: Plan) -> Outcome:
     """Run it and return the outcome with every problem."""
     began = time.monotonic()
     with ExitStack() as stack:
         home = stack.enter_context(folder("portal-chaos-"))
         process, cloud = start_cloud(directory=_made(home / "sandbox"))
         stack.callback(process.stop)
-        site = _start_site(stack, home=home, wish=wish)
-        outcome = _Run(wish=wish, cloud=cloud, site=site).whole()
+        site = _start_site(stack, home=home, plan=plan)
+        outcome = _Run(plan=plan, cloud=cloud, site=site).whole()
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -83,9 +83,9 @@ def _made(path: Path) -> Path:
     return path
 
 
-def _start_site(stack: ExitStack, *, home: Path, wish: Wish) -> ChaosSite:
+def _start_site(stack: ExitStack, *, home: Path, plan: Plan) -> ChaosSite:
     postgres = broker = None
-    if wish.has_servers:
+    if plan.has_servers:
         postgres, broker = Postgres(folder=_made(home / "pg")), RabbitMQ(folder=_made(home / "mq"))
         stack.callback(postgres.stop)
         stack.callback(broker.stop)
@@ -98,9 +98,9 @@ def _start_site(stack: ExitStack, *, home: Path, wish: Wish) -> ChaosSite:
 
 
 class _Run:
-    def __init__(self, *, wish: Wish, cloud: Cloud, site: ChaosSite) -> None:
-        self._wish, self._cloud, self._site = wish, cloud, site
-        self._nemesis = Nemesis(site=site, rng=random.Random(wish.seed), gaps=wish.gaps)
+    def __init__(self, *, plan: Plan, cloud: Cloud, site: ChaosSite) -> None:
+        self._plan, self._cloud, self._site = plan, cloud, site
+        self._nemesis = Nemesis(site=site, rng=random.Random(plan.seed), gaps=plan.gaps)
         self._key = cloud.new_key()
         self._customers = [cloud.add_customer(name=f"Customer {n}", is_confirmed=True) for n in range(4)]
         self._webhook_url = self._connect()
@@ -109,7 +109,7 @@ class _Run:
             webhook_url=self._webhook_url,
             linked=self._linked,
             unlinked=self._customers[-1],
-            rng=random.Random(wish.seed + 1),
+            rng=random.Random(plan.seed + 1),
         )
 
     @property
@@ -125,7 +125,7 @@ class _Run:
 
     def whole(self) -> Outcome:
         """Break, settle, compare."""
-        outcome = Outcome(wish=self._wish, history=self._nemesis.history)
+        outcome = Outcome(plan=self._plan, history=self._nemesis.history)
         desk = Process(
             "-m",
             "tests.chaos.desk",
@@ -147,41 +147,41 @@ class _Run:
         outcome.problems = [
             *wrong_failures(first, truth),
             *problems_of(again, truth, media=self._site.folder / "media"),
-            *leaks(self._everything_written(), needles=self._needles()),
+            *leaks(self._logs_and_mails(), needles=self._needles()),
         ]
         outcome.figures = self._figures(first, again, truth)
         return outcome
 
     def _break(self) -> None:
-        """Let traffic flow for as long as the nemesis strikes, and then to its end."""
-        pause = self._wish.kills * sum(self._wish.gaps) / 2 / max(self._wish.submissions, 1)
+        """Send traffic while the nemesis strikes, and then the rest of it."""
+        pause = self._plan.kills * sum(self._plan.gaps) / 2 / max(self._plan.submissions, 1)
 
         def flow() -> None:
-            for _ in range(self._wish.submissions):
+            for _ in range(self._plan.submissions):
                 self._nemesis.note(self._traffic.step())
                 time.sleep(pause)
 
         with ThreadPoolExecutor(max_workers=1) as pool:
             flowing = pool.submit(flow)
-            while self._nemesis.kill_count < self._wish.kills:
+            while self._nemesis.kill_count < self._plan.kills:
                 self._nemesis.strike()
-            # What went wrong with the traffic is raised here: a run without it would prove nothing.
+            # Raises errors of the traffic: a run without traffic would prove nothing.
             flowing.result()
 
     def _settle(self, *wishes: str) -> dict[str, Any]:
-        """Read the whole list, wait until nothing moves, and return the census."""
+        """Poll the whole list, wait until nothing is under way, and return the census."""
         self._poll()
         expected = self._expected(may_fail=not wishes)
         file = self._site.folder / "expected.json"
         file.write_text(json.dumps(expected))
-        command = ("-m", "tests.chaos.census", str(file), str(self._wish.settle_seconds), *wishes)
+        command = ("-m", "tests.chaos.census", str(file), str(self._plan.settle_seconds), *wishes)
         log = self._site.folder / f"census{len(wishes)}.json"
         process = Process(*command, log=log, environment=self._site.environment)
-        process.wait(seconds=self._wish.settle_seconds + 60)
+        process.wait(seconds=self._plan.settle_seconds + 60)
         return dict(json.loads(process.output.splitlines()[-1]))
 
     def _poll(self) -> None:
-        # Another poll may run at this moment, or one that was killed still has its lease.
+        # Another poll may be running, or one that was killed may still have its lease.
         for _ in range(20):
             try:
                 self._site.run("poll_exams", "--service", SLUG, "--full")
@@ -210,14 +210,14 @@ class _Run:
         )
 
     def _pass_a_day(self) -> None:
-        """Let what killed processes left behind be a day old, and clean up as is done once a day."""
+        """Make the files that killed processes left a day old, and run the daily clean-up."""
         then = time.time() - DAY - 60
         paths = [path for path in (self._site.folder / "media").rglob("*") if path.is_file()]
         for path in paths:
             os.utime(path, (then, then))
         self._nemesis.note(self._site.run("collect_files").strip())
 
-    def _everything_written(self) -> str:
+    def _logs_and_mails(self) -> str:
         mails = self._site.folder / "mail"
         files = sorted(mails.iterdir()) if mails.is_dir() else []
         return "\n".join([self._site.output(), *(file.read_text() for file in files)])
@@ -238,7 +238,7 @@ class _Run:
             "captures": sum(len(row.captures) for row in truth.submissions),
             "faults": self._traffic.fault_count,
             "notifications acknowledged": len(self._traffic.answered),
-            "notifications that met nobody": self._traffic.refused_count,
+            "notifications without an answer": self._traffic.refused_count,
             "after settling": dict(Counter(row["place"] for row in first["submissions"])),
             "after retrying": dict(Counter(row["place"] for row in again["submissions"])),
             "reports": dict(Counter(row["state"] for row in again["reports"])),

@@ -1,4 +1,4 @@
-"""Servers of our own to break: a PostgreSQL cluster and a RabbitMQ node in a folder, on free ports."""
+"""Servers for tests to break: a PostgreSQL cluster and a RabbitMQ node in a folder, on free ports."""
 
 import contextlib
 import os
@@ -24,7 +24,7 @@ def postgres_binaries() -> Path | None:
 
 
 def missing() -> str:
-    """Say what this machine lacks to run both servers, or nothing."""
+    """Return what is missing on this machine to run both servers, or ""."""
     if postgres_binaries() is None:
         return "PostgreSQL's initdb is not installed"
     if not RABBITMQ.exists() or shutil.which("epmd") is None:
@@ -44,7 +44,7 @@ def folder(prefix: str) -> Iterator[Path]:
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody listens on a port of the loopback address."""
+    """Return whether anything listens on a port of the loopback address."""
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
@@ -81,13 +81,13 @@ class Postgres:
         options = " ".join([*flags, *self._options])
         log = str(self._folder / "postgres.txt")
         self._run("pg_ctl", "-D", str(self._data), "-w", "-t", "60", "-l", log, "-o", options, "start")
-        # The server has a session of its own; a crash is what it is made for.
+        # The server runs in its own session and would outlive the tests; a crash does it no harm.
         self._guard = self._guard or Guard(
             'kill -s QUIT "$(head -n 1 "$1")"', str(self._data / "postmaster.pid")
         )
 
     def crash(self) -> None:
-        """End every process of it at once; what was committed has to be there after the next start."""
+        """Kill all its processes; everything committed must be there after the next start."""
         self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "stop")
 
     def stop(self) -> None:
@@ -102,7 +102,7 @@ class Postgres:
         subprocess.run(
             [*become, str(self._binaries / program), *arguments],
             cwd=self._folder,
-            # Not a pipe: the server inherits it, and its end would be waited for.
+            # Not a pipe: the server inherits it, and `run` would wait until it closes.
             stdout=(self._folder / f"{program}.txt").open("ab"),
             stderr=subprocess.STDOUT,
             check=True,
@@ -111,7 +111,7 @@ class Postgres:
 
 
 class RabbitMQ:
-    """A node with a port mapper of its own, so that nothing of it meets the machine's node."""
+    """A node with its own port mapper, so that it does not conflict with the machine's node."""
 
     def __init__(self, *, folder: Path) -> None:
         self._folder = folder
@@ -119,7 +119,7 @@ class RabbitMQ:
         self._epmd: subprocess.Popen[bytes] | None = None
         self._node: subprocess.Popen[bytes] | None = None
         self._guards: dict[int, Guard] = {}
-        # The distribution's own configuration names a port; this one takes its place.
+        # Replaces the configuration of the distribution, which names a port.
         (folder / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{self.port}\n")
 
     @property
@@ -137,7 +137,7 @@ class RabbitMQ:
             wait_for(lambda: listens(self.port), what="RabbitMQ's start", seconds=90)
 
     def kill(self) -> None:
-        """End the node as a power cut would."""
+        """Kill the node, as a power cut would."""
         if self._node is not None:
             self._end(self._node)
 

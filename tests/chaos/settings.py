@@ -1,4 +1,4 @@
-"""The portal's settings on a clock that runs some ten times faster: its waiting times are short."""
+"""The portal's settings with waiting times that are about ten times shorter."""
 
 from portal.settings import *  # noqa: F403
 from tests.chaos.times import MINUTE

@@ -1,4 +1,4 @@
-"""The portal under attack: parts that can be killed, frozen and started again one by one."""
+"""The portal in parts that can be killed, frozen and started again one by one."""
 
 import signal
 import time
@@ -14,7 +14,7 @@ WORKER = (*CELERY, "worker", "-P", "threads", "-c", "4", "-n")
 
 
 class ChaosSite(Site):
-    """A portal in parts: embedded by default, in four processes where there are servers of its own."""
+    """A portal in parts: web and embedded worker, or four processes if it has its own servers."""
 
     def __init__(
         self, *, folder: Path, postgres: Postgres | None = None, broker: RabbitMQ | None = None
@@ -27,7 +27,7 @@ class ChaosSite(Site):
         self.environment["DJANGO_SETTINGS_MODULE"] = "tests.chaos.settings"
         self._parts: dict[str, Process] = {}
         self._thaw_at: dict[str, float] = {}
-        # The web server as the product starts it: with other threads it would break in other ways.
+        # With the same threads as in the product: with others it would fail in other ways.
         web = tuple(web_arguments(port=self._port))
         self._commands = {"web": web, **self._background_commands()}
 
@@ -44,7 +44,7 @@ class ChaosSite(Site):
 
     @property
     def workers(self) -> list[str]:
-        """The names of the processes that hold leases."""
+        """The names of the processes that lease rows."""
         return [name for name in self._commands if name.startswith("worker")]
 
     def start(self) -> None:
@@ -53,7 +53,7 @@ class ChaosSite(Site):
         self.revive()
 
     def revive(self) -> list[str]:
-        """Start what does not run, wake what was frozen for long enough, and return what was started."""
+        """Start what is not running, wake what was frozen long enough, and return what was started."""
         for name, moment in list(self._thaw_at.items()):
             if time.monotonic() >= moment:
                 del self._thaw_at[name]
@@ -70,14 +70,14 @@ class ChaosSite(Site):
         return name in self._parts and self._parts[name].exit_code is None
 
     def kill_part(self, name: str) -> bool:
-        """Kill a part with everything it started; False when it was dead already."""
+        """Kill a part with everything it started; False if it was dead already."""
         was_running = self._is_running(name)
         if name in self._parts:
             self._parts[name].kill()
         return was_running
 
     def freeze_part(self, name: str, *, seconds: float) -> bool:
-        """Stop a part's clock; the revival after `seconds` wakes it. False when it does not run."""
+        """Suspend a part until `revive` after `seconds`; False if it is not running."""
         if not self._is_running(name) or name in self._thaw_at:
             return False
         self._parts[name].send_group(signal.SIGSTOP)
@@ -90,7 +90,7 @@ class ChaosSite(Site):
         self.revive()
 
     def stop_background(self) -> None:
-        """Let the work under way end, and stop."""
+        """Stop the background processes after their current work."""
         for name in self._commands:
             if name != "web" and name in self._parts:
                 self._parts[name].stop()

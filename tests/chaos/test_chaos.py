@@ -1,29 +1,29 @@
-"""Whatever is killed at whatever moment, every exam is here once and complete, and no log has a secret."""
+"""Whatever is killed and whenever, every exam is stored once and complete, and no log has a secret."""
 
 import os
 import secrets
 
 import pytest
 
-from tests.chaos.run import Wish, run
+from tests.chaos.run import Plan, run
 from tests.chaos.servers import missing
 
 pytestmark = pytest.mark.timeout(600)
-# Another one each time; a failure prints it.
+# A new one for each run; a failure prints it.
 SEED = int(os.environ.get("CHAOS_SEED") or secrets.randbelow(10**6))
 
 
-def _require_clean(wish: Wish) -> None:
-    print(f"Seed {wish.seed}")
-    outcome = run(wish)
+def _require_clean(plan: Plan) -> None:
+    print(f"Seed {plan.seed}")
+    outcome = run(plan)
     assert outcome.problems == [], f"{outcome}\n\nHistory:\n" + "\n".join(outcome.history)
     assert outcome.figures["captures"] > 0
-    assert sum(outcome.figures["struck"].values()) >= wish.kills
+    assert sum(outcome.figures["struck"].values()) >= plan.kills
 
 
 @pytest.mark.e2e
 def test_nothing_is_lost_on_the_embedded_defaults() -> None:
-    _require_clean(Wish(seed=SEED, submissions=14, kills=6))
+    _require_clean(Plan(seed=SEED, submissions=14, kills=6))
 
 
 @pytest.mark.e2e
@@ -36,4 +36,4 @@ def test_nothing_is_lost_on_the_embedded_defaults() -> None:
 )
 @pytest.mark.skipif(bool(missing()), reason=missing() or "this machine can start servers of its own")
 def test_nothing_is_lost_when_database_and_broker_die_as_well() -> None:
-    _require_clean(Wish(seed=SEED, submissions=20, kills=10, has_servers=True))
+    _require_clean(Plan(seed=SEED, submissions=20, kills=10, has_servers=True))

@@ -1,4 +1,4 @@
-"""The checker names each kind of damage: a clean bill from it means something."""
+"""The checker finds each kind of damage, so a run without problems means something."""
 
 import copy
 import hashlib
@@ -11,7 +11,7 @@ import pytest
 from tests.chaos.checker import GONE, NO_IMAGE, Truth, leaks, problems_of, wrong_failures
 from tests.cloud import CloudCapture, CloudReport, CloudSubmission
 
-KEY, OTHER, MADE_UP = (f"{number:08d}-0000-4000-8000-000000000000" for number in (1, 2, 3))
+KEY, OTHER, FORGED = (f"{number:08d}-0000-4000-8000-000000000000" for number in (1, 2, 3))
 PICTURE, PAPER = b"a picture", b"a report"
 Damage = Callable[[dict[str, Any], Path], object]
 
@@ -45,7 +45,7 @@ def census(tmp_path: Path) -> dict[str, Any]:
                 **counts,
             },
             {"request_uuid": OTHER, "place": "held unlinked", "is_confirmed": True, **none},
-            {"request_uuid": MADE_UP, "place": "held unconfirmed", "is_confirmed": False, **none},
+            {"request_uuid": FORGED, "place": "held unconfirmed", "is_confirmed": False, **none},
         ],
         "reports": [
             {
@@ -77,8 +77,8 @@ def truth() -> Truth:
         ],
         reports=[report],
         calls=[],
-        acknowledged={KEY, MADE_UP},
-        forged={MADE_UP},
+        acknowledged={KEY, FORGED},
+        forged={FORGED},
     )
 
 
@@ -105,7 +105,7 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
         lambda census, media: census["submissions"][1].update(request_uuid="unknown"),
         "not at the Cloud",
     ),
-    "a made up one is believed": (
+    "a forged one is believed": (
         lambda census, media: census["submissions"][2].update(is_confirmed=True),
         "believed",
     ),
@@ -134,19 +134,19 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_named(name: str, census: dict[str, Any], truth: Truth, tmp_path: Path) -> None:
-    damage, words = DAMAGES[name]
+def test_damage_is_found(name: str, census: dict[str, Any], truth: Truth, tmp_path: Path) -> None:
+    damage, message = DAMAGES[name]
     damage(census, tmp_path)
-    assert words in "\n".join(problems_of(census, truth, media=tmp_path))
+    assert message in "\n".join(problems_of(census, truth, media=tmp_path))
 
 
-def test_a_report_that_arrived_twice_is_named(census: dict[str, Any], truth: Truth, tmp_path: Path) -> None:
+def test_a_report_that_arrived_twice_is_found(census: dict[str, Any], truth: Truth, tmp_path: Path) -> None:
     truth.reports.append(truth.reports[0])
     assert "arrived 2 times" in "\n".join(problems_of(census, truth, media=tmp_path))
 
 
 @pytest.mark.parametrize(
-    ("reason", "call", "is_earned"),
+    ("reason", "call", "has_cause"),
     [
         (GONE, {"status": 410, "path": f"/download-requests/{KEY}/data/", "fault": "status"}, True),
         (GONE, {"status": 410, "path": f"/download-requests/{OTHER}/data/", "fault": "status"}, False),
@@ -155,15 +155,15 @@ def test_a_report_that_arrived_twice_is_named(census: dict[str, Any], truth: Tru
     ],
 )
 def test_a_failure_needs_a_cause_at_the_cloud(
-    reason: str, call: dict[str, Any], is_earned: bool, census: dict[str, Any], truth: Truth
+    reason: str, call: dict[str, Any], has_cause: bool, census: dict[str, Any], truth: Truth
 ) -> None:
     census["submissions"][0].update(place="failed", reason=reason)
     census["submissions"][0]["captures"][0].update(state="failed", reason=NO_IMAGE)
     truth.calls.append(call)
-    assert (wrong_failures(census, truth) == []) is is_earned
+    assert (wrong_failures(census, truth) == []) is has_cause
 
 
-def test_a_secret_in_a_log_is_named_without_being_repeated() -> None:
+def test_a_secret_in_a_log_is_found_without_being_repeated() -> None:
     assert leaks("… token=abc …", needles={"the token": "abc", "the key": "xyz"}) == [
         "a log contains the token"
     ]

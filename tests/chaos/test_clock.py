@@ -1,4 +1,4 @@
-"""The processes under attack run on the fast clock: without it a run would end before any retry."""
+"""The processes of a chaos run use its short times; otherwise it would end before any retry."""
 
 import json
 import socket
@@ -29,8 +29,8 @@ from background.mail import queue_mail
 for n in range({count}):
     queue_mail(recipient="clinician@example.test", subject=f"Mail {{n}}", body="text")
 """
-# Every row with the seconds until its lease, its nudge and its next try end, by one and the same look.
-LOOK = """
+# For each row, read together: the seconds until its lease, its nudge and its wait end.
+READ_ROWS = """
 import json
 from django.utils import timezone
 from background.models import OutgoingMail
@@ -47,24 +47,24 @@ print(json.dumps([
 
 
 class SilentMail:
-    """A mail server that takes connections and says nothing, until it hangs up on everybody."""
+    """A mail server that accepts connections and never answers, until it closes all of them."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"smtp://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._taken: list[socket.socket] = []
-        threading.Thread(target=self._take, daemon=True).start()
+        self._connections: list[socket.socket] = []
+        threading.Thread(target=self._accept, daemon=True).start()
 
-    def _take(self) -> None:
+    def _accept(self) -> None:
         with suppress(OSError):
             while True:
-                self._taken.append(self._listener.accept()[0])
+                self._connections.append(self._listener.accept()[0])
 
     def hang_up(self) -> None:
-        """Refuse new connections and end those there are."""
+        """Refuse new connections and close the others."""
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for each in self._taken:
+        for each in self._connections:
             each.close()
 
 
@@ -87,8 +87,8 @@ def site(tmp_path: Path, mail: SilentMail) -> Iterator[ChaosSite]:
         site.stop()
 
 
-def _look(site: ChaosSite) -> list[dict[str, Any]]:
-    return list(json.loads(site.run("shell", "-v", "0", "-c", LOOK)))
+def _read_rows(site: ChaosSite) -> list[dict[str, Any]]:
+    return list(json.loads(site.run("shell", "-v", "0", "-c", READ_ROWS)))
 
 
 def _seconds(rows: list[dict[str, Any]], name: str) -> list[float]:
@@ -104,7 +104,7 @@ def test_a_worker_under_attack_leases_nudges_and_retries_on_the_fast_clock(
     site.run("shell", "-v", "0", "-c", QUEUE.format(count=MAILS))
 
     def all_busy() -> list[dict[str, Any]]:
-        rows = _look(site)
+        rows = _read_rows(site)
         waiting = len(_seconds(rows, "nudged_until"))
         return rows if len(_seconds(rows, "lease_until")) == THREADS and waiting else []
 
@@ -115,12 +115,12 @@ def test_a_worker_under_attack_leases_nudges_and_retries_on_the_fast_clock(
     mail.hang_up()
 
     def all_failed() -> list[dict[str, Any]]:
-        rows = _look(site)
+        rows = _read_rows(site)
         return rows if all(row["failed"] for row in rows) else []
 
     rows = wait_for(all_failed, what="A first failure of every mail")
     assert len(rows) == MAILS
-    # It is tried again after a second, or after as long as it has been tried; on the product's clock those
-    # that failed at once would wait for five to ten seconds.
+    # A mail is tried again after a second, or after as long as it has been tried. With the product's times,
+    # those that failed at once would wait for five to ten seconds.
     late = [row for row in rows if row["not_before"] > max(fast.RETRY_BASE_SECONDS, row["tried"])]
     assert not late

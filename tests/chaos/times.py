@@ -1,3 +1,3 @@
-"""How long a minute of the product lasts while it is attacked."""
+"""The length of a minute of the product in a chaos run, in seconds."""
 
 MINUTE = 6.0

@@ -1,4 +1,4 @@
-"""What the world does meanwhile: exams are submitted, notified once, thrice or never, and calls go wrong."""
+"""Traffic during a run: exams are submitted and notified once, three times or never, and calls fail."""
 
 import random
 import uuid
@@ -13,7 +13,7 @@ from tests.cloud import Cloud, CloudCustomer
 EXAMS = ("lymph-node", "obstetric", "canine-cardiac", "vessel-doppler")
 CANARIES = ("Zephyrine", "Canarywood", "CANARY-77120", "1933-03-31")
 PATIENT = dict(zip(("first_name", "last_name", "identifier", "date_of_birth"), CANARIES, strict=True))
-# Endpoint, kind and options of what goes wrong; every one happens once each time it is drawn.
+# Endpoint, kind and options of faults; each happens once whenever it is drawn.
 FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("media", "status", {"status": 500}),
     ("media", "status", {"status": 429, "headers": {"Retry-After": "1"}}),
@@ -44,7 +44,7 @@ FAULTS: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 @dataclass
 class Traffic:
-    """Sends what happens; `answered` holds each notification of ours and the status it got."""
+    """Sends exams and faults; `answered` has each notification of ours and the status of its answer."""
 
     cloud: Cloud
     webhook_url: str

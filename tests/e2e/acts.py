@@ -1,4 +1,4 @@
-"""What people do in every story: arrive from the Cloud, look at an exam, send a report, read it."""
+"""What people do in every story: connect from the Cloud, view an exam, send a report, read it."""
 
 import hashlib
 import re
@@ -10,8 +10,8 @@ from tests.e2e.person import Person
 from tests.processes import wait_for
 
 
-def arrive_and_link(person: Person, *, customer: CloudCustomer) -> None:
-    """Press Connect in the Cloud, sign up on the way, confirm, and wait until the Cloud knows."""
+def connect_and_link(person: Person, *, customer: CloudCustomer) -> None:
+    """Press Connect in the Cloud, sign up, confirm, and wait until the link is confirmed."""
     assert customer.connect_url
     person.visit(customer.connect_url)
     assert customer.token not in person.here
@@ -22,11 +22,11 @@ def arrive_and_link(person: Person, *, customer: CloudCustomer) -> None:
 
 
 def exam_links(page: Page) -> list[str]:
-    """Return the addresses of exams on a page, in their order."""
+    """Return the addresses of exams on a page, in order."""
     return [link for link in page.links_to("/exams/") if re.fullmatch(r"/exams/[0-9a-f-]{36}/", link)]
 
 
-def open_exam(person: Person, *, words: str, known: set[str]) -> str:
+def open_exam(person: Person, *, text: str, known: set[str]) -> str:
     """Wait in the worklist for an exam that was not there before, open it and return its address."""
 
     def new() -> str | None:
@@ -35,12 +35,12 @@ def open_exam(person: Person, *, words: str, known: set[str]) -> str:
     address = wait_for(new, what="The exam in the worklist")
     assert address is not None
     known.add(address)
-    person.wait_until(address, words)
+    person.wait_until(address, text)
     return address
 
 
 def compare_captures(person: Person, *, address: str, truth: CloudSubmission) -> None:
-    """Download every capture shown and compare it, in its order, with the original at the Cloud."""
+    """Download every capture in order and compare it with the original at the Cloud."""
 
     def all_there() -> list[str] | None:
         links = person.visit(address).links_to("/file/")
@@ -65,7 +65,7 @@ def send_report(person: Person, *, exam: str, file: Path, name: str = "Echo repo
 
 
 def compare_report(cloud: Cloud, *, truth: CloudSubmission, file: Path) -> None:
-    """The Cloud holds this report, once, byte by byte."""
+    """Check that the Cloud has this report once, with the same bytes."""
     (arrived,) = cloud.reports(request_uuid=truth.request_uuid)
     assert arrived.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert arrived.size == file.stat().st_size

@@ -1,4 +1,4 @@
-"""How a real browser is started, and how somebody logs in with it."""
+"""Start a real browser, and log in with it."""
 
 import shutil
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ NEEDS_CHROMIUM = pytest.mark.skipif(
 
 @contextmanager
 def chromium(*, keeps_pages: bool = False) -> Iterator[Browser]:
-    """Start Chromium without a window and end it afterwards; it may keep whole pages to go back to."""
-    left_out = ["--disable-back-forward-cache"] if keeps_pages else []
+    """Start Chromium without a window and end it afterwards; `keeps_pages` keeps its back-forward cache."""
+    ignored = ["--disable-back-forward-cache"] if keeps_pages else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=list(FLAGS), ignore_default_args=left_out
+            executable_path=CHROMIUM, args=list(FLAGS), ignore_default_args=ignored
         )
         try:
             yield browser

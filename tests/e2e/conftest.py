@@ -1,4 +1,4 @@
-"""Everything runs: a sandbox, and a portal as processes beside it."""
+"""A running sandbox, and a portal that runs as processes beside it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ def _stopped_afterwards(folder: Path) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An empty portal with its web server; the worker runs as well."""
+    """An empty portal with its web server and its worker."""
     with _stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
         site.start()
         yield site
@@ -35,14 +35,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def pages_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """An empty portal whose web server runs alone."""
+    """An empty portal with its web server but no worker."""
     with _stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
         site.start_web()
         yield site
 
 
 def connect(site: Site, *, cloud: Cloud, key: str) -> dict[str, Any]:
-    """Connect the portal by the command and return what it said."""
+    """Connect the portal with the command and return its output."""
     names = ("--name", "Echo reading", "--base-url", cloud.url)
     setup = site.run_json("connect_service", SLUG, *names, "--register", "--take", "all", CLARIUS_API_KEY=key)
     assert setup["is_registered"] is True

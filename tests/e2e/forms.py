@@ -1,4 +1,4 @@
-"""Reading pages as a browser does: links, text and forms with what they already hold."""
+"""Read pages as a browser does: links, text, and forms with their values."""
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 @dataclass
 class Form:
-    """One form of a page: where it goes and what it would send."""
+    """One form of a page: its target and the values it would send."""
 
     action: str = ""
     method: str = "get"
@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.links: list[str] = []
         self.title = ""
-        self._words: list[str] = []
+        self._texts: list[str] = []
         self._form: Form | None = None
         self._tag = ""
         self._area: str | None = None
@@ -34,8 +34,8 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        """The words of the page, with single spaces."""
-        return " ".join(" ".join(self._words).split())
+        """The text of the page, with single spaces."""
+        return " ".join(" ".join(self._texts).split())
 
     def form(self, *, having: str = "", action: str = "") -> Form:
         """Return the one form with this field or this part in its action; raises AssertionError."""
@@ -45,7 +45,7 @@ class Page(HTMLParser):
         return found[0]
 
     def links_to(self, part: str) -> list[str]:
-        """Return the addresses on the page that contain `part`, each once, in their order."""
+        """Return the addresses on the page that contain `part`, each once, in order."""
         return list(dict.fromkeys(link for link in self.links if part in link))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -60,11 +60,11 @@ class Page(HTMLParser):
             )
             self.forms.append(self._form)
         elif self._form is not None and given.get("name"):
-            self._take(tag, given)
+            self._add_field(tag, given)
         elif tag == "option" and self._form is not None and self._select and "selected" in given:
             self._form.fields[self._select] = given.get("value", "")
 
-    def _take(self, tag: str, given: dict[str, str]) -> None:
+    def _add_field(self, tag: str, given: dict[str, str]) -> None:
         assert self._form is not None
         name = given["name"]
         self._form.names.add(name)
@@ -91,7 +91,7 @@ class Page(HTMLParser):
             return
         if self._tag == "title" and not self.title:
             self.title = data.strip()
-        self._words.append(data)
+        self._texts.append(data)
         if self._form is not None:
             self._form.text += data
             if self._area:

@@ -1,4 +1,4 @@
-"""A report to send: a real PDF of one page."""
+"""A report to send: a PDF of one page."""
 
 import secrets
 from pathlib import Path
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def write_pdf(path: Path) -> Path:
-    """Write a PDF whose content no other has, and return its path."""
+    """Write a PDF with unique content, and return its path."""
     colour = tuple(secrets.token_bytes(3))
     Image.new("RGB", (300, 420), colour).save(path, "PDF")  # type: ignore[arg-type]
     return path

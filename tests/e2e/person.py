@@ -1,4 +1,4 @@
-"""A person with a browser: cookies, forms, and no door that a browser would not have."""
+"""A person with a browser, who has cookies and forms and can do only what a browser can."""
 
 import hashlib
 import re
@@ -15,7 +15,7 @@ PASSWORD = "horse-staple-7-battery"
 
 
 class Person:
-    """Somebody who visits the site; keeps every page and address seen, for the search for leaks."""
+    """Somebody who visits the site; remembers every title and address, for the search for leaks."""
 
     def __init__(
         self, url: str, *, email: str, password: str = PASSWORD, mail_folder: Path | None = None
@@ -30,11 +30,11 @@ class Person:
         self._session = requests.Session()
         self._session.trust_env = False
 
-    # --- Going about ---
+    # --- Pages ---
     def visit(self, address: str, *, status: int = 200) -> Page:
         """Open a page, following redirects; raises AssertionError for another status."""
         answer = self._session.get(urljoin(self.here, address), timeout=SECONDS)
-        return self._arrive(answer, status=status)
+        return self._open(answer, status=status)
 
     def send(self, form: Form, *, status: int = 200, file: Path | None = None, **values: str) -> Page:
         """Fill in a form of this page and send it."""
@@ -43,7 +43,7 @@ class Person:
         target = urljoin(self.here, form.action or self.here)
         headers = {"Referer": self.here, "Origin": "{0.scheme}://{0.netloc}".format(urlsplit(self.here))}
         answer = self._session.post(target, data=fields, files=files, headers=headers, timeout=SECONDS)
-        return self._arrive(answer, status=status)
+        return self._open(answer, status=status)
 
     def fetch(self, address: str, **headers: str) -> requests.Response:
         """Get a file as an image or download would be."""
@@ -55,21 +55,21 @@ class Person:
         return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self._session.cookies)
 
     def sha256(self, address: str) -> str:
-        """Return the hash of what an address gives; raises AssertionError when it gives an error."""
+        """Return the hash of the content at an address; raises AssertionError for an error."""
         answer = self.fetch(address)
         assert answer.status_code == 200, f"{address}: {answer.status_code}"
         return hashlib.sha256(answer.content).hexdigest()
 
-    def wait_until(self, address: str, words: str, *, seconds: float = 60) -> Page:
-        """Open a page again and again until it says so."""
+    def wait_until(self, address: str, text: str, *, seconds: float = 60) -> Page:
+        """Open a page repeatedly until it contains `text`."""
 
-        def says() -> Page | None:
+        def has_text() -> Page | None:
             page = self.visit(address)
-            return page if words.casefold() in page.text.casefold() else None
+            return page if text.casefold() in page.text.casefold() else None
 
         try:
-            # A page is much to make: looked at all the time it would slow down what it waits for.
-            found = wait_for(says, what=f"{words!r} on {address}", seconds=seconds, every=0.5)
+            # Pages are costly: opening them more often would slow down what is waited for.
+            found = wait_for(has_text, what=f"{text!r} on {address}", seconds=seconds, every=0.5)
         except AssertionError as error:
             raise AssertionError(f"{error} The page says: {self.page.text[:1500]}") from None
         assert found is not None
@@ -82,7 +82,7 @@ class Person:
         return self.send(page.form(having="password"), login=self.email, password=self._password)
 
     def sign_up(self) -> Page:
-        """Make an account on the page shown and prove the address with the code that was mailed."""
+        """Create an account from the current page and confirm the address with the mailed code."""
         page = self.visit(self.page.links_to("/signup/")[0])
         secret = self._password
         self.send(page.form(having="password1"), email=self.email, password1=secret, password2=secret)
@@ -90,18 +90,18 @@ class Person:
         return self.send(self.page.form(having="code"), code=code)
 
     def mails(self) -> list[str]:
-        """Return the mails that came for this person, the oldest first."""
+        """Return this person's mails, oldest first."""
         assert self._mail_folder is not None
         files = sorted(self._mail_folder.glob("*"), key=lambda file: file.stat().st_mtime_ns)
         return [text for text in (file.read_text() for file in files) if f"To: {self.email}" in text]
 
-    def wait_for_mail(self, words: str, *, seconds: float = 60) -> str:
-        """Return the first mail for this person that says so; a worker sends it after its cause."""
+    def wait_for_mail(self, text: str, *, seconds: float = 60) -> str:
+        """Wait for a mail to this person that contains `text`, and return it."""
 
         def found() -> str | None:
-            return next((mail for mail in self.mails() if words in mail), None)
+            return next((mail for mail in self.mails() if text in mail), None)
 
-        mail = wait_for(found, what=f"A mail with {words!r}", seconds=seconds)
+        mail = wait_for(found, what=f"A mail with {text!r}", seconds=seconds)
         assert mail is not None
         return mail
 
@@ -112,7 +112,7 @@ class Person:
                 return found.group(1)
         return None
 
-    def _arrive(self, answer: requests.Response, *, status: int) -> Page:
+    def _open(self, answer: requests.Response, *, status: int) -> Page:
         self.status = answer.status_code
         self.here = answer.url
         self.page = Page(answer.text)

@@ -1,4 +1,4 @@
-"""A portal that runs as processes: web server and worker, with a database and a folder of its own."""
+"""A portal that runs as processes: web server and worker, with their own database and folder."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from portal.demo.supervisor import web_arguments
 from tests.e2e.person import PASSWORD, Person
 from tests.processes import ROOT, Process, free_ports, wait_for
 
-MAKE_ACCOUNT = """
+CREATE_ACCOUNT = """
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from allauth.account.models import EmailAddress
@@ -68,7 +68,7 @@ class Site:
         wait_for(self._answers, what="The web server's first answer")
 
     def start_worker(self) -> Process:
-        """Start what works in the background: one process, or worker and beat where there is a broker."""
+        """Start the background: one process, or worker and beat if there is a broker."""
         if self.environment["CELERY_BROKER_URL"].startswith("memory"):
             self._workers = [self._process("worker", "manage.py", "worker")]
         else:
@@ -78,7 +78,7 @@ class Site:
         return self._workers[0]
 
     def kill_worker(self) -> None:
-        """End the worker as a power cut would."""
+        """Kill the worker, as a power cut would."""
         for process in self._workers:
             process.kill()
 
@@ -98,9 +98,9 @@ class Site:
         except requests.ConnectionError:
             return False
 
-    # --- Doors ---
+    # --- Access ---
     def run(self, *arguments: str, **variables: str) -> str:
-        """Run a management command and return what it printed; raises AssertionError when it fails."""
+        """Run a management command and return what it printed; raises AssertionError if it fails."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
@@ -116,7 +116,7 @@ class Site:
         return done.stdout
 
     def run_json(self, *arguments: str, **variables: str) -> Any:
-        """Run a management command with `--json` and return what it said."""
+        """Run a management command with `--json` and return its output."""
         return json.loads(self.run(*arguments, "--json", **variables))
 
     def make_account(
@@ -127,14 +127,14 @@ class Site:
         services: tuple[str, ...] = (),
         is_staff: bool = False,
     ) -> None:
-        """Make an account with a verified address and the password `PASSWORD`."""
-        code = MAKE_ACCOUNT.format(
+        """Create an account with a verified address and the password `PASSWORD`."""
+        code = CREATE_ACCOUNT.format(
             email=email, password=PASSWORD, groups=groups, services=services, is_staff=is_staff
         )
         self.run("shell", "-v", "0", "-c", code)
 
     def person(self, email: str) -> Person:
-        """Return somebody with a browser in front of this portal."""
+        """Return a person who uses this portal."""
         return Person(self.url, email=email, mail_folder=self.folder / "mail")
 
     def output(self) -> str:
@@ -144,5 +144,5 @@ class Site:
 
 
 def hidden(variables: Mapping[str, str]) -> list[str]:
-    """Return the secrets of an environment, which no output may hold."""
+    """Return the secrets of an environment, which no output may contain."""
     return [variables[name] for name in ("SECRET_KEY", "TOKEN_LOOKUP_KEY", "FIELD_ENCRYPTION_KEYS")]

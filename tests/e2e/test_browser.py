@@ -48,7 +48,7 @@ def _link(cloud_page: Page, site: Site) -> Page:
     assert "token" not in portal.url
     expect(portal.locator(".identity")).to_contain_text("clinician@example.test")
     portal.get_by_role("button", name="Connect", exact=True).click()
-    # The page follows the worker by itself.
+    # The page updates automatically.
     expect(portal.get_by_role("main")).to_contain_text("linked", timeout=SECONDS, ignore_case=True)
     return portal
 
@@ -62,8 +62,8 @@ def _submit(cloud_page: Page, cloud: Cloud) -> None:
     cloud_page.get_by_role("button", name="Submit to service").click()
 
 
-def _look(reviewer: Page, site: Site) -> None:
-    """Find the exam in the worklist, and see that its images and its video really show."""
+def _view_exam(reviewer: Page, site: Site) -> None:
+    """Find the exam in the worklist, and check that its images and its video are displayed."""
     reviewer.goto(f"{site.url}/accounts/login/")
     log_in(reviewer, "reviewer@example.test")
     row = reviewer.get_by_role("link", name="王伟").first
@@ -94,8 +94,8 @@ def _report(reviewer: Page, file: Path) -> None:
     reviewer.locator("input[type=file]").set_input_files(file)
     reviewer.get_by_role("button", name="Continue").click()
     main = reviewer.get_by_role("main")
-    for words in ("王伟", "BROWSER-1", file.name):
-        expect(main).to_contain_text(words)
+    for text in ("王伟", "BROWSER-1", file.name):
+        expect(main).to_contain_text(text)
     assert "BROWSER-1" not in reviewer.url + reviewer.title()
     reviewer.get_by_role("button", name="Sign and send").click()
     expect(main).to_contain_text("delivered", timeout=SECONDS, ignore_case=True)
@@ -113,7 +113,7 @@ def test_the_whole_story_with_two_windows(
     clinician = _link(cloud_page, site)
     _submit(cloud_page, world)
     reviewer = _open(browser, problems)
-    _look(reviewer, site)
+    _view_exam(reviewer, site)
     _report(reviewer, report)
     cloud_page.goto(f"{world.url}/reports/")
     expect(cloud_page.get_by_role("main")).to_contain_text("Browser report")

@@ -1,9 +1,9 @@
-"""A worker that is killed in the middle of a download leaves a submission that is READY in the end."""
+"""After a worker is killed during a download, the submission still becomes READY."""
 
 import pytest
 
 from tests.cloud import Cloud
-from tests.e2e.acts import arrive_and_link, compare_captures, exam_links
+from tests.e2e.acts import compare_captures, connect_and_link, exam_links
 from tests.e2e.site import Site
 from tests.processes import wait_for
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 def test_a_worker_killed_while_it_downloads_costs_only_time(site: Site, world: Cloud) -> None:
     customer = world.add_customer()
     clinician = site.person("clinician@example.test")
-    arrive_and_link(clinician, customer=customer)
+    connect_and_link(clinician, customer=customer)
     world.fault(match="media", kind="drip", times=50)
     truth = world.submit(customer=customer, patient={"identifier": "E2E-crash"})
     wait_for(lambda: world.calls(path="/media/"), what="The download")
@@ -22,7 +22,7 @@ def test_a_worker_killed_while_it_downloads_costs_only_time(site: Site, world: C
     assert "fetching" in clinician.visit(exam).text.casefold()
     world.clear_faults()
     site.start_worker()
-    # The lease of the dead worker has to run out first.
+    # The lease of the dead worker must expire first.
     count = len(truth.captures)
     clinician.wait_until(exam, f"{count} of {count}", seconds=180)
     compare_captures(clinician, address=exam, truth=truth)

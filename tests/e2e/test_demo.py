@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
 
 
 class Demo:
-    """A demo whose data live in `folder`; every start is a process of its own."""
+    """A demo with its data in `folder`; every start is a new process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,7 +40,7 @@ class Demo:
         self.started: list[Process] = []
 
     def start(self, **other: str) -> Process:
-        """Start the command; nothing is waited for."""
+        """Start the command without waiting."""
         log = self.folder.parent / f"demo-{len(self.started)}.log"
         process = Process("manage.py", "demo", log=log, environment=self.environment | other)
         self.started.append(process)
@@ -59,7 +59,7 @@ class Demo:
         self.cloud.submit(customer=token, patient={"identifier": identifier})
 
     def processes(self) -> list[int]:
-        """Return every living process that was told of this demo's folder."""
+        """Return every living process that has this demo's folder in its environment."""
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
             try:
@@ -100,7 +100,7 @@ def _reviewer(demo: Demo, running: Process) -> Person:
     return person
 
 
-def test_the_ready_lines_come_in_their_order(demo: Demo, running: Process) -> None:
+def test_the_ready_lines_come_in_order(demo: Demo, running: Process) -> None:
     lines = running.output.splitlines()
     begin = lines.index(f"Portal ready at {demo.url}")
     assert lines[begin + 1] == f"Sandbox ready at {demo.cloud.url}"
@@ -113,11 +113,11 @@ def test_the_ready_lines_come_in_their_order(demo: Demo, running: Process) -> No
     assert requests.get(demo.cloud.url, timeout=10).status_code == 200
 
 
-def test_the_story_is_there_for_the_reviewer(demo: Demo, running: Process) -> None:
+def test_the_reviewer_sees_the_exams_of_the_story(demo: Demo, running: Process) -> None:
     person = _reviewer(demo, running)
     page = person.visit("/worklist/")
-    for words in ("王伟", "Biscuit", "Carver", "Amari"):
-        assert words in page.text
+    for name in ("王伟", "Biscuit", "Carver", "Amari"):
+        assert name in page.text
     assert "Petit" not in page.text, "A held submission is not shown."
     assert len(demo.cloud.reports()) == 1
 
@@ -142,9 +142,7 @@ def test_the_buttons_of_the_home_page_send_exams_in_a_browser(demo: Demo, runnin
             assert len(demo.cloud.submissions()) == before + number
 
 
-def test_another_command_finds_the_running_demo_without_being_told_its_ports(
-    demo: Demo, running: Process
-) -> None:
+def test_another_command_finds_the_running_demo_without_its_ports(demo: Demo, running: Process) -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "demo", "run", "doctor", "--json"],
         cwd=ROOT,
@@ -159,7 +157,7 @@ def test_another_command_finds_the_running_demo_without_being_told_its_ports(
     assert findings["api-key"]["level"] == findings["settings-differ"]["level"] == "ok"
 
 
-def test_a_second_demo_and_a_taken_port_are_told_apart(demo: Demo, running: Process) -> None:
+def test_a_second_demo_and_a_taken_port_have_different_messages(demo: Demo, running: Process) -> None:
     second = demo.start()
     assert second.wait(seconds=60) == 1
     assert "already running" in second.output
@@ -171,7 +169,7 @@ def test_a_second_demo_and_a_taken_port_are_told_apart(demo: Demo, running: Proc
     assert "Traceback" not in second.output + elsewhere.output
 
 
-def test_a_process_that_dies_is_named_and_comes_back(demo: Demo, running: Process) -> None:
+def test_a_process_that_dies_is_reported_and_restarted(demo: Demo, running: Process) -> None:
     (pid,) = [
         pid
         for pid in demo.processes()
@@ -184,7 +182,7 @@ def test_a_process_that_dies_is_named_and_comes_back(demo: Demo, running: Proces
     _reviewer(demo, running).wait_until("/worklist/", "LIVE-2", seconds=90)
 
 
-def test_ctrl_c_leaves_nothing_and_the_next_start_keeps_the_data(demo: Demo, running: Process) -> None:
+def test_ctrl_c_leaves_no_process_and_the_next_start_keeps_the_data(demo: Demo, running: Process) -> None:
     before = len(demo.cloud.submissions())
     running.send(signal.SIGINT)
     assert running.wait(seconds=40) == 0

@@ -1,4 +1,4 @@
-"""Keys, tokens, the webhook's secret and patients' names leave no trace where nobody should read them."""
+"""Keys, tokens, the webhook's secret and patients' names appear in no log, mail, address or title."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import pytest
 import requests
 
 from tests.cloud import Cloud
-from tests.e2e.acts import arrive_and_link, open_exam, send_report
+from tests.e2e.acts import connect_and_link, open_exam, send_report
 from tests.e2e.conftest import SLUG, connect
 from tests.e2e.person import Person
 from tests.e2e.site import Site, hidden
@@ -25,7 +25,7 @@ BORN = "1933-03-31"
 
 @contextmanager
 def _broken(site: Site, *, table: str) -> Iterator[None]:
-    """Let a table be missing, so that whatever needs it fails in a way that nobody foresaw."""
+    """Rename a table, so that everything that needs it fails unexpectedly."""
     code = "from django.db import connection as c; c.cursor().execute('ALTER TABLE {} RENAME TO {}')"
     site.run("shell", "-v", "0", "-c", code.format(table, f"{table}_gone"))
     try:
@@ -34,12 +34,12 @@ def _broken(site: Site, *, table: str) -> Iterator[None]:
         site.run("shell", "-v", "0", "-c", code.format(f"{table}_gone", table))
 
 
-def _everything_seen(people: list[Person]) -> str:
-    """Every address that was visited and every title that stood on a page."""
+def _addresses_and_titles(people: list[Person]) -> str:
+    """Return every address that was visited and every title of a page."""
     return "\n".join(line for person in people for line in person.seen)
 
 
-def test_the_story_with_errors_and_debug_logging_tells_no_secret(
+def test_the_story_with_errors_and_debug_logging_leaks_no_secret(
     site: Site, cloud_process: Cloud, report: Path
 ) -> None:
     cloud = cloud_process.reset()
@@ -47,12 +47,12 @@ def test_the_story_with_errors_and_debug_logging_tells_no_secret(
     setup = connect(site, cloud=cloud, key=key)
     customer = cloud.add_customer()
     clinician, reviewer = site.person("clinician@example.test"), site.person("reviewer@example.test")
-    arrive_and_link(clinician, customer=customer)
+    connect_and_link(clinician, customer=customer)
     site.make_account(reviewer.email, groups=("Reviewers",), services=(SLUG,))
     reviewer.log_in()
 
     truth = cloud.submit(customer=customer, patient=PATIENT)
-    exam = open_exam(reviewer, words="CANARY-77120", known=set())
+    exam = open_exam(reviewer, text="CANARY-77120", known=set())
     reviewer.visit("/worklist/")
     reviewer.send(reviewer.page.form(action="search"), q="Canarywood")
     assert "Canarywood" in reviewer.page.text
@@ -74,7 +74,7 @@ def test_the_story_with_errors_and_debug_logging_tells_no_secret(
     places = {
         "the logs": site.output(),
         "the mails": mails,
-        "an address or title": _everything_seen([clinician, reviewer]).replace(
+        "an address or title": _addresses_and_titles([clinician, reviewer]).replace(
             customer.connect_url or "", ""
         ),
     }
@@ -82,12 +82,12 @@ def test_the_story_with_errors_and_debug_logging_tells_no_secret(
     assert "DEBUG" in places["the logs"]
     for place, text in places.items():
         for number, needle in enumerate(secrets + canaries):
-            assert needle not in text, f"Secret {number} stands in {place}."
+            assert needle not in text, f"Secret {number} is in {place}."
     assert site.environment["SECRET_KEY"] not in reviewer.page.html
 
 
 def _fail_in_every_way(cloud: Cloud, *, customer: str) -> None:
-    """Submit exams of the same patient while the Cloud misbehaves, and wait until each was asked for."""
+    """Submit exams of the same patient, each with another fault of the Cloud."""
     for match, kind in (
         ("download", "html"),
         ("media", "cut"),

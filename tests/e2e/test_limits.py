@@ -13,7 +13,7 @@ from tests.processes import Process, free_ports, wait_for
 pytestmark = pytest.mark.e2e
 CLINICIAN = "clinician@example.test"
 WRONG_PASSWORDS = 5
-# Which process a connection comes to is chance: so many all come to one of two once in 500 runs.
+# Connections are spread at random: this many all reach the same process once in 500 runs.
 LATER_VISITS = 10
 
 
@@ -35,13 +35,13 @@ def address(pages_only: Site) -> Iterator[str]:
         process.kill()
 
 
-def test_wrong_passwords_shut_an_account_at_every_web_process(address: str) -> None:
-    def say_of(password: str | None) -> str:
+def test_wrong_passwords_lock_an_account_in_every_web_process(address: str) -> None:
+    def result_of(password: str | None) -> str:
         visitor = Person(address, email=CLINICIAN, **({"password": password} if password else {}))
         return visitor.log_in().text
 
     for _ in range(WRONG_PASSWORDS):
-        assert "not correct" in say_of("a guess")
+        assert "not correct" in result_of("a guess")
     for _ in range(LATER_VISITS):
-        # The right password, too: whoever guesses must not learn which it is.
-        assert "Too many failed login attempts" in say_of(None)
+        # The right password too: somebody who guesses must not learn that it is right.
+        assert "Too many failed login attempts" in result_of(None)

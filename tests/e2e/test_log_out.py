@@ -1,4 +1,4 @@
-"""Whoever comes to a shared computer after the log-out sees nothing by going back."""
+"""On a shared computer, going back after the log-out shows nothing."""
 
 from collections.abc import Iterator
 
@@ -24,14 +24,14 @@ pytestmark = [pytest.mark.e2e, pytest.mark.browser, pytest.mark.timeout(300), NE
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # As on anybody's desk: tests usually start it without.
+    # As in every normal browser; test drivers switch this cache off.
     with chromium(keeps_pages=True) as browser:
         yield browser
 
 
 @pytest.fixture(scope="module")
 def addresses(pages_only: Site) -> tuple[str, str]:
-    """Of an exam and of its image."""
+    """The addresses of an exam and of its image."""
     pages_only.make_account(EMAIL)
     exam, image = pages_only.run("shell", "-v", "0", "-c", MAKE_EXAM).split()
     return f"{pages_only.url}/exams/{exam}/", f"{pages_only.url}/captures/{image}/file/"
@@ -56,7 +56,7 @@ def _log_out(page: Page) -> None:
     expect(page.get_by_role("link", name="Log in").first).to_be_visible()
 
 
-def _shows_the_log_in_page_alone(page: Page) -> None:
+def _expect_only_the_log_in_page(page: Page) -> None:
     expect(page.locator("input[name=password]")).to_be_visible()
     assert "/accounts/login/" in page.url
     assert "Zebrowska" not in page.content()
@@ -74,16 +74,16 @@ def test_going_back_after_the_log_out_shows_neither_page_nor_image(
     page.wait_for_function("[...document.images].some(each => each.naturalWidth > 0)")
     _log_out(page)
     page.go_back()
-    _shows_the_log_in_page_alone(page)
+    _expect_only_the_log_in_page(page)
     page.go_back()
-    _shows_the_log_in_page_alone(page)
+    _expect_only_the_log_in_page(page)
 
 
-def test_the_browser_keeps_no_image(page: Page, addresses: tuple[str, str]) -> None:
+def test_the_browser_caches_no_image(page: Page, addresses: tuple[str, str]) -> None:
     exam, image = addresses
     page.goto(image)
     page.goto(exam)
-    # Asked before the log-out: a kept answer counts for the same cookies alone.
+    # Checked before the log-out, since a cached answer is used only with the same cookies.
     kept = page.evaluate(
         "address => fetch(address, {cache: 'only-if-cached', mode: 'same-origin'})"
         ".then(answer => answer.status, () => 0)",

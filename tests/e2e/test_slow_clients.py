@@ -1,4 +1,4 @@
-"""Clients that hang, in the middle of a file or of a request of their own, keep nobody else out."""
+"""Clients that stop in the middle of a file or a request do not block others."""
 
 import select
 import socket
@@ -14,7 +14,7 @@ from tests.e2e.site import Site
 from tests.processes import ROOT
 
 COUNT = 50
-# What the buffers of both ends take in must not be the whole file.
+# Larger than the buffers at both ends.
 FILE_MIB = 24
 MAKE_FILE = """
 from tests.exams.cast import add_file
@@ -44,7 +44,7 @@ def file_address(pages_only: Site, clinician: Person) -> str:
 
 
 def _begin(site: Site, request: bytes) -> socket.socket:
-    """Open a connection with little room for an answer and send the beginning of a request."""
+    """Open a connection with a small receive buffer and send the start of a request."""
     connection = socket.socket()
     connection.settimeout(150)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -58,7 +58,7 @@ def _request(first: str, site: Site, *headers: str) -> bytes:
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 
-def _others_are_answered(site: Site) -> bool:
+def _is_answered(site: Site) -> bool:
     answer = requests.get(f"{site.url}/accounts/login/", timeout=60)
     return answer.status_code == 200 and 'type="password"' in answer.text
 
@@ -70,7 +70,7 @@ def test_readers_who_stop_in_the_middle_of_a_file(
     with ExitStack() as stack:
         readers = [stack.enter_context(_begin(pages_only, request)) for _ in range(COUNT)]
         assert {reader.recv(12) for reader in readers} == {b"HTTP/1.1 200"}
-        assert _others_are_answered(pages_only)
+        assert _is_answered(pages_only)
     assert clinician.fetch(file_address).content == bytes(FILE_MIB << 20)
 
 
@@ -85,8 +85,8 @@ def test_senders_who_stop_in_the_middle_of_a_body(pages_only: Site) -> None:
     request = _request("POST /accounts/login/", pages_only, *headers) + b"\r\nlogin="
     with ExitStack() as stack:
         senders = [stack.enter_context(_begin(pages_only, request)) for _ in range(COUNT)]
-        assert _others_are_answered(pages_only)
-        # None was sent away: each is still waited for.
+        assert _is_answered(pages_only)
+        # None was closed: the server still waits for each.
         assert select.select(senders, [], [], 0)[0] == []
 
 
@@ -94,7 +94,7 @@ def test_senders_who_stop_in_the_middle_of_the_headers(pages_only: Site) -> None
     with ExitStack() as stack:
         for _ in range(COUNT):
             stack.enter_context(_begin(pages_only, _request("GET /accounts/login/", pages_only)))
-        assert _others_are_answered(pages_only)
+        assert _is_answered(pages_only)
 
 
 def test_the_image_serves_with_as_many_threads_as_the_demo() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from tests.cloud import Cloud, CloudCustomer
 from tests.e2e.acts import (
-    arrive_and_link,
     compare_captures,
     compare_report,
+    connect_and_link,
     exam_links,
     open_exam,
     send_report,
@@ -30,7 +30,7 @@ def customer(world: Cloud) -> CloudCustomer:
 @pytest.fixture(scope="module")
 def clinician(site: Site, customer: CloudCustomer) -> Person:
     person = site.person("clinician@example.test")
-    arrive_and_link(person, customer=customer)
+    connect_and_link(person, customer=customer)
     return person
 
 
@@ -62,10 +62,9 @@ def test_an_exam_arrives_is_reviewed_and_its_report_is_at_the_cloud(
     world.notify_mode(mode)
     truth = world.submit(customer=customer, patient={"last_name": "Story", "identifier": f"E2E-{mode}"})
     if mode == "drop":
-        # Nothing told the portal: its own look at the list does.
-        walk = site.run_json("poll_exams", "--service", SLUG)
-        assert walk
-    exam = open_exam(reviewer, words=f"E2E-{mode}", known=KNOWN)
+        # No notification was sent: the poll finds the exam.
+        assert site.run_json("poll_exams", "--service", SLUG)
+    exam = open_exam(reviewer, text=f"E2E-{mode}", known=KNOWN)
     compare_captures(reviewer, address=exam, truth=truth)
     address = send_report(reviewer, exam=exam, file=report)
     compare_report(world, truth=truth, file=report)

@@ -15,7 +15,7 @@ from django.test import Client
 from exams.models import Submission
 from exams.views.webhook import endpoints
 from integrations.models import Service
-from portal.database.connections import PATIENCE_WITH_A_SERVER, database_from_url
+from portal.database.connections import SERVER_TIMEOUTS, database_from_url
 from tests.databases import inserts_fail
 from tests.exams.rows import in_parallel, make_service
 
@@ -113,8 +113,8 @@ def test_requests_wait_together_only_once_for_a_database_that_answers_late_and_b
 def test_a_server_that_takes_a_connection_and_says_nothing_is_left_in_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert PATIENCE_WITH_A_SERVER["connect_timeout"] <= 10
-    monkeypatch.setitem(PATIENCE_WITH_A_SERVER, "connect_timeout", 2)
+    assert SERVER_TIMEOUTS["connect_timeout"] <= 10
+    monkeypatch.setitem(SERVER_TIMEOUTS, "connect_timeout", 2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         config = database_from_url(environ.Env.db_url_config(f"postgres://u@127.0.0.1:{port}/x"))

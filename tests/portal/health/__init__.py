@@ -1,1 +1,1 @@
-"""What needs an administrator."""
+"""Tests of the health checks and their views."""

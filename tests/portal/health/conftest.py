@@ -1,4 +1,4 @@
-"""A portal in which all is well, until a test makes trouble."""
+"""A portal without problems, until a test causes one."""
 
 from typing import Any
 
@@ -13,19 +13,21 @@ from tests.exams.cast import Stage, make_stage
 
 @pytest.fixture
 def stage(db: None, settings: Any) -> Stage:
-    """A portal in which all is well."""
+    """A portal without problems."""
     settings.MIN_FREE_MB = 0
-    return _well(make_stage())
+    return _without_problems(make_stage())
 
 
 @pytest.fixture
 def stage_of_cloud(transactional_db: None, settings: Any, cloud: Cloud, cloud_service: Service) -> Stage:
-    """The same, of a service at a running Cloud."""
+    """The same, with a service at a running Cloud."""
     settings.MIN_FREE_MB = 0
-    return _well(make_stage(service=cloud_service, token=cloud.add_customer(is_confirmed=True).token))
+    return _without_problems(
+        make_stage(service=cloud_service, token=cloud.add_customer(is_confirmed=True).token)
+    )
 
 
-def _well(stage: Stage) -> Stage:
+def _without_problems(stage: Stage) -> Stage:
     now = timezone.now()
     Service.objects.update(polled_at=now, full_polled_at=now, is_registered=True)
     if not ApiKey.objects.exists():

@@ -46,15 +46,15 @@ def test_a_declaration_is_complete(check: checks.Check) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.code)
     assert check.sentence.endswith(".") or check.sentence.endswith("manage.py migrate")
     assert check.severity >= Level.NOTE
-    # What administrators see leads somewhere, for those who may open it.
+    # What administrators see has a link, for those who may open it.
     is_shown = Audience.ADMINISTRATORS in check.audience and check.severity >= Level.TODO
     assert bool(check.link and check.permission) or not is_shown
     assert check.cost != Cost.NETWORK or check.audience == Audience.OPERATORS
 
 
-def test_every_problem_of_the_page_can_be_brought_about_by_a_test() -> None:
+def test_every_problem_of_the_page_is_caused_by_a_test() -> None:
     shown = {each.code for each in list_checks() if checks.is_for_pages(each) and each.severity >= Level.TODO}
-    # Of the disk there are tests of their own; the other lists are read as the customers are.
+    # The disk has its own tests; the other syncs work like that of the customers.
     assert shown - set(TROUBLE) == {
         "disk-full",
         "disk-nearly-full",
@@ -85,12 +85,12 @@ def _ready() -> tuple[int, dict[str, Any]]:
     return answer.status_code, answer.json()
 
 
-def test_a_portal_that_can_work_is_ready(stage: Stage) -> None:
+def test_a_portal_without_problems_is_ready(stage: Stage) -> None:
     Service.objects.update(is_active=True)
     assert _ready() == (200, {"status": "ok"})
 
 
-def test_nothing_is_ready_without_its_database(stage: Stage) -> None:
+def test_a_portal_without_a_database_is_not_ready(stage: Stage) -> None:
     def refuse(*args: Any) -> None:
         raise OperationalError
 
@@ -98,15 +98,15 @@ def test_nothing_is_ready_without_its_database(stage: Stage) -> None:
         assert _ready() == (503, {"status": "not ready", "checks": ["database"]})
 
 
-def test_nothing_is_ready_without_its_migrations(stage: Stage) -> None:
+def test_a_portal_with_missing_migrations_is_not_ready(stage: Stage) -> None:
     MigrationRecorder.Migration.objects.filter(app="portal").delete()
     assert _ready() == (503, {"status": "not ready", "checks": ["migrations"]})
 
 
-def test_nothing_is_ready_whose_secrets_cannot_be_decrypted(stage: Stage, settings: Any) -> None:
+def test_a_portal_that_cannot_decrypt_its_secrets_is_not_ready(stage: Stage, settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
     assert _ready() == (503, {"status": "not ready", "checks": ["secrets"]})
-    # What was switched off stops nobody.
+    # The secrets of a paused service do not count.
     Service.objects.update(is_active=False)
     assert _ready()[0] == 200
 
@@ -121,7 +121,7 @@ def _broken() -> list[Finding]:
     raise RuntimeError("a secret text")
 
 
-def test_a_check_that_breaks_is_a_finding_of_a_thorough_look(
+def test_a_check_that_breaks_is_a_finding_of_a_thorough_run(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declared = {"code": "broken", "severity": Level.URGENT, "sentence": "", "cost": Cost.INSTANT}

@@ -1,4 +1,4 @@
-"""One click fixes what a click can fix; elsewhere the link leads to exactly the rows that are counted."""
+"""One click fixes what a click can fix; every link leads to exactly the rows that are counted."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -25,7 +25,7 @@ from tests.portal.health.trouble import DAYS_AGO, LONG_AGO, TROUBLE
 
 pytestmark = pytest.mark.django_db
 
-# Of these nothing can be lost, arrive twice or be seen by more people.
+# With these fixes nothing can be lost, delivered twice or shown to more people.
 AT_ONCE = {
     "service-paused",
     "poll-overdue",
@@ -80,7 +80,7 @@ def _customer(digit: str, missed: int) -> Rows:
 
 HELD = {"state": "held"}
 FOREIGN_UUID = "00000000-0000-4000-8000-0000000000bb"
-# Beside each trouble: another row of the same kind, and rows that only look like it.
+# For each problem: another row of the same kind, and rows that only look like it.
 MORE: dict[str, list[Rows]] = {
     "exams-held-unlinked": [
         _exam(**HELD, hold_reason="unlinked"),
@@ -107,7 +107,7 @@ MORE: dict[str, list[Rows]] = {
     "exams-incomplete": [_exam(state="failed", stored_count=2), _exam(state="ready", stored_count=2)],
     "exams-slow": [
         _exam(state="fetching", received_at=OLD - DAYS_AGO, first_tried_at=OLD - DAYS_AGO),
-        # Fetched again or released just now, and given up.
+        # Due again just now, or given up.
         _exam(state="received", received_at=OLD - DAYS_AGO, not_before=timezone.now()),
         _exam(state="received", received_at=OLD - DAYS_AGO, **GIVEN_UP),
         _exam(state="received"),
@@ -144,7 +144,7 @@ def _states(model: Any) -> dict[int, str]:
 
 
 def _columns(model: Any) -> list[dict[str, Any]]:
-    """All of every row, without what is encrypted and never equals itself."""
+    """Return all columns except encrypted ones, whose text differs each time."""
     names = [each.attname for each in model._meta.fields if "secret" not in each.name]
     return list(model.objects.order_by("pk").values(*names))
 
@@ -164,7 +164,7 @@ def test_the_link_leads_to_as_many_rows_as_are_counted(name: str, stage: Stage) 
         assert shown == problem.count
 
 
-def test_the_list_of_a_full_disk_holds_what_waits(stage: Stage, settings: Any) -> None:
+def test_the_link_of_a_full_disk_lists_the_waiting_exams(stage: Stage, settings: Any) -> None:
     settings.MIN_FREE_MB = 10**9
     make_submission(stage.customer, state="received")
     (problem,) = find_problems()
@@ -182,7 +182,7 @@ def test_what_a_click_can_fix_has_a_button_and_the_rest_a_link(name: str, stage:
 
 
 @pytest.mark.parametrize("name", ["exams-failed", "exams-incomplete", "reports-failed", "mail-failed"])
-def test_one_click_fixes_all_of_them_and_says_so(name: str, stage: Stage) -> None:
+def test_one_click_fixes_all_rows_and_shows_the_count(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     for add in MORE[name]:
         add(stage)
@@ -213,7 +213,7 @@ def test_one_click_fixes_all_of_them_and_says_so(name: str, stage: Stage) -> Non
         "customers-missing",
     ],
 )
-def test_one_click_has_the_cloud_asked_again(name: str, stage: Stage) -> None:
+def test_one_click_makes_the_portal_ask_the_cloud_again(name: str, stage: Stage) -> None:
     far = timezone.now() + timedelta(days=1)
     Service.objects.update(not_before=far, full_poll_due_at=far)
     TROUBLE[name](stage)
@@ -234,11 +234,11 @@ def test_one_click_has_the_cloud_asked_again(name: str, stage: Stage) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_then_heals_what_was_asked_for(cloud_service: Service, stage_of_cloud: Stage) -> None:
+def test_a_worker_then_solves_the_problem(cloud_service: Service, stage_of_cloud: Stage) -> None:
     browser = stage_of_cloud.browser("administrator")
     Service.objects.update(polled_at=OLD, full_polled_at=OLD, created_at=OLD)
-    mirror = Sync.objects.get_or_create(service=cloud_service, kind="customers")[0]
-    Sync.objects.filter(pk=mirror.pk).update(problem="The list was empty.", problem_at=OLD)
+    sync = Sync.objects.get_or_create(service=cloud_service, kind="customers")[0]
+    Sync.objects.filter(pk=sync.pk).update(problem="The list was empty.", problem_at=OLD)
     TROUBLE["notifications-missed"](stage_of_cloud)
     NotificationRecord.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
     names = {"poll-overdue", "notifications-missed", "customers-sync-failed"}
@@ -250,7 +250,7 @@ def test_a_worker_then_heals_what_was_asked_for(cloud_service: Service, stage_of
     assert not names & {each.code for each in find_problems()}
 
 
-def test_a_customer_that_the_cloud_confirms_after_all_needs_nobody_any_more(
+def test_a_customer_that_the_cloud_confirms_after_all_is_no_longer_a_problem(
     cloud_service: Service, stage_of_cloud: Stage
 ) -> None:
     TROUBLE["customers-missing"](stage_of_cloud)
@@ -283,7 +283,7 @@ def test_only_rows_of_the_problem_are_touched(stage: Stage) -> None:
     assert sorted(_states(Report).values()) == ["failed", "uncertain"]
 
 
-def test_unlinked_exams_are_released_after_a_page_that_says_who_will_see_them(stage: Stage) -> None:
+def test_unlinked_exams_are_resumed_after_a_page_that_names_who_will_see_them(stage: Stage) -> None:
     TROUBLE["exams-held-unlinked"](stage)
     browser, problem = stage.browser("administrator"), _problem("exams-held-unlinked")
     assert "shown to the reviewers" in _click(browser, problem).content.decode()
@@ -298,7 +298,7 @@ def test_an_action_that_is_not_offered_is_not_done(stage: Stage) -> None:
     assert Submission.objects.filter(given_up_at=None, state="held").exists()
 
 
-def test_what_was_fixed_meanwhile_needs_nobody(stage: Stage) -> None:
+def test_a_problem_that_was_fixed_meanwhile_is_not_fixed_again(stage: Stage) -> None:
     TROUBLE["exams-failed"](stage)
     browser, problem = stage.browser("administrator"), _problem("exams-failed")
     _click(browser, problem)
@@ -310,7 +310,7 @@ def test_what_was_fixed_meanwhile_needs_nobody(stage: Stage) -> None:
 def test_a_click_needs_the_permission_of_what_it_does(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     onlooker = make_person("onlooker", is_staff=True)
-    # Everything can be looked at, nothing done.
+    # This account can view everything and change nothing.
     onlooker.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
     problem = _problem(name)
     model = problem.fix.rows.model if problem.fix else Submission
@@ -329,7 +329,7 @@ def test_a_click_needs_the_permission_of_what_it_does(name: str, stage: Stage) -
     assert problem.check.link in page and "/fix/" not in page
 
 
-def test_a_paused_service_says_since_when_and_is_resumed_by_one_click(stage: Stage) -> None:
+def test_a_paused_service_shows_since_when_and_is_resumed_by_one_click(stage: Stage) -> None:
     TROUBLE["service-paused"](stage)
     problem = _problem("service-paused")
     assert problem.text.startswith("Echo reading: Paused")
@@ -341,12 +341,12 @@ def test_a_paused_service_says_since_when_and_is_resumed_by_one_click(stage: Sta
 
 
 @pytest.mark.parametrize("name", TROUBLE)
-def test_a_problem_is_shown_to_those_alone_who_may_open_its_page(name: str, stage: Stage) -> None:
+def test_a_problem_is_shown_only_to_those_who_may_open_its_page(name: str, stage: Stage) -> None:
     TROUBLE[name](stage)
     problem = _problem(name)
     bare = make_person("bare", is_staff=True)
     page = logged_in(bare).get("/problems/").content.decode()
-    # A refused key is announced above every page, to all of them.
+    # The alarm of a refused key is shown above every page to every administrator.
     assert problem.text not in page.partition("<main")[2] and "nav-count" not in page
     assert logged_in(bare).post(f"/problems/{problem.key}/fix/").url == "/problems/"
     app, codename = problem.check.permission.split(".")
@@ -358,12 +358,12 @@ def test_a_problem_is_shown_to_those_alone_who_may_open_its_page(name: str, stag
     assert browser.get(problem.url).status_code in (200, 302)
 
 
-def test_a_look_at_the_address_fixes_nothing(stage: Stage) -> None:
+def test_a_get_request_fixes_nothing(stage: Stage) -> None:
     TROUBLE["exams-failed"](stage)
     assert stage.browser("administrator").get("/problems/failed/fix/").status_code == 405
 
 
-def test_what_has_no_remedy_cannot_be_clicked(stage: Stage) -> None:
+def test_a_problem_without_a_fix_cannot_be_clicked(stage: Stage) -> None:
     TROUBLE["api-key-refused"](stage)
     answer = stage.browser("administrator").post(f"/problems/{_problem('api-key-refused').key}/fix/")
     assert answer.status_code == 403

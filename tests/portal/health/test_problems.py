@@ -1,4 +1,4 @@
-"""One page says what needs an administrator; its count is in the navigation, and a mail tells it daily."""
+"""The page of problems, their count in the navigation, and the daily mail about them."""
 
 import re
 from datetime import timedelta
@@ -26,7 +26,7 @@ def _names() -> list[str]:
     return [each.code for each in find_problems()]
 
 
-def test_a_portal_that_works_needs_nobody(stage: Stage) -> None:
+def test_a_portal_that_works_has_no_problems(stage: Stage) -> None:
     page = stage.browser("administrator").get(PAGE).content.decode()
     assert "No problems." in page
     assert re.search(r"Last full poll .*worker alive \d+ s ago", page, re.DOTALL)
@@ -43,7 +43,7 @@ def test_the_last_full_poll_is_that_of_the_service_that_waits_longest(stage: Sta
 
 
 @pytest.mark.parametrize("name", TROUBLE)
-def test_each_trouble_is_a_sentence_with_one_button(name: str, stage: Stage) -> None:
+def test_each_problem_is_a_sentence_with_one_button(name: str, stage: Stage) -> None:
     assert _names() == []
     TROUBLE[name](stage)
     assert _names() == [name]
@@ -54,19 +54,19 @@ def test_each_trouble_is_a_sentence_with_one_button(name: str, stage: Stage) -> 
     assert (problem.fix.label if problem.fix else problem.check.link) in page
     assert f"{problem.count} {problem.check.noun}" in page
     assert problem.sentence.endswith(".")
-    # The button leads somewhere that this administrator may open; keys and settings ask who it is.
+    # This administrator may open the link; keys and settings ask for the password first.
     assert browser.get(problem.url).status_code in (200, 302)
     assert Client().get(problem.url).status_code == 302
 
 
-def test_a_disk_that_fills_up_is_a_problem_before_and_after(stage: Stage, settings: Any) -> None:
+def test_a_full_disk_is_a_problem(stage: Stage, settings: Any) -> None:
     settings.MIN_FREE_MB = 10**9
     (problem,) = find_problems()
     assert (problem.code, problem.tone) == ("disk-full", "bad")
     assert "no files are fetched" in problem.sentence
 
 
-def test_what_a_person_stopped_is_no_problem(stage: Stage) -> None:
+def test_a_submission_that_a_person_stopped_is_no_problem(stage: Stage) -> None:
     change(state="held", hold_reason="stopped")
     assert _names() == []
 
@@ -91,7 +91,7 @@ def test_the_navigation_shows_how_many_to_administrators(stage: Stage) -> None:
         assert ("nav-count" in page) == role.startswith("administrator")
 
 
-def test_a_refused_key_is_announced_on_every_page_of_an_administrator(stage: Stage) -> None:
+def test_a_refused_key_is_shown_on_every_page_to_administrators(stage: Stage) -> None:
     TROUBLE["api-key-refused"](stage)
     for role in ROLES:
         page = stage.browser(role).get("/").content.decode()
@@ -107,7 +107,7 @@ def _morning() -> Digest:
     return Digest.objects.get()
 
 
-def test_the_daily_mail_tells_every_problem_and_comes_again_tomorrow(stage: Stage) -> None:
+def test_the_daily_mail_lists_every_problem_and_is_due_again_tomorrow(stage: Stage) -> None:
     TROUBLE["exams-failed"](stage)
     TROUBLE["api-key-refused"](stage)
     done = _morning()
@@ -120,7 +120,7 @@ def test_the_daily_mail_tells_every_problem_and_comes_again_tomorrow(stage: Stag
     assert set(OutgoingMail.objects.values_list("subject", flat=True)) == {"2 problems need a person"}
 
 
-def test_no_mail_comes_when_nothing_needs_anybody(stage: Stage) -> None:
+def test_without_problems_no_mail_is_sent(stage: Stage) -> None:
     assert _morning().done_at is not None
     assert not OutgoingMail.objects.exists()
 

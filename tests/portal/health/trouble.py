@@ -1,4 +1,4 @@
-"""One way to bring about each problem of the page."""
+"""One way to cause each problem of the page."""
 
 from collections.abc import Callable
 from datetime import timedelta
