@@ -69,8 +69,8 @@ def make_stage(*, service: Service | None = None, token: str | None = None) -> S
 def add_submission(customer: Customer, **fields: Any) -> Submission:
     """Add a confirmed submission, with its own patient unless one is given."""
     if "patient" not in fields:
-        subject = {name: value for name, value in fields.items() if name in ANN}
-        fields["patient"] = Patient.objects.create(customer=customer, **subject)
+        demographics = {name: value for name, value in fields.items() if name in ANN}
+        fields["patient"] = Patient.objects.create(customer=customer, **demographics)
         # Searches cover only submissions whose data has been read.
         fields.setdefault("data_read_at", timezone.now())
     return make_submission(customer, **fields)

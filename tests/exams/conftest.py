@@ -98,11 +98,11 @@ def pages_of_two(around: Around) -> None:
 @pytest.fixture
 def before_the_first_file(around: Around) -> Callable[[Callable[[], object]], None]:
     """Call something in the thread that is about to fetch the first file, while the others wait."""
-    turn, acted = threading.Lock(), []
+    lock, acted = threading.Lock(), []
 
     def arrange(act: Callable[[], object]) -> None:
         def download(real: Any, *args: Any, **options: Any) -> Any:
-            with turn:
+            with lock:
                 if not acted:
                     acted.append(True)
                     try:

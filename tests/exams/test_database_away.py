@@ -53,11 +53,11 @@ def test_between_the_start_and_the_end_of_a_fetch(
 ) -> None:
     sent = submit()
     portal.poll()
-    turn, fetched = threading.Lock(), []
+    lock, fetched = threading.Lock(), []
 
     def fetch_and_lose(real: Any, *args: Any, **options: Any) -> Any:
         # The first file has arrived, but nothing is saved before the database becomes unavailable.
-        with turn:
+        with lock:
             answer = real(*args, **options)
             if not fetched:
                 hang_up()

@@ -96,9 +96,9 @@ def test_days_tell_failures_and_latency(service: Service) -> None:
     _record(service, at=now, latency_ms=100)
     _record(service, at=now, latency_ms=300, outcome="failed", status=None)
     _record(service, at=now - timedelta(days=2), latency_ms=4895, outcome="unclear", status=None)
-    early, silent, late = days_of(NotificationRecord.objects.all())
+    first, silent, late = days_of(NotificationRecord.objects.all())
     # A record without answer or error did not fail, and a day without records is shown.
-    assert (early.answered, early.failed, early.unclear, early.slowest_ms) == (0, 0, 1, 4895)
+    assert (first.answered, first.failed, first.unclear, first.slowest_ms) == (0, 0, 1, 4895)
     assert (silent.count, silent.slowest_ms) == (0, 0)
     assert (late.answered, late.failed, late.mean_ms, late.slowest_ms) == (1, 1, 200, 300)
     assert (late.count, late.never_arrived) == (2, 2)

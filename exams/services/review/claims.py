@@ -38,7 +38,7 @@ def take_claim(*, submission: Submission, user: User, address: str | None) -> No
 def take_over_claim(*, submission: Submission, user: User, holder: int, address: str | None) -> None:
     """Move the claim of the account with the key `holder` to `user`; mail the holder if they still review.
 
-    Raises ClaimRefused when somebody else has the claim by now, or `user` may not review.
+    Raises ClaimRefused when someone else has the claim by now, or `user` may not review.
     """
     _require_reviewer(user, submission)
     with transaction.atomic():

@@ -107,8 +107,10 @@ def _send(
     except (FileNotFoundError, ValueError) as error:
         raise Http404 from error
     tag = f'"{etag or path.rpartition("/")[2]}"'
+    # The browser would join a range of a changed file to bytes of the old one.
+    is_same = request.headers.get("If-Range", tag) == tag
     try:
-        span = _span(request, size=size, tag=tag)
+        span = parse_range(request.headers.get("Range", "") if is_same else "", size=size)
     except Unsatisfiable:
         file.close()
         refusal = HttpResponse(status=416)
@@ -126,13 +128,6 @@ def _send(
         content_disposition_header(not is_inline, name + ENDINGS.get(media_type, ".bin"))
     )
     return _secured(response, tag=tag)
-
-
-def _span(request: HttpRequest, *, size: int, tag: str) -> tuple[int, int] | None:
-    # The browser would join a range of a changed file to bytes of the old one.
-    if request.headers.get("If-Range", tag) != tag:
-        return None
-    return parse_range(request.headers.get("Range", ""), size=size)
 
 
 def _make_response(request: HttpRequest, *, file: BinaryIO, first: int, count: int) -> Any:

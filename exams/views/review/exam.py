@@ -162,6 +162,8 @@ def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]
         .prefetch_related("replaced_by")
     )
     signed = [each.signed_at for each in reports if each.signed_at]
+    # True while a check is due soon, but not while one is scheduled for later.
+    is_checking = submission.not_before is not None and submission.not_before <= timezone.now() + SOON
     siblings = find_siblings(submission=submission, user=request.user)  # type: ignore[arg-type]
     return {
         "submission": submission,
@@ -171,7 +173,9 @@ def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]
         "listed_stored": sum(1 for each in slots if each.is_listed and each.download),
         "newer_demographics": find_newer_demographics(submission=submission, siblings=siblings),
         "is_review": can_review(request.user, submission),
-        "is_moving": _is_moving(submission) or any(each.state in REPORT_MOVING for each in reports),
+        "is_moving": is_checking
+        or submission.state in MOVING
+        or any(each.state in REPORT_MOVING for each in reports),
         "fingerprint": _fingerprint(submission, slots=slots, reports=reports),
     }
 
@@ -183,13 +187,6 @@ def _change_claim(request: HttpRequest, uuid: UUID, change: Callable[..., None])
     except ClaimRefused as refusal:
         messages.warning(request, str(refusal))
     return redirect("exam", uuid)
-
-
-def _is_moving(submission: Submission) -> bool:
-    # True while a check is due soon, but not while one is scheduled for later.
-    due = submission.not_before
-    is_asked = due is not None and due <= timezone.now() + SOON
-    return submission.state in MOVING or is_asked
 
 
 def _lookalike(request: HttpRequest, submission: Submission) -> Any:

@@ -31,7 +31,8 @@ LONGEST_SEARCH = 100
 def worklist(request: HttpRequest) -> HttpResponse:
     """Show one page of the worklist or, as a fragment, the number of newer submissions."""
     _require_reader(request)
-    search, words = _search_of(request)
+    search = request.GET.get("q", "")
+    words = request.session.get(SEARCHES, {}).get(search, "")
     form = WorklistForm(request.GET)
     filters = form.filters(words=words)
     if request.htmx:  # type: ignore[attr-defined]
@@ -56,8 +57,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
             "filters": filters,
             "page": page,
             "customer": _customer_of(request, filters=filters),
-            "search": search,
-            "is_search_lost": bool(request.GET.get("q")) and not search,
+            "search": search if words else "",
+            "is_search_lost": bool(search and not words),
             "is_reversed": bool(filters.since and filters.until and filters.since > filters.until),
             "links": _links(request, page=page),
         },
@@ -100,12 +101,6 @@ def _keep(request: HttpRequest, words: str) -> str:
     searches[name] = words
     request.session[SEARCHES] = dict(list(searches.items())[-SEARCHES_KEPT:])
     return name
-
-
-def _search_of(request: HttpRequest) -> tuple[str, str]:
-    name = request.GET.get("q", "")
-    words = request.session.get(SEARCHES, {}).get(name, "")
-    return (name, words) if words else ("", "")
 
 
 def _customer_of(request: HttpRequest, *, filters: Filters) -> Any:
