@@ -1,1 +1,1 @@
-"""Benchmarks. Each prints our figure, the limit measured beside it in the same run, and the ratio."""
+"""Benchmarks. Each prints our figure, a limit measured in the same run, and the ratio of both."""

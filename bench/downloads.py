@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.stage import made, nginx, run_inside
-from bench.tables import at_most, machine, print_table, verdict
+from bench.tables import at_least, at_most, machine, print_table
 from tests.chaos.servers import folder
 from tests.e2e.site import Site
 
@@ -28,7 +28,7 @@ CASES = (
 )
 MEMORY_BAR = 16.0
 # Seconds after which ext4 reuses the numbers of deleted files.
-FORGOTTEN_AFTER = 6
+INODES_REUSED_AFTER = 6
 
 
 def make_files(www: Path, *, title: str, count: int, size: int) -> list[str]:
@@ -90,7 +90,7 @@ def measure(
             found[name].append(counted[key])
     for each in (out, home / "www" / Path(names[0]).parent):
         shutil.rmtree(each)
-    time.sleep(FORGOTTEN_AFTER)
+    time.sleep(INODES_REUSED_AFTER)
     return _row(title, count * size / 1e6, found, bar, complete_bar)
 
 
@@ -105,8 +105,8 @@ def _row(
         f"{rates['ours']:.0f}",
         f"{rates['curl']:.0f}",
         f"{rates['complete']:.0f}",
-        f"{to_curl:.2f}" if bar is None else verdict(to_curl, at_least=bar),
-        verdict(rates["ours"] / rates["complete"], at_least=complete_bar),
+        f"{to_curl:.2f}" if bar is None else at_least(to_curl, bar=bar),
+        at_least(rates["ours"] / rates["complete"], bar=complete_bar),
         f"{middle('cpu'):.2f}",
         at_most(max(found["memory"]), bar=MEMORY_BAR),
     ]

@@ -103,7 +103,7 @@ def latency(world: World, *, count: int) -> None:
     world.empty()
     with workers(world.site, count=1):
         for number in range(count):
-            # Each from another customer: the portal asks about one customer at most every 15 s.
+            # Each from another customer: the portal asks the Cloud about a customer at most every 15 s.
             world.cloud.submit(
                 customer=world.customers[number % len(world.customers)], exam=EXAM, capture_count=CAPTURES
             )

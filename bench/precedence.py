@@ -81,7 +81,7 @@ class World:
 
 def measure(world: World) -> list[float]:
     """Make previews wait, submit exams meanwhile, and return their seconds from notification to READY."""
-    # Each from another customer: the portal asks about one customer at most every 15 s.
+    # Each from another customer: the portal asks the Cloud about a customer at most every 15 s.
     before = PREVIEWS // CAPTURES
     world.submit(first=0, count=before, is_notified=False)
     world.site.run("poll_exams", "--full")

@@ -23,7 +23,7 @@ from integrations.models import Customer, ReviewerAccess, Service  # noqa: E402
 
 CUSTOMERS = 2000
 PATIENTS = 300_000
-TRIES = 5
+ROUNDS = 5
 
 EXAMS = """
     INSERT INTO exams_exam (uuid, customer_id, exam_uuid, created_at)
@@ -75,7 +75,7 @@ def fill(*, service: Service, count: int) -> None:
 def best_ms(call: Callable[[], Any]) -> float:
     """Return the shortest of a few runs, in milliseconds."""
     times = []
-    for _ in range(TRIES):
+    for _ in range(ROUNDS):
         began = time.perf_counter()
         call()
         times.append(time.perf_counter() - began)
@@ -99,13 +99,13 @@ def pages(user: User) -> dict[str, Callable[[], Page]]:
         "one identifier": Filters(words=middle.identifier),
         "nobody": Filters(words="nobody at all"),
     }
-    shown = {name: _shows(user, narrow) for name, narrow in filters.items()}
+    shown = {name: _list_with(user, narrow) for name, narrow in filters.items()}
     return shown | {
         "in the middle": lambda: list_submissions(user=user, filters=Filters(), after=middle.uuid)
     }
 
 
-def _shows(user: User, filters: Filters) -> Callable[[], Page]:
+def _list_with(user: User, filters: Filters) -> Callable[[], Page]:
     return lambda: list_submissions(user=user, filters=filters)
 
 

@@ -23,9 +23,9 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def verdict(ratio: float, *, at_least: float) -> str:
-    """Format a ratio, its bar, and whether it is reached."""
-    return f"{ratio:.2f} (bar {at_least:g}: {'reached' if ratio >= at_least else 'MISSED'})"
+def at_least(ratio: float, *, bar: float) -> str:
+    """Format a ratio that should be large, its bar, and whether it is reached."""
+    return f"{ratio:.2f} (bar {bar:g}: {'reached' if ratio >= bar else 'MISSED'})"
 
 
 def at_most(ratio: float, *, bar: float) -> str:

@@ -15,7 +15,7 @@ import requests
 
 from bench.load import Load, pgbench, wrk
 from bench.stage import granian, made, portal_on_postgres
-from bench.tables import at_most, machine, print_table, verdict
+from bench.tables import at_least, at_most, machine, print_table
 from tests.chaos.servers import Postgres, RabbitMQ
 from tests.e2e.site import Site
 
@@ -40,11 +40,11 @@ SECRET = "bench-secret-bench-secret-bench-secret-bench"
 
 @dataclass
 class Bench:
-    """The two servers and the cluster, and how long each is loaded."""
+    """The servers and the cluster, and how long each is under load."""
 
     ours: str
     bare: str
-    naked: str
+    plain: str
     postgres: Postgres
     statement: str
     folder: Path
@@ -52,7 +52,7 @@ class Bench:
     salt: int = 0
 
     def post(self, url: str, *, connections: int) -> Load:
-        """Load one of the servers."""
+        """Put one of the servers under load."""
         self.salt += 1
         return wrk(
             url,
@@ -64,7 +64,7 @@ class Bench:
         )
 
     def insert(self, *, connections: int) -> Load:
-        """Load the cluster."""
+        """Put the cluster under load."""
         return pgbench(
             self.postgres,
             self.statement,
@@ -91,12 +91,12 @@ def same_insert(site: Site) -> str:
 
 
 def rounds(bench: Bench, *, count: int) -> None:
-    """Load each in turn, several times, and print the median of each."""
+    """Put each under load in turn, several times, and print the medians."""
     found: dict[tuple[str, int], list[Load]] = defaultdict(list)
     before, taken = bench.count(), 0
     for _ in range(count):
         for connections in CONNECTIONS:
-            for name, url in (("bare", bench.bare), ("naked", bench.naked)):
+            for name, url in (("bare", bench.bare), ("plain", bench.plain)):
                 found[name, connections].append(bench.post(url, connections=connections))
             ours = bench.post(bench.ours, connections=connections)
             found["ours", connections].append(ours)
@@ -122,8 +122,8 @@ def _middle(loads: list[Load]) -> Load:
 def _print(found: Mapping[tuple[str, int], list[Load]]) -> None:
     rows = []
     for connections in CONNECTIONS:
-        ours, bare, naked, limit = (
-            _middle(found[name, connections]) for name in ("ours", "bare", "naked", "pgbench")
+        ours, bare, plain, limit = (
+            _middle(found[name, connections]) for name in ("ours", "bare", "plain", "pgbench")
         )
         to_limit = ours.rate / limit.rate
         rows.append(
@@ -133,11 +133,11 @@ def _print(found: Mapping[tuple[str, int], list[Load]]) -> None:
                 f"{ours.p50:.1f} / {ours.p99:.1f}",
                 at_most(ours.p99 / ours.p50, bar=4.0) if connections == 16 else f"{ours.p99 / ours.p50:.2f}",
                 f"{bare.rate:.0f}",
-                f"{naked.rate:.0f}",
+                f"{plain.rate:.0f}",
                 f"{limit.rate:.0f}",
-                verdict(to_limit, at_least=0.25) if connections == 16 else f"{to_limit:.2f}",
+                at_least(to_limit, bar=0.25) if connections == 16 else f"{to_limit:.2f}",
                 f"{ours.rate / bare.rate:.2f}",
-                f"{ours.rate / naked.rate:.2f}",
+                f"{ours.rate / plain.rate:.2f}",
             ]
         )
     head = (
@@ -182,7 +182,7 @@ def broker(bench: Bench, *, node: RabbitMQ, count: int) -> None:
         node.kill()
         stopped.append(bench.post(bench.ours, connections=16))
     with_it, without = _middle(running).rate, _middle(stopped).rate
-    row = [f"{with_it:.0f}", f"{without:.0f}", verdict(without / with_it, at_least=0.9)]
+    row = [f"{with_it:.0f}", f"{without:.0f}", at_least(without / with_it, bar=0.9)]
     print_table("Webhook at 16 connections, broker", ("running /s", "stopped /s", "ratio"), [row])
 
 
@@ -204,10 +204,10 @@ def main() -> None:
                     "portal.wsgi:application", environment=site.environment, log=log, path="/health/live/"
                 ) as ours,
                 granian("bench.bare:application", environment={"BARE_PROJECT": "1"}, log=log) as bare,
-                granian("bench.bare:application", environment={}, log=log) as naked,
+                granian("bench.bare:application", environment={}, log=log) as plain,
             ):
                 url = f"{ours}/webhooks/clarius/echo/{SECRET}/"
-                bench = Bench(url, f"{bare}/", f"{naked}/", postgres, statement, site.folder, chosen.seconds)
+                bench = Bench(url, f"{bare}/", f"{plain}/", postgres, statement, site.folder, chosen.seconds)
                 statements(bench)
                 rounds(bench, count=chosen.rounds)
                 broker(bench, node=node, count=chosen.rounds)

@@ -15,7 +15,7 @@ from django.urls import Resolver404, resolve
 from sandbox import behaviour, fault_bodies, links
 from sandbox.authentication import key_in_use
 from sandbox.models import Call, Fault
-from sandbox.turns import NOTIFICATION, NOTIFICATION_KINDS, take_fault
+from sandbox.pending_faults import NOTIFICATION, NOTIFICATION_KINDS, take_fault
 
 ENDPOINTS = (
     "accessible",

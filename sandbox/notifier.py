@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from sandbox.links import foreign_url
 from sandbox.models import NotificationRecord, Service, Submission, new_token
-from sandbox.turns import NOTIFICATION, NOTIFIED_KINDS, UNCONFIRMED, take_fault
+from sandbox.pending_faults import NOTIFICATION, NOTIFIED_KINDS, UNCONFIRMED, take_fault
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from bench.tables import machine, print_table
 from tests.cloud import Cloud, start_cloud
 
 CUSTOMERS = 10_000
-# As integrations.services.customers.reconciliation asks for them; its module needs a portal around it.
+# As in integrations.services.customers.reconciliation, which cannot be imported outside of a portal.
 PAGE_SIZE = 1000
 SETUP = """
 from integrations.models import Service
@@ -60,8 +60,8 @@ def main() -> None:
             prefix = key.partition(".")[0]
             site.run("shell", "-c", SETUP.format(base=cloud.url, prefix=prefix, key=key))
             limit = page_seconds(cloud, key=key)
-            result = site.folder / "tokens.json"
-            run_inside(site, "bench.reading_tokens", str(result))
+            result = site.folder / "customers.json"
+            run_inside(site, "bench.syncing_customers", str(result))
             found = json.loads(result.read_text())
         finally:
             process.stop()

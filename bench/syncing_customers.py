@@ -1,4 +1,4 @@
-"""Read the confirmed customers twice inside the portal: `python -m bench.reading_tokens RESULT`."""
+"""Sync the confirmed customers twice inside the portal: `python -m bench.syncing_customers RESULT`."""
 
 import json
 import sys
@@ -13,17 +13,17 @@ from integrations.models import Service, Sync  # noqa: E402
 from integrations.services.sync import read_now  # noqa: E402
 
 
-def read() -> dict[str, float]:
-    """Read the whole list and return the resources used."""
+def sync_now() -> dict[str, float]:
+    """Sync the whole list and return the resources used."""
     with Usage() as usage:
-        mirror = read_now(service=Service.objects.get(), kind=Sync.Kind.CUSTOMERS)
-    assert mirror is not None and not mirror.problem
+        sync = read_now(service=Service.objects.get(), kind=Sync.Kind.CUSTOMERS)
+    assert sync is not None and not sync.problem
     return usage.facts()
 
 
 def main(file: str) -> None:
     """Measure twice: the first time every customer is new, then all are known."""
-    Path(file).write_text(json.dumps({"all new": read(), "all known": read()}))
+    Path(file).write_text(json.dumps({"all new": sync_now(), "all known": sync_now()}))
 
 
 if __name__ == "__main__":
