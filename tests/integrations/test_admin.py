@@ -1,4 +1,4 @@
-"""Administrators see states and identifiers, never a secret; what they do goes through services."""
+"""Administrators see states and identifiers, never a secret; their actions go through services."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ def test_no_page_holds_a_secret(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_secret_that_cannot_be_opened_closes_no_page(
+def test_a_secret_that_cannot_be_decrypted_breaks_no_page(
     rows: dict[str, int], client: Client, settings: Any, model: str
 ) -> None:
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
@@ -152,7 +152,7 @@ def test_links_are_checked_again_and_suspended_by_actions(
         ("probe_keys", "service.probe_wanted"),
     ],
 )
-def test_a_service_is_set_to_work_by_actions(
+def test_a_service_is_polled_and_its_keys_are_tested_by_actions(
     client: Client, service: Service, action: str, audited: str
 ) -> None:
     Service.objects.update(circuit_opened_at=timezone.now(), circuit_probe_at=timezone.now())
@@ -201,7 +201,7 @@ def _permissions() -> Any:
     )
 
 
-def test_a_service_is_granted_to_reviewers_one_by_one_and_taken_back(
+def test_access_to_a_service_is_granted_to_reviewers_one_by_one_and_removed(
     client: Client, service: Service
 ) -> None:
     reviewer = make_person("reviewer", "Reviewers")
@@ -216,7 +216,7 @@ def test_a_service_is_granted_to_reviewers_one_by_one_and_taken_back(
     assert Entry.objects.filter(action="access.removed").count() == 1
 
 
-def test_nobody_grants_a_service_to_themselves_or_to_somebody_who_is_no_reviewer(
+def test_nobody_grants_a_service_to_themselves_or_to_someone_who_is_not_a_reviewer(
     client: Client, service: Service, administrator: Any, clinician: Any
 ) -> None:
     administrator.groups.add(*clinician.groups.model.objects.filter(name="Reviewers"))

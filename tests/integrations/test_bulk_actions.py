@@ -1,4 +1,4 @@
-"""Many customers or links at once: few statements, a question before it hurts, and so many at most."""
+"""Bulk actions on customers and links: few statements, a confirmation, and a limit."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def client(db: None) -> Client:
 
 
 def _hold(service: Service, user: Any, count: int, **about: Any) -> list[Link]:
-    """Links of as many customers more."""
+    """Make links of this many new customers."""
     began = Customer.objects.count()
     made = [
         Customer(service=service, token=f"{number:030d}", token_digest=f"{number:064d}")
@@ -36,29 +36,29 @@ def _hold(service: Service, user: Any, count: int, **about: Any) -> list[Link]:
 
 
 def _act(client: Client, page: str, action: str, **more: Any) -> Any:
-    """Choose all that the list has."""
+    """Run an action on the whole list."""
     model = Link if page == LINKS else Customer
     first = model._default_manager.values_list("pk", flat=True)[:1]
     data = {"action": action, "select_across": "1", "_selected_action": list(first)}
     return client.post(page, data | more, follow=True)
 
 
-def _said(page: Any) -> str:
+def _messages(page: Any) -> str:
     return " ".join(str(message) for message in page.context["messages"])
 
 
 def _named(page: Any) -> list[int]:
-    """The rows that the page which asks names in its form."""
+    """Return the rows that the confirmation page names in its form."""
     return [key for name, key in page.context["question"].hidden if name == "_selected_action"]
 
 
 def _sent_again(client: Client, page: Any, path: str = LINKS) -> Any:
-    """Answer the page that asks."""
+    """Confirm the action of the page."""
     data = {"action": "suspend", "confirmed": "yes", "_selected_action": _named(page)}
     return client.post(path, data, follow=True)
 
 
-def test_suspending_asks_first_and_takes_exactly_what_was_shown(
+def test_suspending_asks_first_and_takes_exactly_the_rows_shown(
     client: Client, service: Service, clinician: Any, other_clinician: Any
 ) -> None:
     shown = _hold(service, clinician, 30)
@@ -69,7 +69,7 @@ def test_suspending_asks_first_and_takes_exactly_what_was_shown(
     assert text.count('name="_selected_action"') == 30
     assert Link.objects.active().count() == 30
     _hold(service, other_clinician, 1)
-    assert "30 of 30 links were suspended." in _said(_sent_again(client, page))
+    assert "30 of 30 links were suspended." in _messages(_sent_again(client, page))
     assert not customers_of(clinician).exists()
     assert customers_of(other_clinician).count() == 1
     ended = Link.objects.get(pk=shown[0].pk)
@@ -92,14 +92,14 @@ def test_a_link_that_ended_keeps_its_reason(client: Client, service: Service, cl
     _hold(service, clinician, 1, state=Link.State.GONE, reason=Link.Reason.NOT_LISTED)
     _hold(service, clinician, 1)
     page = _act(client, LINKS, "suspend", confirmed="yes")
-    assert "1 of 2 links were suspended. The others had already ended." in _said(page)
+    assert "1 of 2 links were suspended. The others had already ended." in _messages(page)
     assert Link.objects.get(state=Link.State.GONE).reason == Link.Reason.NOT_LISTED
-    assert "0 of 2 links were suspended" in _said(_act(client, LINKS, "suspend", confirmed="yes"))
+    assert "0 of 2 links were suspended" in _messages(_act(client, LINKS, "suspend", confirmed="yes"))
     assert Entry.objects.filter(action="link.suspended").count() == 1
 
 
 @pytest.mark.parametrize(
-    ("page", "action", "told"),
+    ("page", "action", "message"),
     [
         (LINKS, "suspend", "500 of 500 links were suspended"),
         (LINKS, "ask_again", "500 of 500 links will be confirmed"),
@@ -107,12 +107,12 @@ def test_a_link_that_ended_keeps_its_reason(client: Client, service: Service, cl
     ],
 )
 def test_five_hundred_at_once_take_few_statements_and_more_take_none(
-    client: Client, service: Service, clinician: Any, page: str, action: str, told: str
+    client: Client, service: Service, clinician: Any, page: str, action: str, message: str
 ) -> None:
     _hold(service, clinician, 500)
     with CaptureQueriesContext(connection) as queries:
         answer = _act(client, page, action, confirmed="yes")
-    assert told in _said(answer)
+    assert message in _messages(answer)
     assert len(queries) < 80
     done = Entry.objects.filter(action__in=("link.suspended", "link.checked"))
     assert done.count() == 500
@@ -120,20 +120,20 @@ def test_five_hundred_at_once_take_few_statements_and_more_take_none(
     before = list(Link.objects.order_by("pk").values())
     for confirmed in ("", "yes"):
         answer = _act(client, page, action, confirmed=confirmed)
-        assert "501" in _said(answer)
-        assert "one step takes at most 500. Nothing was changed" in _said(answer)
+        assert "501" in _messages(answer)
+        assert "one step takes at most 500. Nothing was changed" in _messages(answer)
     assert list(Link.objects.order_by("pk").values()) == before
     assert done.count() == 500
 
 
-def test_asking_again_makes_active_links_due_and_no_other(
+def test_confirming_again_makes_active_links_due_and_no_others(
     client: Client, service: Service, clinician: Any
 ) -> None:
     (active,) = _hold(service, clinician, 1)
     (ended,) = _hold(service, clinician, 1, state=Link.State.UNLINKED)
-    told = _said(_act(client, CUSTOMERS, "ask_again"))
-    assert "1 of 2 customers will be confirmed with Clarius Cloud. No account holds the others" in told
-    told = _said(_act(client, LINKS, "ask_again"))
-    assert "1 of 2 links will be confirmed with Clarius Cloud. The others had already ended." in told
+    text = _messages(_act(client, CUSTOMERS, "ask_again"))
+    assert "1 of 2 customers will be confirmed with Clarius Cloud. No account holds the others" in text
+    text = _messages(_act(client, LINKS, "ask_again"))
+    assert "1 of 2 links will be confirmed with Clarius Cloud. The others had already ended." in text
     assert Link.objects.get(pk=active.pk).not_before is not None
     assert Link.objects.get(pk=ended.pk).not_before is None

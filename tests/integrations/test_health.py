@@ -1,4 +1,4 @@
-"""The page of a service says what does not work, and calls nothing well that is not."""
+"""The page of a service shows its problems, and calls nothing healthy that is not."""
 
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ def client(db: None) -> Client:
 
 @pytest.fixture
 def service(service: Service) -> Service:
-    """All is well with it."""
+    """A healthy service."""
     Service.objects.update(polled_at=timezone.now(), is_registered=True)
     for name in ("worker", "beat"):
         Heartbeat.objects.create(name=name, host="here", pid=7, seen_at=timezone.now())
@@ -42,7 +42,7 @@ def act(client: Client, action: str, *services: Service, **data: str) -> str:
     return str(client.post(LIST, chosen | data, follow=True).content.decode())
 
 
-def test_all_is_well_only_while_worker_and_beat_run(client: Client, service: Service) -> None:
+def test_a_service_is_healthy_only_while_worker_and_beat_run(client: Client, service: Service) -> None:
     assert "Working." in headline(client, service)
     for name in ("worker", "beat"):
         own = Heartbeat.objects.filter(name=name)
@@ -57,7 +57,7 @@ def test_all_is_well_only_while_worker_and_beat_run(client: Client, service: Ser
     assert "running, seen just now" in page(client, service)
 
 
-def test_what_was_turned_off_is_not_called_as_wanted(client: Client, service: Service) -> None:
+def test_a_setting_that_is_turned_off_is_not_shown_as_matching(client: Client, service: Service) -> None:
     RemoteState.objects.create(
         service=service, notification_status="same", token_transfer_status="same", read_at=timezone.now()
     )
@@ -69,22 +69,22 @@ def test_what_was_turned_off_is_not_called_as_wanted(client: Client, service: Se
     assert "matches" not in page(client, service)
 
 
-def test_a_key_that_the_cloud_lists_no_more_is_no_reserve(client: Client, service: Service) -> None:
-    def reserve() -> str:
+def test_a_key_that_the_cloud_no_longer_lists_is_not_a_standby_key(client: Client, service: Service) -> None:
+    def standby() -> str:
         return page(client, service).partition("Standby keys</dt>")[2].partition("</dd>")[0]
 
     for prefix in ("living11", "dead2222"):
         ApiKey.objects.create(service=service, prefix=prefix, secret="x")
-    assert ">2" in reserve()
+    assert ">2" in standby()
     later = timezone.now() + timedelta(seconds=1)
     state = RemoteState.objects.create(service=service, keys=[{"prefix": "living11"}], read_at=later)
-    assert ">1, and 1 that Clarius Cloud does not list" in reserve()
-    # What was stored after the list was read cannot stand in it.
+    assert ">1, and 1 that Clarius Cloud does not list" in standby()
+    # A key that was stored after the list was read cannot be in it.
     RemoteState.objects.filter(pk=state.pk).update(read_at=timezone.now() - timedelta(days=1))
-    assert ">2" in reserve()
+    assert ">2" in standby()
 
 
-def test_a_pause_asks_first_and_says_what_stops(client: Client, service: Service) -> None:
+def test_a_pause_asks_first_and_lists_what_stops(client: Client, service: Service) -> None:
     asked = act(client, "pause", service)
     assert "Pause these services?" in asked and "Echo reading" in asked
     for words in (
@@ -98,7 +98,7 @@ def test_a_pause_asks_first_and_says_what_stops(client: Client, service: Service
     assert not Service.objects.get().is_active
 
 
-def test_who_polls_from_a_services_page_stays_there(client: Client, service: Service) -> None:
+def test_a_poll_from_the_page_of_a_service_leads_back_to_it(client: Client, service: Service) -> None:
     own = f"/admin/integrations/service/{service.pk}/change/"
     assert 'name="stay" value="yes"' in page(client, service)
     chosen = {"action": "poll_now", "_selected_action": [service.pk]}
@@ -106,7 +106,7 @@ def test_who_polls_from_a_services_page_stays_there(client: Client, service: Ser
     assert client.post(LIST, chosen).headers["Location"] == LIST
 
 
-def test_an_answer_counts_the_services_it_speaks_of(client: Client, service: Service) -> None:
+def test_messages_count_the_services_they_are_about(client: Client, service: Service) -> None:
     other: Any = Service.objects.create(slug="two", name="Second reading", base_url=service.base_url)
     assert "1 of 1 services will be polled as soon as a worker is free." in act(client, "poll_now", service)
     assert "2 of 2 services will be polled as soon as a worker is free." in act(

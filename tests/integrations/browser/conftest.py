@@ -17,10 +17,10 @@ MILLISECONDS = 30_000
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    # The browser's own loop runs in this thread, until the last table of these tests is emptied.
+    # The event loop of the browser runs in this thread until these tests have emptied their tables.
     with pytest.MonkeyPatch.context() as patch, chromium() as browser:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-        # Inside the loop Django keeps connections of its own, which an earlier test may have seen die.
+        # Inside the loop Django has separate connections, which an earlier test may have broken.
         connections.close_all()
         expect.set_options(timeout=MILLISECONDS)
         yield browser
@@ -40,7 +40,7 @@ def page(browser: Browser, live_server: Any, cloud_service: Service) -> Iterator
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("main form button[type=submit]").first.click()
     page.wait_for_load_state()
-    # Keys and settings want the password a second time.
+    # Keys and settings ask for the password again.
     page.goto(f"{live_server.url}/accounts/reauthenticate/")
     page.locator("input[name=password]").fill(PASSWORD)
     page.locator("main form button[type=submit]").first.click()

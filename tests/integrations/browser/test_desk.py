@@ -94,7 +94,7 @@ def test_annotations_are_ordered_by_arrow_keys_and_by_dragging_and_saved(
     ]
 
 
-def test_a_group_that_was_taken_away_comes_back_and_nobody_leaves_unsaved_work_unwarned(
+def test_a_removed_group_can_be_restored_and_leaving_unsaved_changes_warns(
     page: Page, live_server: Any
 ) -> None:
     application = Application.objects.get(name="Cardiac")
@@ -124,7 +124,7 @@ def test_a_group_that_was_taken_away_comes_back_and_nobody_leaves_unsaved_work_u
     assert asked == ["beforeunload"]
 
 
-def test_what_nobody_touched_leaves_the_browser_as_it_came_and_no_group_too_many_is_added(
+def test_unchanged_groups_are_sent_as_they_came_and_no_group_beyond_the_limit_is_added(
     page: Page, live_server: Any
 ) -> None:
     application = Application.objects.get(name="Cardiac")
@@ -143,7 +143,7 @@ def test_what_nobody_touched_leaves_the_browser_as_it_came_and_no_group_too_many
     assert [group.to_json() for group in found] == [odd, groups[1] | {"title": "Typed"}, *groups[2:]]
 
 
-def test_a_file_is_chosen_without_an_error_and_what_it_held_is_not_left_unwarned(
+def test_a_file_is_chosen_without_an_error_and_leaving_its_groups_unsaved_warns(
     page: Page, live_server: Any
 ) -> None:
     errors: list[str] = []
@@ -189,7 +189,7 @@ def test_a_service_is_connected_once_and_its_connection_is_tested(
     expect(page.get_by_role("heading", name="Current and expected")).to_be_visible()
 
 
-def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cloud_service: Service) -> None:
+def test_the_panel_shows_a_sync_until_its_end(page: Page, live_server: Any, cloud_service: Service) -> None:
     long_ago = datetime(2020, 3, 4, 5, 6, tzinfo=UTC)
     Sync.objects.update(read_at=long_ago)
     page.goto(f"{live_server.url}/admin/integrations/customer/")
@@ -197,11 +197,11 @@ def test_the_panel_follows_a_reading_to_its_end(page: Page, live_server: Any, cl
     expect(panel).to_contain_text("04 Mar 2020")
     page.get_by_role("button", name="Read again from Echo reading").click()
     expect(panel).to_contain_text("Waiting for a worker.")
-    mirror = Sync.objects.get(kind=Sync.Kind.CUSTOMERS)
+    sync = Sync.objects.get(kind=Sync.Kind.CUSTOMERS)
     # The look of a moment ago must not be the last one.
     with page.expect_event("requestfailed"):
         page.route("**/customer/panel/", lambda route: route.abort(), times=1)
-    assert run(READ, pk=mirror.pk) is not None
+    assert run(READ, pk=sync.pk) is not None
     expect(panel).not_to_contain_text("Waiting for a worker.")
     expect(panel).not_to_contain_text("04 Mar 2020")
     expect(page.get_by_role("button", name="Read again from Echo reading")).to_be_enabled()

@@ -23,7 +23,7 @@ def _is_sound(page: Page) -> None:
     assert found.response["violations"] == []
 
 
-def test_a_replacement_asks_first_and_is_followed_without_a_reload(
+def test_a_rotation_asks_first_and_shows_progress_without_a_reload(
     cloud: Any,
     cloud_service: Service,
     live_server: Any,

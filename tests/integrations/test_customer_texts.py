@@ -1,4 +1,4 @@
-"""What people read about their customers: who decided, whom to ask, who was invited, what was left out."""
+"""Texts about customers: who decided, whom to ask, who was invited, what was left out."""
 
 from datetime import timedelta
 from typing import Any
@@ -38,8 +38,8 @@ def _customer(
 
 def _do(client: Client, customer: Customer, action: str, **data: Any) -> str:
     holder = Link.objects.active().filter(customer=customer).first()
-    said = {"held_by": str(holder.uuid) if holder else ""} | data
-    return client.post(f"{LIST}{customer.pk}/do/{action}/", said, follow=True).content.decode()
+    sent = {"held_by": str(holder.uuid) if holder else ""} | data
+    return client.post(f"{LIST}{customer.pk}/do/{action}/", sent, follow=True).content.decode()
 
 
 @pytest.mark.parametrize("state", [Link.State.CONFIRMED, Link.State.PENDING])
@@ -80,7 +80,7 @@ def test_the_same_address_is_invited_again_only_when_that_is_meant(client: Clien
     assert (OutgoingMail.objects.count(), Invitation.objects.count()) == (1, 1)
     Customer.objects.update(invited_at=timezone.now() - timedelta(minutes=2))
     assert "was invited." in _do(client, customer, "invite", **again)
-    # Another address needs no second thought.
+    # Another address needs no confirmation.
     assert "was invited." in _do(client, customer, "invite", email="partner@example.test")
     assert OutgoingMail.objects.count() == 3
     Customer.objects.update(invited_at=timezone.now() - timedelta(days=1, minutes=1))
@@ -91,7 +91,7 @@ def test_the_same_address_is_invited_again_only_when_that_is_meant(client: Clien
 def test_two_requests_at_once_invite_once(service: Service, clinician: Any, has_account: bool) -> None:
     administrator = make_person("second", "Administrators", is_staff=True)
     customer, email = _customer(service, "a"), clinician.email if has_account else "owner@example.test"
-    # Both had read the customer before either wrote.
+    # Both have read the customer before either writes.
     invite_customer(customer=customer, email=email, user=administrator, address=None)
     with pytest.raises(CannotDo, match="No second mail was sent"):
         invite_customer(customer=customer, email=email.upper(), user=administrator, address=None)
@@ -111,10 +111,11 @@ def test_customers_that_were_left_out_of_a_bulk_action_are_named(
 
 
 @pytest.mark.parametrize(
-    ("action", "told"), [("ask_again", "will be confirmed with Clarius Cloud"), ("suspend", "were suspended")]
+    ("action", "message"),
+    [("ask_again", "will be confirmed with Clarius Cloud"), ("suspend", "were suspended")],
 )
 def test_links_that_were_left_out_of_a_bulk_action_are_named(
-    client: Client, service: Service, clinician: Any, action: str, told: str
+    client: Client, service: Service, clinician: Any, action: str, message: str
 ) -> None:
     _customer(service, "a", clinician)
     _customer(service, "b", clinician, Link.State.UNLINKED)
@@ -124,4 +125,4 @@ def test_links_that_were_left_out_of_a_bulk_action_are_named(
         "_selected_action": list(Link.objects.values_list("pk", flat=True)),
     }
     page = client.post("/admin/integrations/link/", chosen, follow=True).content.decode()
-    assert f"1 of 2 links {told}. The others had already ended." in page
+    assert f"1 of 2 links {message}. The others had already ended." in page
