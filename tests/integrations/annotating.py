@@ -1,4 +1,4 @@
-"""Somebody else at the same Cloud, and the editor's form as a browser sends it."""
+"""Another client of the same Cloud, and the editor's form as a browser sends it."""
 
 from html.parser import HTMLParser
 from typing import Any
@@ -18,7 +18,7 @@ APPLICATION_PATH = f"services/applications/{CARDIAC}/"
 
 
 class Elsewhere:
-    """Somebody else at the same Cloud, with a key of their own."""
+    """Another client of the same Cloud, with its own key."""
 
     def __init__(self, cloud: Any) -> None:
         self._url = f"{cloud.url}/api/public/v0/services/applications/{CARDIAC}/"
@@ -34,7 +34,7 @@ class Elsewhere:
 
 
 class _Form(HTMLParser):
-    """Collects what a browser sends for the editor's form when nothing was typed."""
+    """Collects the fields that a browser sends for the untouched form of the editor."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,27 +71,27 @@ def page_of(application: Application, name: str = "change") -> str:
 
 
 def opened(client: Client, application: Application, **query: str) -> dict[str, str]:
-    """Open the editor and return what its form holds."""
+    """Open the editor and return the fields of its form."""
     form = _Form()
     form.feed(client.get(page_of(application), query).content.decode())
     return form.fields
 
 
 def sent(client: Client, application: Application, fields: dict[str, str], **more: str) -> Any:
-    """Send the form to be saved, or to do what is given."""
+    """Send the form with the button to save, or with the given one."""
     return client.post(page_of(application), {"do": "save"} | fields | more)
 
 
 def read_application(service: Service) -> Application:
-    """Read the applications, and return the one that the tests are about."""
-    mirror = read_now(service=service, kind=Sync.Kind.APPLICATIONS)
-    assert mirror is not None
-    assert mirror.problem == ""
+    """Read the applications and return the one under test."""
+    sync = read_now(service=service, kind=Sync.Kind.APPLICATIONS)
+    assert sync is not None
+    assert sync.problem == ""
     return Application.objects.get(remote_uuid=CARDIAC)
 
 
 def scripted_application(scripted: Any, service: Service, groups: list[dict[str, Any]]) -> Application:
-    """Let the scripted Cloud have these groups, whatever is written to it, and read them."""
+    """Let the scripted Cloud answer with these groups, whatever is written to it, and read them."""
 
     def answer() -> Any:
         return 200, {"uuid": str(CARDIAC), "name": "Cardiac", "annotations": groups}
@@ -105,5 +105,5 @@ def scripted_application(scripted: Any, service: Service, groups: list[dict[str,
 
 
 def asked_base(page: Any) -> str:
-    """What the page that asks knew of the annotations at the Cloud."""
+    """The fingerprint with which the page was opened."""
     return str(dict(page.context["question"].hidden)["base"])

@@ -1,4 +1,4 @@
-"""A service at a double of Clarius Cloud that a test scripts answer by answer, and people."""
+"""A service at a scripted double of Clarius Cloud, and people."""
 
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -47,13 +47,13 @@ def other_clinician(db: None) -> Any:
 
 @pytest.fixture
 def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the minute that limits count in not end while a test counts too."""
+    """Keep the minute of the limits from ending during a test."""
     monkeypatch.setattr("integrations.views.limits.time", SimpleNamespace(time=lambda: 1.8e9))
 
 
 @pytest.fixture
 def mails(db: None) -> Any:
-    """Return a function that lists the subjects of what waits for an address."""
+    """Return a function that lists the subjects of the queued mails for an address."""
 
     def subjects(recipient: str) -> list[str]:
         rows = apps.get_model("background", "OutgoingMail").objects.filter(recipient=recipient)

@@ -1,4 +1,4 @@
-"""A key rotation as a worker takes it on, and what is there afterwards."""
+"""Run a key rotation as a worker does, and check the keys afterwards."""
 
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from integrations.services.keys.rotation import ROTATE
 
 
 def run_rotation(rotation: KeyRotation) -> KeyRotation:
-    """Let a worker have the row as if the times to wait were over."""
+    """Run the row's job as if its waits were over."""
     long_ago = timezone.now() - timedelta(minutes=30)
     KeyRotation.objects.filter(pk=rotation.pk).update(lease_until=None)
     KeyRotation.objects.filter(pk=rotation.pk, switched_at__isnull=False).update(switched_at=long_ago)

@@ -1,4 +1,4 @@
-"""A Clarius Cloud that answers as it was told: for races and answers that no real server gives on demand."""
+"""A Clarius Cloud that a test scripts: for races and answers that no real server gives on demand."""
 
 import json
 import secrets
@@ -12,7 +12,7 @@ Answer = tuple[int, Any]
 
 
 class ScriptedCloud:
-    """Keeps keys, tokens and settings; `script` puts an answer in the place of the usual one."""
+    """Keeps keys, tokens and settings; `script` replaces the usual answer."""
 
     def __init__(self) -> None:
         self.keys: set[str] = set()

@@ -1,4 +1,4 @@
-"""What Clarius Cloud says to a change of annotations, and what it has by now, stands on the editor's page."""
+"""The editor shows the Cloud's answer to a change, and the annotations that it has now."""
 
 from typing import Any
 from uuid import UUID
@@ -62,7 +62,7 @@ def _send(client: Client, application: Application, do: str) -> Any:
         (b"<h1>Bad request</h1>", "refused the request."),
     ],
 )
-def test_the_clouds_own_words_of_a_refusal_stand_on_the_form(
+def test_the_form_shows_the_clouds_text_of_a_refusal(
     scripted: Any, application: Application, client: Client, answer: Any, said: str
 ) -> None:
     _has(scripted, NOTES)
@@ -78,7 +78,7 @@ def test_no_secret_is_repeated_from_a_refusal(
     scripted: Any, application: Application, client: Client, secret: str
 ) -> None:
     _has(scripted, NOTES)
-    # As an answer may write it: other characters escaped, so that it is plain only once it was read.
+    # Escaped as an answer may be, so that the secret is plain only after parsing.
     escaped = "".join(f"\\u{ord(each):04x}" for each in secret)
     scripted.script("PUT", PATH, lambda: (400, f'{{"detail": "Bad {escaped} given."}}'.encode()))
     page = _send(client, application, "save").content.decode()
@@ -96,7 +96,7 @@ def test_the_page_is_read_again_by_a_button_of_its_own(
     assert _send(client, application, "read").status_code == 302
     application.refresh_from_db()
     assert application.annotations == [SIDES, NOTES]
-    # Somebody else wrote them.
+    # Another client wrote them.
     page = client.get(f"/admin/integrations/application/{application.pk}/change/").content.decode()
     assert "The annotations are up to date." in page
     assert "your own" not in page

@@ -1,4 +1,4 @@
-"""Annotations are compared with the Cloud before they are written, and what was there is kept."""
+"""Annotations are compared with the Cloud before they are written, and the former ones are kept."""
 
 import io
 import json
@@ -53,7 +53,7 @@ def _fields(*groups: dict[str, Any]) -> dict[str, Any]:
 
 
 def _save(client: Client, application: Application, *groups: dict[str, Any], **more: Any) -> Any:
-    """Save from a page that was opened just now, or with the base that is given."""
+    """Save from a page that was just opened, or with the given base."""
     base = more.pop("base", None) or client.get(page_of(application)).context["base"]
     return client.post(page_of(application), {"base": base, "do": "save"} | _fields(*groups) | more)
 
@@ -70,7 +70,7 @@ def test_the_catalogue_is_listed_with_what_is_customized(
     assert "8 applications, 1 customized" in page
 
 
-def test_groups_are_saved_in_their_order_and_what_was_there_is_kept(
+def test_groups_are_saved_in_their_order_and_the_former_ones_are_kept(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     elsewhere.put(NOTES)
@@ -86,7 +86,7 @@ def test_groups_are_saved_in_their_order_and_what_was_there_is_kept(
     assert (entry.outcome, entry.identifiers["snapshot"]) == ("ok", str(snapshot.uuid))
 
 
-def test_nobodys_change_is_overwritten_unseen(
+def test_no_change_of_others_is_overwritten_unseen(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     base = client.get(page_of(application)).context["base"]
@@ -100,7 +100,7 @@ def test_nobodys_change_is_overwritten_unseen(
     assert elsewhere.get() == [NOTES]
     assert not AnnotationSnapshot.objects.exists()
     assert Entry.objects.get(action="annotations.customized").outcome == "changed_meanwhile"
-    # Now it was seen: the same form may be sent again.
+    # The change was shown now, so the same form can be sent again.
     assert _save(client, application, SIDES, base=page.context["base"]).status_code == 302
     assert elsewhere.get() == [SIDES]
     assert AnnotationSnapshot.objects.get().annotations == [NOTES]
@@ -140,7 +140,7 @@ def test_a_customization_that_changed_is_not_removed_unseen(
     assert elsewhere.get() == [SIDES]
 
 
-def test_an_earlier_state_is_brought_back_through_the_editor(
+def test_an_earlier_state_is_restored_through_the_editor(
     elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     _save(client, application, NOTES)
@@ -151,7 +151,7 @@ def test_an_earlier_state_is_brought_back_through_the_editor(
     assert elsewhere.get() == [SIDES, VIEWS]
     _save(client, application, NOTES, base=page.context["base"])
     assert elsewhere.get() == [NOTES]
-    # Before the first change nothing was customized: that is brought back by removing.
+    # Nothing was customized before the first change: removing the customization restores that.
     answer = client.get(page_of(application), {"snapshot": str(first.uuid)})
     assert answer.headers["Location"] == page_of(application, "remove")
     assert client.get(page_of(application), {"snapshot": "nonsense"}).status_code == 404
@@ -167,7 +167,7 @@ def test_an_earlier_state_is_brought_back_through_the_editor(
         ({"title": "Notes", "labels": ["A"], "linked": False}, "is the title of two groups"),
     ],
 )
-def test_what_is_not_valid_is_not_sent(
+def test_invalid_groups_are_not_sent(
     cloud: Any, application: Application, client: Client, group: dict[str, Any], problem: str
 ) -> None:
     page = _save(client, application, NOTES, group)
@@ -176,7 +176,7 @@ def test_what_is_not_valid_is_not_sent(
     assert [draft.title for draft in page.context["drafts"]] == ["Notes", group["title"]]
 
 
-def test_what_the_cloud_refuses_stands_on_the_form(
+def test_the_form_shows_the_refusal_of_the_cloud(
     cloud: Any, elsewhere: Elsewhere, application: Application, client: Client
 ) -> None:
     base = client.get(page_of(application)).context["base"]
@@ -203,7 +203,7 @@ def test_a_cloud_that_cannot_answer_changes_nothing_and_says_so(
     assert not application.is_customized
 
 
-def test_a_write_whose_answer_is_lost_is_looked_up(scripted: Any, service: Service, client: Client) -> None:
+def test_a_change_whose_answer_is_lost_is_read_back(scripted: Any, service: Service, client: Client) -> None:
     application = Application.objects.create(
         service=service, remote_uuid=CARDIAC, name="Cardiac", read_at=service.created_at
     )
@@ -230,7 +230,7 @@ def test_a_write_whose_answer_is_lost_is_looked_up(scripted: Any, service: Servi
     assert AnnotationSnapshot.objects.first().outcome == "refused"  # type: ignore[union-attr]
 
 
-def test_fields_nobody_knows_are_kept_through_editor_export_and_import(
+def test_unknown_fields_survive_editor_export_and_import(
     scripted: Any, service: Service, client: Client
 ) -> None:
     known = {**SIDES, "colour": {"name": "teal"}}
@@ -245,8 +245,8 @@ def test_fields_nobody_knows_are_kept_through_editor_export_and_import(
     )
     exported = client.get(page_of(application, "export"))
     assert exported.headers["Content-Disposition"].startswith("attachment")
-    told = json.loads(exported.content)
-    assert (told["annotations"], told["revision"]) == ([known], 4)
+    content = json.loads(exported.content)
+    assert (content["annotations"], content["revision"]) == ([known], 4)
     page = client.post(page_of(application, "import"), {"file": io.BytesIO(exported.content)})
     (draft,) = page.context["drafts"]
     path = f"services/applications/{CARDIAC}/"
@@ -295,7 +295,7 @@ def test_the_preview_combines_one_label_of_each_linked_group(
     assert "No group is linked" in alone
 
 
-def test_a_group_is_added_and_taken_away_without_any_script(application: Application, client: Client) -> None:
+def test_a_group_is_added_and_removed_without_a_script(application: Application, client: Client) -> None:
     page = _save(client, application, NOTES, do="add")
     assert [draft.title for draft in page.context["drafts"]] == ["Notes", ""]
     page = _save(client, application, NOTES, SIDES, do="preview", **{"g0-remove": "1"})
@@ -311,11 +311,11 @@ def test_an_application_that_left_the_catalogue_is_kept_and_marked(scripted: Any
     listed[:] = [{"uuid": str(UUID(int=1)), "name": "Lung"}]
     read_now(service=service, kind=Sync.Kind.APPLICATIONS)
     assert dict(Application.objects.values_list("name", "is_listed")) == {"Cardiac": False, "Lung": True}
-    # A page in place of the array is read as well, and an empty catalogue is not believed.
+    # A page is read in place of an array, and an empty catalogue is implausible.
     listed.clear()
-    mirror = read_now(service=service, kind=Sync.Kind.APPLICATIONS)
-    assert mirror is not None
-    assert "listed no application" in mirror.problem
+    sync = read_now(service=service, kind=Sync.Kind.APPLICATIONS)
+    assert sync is not None
+    assert "listed no application" in sync.problem
     assert Application.objects.get(name="Lung").is_listed
 
 

@@ -1,4 +1,4 @@
-"""Annotations that nobody touched stay as they were, all and in every character, or nothing is saved."""
+"""Untouched annotations are kept exactly, in every group and character, or nothing is saved."""
 
 import io
 import json
@@ -51,7 +51,7 @@ def _imported(client: Client, application: Application, content: bytes) -> Any:
 
 
 @pytest.mark.parametrize("linked", [False, True])
-def test_every_group_that_was_not_taken_away_is_saved(
+def test_every_group_that_was_not_removed_is_saved(
     elsewhere: Elsewhere, application: Application, client: Client, linked: bool
 ) -> None:
     groups = _groups(140, linked=linked)
@@ -64,7 +64,7 @@ def test_every_group_that_was_not_taken_away_is_saved(
 
 
 @pytest.mark.parametrize("groups", [_groups(141), _groups(100, note="x" * 20_000)])
-def test_what_a_page_cannot_carry_is_not_offered_for_change(
+def test_annotations_that_a_form_cannot_hold_are_not_offered_for_change(
     scripted: Any, service: Service, client: Client, groups: list[dict[str, Any]]
 ) -> None:
     application = scripted_application(scripted, service, groups)
@@ -72,10 +72,10 @@ def test_what_a_page_cannot_carry_is_not_offered_for_change(
     page = client.get(page_of(application)).content.decode()
     assert "more annotations than this page can show" in page
     assert "Save at Clarius Cloud" not in page
-    told = json.loads(client.get(page_of(application, "export")).content)
-    assert told["annotations"] == groups
-    told["annotations"] = groups[:2]
-    page = _imported(client, application, json.dumps(told).encode())
+    content = json.loads(client.get(page_of(application, "export")).content)
+    assert content["annotations"] == groups
+    content["annotations"] = groups[:2]
+    page = _imported(client, application, json.dumps(content).encode())
     assert [draft.title for draft in page.context["drafts"]] == ["T0", "T1"]
     fields = {"base": page.context["base"]}
     for place, draft in enumerate(page.context["drafts"]):
@@ -102,16 +102,16 @@ ODD = [
 
 
 @pytest.mark.parametrize("labels", ODD)
-def test_labels_that_nobody_touched_keep_every_character(
+def test_untouched_labels_keep_every_character(
     scripted: Any, service: Service, client: Client, labels: list[str]
 ) -> None:
     odd = {"title": " Si\nde ", "labels": labels, "linked": True, "future": {"n": [1.5, None]}}
     application = scripted_application(scripted, service, [odd, NOTES])
     fields = opened(client, application)
-    # Once around through the server, as for the preview without any script.
+    # Sent to the server and back, as for the preview without a script.
     assert sent(client, application, fields, do="preview").context["groups"][0].labels == tuple(labels)
-    assert sent(client, application, fields | {"g1-labels": " Repeat  \r\nOnce more"}).status_code == 302
-    assert scripted.bodies == [{"annotations": [odd, NOTES | {"labels": ["Repeat", "Once more"]}]}]
+    assert sent(client, application, fields | {"g1-labels": " Repeat  \r\nAgain"}).status_code == 302
+    assert scripted.bodies == [{"annotations": [odd, NOTES | {"labels": ["Repeat", "Again"]}]}]
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ def test_labels_that_nobody_touched_keep_every_character(
         ({"title": "", "labels": [], "linked": True}, "Group 1 has no title."),
     ],
 )
-def test_what_is_empty_at_the_cloud_is_told_and_not_dropped(
+def test_empty_labels_at_the_cloud_are_reported_and_not_dropped(
     scripted: Any, service: Service, client: Client, group: dict[str, Any], problem: str
 ) -> None:
     application = scripted_application(scripted, service, [group, NOTES])
     fields = opened(client, application)
     page = sent(client, application, fields)
     assert problem in page.context["problems"]
-    # Whoever takes it away means it.
+    # A person removed it on purpose.
     assert sent(client, application, fields | {"g0-remove": "1"}).status_code == 302
     assert scripted.bodies == [{"annotations": [NOTES]}]
 
@@ -152,7 +152,7 @@ def _deep(levels: int) -> Any:
         SIDES | {"future": "\ud800"},
     ],
 )
-def test_what_cannot_be_kept_exactly_is_not_written_over(
+def test_annotations_that_cannot_be_stored_exactly_are_not_overwritten(
     scripted: Any, service: Service, client: Client, group: dict[str, Any]
 ) -> None:
     application = scripted_application(scripted, service, [group])
@@ -177,7 +177,7 @@ def test_numbers_that_databases_write_differently_are_the_same(
     assert scripted.bodies == [{"annotations": [group]}]
 
 
-def test_what_the_portal_can_keep_may_be_deep(scripted: Any, service: Service, client: Client) -> None:
+def test_deeply_nested_fields_are_stored(scripted: Any, service: Service, client: Client) -> None:
     group = SIDES | {"future": _deep(37)}
     application = scripted_application(scripted, service, [group])
     assert sent(client, application, opened(client, application)).status_code == 302
@@ -239,7 +239,7 @@ def test_a_number_too_large_for_a_computer_is_refused_in_a_file(
     ]
 
 
-def test_of_many_problems_the_first_are_told(application: Application, client: Client) -> None:
+def test_the_first_of_many_problems_are_listed(application: Application, client: Client) -> None:
     groups = [SIDES | {"labels": [f"{number}" for number in range(150)] * 2}]
     page = _imported(client, application, json.dumps(groups).encode())
     problems = page.context["problems"]
@@ -247,7 +247,7 @@ def test_of_many_problems_the_first_are_told(application: Application, client: C
     assert problems[-1] == "There are 131 more problems."
 
 
-def test_combinations_without_number_are_counted_so_far(application: Application, client: Client) -> None:
+def test_endless_combinations_are_counted_up_to_a_limit(application: Application, client: Client) -> None:
     fields = opened(client, application)
     for place in range(140):
         labels = "\n".join(f"L{number}" for number in range(20))

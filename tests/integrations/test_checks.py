@@ -19,7 +19,7 @@ def test_a_registered_service_with_a_key_is_fine(service: Service) -> None:
     assert _found() == []
 
 
-def test_a_service_without_a_key_or_a_registration_is_named(service: Service) -> None:
+def test_a_service_without_a_key_or_a_registration_is_reported(service: Service) -> None:
     assert _found() == ["not-registered"]
     ApiKey.objects.update(is_in_use=False)
     assert _found() == ["api-key-missing", "not-registered"]
@@ -27,6 +27,6 @@ def test_a_service_without_a_key_or_a_registration_is_named(service: Service) ->
     assert _found() == []
 
 
-def test_secrets_that_cannot_be_opened_are_an_error(service: Service, settings: Any) -> None:
+def test_secrets_that_cannot_be_decrypted_are_an_error(service: Service, settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
     assert _found() == ["secrets", "not-registered"]

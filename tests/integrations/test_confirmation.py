@@ -1,4 +1,4 @@
-"""A link is pending until Clarius Cloud answers; whatever happens meanwhile, its state stays true."""
+"""A link is pending until Clarius Cloud answers, and its state stays correct whatever happens meanwhile."""
 
 from datetime import timedelta
 from typing import Any
@@ -48,7 +48,7 @@ def test_a_confirmed_link_shows_its_customer_and_makes_a_full_poll_due(
     assert Entry.objects.filter(action="link.confirmed", target_id=str(link.uuid)).count() == 1
 
 
-def test_a_message_delivered_three_times_asks_the_cloud_once(
+def test_a_message_delivered_three_times_calls_the_cloud_once(
     link: Link, scripted: ScriptedCloud, token: str
 ) -> None:
     scripted.tokens.add(token)
@@ -69,7 +69,7 @@ def test_an_unknown_customer_is_rejected_and_may_connect_again(
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
+def test_a_link_waits_without_counted_tries_while_the_cloud_is_away(
     link: Link, scripted: ScriptedCloud, token: str, status: int
 ) -> None:
     scripted.script("POST", CALL, lambda: (status, {}))
@@ -84,7 +84,7 @@ def test_while_the_cloud_is_away_the_link_waits_without_losing_patience(
 
 
 @pytest.mark.parametrize("trouble", ["redirect", "blocked"])
-def test_what_is_no_word_of_the_cloud_about_the_customer_ends_no_pending_link(
+def test_an_answer_not_about_the_customer_ends_no_pending_link(
     link: Link, scripted: ScriptedCloud, token: str, settings: Any, trouble: str
 ) -> None:
     allowed = settings.EGRESS_ALLOWED_NETWORKS
@@ -102,7 +102,7 @@ def test_what_is_no_word_of_the_cloud_about_the_customer_ends_no_pending_link(
 
 
 @pytest.mark.parametrize("trouble", ["redirect", "blocked", "refusal", "refused with a working key"])
-def test_a_confirmed_link_ends_on_nothing_but_an_unknown_customer(
+def test_only_an_unknown_customer_ends_a_confirmed_link(
     link: Link, scripted: ScriptedCloud, token: str, clinician: Any, settings: Any, trouble: str
 ) -> None:
     scripted.tokens.add(token)
@@ -115,7 +115,7 @@ def test_a_confirmed_link_ends_on_nothing_but_an_unknown_customer(
     assert not Entry.objects.filter(action="link.gone").exists()
 
 
-def test_a_confirmed_link_that_is_refused_is_asked_about_no_more_and_says_so(
+def test_a_refused_confirmed_link_is_not_confirmed_again_and_stores_the_reason(
     link: Link, scripted: ScriptedCloud, token: str, clinician: Any
 ) -> None:
     scripted.tokens.add(token)
@@ -127,7 +127,7 @@ def test_a_confirmed_link_that_is_refused_is_asked_about_no_more_and_says_so(
     assert (done.state, done.not_before, done.attempt_count) == (Link.State.CONFIRMED, None, 0)
     assert done.reason == Link.Reason.NOT_ACCEPTED
     assert "Rejected 400" in done.detail
-    # A person may ask once more.
+    # A person may check it again.
     scripted.scripts.clear()
     check_again(link=link, user=clinician, address=None)
     assert _work(link).reason == ""
@@ -156,7 +156,7 @@ def _disturb(scripted: ScriptedCloud, settings: Any, trouble: str) -> None:
         scripted.script("POST", CALL, lambda: answers[trouble])
 
 
-def test_the_longer_the_cloud_is_away_the_rarer_it_is_asked(link: Link, scripted: ScriptedCloud) -> None:
+def test_the_longer_the_cloud_is_away_the_rarer_the_calls(link: Link, scripted: ScriptedCloud) -> None:
     scripted.script("POST", CALL, lambda: (503, {}))
     Link.objects.update(first_tried_at=timezone.now() - timedelta(days=2))
     waits = [(_work(link).not_before - timezone.now()).total_seconds() for _ in range(8)]
@@ -174,7 +174,7 @@ def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
     assert (done.state, done.reason) == (Link.State.REJECTED, Link.Reason.NOT_ACCEPTED)
 
 
-def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted: ScriptedCloud) -> None:
+def test_a_worker_that_dies_each_time_does_not_try_forever(link: Link, scripted: ScriptedCloud) -> None:
     Link.objects.filter(pk=link.pk).update(attempt_count=TRIES)
     assert _work(link).state == Link.State.REJECTED
     assert scripted.count("POST", CALL) == 0
@@ -183,7 +183,7 @@ def test_a_worker_that_dies_each_time_does_not_try_for_ever(link: Link, scripted
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("was_confirmed", [False, True])
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 429, 503])
-def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
+def test_a_link_that_is_ended_during_the_call_stays_ended_and_keeps_its_reason(
     link: Link, scripted: ScriptedCloud, token: str, clinician: Any, status: int, was_confirmed: bool
 ) -> None:
     if was_confirmed:
@@ -192,7 +192,7 @@ def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
 
     def end_meanwhile() -> tuple[int, Any]:
         unlink(link=link, user=clinician, address=None, reason=Link.Reason.DISPUTED)
-        # This runs in a thread of the double, whose connection nobody else closes.
+        # This runs in a thread of the double, so its connection has to be closed here.
         connection.close()
         return status, {}
 
@@ -204,7 +204,7 @@ def test_a_link_that_is_ended_while_the_cloud_is_asked_stays_ended_and_says_why(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_that_is_ended_while_the_key_is_refused_says_why_it_ended(
+def test_a_link_that_is_ended_while_the_key_is_refused_keeps_its_reason(
     link: Link, scripted: ScriptedCloud, clinician: Any
 ) -> None:
     def end_and_refuse() -> tuple[int, Any]:
@@ -219,7 +219,7 @@ def test_a_link_that_is_ended_while_the_key_is_refused_says_why_it_ended(
     assert (done.state, done.reason, done.not_before) == (Link.State.UNLINKED, Link.Reason.BY_OWNER, None)
 
 
-def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
+def test_a_link_that_is_confirmed_again_keeps_no_earlier_reason(
     link: Link, scripted: ScriptedCloud, token: str, clinician: Any
 ) -> None:
     scripted.tokens.add(token)
@@ -232,7 +232,7 @@ def test_a_link_that_was_looked_at_again_keeps_no_trouble_of_the_meantime(
     assert (done.state, done.reason, done.detail) == (Link.State.CONFIRMED, "", "")
 
 
-def test_asking_again_about_a_confirmed_link_finds_out_that_it_is_gone(
+def test_checking_a_confirmed_link_again_finds_that_it_is_gone(
     link: Link, scripted: ScriptedCloud, token: str, clinician: Any, mails: Any
 ) -> None:
     scripted.tokens.add(token)
@@ -257,7 +257,7 @@ def test_a_paused_service_confirms_nothing_until_it_is_resumed(
     assert scripted.count("POST", CALL) == 0
 
 
-def test_a_refused_key_opens_the_circuit_once_and_tells_the_administrators(
+def test_a_refused_key_opens_the_circuit_once_and_notifies_the_administrators(
     link: Link, scripted: ScriptedCloud, settings: Any, mails: Any
 ) -> None:
     settings.ALERT_EMAILS = ["alerts@example.test"]
@@ -299,15 +299,15 @@ def test_another_stored_key_takes_over_when_the_one_in_use_is_revoked(
 ) -> None:
     scripted.tokens.add(token)
     scripted.keys.clear()
-    reserve = scripted.new_key()
-    ApiKey.objects.create(service=service, prefix=reserve.partition(".")[0], secret=reserve)
+    standby = scripted.new_key()
+    ApiKey.objects.create(service=service, prefix=standby.partition(".")[0], secret=standby)
     assert _work(link).state == Link.State.PENDING
-    assert ApiKey.objects.get(is_in_use=True).secret == reserve
+    assert ApiKey.objects.get(is_in_use=True).secret == standby
     assert Service.objects.get().circuit_opened_at is None
     assert _work(link).state == Link.State.CONFIRMED
 
 
-def test_a_refusal_with_a_working_key_is_held_against_the_customer(
+def test_a_refusal_with_a_working_key_counts_against_the_customer(
     link: Link, scripted: ScriptedCloud, service: Any
 ) -> None:
     scripted.script("POST", CALL, lambda: (403, {"detail": "no"}))
@@ -316,7 +316,7 @@ def test_a_refusal_with_a_working_key_is_held_against_the_customer(
     assert Service.objects.get().circuit_opened_at is None
 
 
-def test_when_the_cloud_cannot_be_asked_nothing_is_concluded_about_the_key(
+def test_nothing_is_concluded_about_the_key_while_the_cloud_fails(
     service: Any, scripted: ScriptedCloud
 ) -> None:
     scripted.script("GET", "services/settings/", lambda: (500, {}))
@@ -324,14 +324,14 @@ def test_when_the_cloud_cannot_be_asked_nothing_is_concluded_about_the_key(
     assert Service.objects.get().circuit_opened_at is None
 
 
-def test_a_key_that_cannot_be_opened_is_passed_over(
+def test_a_key_that_cannot_be_decrypted_is_skipped(
     link: Link, service: Any, scripted: ScriptedCloud, token: str, settings: Any
 ) -> None:
     scripted.tokens.add(token)
     former = list(settings.FIELD_ENCRYPTION_KEYS)
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
-    reserve = scripted.new_key()
-    ApiKey.objects.create(service=service, prefix="reserve1", secret=reserve)
+    standby = scripted.new_key()
+    ApiKey.objects.create(service=service, prefix="standby1", secret=standby)
     assert judge_refusal(service=service) != KeyState.WORKS
     settings.FIELD_ENCRYPTION_KEYS = former
-    assert ApiKey.objects.defer("secret").get(is_in_use=True).prefix == "reserve1"
+    assert ApiKey.objects.defer("secret").get(is_in_use=True).prefix == "standby1"

@@ -1,4 +1,4 @@
-"""The token hand-over in a browser: nothing happens before a person confirms, and the token shows nowhere."""
+"""The transfer of a token in a browser: a person has to confirm, and no page shows the token."""
 
 import json
 import re
@@ -42,7 +42,7 @@ def _connect(client: Client, token: str, **fields: str) -> Any:
 @pytest.mark.parametrize(
     "address", ["/connect/echo/?token={}", "/connect/echo?token={}", "/connect/echo/{}/", "/connect/echo/{}"]
 )
-def test_a_token_is_put_aside_and_the_browser_sent_to_a_clean_address(
+def test_a_token_is_kept_and_the_browser_is_sent_to_a_clean_address(
     service: Service, client: Client, token: str, scripted: ScriptedCloud, address: str
 ) -> None:
     answer = client.get(address.format(token))
@@ -55,7 +55,7 @@ def test_a_token_is_put_aside_and_the_browser_sent_to_a_clean_address(
     assert scripted.calls == []
 
 
-def test_opening_the_page_with_a_live_session_links_nothing(
+def test_opening_the_page_while_logged_in_links_nothing(
     service: Service, clinician: Any, token: str, scripted: ScriptedCloud
 ) -> None:
     client = logged_in(clinician)
@@ -109,14 +109,14 @@ def test_a_token_can_be_confirmed_once(service: Service, clinician: Any, token: 
 @pytest.mark.parametrize(
     "malformed", ["", "short", "x" * 201, "a b" * 20, "../" * 10, "a" * 30 + "\n", "ä" * 30, "%00" * 10]
 )
-def test_a_malformed_token_gets_the_answers_of_any_other(
+def test_a_malformed_token_gets_the_same_answers_as_any_other(
     service: Service, clinician: Any, token: str, malformed: str
 ) -> None:
     client = logged_in(clinician)
     good, bad = _arrive(client, token), _arrive(client, malformed)
     shown = [(answer.status_code, answer["Location"], answer.content) for answer in (good, bad)]
     assert shown[0] == shown[1]
-    # The older token is not offered in the place of the one that could not be read.
+    # The older token is not offered in place of an unreadable one.
     gone = client.get(PAGE)
     assert gone.status_code == 410
     assert b"go to Profile, then Services, and press <b>Connect</b>" in gone.content
@@ -151,7 +151,7 @@ def test_two_tabs_with_two_tokens_each_link_their_own(service: Service, clinicia
     assert Link.objects.count() == 2
 
 
-def test_a_slot_of_another_service_is_void(service: Service, clinician: Any, token: str) -> None:
+def test_a_slot_of_another_service_is_not_accepted(service: Service, clinician: Any, token: str) -> None:
     Service.objects.create(slug="other", name="Other", base_url=service.base_url)
     client = logged_in(clinician)
     _arrive(client, token)
@@ -159,7 +159,7 @@ def test_a_slot_of_another_service_is_void(service: Service, clinician: Any, tok
     assert not Link.objects.exists()
 
 
-def test_anonymous_people_are_asked_to_log_in_and_the_token_waits_through_wrong_passwords(
+def test_anonymous_people_have_to_log_in_and_the_token_survives_wrong_passwords(
     service: Service, client: Client, token: str
 ) -> None:
     person = make_person("clinician")
@@ -206,7 +206,7 @@ def test_another_account_in_the_same_browser_does_not_inherit_the_token(
     assert client.get(PAGE).status_code == 410
 
 
-def test_connecting_what_is_already_yours_says_so(
+def test_connecting_again_shows_that_the_link_exists_already(
     service: Service, clinician: Any, token: str, scripted: ScriptedCloud
 ) -> None:
     scripted.tokens.add(token)
@@ -220,7 +220,7 @@ def test_connecting_what_is_already_yours_says_so(
     assert Link.objects.count() == 1
 
 
-def test_a_token_that_another_account_holds_is_refused_and_neither_learns_of_the_other(
+def test_another_accounts_token_is_refused_and_neither_learns_of_the_other(
     service: Service, clinician: Any, other_clinician: Any, token: str, mails: Any, settings: Any
 ) -> None:
     settings.ALERT_EMAILS = ["alerts@example.test"]
@@ -253,7 +253,7 @@ def test_after_unlinking_another_account_may_connect_and_sees_no_former_label(
 
 
 @pytest.mark.usefixtures("one_minute")
-def test_arrivals_and_claims_are_limited(service: Service, clinician: Any, token: str) -> None:
+def test_tokens_and_claims_are_limited(service: Service, clinician: Any, token: str) -> None:
     client = logged_in(clinician)
     answers = [_arrive(client, token).status_code for _ in range(TOKENS_PER_MINUTE + 1)]
     assert (answers[-2], answers[-1]) == (303, 429)

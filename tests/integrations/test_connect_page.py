@@ -1,4 +1,4 @@
-"""Connecting a service in the admin: nothing that does not work is stored, and the key is never shown."""
+"""Connecting a service in the admin: only a working one is stored, and the key is never shown."""
 
 from collections.abc import Callable
 from threading import Barrier, BrokenBarrierError, Thread
@@ -28,7 +28,7 @@ def client(db: None) -> Client:
 
 @pytest.fixture
 def fill(cloud: Any, client: Client) -> Fill:
-    """A function that sends the form, with what differs from a good one."""
+    """A function that sends a valid form with the given changes."""
     good = {"name": "Echo reading", "slug": "echo", "base_url": cloud.url, "key": cloud.new_key()}
 
     def send(**changes: str) -> Any:
@@ -49,7 +49,7 @@ def _stored() -> tuple[list[Any], list[Any]]:
 
 
 def _errors(answer: Any) -> dict[str, str]:
-    """What the form says, by field, on a page that was drawn again."""
+    """The errors of the form by field, on the page that is shown again."""
     assert answer.status_code == 400
     return {name: " ".join(said) for name, said in answer.context["form"].errors.items()}
 
@@ -65,7 +65,7 @@ def test_a_service_is_connected_and_its_page_says_what_comes_next(
     assert (service.is_registered, service.take, service.is_active) == (False, "new", True)
     assert service.full_poll_due_at is not None
     assert ApiKey.objects.get(is_in_use=True).secret == key
-    # Connecting asks and tells nothing: what the Cloud has of us is changed on the page of the settings.
+    # Connecting sends no addresses: they are changed on the page of the settings.
     assert {call["method"] for call in cloud.calls(path="/services/")} == {"GET"}
     page = client.get(answer.url).content.decode()
     assert "Echo reading is connected" in page
@@ -114,7 +114,7 @@ def test_the_audit_log_tells_who_connected_what(client: Client, fill: Fill) -> N
         ({"name": "a\x00b"}, "name", "Null characters"),
     ],
 )
-def test_what_is_refused_says_what_to_do_and_stores_nothing(
+def test_a_refusal_names_the_next_step_and_stores_nothing(
     client: Client, fill: Fill, changes: dict[str, str], field: str, words: str
 ) -> None:
     answer = fill(**changes)
@@ -153,7 +153,7 @@ def test_a_slug_is_made_from_the_name(fill: Fill) -> None:
     assert Service.objects.get().slug == "echo-reading-nrth"
 
 
-def test_a_slug_that_is_taken_leaves_its_service_alone(cloud: Any, fill: Fill) -> None:
+def test_a_taken_slug_changes_nothing_of_its_service(cloud: Any, fill: Fill) -> None:
     fill()
     before = _stored()
     said = _errors(fill(key=cloud.new_key(), name="Another"))
@@ -167,7 +167,7 @@ def test_a_key_of_a_connected_service_is_not_connected_again_under_another_slug(
     assert Service.objects.count() == 1
 
 
-def test_a_form_that_is_sent_again_does_nothing_twice(fill: Fill) -> None:
+def test_a_form_that_is_sent_twice_has_one_effect(fill: Fill) -> None:
     first, second = fill(), fill()
     assert first.url == second.url
     assert (Service.objects.count(), ApiKey.objects.count()) == (1, 1)
@@ -235,7 +235,7 @@ def test_who_may_connect_a_service(cloud: Any, fill: Fill, client: Client) -> No
     assert ADD.encode() in client.get("/admin/integrations/service/").content
 
 
-def test_the_password_is_asked_for_and_what_was_typed_before_is_dropped(cloud: Any) -> None:
+def test_the_password_is_required_and_earlier_input_is_dropped(cloud: Any) -> None:
     client = logged_in(make_person("administrator", "Administrators", is_staff=True))
     assert client.get(ADD).url.startswith("/accounts/reauthenticate/")
     key = cloud.new_key()

@@ -1,4 +1,4 @@
-"""`connect_service` stores nothing that does not work, and says how to fix it."""
+"""`connect_service` only stores a working service, and tells how to fix a problem."""
 
 import io
 import json
@@ -35,14 +35,14 @@ def _connect(scripted: ScriptedCloud, *options: str, slug: str = "echo") -> dict
 def test_registering_pushes_both_addresses_and_makes_the_first_poll_due(
     scripted: ScriptedCloud, key: str, settings: Any
 ) -> None:
-    told = _connect(scripted, "--register")
+    printed = _connect(scripted, "--register")
     service = Service.objects.get()
-    assert (told["is_registered"], told["is_sandbox"], told["problem"]) == (True, True, "")
-    assert told["webhook_url"] == f"{settings.PUBLIC_URL}/webhooks/clarius/echo/{service.webhook_secret}/"
-    assert told["connect_url"] == f"{settings.PUBLIC_URL}/connect/echo/?token={{token}}"
+    assert (printed["is_registered"], printed["is_sandbox"], printed["problem"]) == (True, True, "")
+    assert printed["webhook_url"] == f"{settings.PUBLIC_URL}/webhooks/clarius/echo/{service.webhook_secret}/"
+    assert printed["connect_url"] == f"{settings.PUBLIC_URL}/connect/echo/?token={{token}}"
     assert scripted.settings == {
-        "notification_url": told["webhook_url"],
-        "token_transfer_url": told["connect_url"],
+        "notification_url": printed["webhook_url"],
+        "token_transfer_url": printed["connect_url"],
     }
     assert service.not_before is not None
     assert service.full_poll_due_at is not None
@@ -56,21 +56,21 @@ def test_registering_pushes_both_addresses_and_makes_the_first_poll_due(
 
 
 def test_the_stored_secrets_are_encrypted(scripted: ScriptedCloud, key: str) -> None:
-    told = _connect(scripted, "--poll-only")
+    printed = _connect(scripted, "--poll-only")
     with connection.cursor() as cursor:
         cursor.execute("SELECT secret FROM integrations_apikey")
         stored = cursor.fetchone()[0]
         cursor.execute("SELECT webhook_secret FROM integrations_service")
         webhook = cursor.fetchone()[0]
     assert key.partition(".")[2] not in stored
-    assert webhook not in told["webhook_url"]
+    assert webhook not in printed["webhook_url"]
     assert ApiKey.objects.get().secret == key
-    assert key.partition(".")[2] not in json.dumps(told)
+    assert key.partition(".")[2] not in json.dumps(printed)
 
 
 def test_poll_only_changes_nothing_at_the_cloud(scripted: ScriptedCloud, key: str) -> None:
-    told = _connect(scripted, "--poll-only")
-    assert (told["is_registered"], told["is_poll_only"]) == (False, True)
+    printed = _connect(scripted, "--poll-only")
+    assert (printed["is_registered"], printed["is_poll_only"]) == (False, True)
     assert scripted.count("PATCH", SETTINGS) == 0
 
 
@@ -134,14 +134,14 @@ def test_a_refused_registration_keeps_the_service_and_running_again_resumes(
     kept = Service.objects.get()
     assert (kept.is_registered, kept.not_before is not None) == (False, True)
     scripted.scripts.clear()
-    told = _connect(scripted, "--register")
+    printed = _connect(scripted, "--register")
     resumed = Service.objects.get()
-    assert (told["is_registered"], resumed.pk) == (True, kept.pk)
+    assert (printed["is_registered"], resumed.pk) == (True, kept.pk)
     assert resumed.webhook_secret == kept.webhook_secret
     assert ApiKey.objects.count() == 1
 
 
-def test_a_cloud_that_keeps_another_value_is_not_taken_for_registered(
+def test_a_service_is_not_registered_if_the_cloud_keeps_another_value(
     scripted: ScriptedCloud, key: str
 ) -> None:
     scripted.script("PATCH", SETTINGS, lambda: (200, {"notification_url": "", "token_transfer_url": ""}))
@@ -150,14 +150,16 @@ def test_a_cloud_that_keeps_another_value_is_not_taken_for_registered(
     assert not Service.objects.get().is_registered
 
 
-def test_addresses_of_somebody_else_are_replaced_and_that_is_said(scripted: ScriptedCloud, key: str) -> None:
+def test_another_deployments_addresses_are_replaced_and_that_is_reported(
+    scripted: ScriptedCloud, key: str
+) -> None:
     scripted.settings["notification_url"] = "https://elsewhere.example/hook/"
     assert _connect(scripted, "--register")["has_replaced_addresses"]
     assert not _connect(scripted, "--register")["has_replaced_addresses"]
     assert scripted.count("PATCH", SETTINGS) == 1
 
 
-def test_another_key_is_used_from_then_on_and_the_former_stays_as_a_reserve(
+def test_a_new_key_is_used_and_the_former_one_stays_as_a_standby_key(
     scripted: ScriptedCloud, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _connect(scripted, "--poll-only")
@@ -168,7 +170,7 @@ def test_another_key_is_used_from_then_on_and_the_former_stays_as_a_reserve(
     assert ApiKey.objects.get(is_in_use=False).secret == key
 
 
-def test_a_service_that_is_connected_is_known_by_its_slug_alone(scripted: ScriptedCloud, key: str) -> None:
+def test_a_connected_service_needs_only_its_slug(scripted: ScriptedCloud, key: str) -> None:
     _connect(scripted, "--poll-only")
     out = io.StringIO()
     call_command("connect_service", "echo", "--register", "--json", stdout=out)
@@ -214,7 +216,7 @@ def test_a_real_cloud_is_not_given_an_http_address(key: str, settings: Any) -> N
         (("--take", "since 2026-01-31T12:00:00Z"), "since", datetime(2026, 1, 31, 12, tzinfo=UTC)),
     ],
 )
-def test_what_is_taken_of_the_past_is_kept_until_said_otherwise(
+def test_the_choice_of_backlog_is_kept_until_it_is_changed(
     scripted: ScriptedCloud, key: str, options: tuple[str, ...], take: str, since: datetime | None
 ) -> None:
     _connect(scripted, "--poll-only", *options)
@@ -235,7 +237,7 @@ def test_a_wrong_take_is_refused_and_nothing_is_stored(
 
 
 @pytest.mark.parametrize("slug", ["Echo", "a b", "../x", "", "ö", "x" * 51])
-def test_a_slug_that_cannot_stand_in_an_address_is_refused(
+def test_a_slug_that_an_address_cannot_contain_is_refused(
     scripted: ScriptedCloud, key: str, slug: str
 ) -> None:
     with pytest.raises(CommandError, match="slug"):

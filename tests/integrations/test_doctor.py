@@ -1,4 +1,4 @@
-"""`manage.py doctor` names what is wrong in plain words, and its exit code says whether all is well."""
+"""`manage.py doctor` reports problems in plain words, and its exit code tells if there are any."""
 
 import json
 from collections.abc import Callable
@@ -30,7 +30,7 @@ OTHER_KEY = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="
 
 @pytest.fixture
 def well(cloud_service: Service, scripted: ScriptedCloud, settings: Any, tmp_path: Path) -> Service:
-    """A portal in which all is well; the double answers where the portal should."""
+    """A healthy portal; the double answers at the portal's address."""
     scripted.script("GET", PROBE, lambda: (405, {}))
     settings.PUBLIC_URL = scripted.url
     settings.MEDIA_ROOT = str(tmp_path)
@@ -47,16 +47,16 @@ def well(cloud_service: Service, scripted: ScriptedCloud, settings: Any, tmp_pat
 
 
 def _ask(*arguments: str) -> tuple[bool, dict[str, str], str]:
-    """Return whether all is well, the sentences of what failed, and everything that was printed."""
+    """Return whether the portal is healthy, the sentences of the failed checks, and the whole output."""
     out = StringIO()
     try:
         call_command("doctor", *arguments, "--json", stdout=out)
         is_well = True
     except CommandError:
         is_well = False
-    told = json.loads(out.getvalue())
-    assert told["is_well"] == is_well
-    failed = {each["code"]: each["sentence"] for each in told["findings"] if each["level"] == "failed"}
+    printed = json.loads(out.getvalue())
+    assert printed["is_well"] == is_well
+    failed = {each["code"]: each["sentence"] for each in printed["findings"] if each["level"] == "failed"}
     return is_well, failed, out.getvalue()
 
 
@@ -66,14 +66,14 @@ def _finding(name: str) -> tuple[str, str]:
     return found[0]["level"], found[0]["sentence"]
 
 
-def test_a_portal_that_works_is_well_and_shows_no_secret(well: Service) -> None:
+def test_a_working_portal_is_healthy_and_shows_no_secret(well: Service) -> None:
     is_well, failed, printed = _ask()
     assert (is_well, failed) == (True, {})
     for secret in (well.webhook_secret, ApiKey.objects.get().secret):
         assert secret not in printed
 
 
-def test_without_json_it_speaks_in_lines(well: Service) -> None:
+def test_without_json_it_prints_lines(well: Service) -> None:
     out = StringIO()
     call_command("doctor", "echo", stdout=out)
     assert out.getvalue().endswith("All checks passed.\n")
@@ -181,10 +181,10 @@ def _speak_tls(well: Service) -> None:
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_each_fault_is_named(
+def test_each_fault_is_reported(
     name: str, well: Service, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Celery prefers this variable to what the settings say.
+    # Celery prefers this variable to the settings.
     monkeypatch.delenv("CELERY_BROKER_URL", raising=False)
     break_it, check, words = WRONG[name]
     break_it(well, settings)
@@ -193,12 +193,12 @@ def test_each_fault_is_named(
     assert words in failed[check]
 
 
-def test_a_refused_key_is_named(cloud: Any, well: Service) -> None:
+def test_a_refused_key_is_reported(cloud: Any, well: Service) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
     assert "refuses every stored API key" in _ask()[1]["api-key"]
 
 
-def test_missing_migrations_are_named_before_anything_else(well: Service) -> None:
+def test_missing_migrations_are_reported_before_anything_else(well: Service) -> None:
     MigrationRecorder.Migration.objects.filter(app="portal").delete()
     is_well, failed, _ = _ask()
     assert not is_well
@@ -206,7 +206,7 @@ def test_missing_migrations_are_named_before_anything_else(well: Service) -> Non
     assert "manage.py migrate" in failed["migrations"]
 
 
-def test_one_service_can_be_asked_for(well: Service) -> None:
+def test_one_service_can_be_checked(well: Service) -> None:
     Service.objects.create(slug="other", name="Other", base_url="https://10.0.0.1")
     assert "api-key" in _ask()[1]
     assert _ask("echo")[0]
@@ -217,7 +217,7 @@ def test_one_service_can_be_asked_for(well: Service) -> None:
         call_command("doctor", "nobody", stdout=StringIO())
 
 
-def test_what_is_no_fault_does_not_fail(well: Service, settings: Any) -> None:
+def test_notes_do_not_fail(well: Service, settings: Any) -> None:
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
     Service.objects.update(is_poll_only=True)
     settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
@@ -238,9 +238,7 @@ def test_the_webhook_is_called_at_the_public_address(
     assert words in _finding("webhook")[1]
 
 
-def test_a_webhook_that_may_not_be_called_from_here_is_said_not_to_have_been(
-    well: Service, settings: Any
-) -> None:
+def test_a_webhook_that_must_not_be_called_is_reported_as_not_called(well: Service, settings: Any) -> None:
     settings.EGRESS_ALLOWED_NETWORKS = ()
     level, words = _finding("webhook")
     assert level == "note"
@@ -265,7 +263,7 @@ def test_the_clock_is_compared_with_the_clouds(
         assert ("fast" if hours > 0 else "slow") in words
 
 
-def test_a_cloud_that_tells_no_time_says_nothing_of_the_clock(
+def test_the_clock_is_not_compared_if_the_cloud_sends_no_date(
     well: Service, scripted: ScriptedCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ClariusClient, "last_date", None)
@@ -285,13 +283,13 @@ def test_a_disk_that_fills_up_is_judged_as_on_the_page_of_problems(
     assert problem.tone == tone
 
 
-def test_a_paused_service_that_is_asked_for_is_named(well: Service) -> None:
+def test_a_paused_service_can_be_checked(well: Service) -> None:
     Service.objects.create(slug="other", name="Other", base_url="https://10.0.0.1", is_active=False)
     assert _finding("services")[0] == "note"
     assert "paused" in _ask("other")[1]["service-paused"].lower()
 
 
-def test_a_reserve_is_tried_when_the_key_in_use_is_missing(cloud: Any, well: Service) -> None:
+def test_a_standby_key_is_tried_when_the_key_in_use_is_missing(cloud: Any, well: Service) -> None:
     key = cloud.new_key()
     ApiKey.objects.update(prefix=key.partition(".")[0], secret=key, is_in_use=False)
     assert _ask()[1] == {}
@@ -306,7 +304,7 @@ def test_a_reserve_is_tried_when_the_key_in_use_is_missing(cloud: Any, well: Ser
         (timedelta(hours=49), "2,940 minutes ago", "49 hours ago"),
     ],
 )
-def test_lengths_of_time_are_written_as_people_say_them(
+def test_durations_are_written_as_people_say_them(
     well: Service, age: timedelta, poll: str, full_poll: str
 ) -> None:
     Service.objects.update(polled_at=timezone.now() - age, full_polled_at=timezone.now() - age)

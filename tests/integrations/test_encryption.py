@@ -1,4 +1,4 @@
-"""Secrets are sealed at rest, opened on reading, and rotated by putting a new key first."""
+"""Secrets are encrypted at rest, decrypted on reading, and rotated by a new first key."""
 
 from typing import Any
 
@@ -24,26 +24,26 @@ def customer(service: Service, token: str) -> Customer:
     return Customer.objects.get(pk=made.pk)
 
 
-def test_what_is_stored_is_sealed_and_what_is_read_is_plain(customer: Customer, token: str) -> None:
+def test_secrets_are_stored_encrypted_and_read_as_plain_text(customer: Customer, token: str) -> None:
     assert token not in _stored(customer)
     assert customer.token == token
     assert token not in repr(list(Customer.objects.values("token", "token_digest")))
 
 
-def test_saving_a_row_writes_a_secret_that_nobody_opened_back_as_it_was(customer: Customer) -> None:
+def test_saving_a_row_writes_an_undecrypted_secret_back_unchanged(customer: Customer) -> None:
     before = _stored(customer)
     customer.label = "changed"
     customer.save()
     assert _stored(customer) == before
 
 
-def test_a_deferred_or_refreshed_secret_is_opened_as_well(customer: Customer, token: str) -> None:
+def test_a_deferred_or_refreshed_secret_is_decrypted_too(customer: Customer, token: str) -> None:
     assert Customer.objects.defer("token").get().token == token
     customer.refresh_from_db()
     assert customer.token == token
 
 
-def test_an_older_key_still_opens_and_a_missing_one_says_what_to_look_at(
+def test_an_older_key_still_decrypts_and_a_missing_one_names_the_setting(
     customer: Customer, token: str, settings: Any
 ) -> None:
     former = list(settings.FIELD_ENCRYPTION_KEYS)
@@ -57,14 +57,14 @@ def test_an_older_key_still_opens_and_a_missing_one_says_what_to_look_at(
     assert token not in str(raised.value)
 
 
-def test_a_sealed_text_can_be_refused_for_its_age() -> None:
-    sealed = encrypt("text")
-    assert decrypt(sealed, seconds=60) == "text"
+def test_an_encrypted_text_can_be_refused_for_its_age() -> None:
+    encrypted = encrypt("text")
+    assert decrypt(encrypted, seconds=60) == "text"
     with pytest.raises(CannotDecrypt):
-        decrypt(sealed, seconds=-1)
+        decrypt(encrypted, seconds=-1)
 
 
-def test_the_hash_for_looking_up_depends_on_its_key(settings: Any, token: str) -> None:
+def test_the_lookup_hash_depends_on_its_key(settings: Any, token: str) -> None:
     before = lookup_digest(token)
     assert (len(before), before == lookup_digest(token)) == (64, True)
     settings.TOKEN_LOOKUP_KEY = "another-key-another-key-another-key"

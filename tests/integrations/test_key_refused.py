@@ -1,4 +1,4 @@
-"""When the key in use is refused others are tried; then calls stop, people hear of it, and it goes on."""
+"""When the key in use is refused, others are tried; then calls stop, people are mailed, and calls resume."""
 
 import time
 from datetime import timedelta
@@ -35,22 +35,22 @@ def _poll(service: Service) -> Service:
 
 
 def _store(cloud: Any, service: Service) -> ApiKey:
-    key = cloud.new_key(name="reserve")
+    key = cloud.new_key(name="standby")
     return ApiKey.objects.create(service=service, prefix=key.partition(".")[0], secret=key)
 
 
-def test_another_stored_key_takes_over_and_administrators_are_told(
+def test_another_stored_key_takes_over_and_administrators_are_notified(
     cloud: Any, cloud_service: Service, alarmed: Any
 ) -> None:
-    reserve = _store(cloud, cloud_service)
+    standby = _store(cloud, cloud_service)
     cloud.revoke_key(key=ApiKey.objects.get(is_in_use=True).secret)
     _poll(cloud_service)
-    assert ApiKey.objects.get(is_in_use=True) == reserve
+    assert ApiKey.objects.get(is_in_use=True) == standby
     assert alarmed() == ["Echo reading now uses another API key"]
     assert _poll(cloud_service).polled_at is not None
 
 
-def test_without_a_working_key_calls_stop_and_go_on_by_themselves(
+def test_without_a_working_key_calls_stop_and_resume_automatically(
     cloud: Any, cloud_service: Service, alarmed: Any
 ) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
@@ -73,7 +73,7 @@ def test_the_command_replaces_the_key_and_leaves_the_rest_to_the_worker(cloud_se
     assert not [key.secret for key in ApiKey.objects.all() if key.secret in out.getvalue()]
 
 
-def test_the_command_goes_on_with_a_rotation_and_waits_for_its_end(
+def test_the_command_continues_a_rotation_and_waits_for_its_end(
     cloud_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
@@ -89,7 +89,7 @@ def test_the_command_goes_on_with_a_rotation_and_waits_for_its_end(
     assert KeyRotation.objects.count() == 1
 
 
-def test_the_command_says_why_it_failed(cloud: Any, cloud_service: Service) -> None:
+def test_the_command_prints_why_it_failed(cloud: Any, cloud_service: Service) -> None:
     cloud.fault(match="keys", kind="status", status=400)
     with pytest.raises(CommandError, match="refused the request"):
         call_command("rotate_api_key", "echo", stdout=StringIO())

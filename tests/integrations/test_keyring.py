@@ -73,12 +73,12 @@ def test_the_audit_log_names_the_key_the_former_one_and_the_cause(
     assert entry.identifiers == {"prefix": key.prefix, "former": former, "cause": cause.value}
     is_asked_for = cause in (Cause.PERSON, Cause.STORED)
     assert bool(entry.actor_label) == is_asked_for
-    # Where nobody asked for it, and no replacement says so already, administrators get a mail.
+    # Administrators get a mail of a switch that neither a person nor a rotation made.
     mails = OutgoingMail.objects.filter(subject__contains="now uses another API key")
     assert mails.count() == (cause in (Cause.REFUSED, Cause.UNREADABLE))
 
 
-def test_a_key_in_use_is_not_withdrawn_and_the_inside_is_not_reached(cloud_service: Service) -> None:
+def test_a_key_in_use_is_not_withdrawn_and_the_body_does_not_run(cloud_service: Service) -> None:
     key = ApiKey.objects.get()
     with pytest.raises(KeyInUse), withdrawn(service=cloud_service, prefix=key.prefix):
         pytest.fail("A key in use was about to be revoked.")
@@ -87,7 +87,7 @@ def test_a_key_in_use_is_not_withdrawn_and_the_inside_is_not_reached(cloud_servi
 
 
 @pytest.mark.parametrize("is_revoked", [True, False])
-def test_a_withdrawn_key_is_gone_only_when_the_inside_succeeds(
+def test_a_withdrawn_key_is_deleted_only_when_the_body_succeeds(
     cloud: Any, cloud_service: Service, is_revoked: bool
 ) -> None:
     secret = cloud.new_key()

@@ -1,4 +1,4 @@
-"""Keys are listed, made, typed in and revoked; the one in use never is, and no secret is shown."""
+"""Keys are listed, created, added and revoked; the key in use is not, and no secret is shown."""
 
 from typing import Any
 
@@ -26,10 +26,10 @@ def _states(service: Service) -> dict[str, str]:
     return {row.name: row.state for row in list_keys(service=service)}
 
 
-def test_the_list_joins_what_the_cloud_has_with_what_is_stored(
+def test_the_list_joins_the_clouds_keys_with_the_stored_ones(
     cloud: Any, cloud_service: Service, user: Any
 ) -> None:
-    create_key(service=cloud_service, name="reserve", user=user, address=None)
+    create_key(service=cloud_service, name="standby", user=user, address=None)
     create_key(service=cloud_service, name="retired", user=user, address=None)
     cloud.new_key(name="somebody else's")
     gone = create_key(service=cloud_service, name="gone", user=user, address=None)
@@ -38,7 +38,7 @@ def test_the_list_joins_what_the_cloud_has_with_what_is_stored(
     revoke_key(service=cloud_service, prefix=retired.prefix, user=user, address=None)
     assert _states(cloud_service) == {
         "portal": "in use",
-        "reserve": "standby",
+        "standby": "standby",
         "somebody else's": "only at the Cloud",
         "gone": "not at the Cloud",
         "retired": "revoked",
@@ -53,19 +53,19 @@ def test_a_key_whose_answer_was_lost_is_not_left_behind(
     cloud.fault(match="keys", kind="delay", seconds=0)
     cloud.fault(match="keys", kind="cut_after")
     with pytest.raises(KeyProblem):
-        create_key(service=cloud_service, name="reserve", user=user, address=None)
+        create_key(service=cloud_service, name="standby", user=user, address=None)
     assert _states(cloud_service) == {"portal": "in use"}
     assert Entry.objects.get(action="api_key.created").outcome == "refused"
 
 
-def test_a_name_that_is_taken_is_refused(cloud_service: Service, user: Any) -> None:
+def test_a_taken_name_is_refused(cloud_service: Service, user: Any) -> None:
     with pytest.raises(KeyProblem, match="name"):
         create_key(service=cloud_service, name="portal", user=user, address=None)
     with pytest.raises(KeyProblem, match="1 to 50"):
         create_key(service=cloud_service, name=" ", user=user, address=None)
 
 
-def test_the_key_in_use_is_not_revoked_and_the_cloud_is_not_even_asked(
+def test_the_key_in_use_is_not_revoked_and_no_call_is_made(
     cloud: Any, cloud_service: Service, user: Any
 ) -> None:
     prefix = ApiKey.objects.get().prefix
@@ -84,7 +84,7 @@ def test_a_key_only_the_cloud_has_can_be_revoked(cloud: Any, cloud_service: Serv
 
 
 def test_a_cloud_that_is_away_revokes_nothing_here(cloud: Any, cloud_service: Service, user: Any) -> None:
-    key = create_key(service=cloud_service, name="reserve", user=user, address=None)
+    key = create_key(service=cloud_service, name="standby", user=user, address=None)
     cloud.fault(match="keys", kind="status", status=503, times=99)
     with pytest.raises(KeyProblem, match="not known"):
         revoke_key(service=cloud_service, prefix=key.prefix, user=user, address=None)
@@ -93,23 +93,23 @@ def test_a_cloud_that_is_away_revokes_nothing_here(cloud: Any, cloud_service: Se
     assert key.secret
 
 
-def test_a_typed_key_is_proven_before_it_is_stored(cloud: Any, cloud_service: Service, user: Any) -> None:
+def test_a_typed_key_is_tested_before_it_is_stored(cloud: Any, cloud_service: Service, user: Any) -> None:
     for wrong in ("", "onlyprefix", "aaaaaaaa." + "b" * 32):
         with pytest.raises(KeyProblem):
             add_typed_key(service=cloud_service, key=wrong, is_to_be_used=True, user=user, address=None)
     assert ApiKey.objects.count() == 1
 
 
-def test_a_typed_key_is_a_reserve_unless_it_is_to_be_used(
+def test_a_typed_key_is_a_standby_key_unless_it_is_to_be_used(
     cloud: Any, cloud_service: Service, user: Any
 ) -> None:
     first = ApiKey.objects.get()
-    reserve = add_typed_key(
+    standby = add_typed_key(
         service=cloud_service, key=cloud.new_key(), is_to_be_used=False, user=user, address=None
     )
     assert ApiKey.objects.get(is_in_use=True) == first
-    add_typed_key(service=cloud_service, key=reserve.secret, is_to_be_used=True, user=user, address=None)
-    assert ApiKey.objects.get(is_in_use=True) == reserve
+    add_typed_key(service=cloud_service, key=standby.secret, is_to_be_used=True, user=user, address=None)
+    assert ApiKey.objects.get(is_in_use=True) == standby
 
 
 def test_the_first_key_of_a_service_is_used_at_once(cloud: Any, cloud_service: Service, user: Any) -> None:

@@ -1,4 +1,4 @@
-"""The pages of a link belong to its account; each state has its own words."""
+"""The pages of a link belong to its account; each state has its own page."""
 
 import threading
 from typing import Any
@@ -50,11 +50,11 @@ def test_each_state_has_a_page_of_its_own(client: Client, link: Link, state: str
     assert words in page
     assert words in fragment
     assert "<html" not in fragment
-    # Only what still changes asks again.
+    # Only a page that may still change is refreshed.
     assert ("hx-trigger" in fragment) == (state == "pending")
 
 
-def test_a_waiting_link_says_that_the_cloud_is_away(
+def test_the_page_of_a_waiting_link_shows_that_the_cloud_is_away(
     client: Client, link: Link, scripted: ScriptedCloud
 ) -> None:
     scripted.script("POST", "services/customer-confirmations/", lambda: (503, {}))
@@ -115,7 +115,7 @@ def test_a_disputed_link_is_suspended_and_administrators_are_notified(
 
 
 @pytest.mark.usefixtures("one_minute")
-def test_asking_again_makes_the_link_due_within_limits(client: Client, link: Link) -> None:
+def test_checking_again_makes_the_link_due_within_limits(client: Client, link: Link) -> None:
     Link.objects.update(not_before=None, attempt_count=3)
     client.post(f"/links/{link.uuid}/check/")
     asked = Link.objects.get()
@@ -136,7 +136,7 @@ def test_a_customer_without_a_label_is_shown_by_its_hash(
 
 
 @pytest.mark.parametrize("state", list(ALLOWED))
-def test_no_link_leaves_a_state_by_a_way_that_is_not_allowed(link: Link, state: str) -> None:
+def test_no_link_makes_a_transition_that_is_not_allowed(link: Link, state: str) -> None:
     Link.objects.update(state=state)
     for to in set(ALLOWED) - ALLOWED[state]:
         with pytest.raises(NotAllowed):
@@ -145,7 +145,7 @@ def test_no_link_leaves_a_state_by_a_way_that_is_not_allowed(link: Link, state: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_ten_accounts_that_claim_one_token_at_once_one_gets_it(service: Service, token: str) -> None:
+def test_one_of_ten_accounts_gets_a_token_that_they_claim_at_once(service: Service, token: str) -> None:
     people = [make_person(f"clinician{number}") for number in range(10)]
     outcomes: list[Outcome] = []
     start = threading.Barrier(len(people))

@@ -1,4 +1,4 @@
-"""Calls about keys whose answer was lost or that meet each other: what is not known is not claimed."""
+"""Calls about keys whose answer is lost or that overlap: an unknown outcome is not claimed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -58,10 +58,10 @@ def _states(service: Service) -> dict[str, str]:
     return {row.name: row.label for row in list_keys(service=service)}
 
 
-def test_a_revocation_without_an_answer_is_read_back(
+def test_the_outcome_of_a_revocation_without_an_answer_is_read(
     cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
 ) -> None:
-    # Deleting is tried again by itself; each of these answers is lost.
+    # The client retries a DELETE; each of these answers is lost.
     cloud.fault(match="keys", kind="cut_after", times=3)
     _revoke(cloud_service, spare, user)
     spare.refresh_from_db()
@@ -69,7 +69,7 @@ def test_a_revocation_without_an_answer_is_read_back(
     assert _outcomes("api_key.revoked") == ["ok"]
 
 
-def test_a_revocation_of_which_nothing_can_be_read_is_not_known(
+def test_a_revocation_is_unknown_if_its_outcome_cannot_be_read(
     cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
 ) -> None:
     cloud.fault(match="keys", kind="cut_after")
@@ -84,7 +84,7 @@ def test_a_revocation_of_which_nothing_can_be_read_is_not_known(
     assert _states(cloud_service)["spare"] == "not at the Cloud"
 
 
-def test_a_revocation_that_did_not_happen_leaves_the_key_in_reserve(
+def test_a_revocation_that_did_not_happen_leaves_a_standby_key(
     cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
 ) -> None:
     cloud.fault(match="keys", kind="status", status=500)
@@ -109,22 +109,22 @@ def test_a_key_whose_answer_was_lost_in_a_cloud_that_is_away_may_exist(
     assert _states(cloud_service)["spare"] == "only at the Cloud"
 
 
-def test_of_two_submits_of_one_name_the_failing_one_harms_no_key(
+def test_the_failing_one_of_two_requests_with_one_name_harms_no_key(
     cloud_service: Service, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create = ClariusClient.create_api_key
-    told: list[str] = []
+    errors: list[str] = []
 
     def second_click(client: ClariusClient, **wishes: Any) -> Any:
-        if not told:
+        if not errors:
             with pytest.raises(KeyProblem) as refused:
                 create_key(service=cloud_service, name="spare", user=user, address=None)
-            told.append(str(refused.value))
+            errors.append(str(refused.value))
         return create(client, **wishes)
 
     monkeypatch.setattr(ClariusClient, "create_api_key", second_click)
     made = create_key(service=cloud_service, name="spare", user=user, address=None)
-    assert "at this moment" in told[0]
+    assert "at this moment" in errors[0]
     assert made.prefix in _listed(cloud_service)
     assert _outcomes("api_key.created") == ["refused", "ok"]
 
@@ -165,11 +165,11 @@ def test_a_key_that_is_being_revoked_is_not_put_into_use(
         _revoke(cloud_service, spare, user)
     assert ApiKey.objects.get(is_in_use=True).pk == old.pk
     assert not ApiKey.objects.filter(is_in_use=True, revoked_at__isnull=False).exists()
-    # What could not be revoked is in reserve again.
+    # A key that could not be revoked is a standby key again.
     assert ApiKey.objects.filter(pk=spare.pk, revoked_at=None).exists() == (how == "circuit")
 
 
-def test_a_revocation_that_died_half_way_can_be_done_again(
+def test_an_interrupted_revocation_can_be_repeated(
     cloud_service: Service, spare: ApiKey, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -189,9 +189,7 @@ def test_a_revocation_that_died_half_way_can_be_done_again(
     assert _states(cloud_service)["spare"] == "revoked"
 
 
-def test_a_key_just_made_or_typed_stands_in_the_list_as_it_is(
-    cloud: Any, cloud_service: Service, user: Any
-) -> None:
+def test_a_new_key_is_listed_at_once_in_its_state(cloud: Any, cloud_service: Service, user: Any) -> None:
     read_now(service=cloud_service)
     create_key(service=cloud_service, name="made", user=user, address=None)
     typed = cloud.new_key(name="typed")
@@ -219,8 +217,8 @@ def _seal_with_another_key(settings: Any, key: ApiKey) -> None:
     settings.FIELD_ENCRYPTION_KEYS = good
 
 
-@pytest.mark.parametrize("trouble", ["missing", "sealed"])
-def test_reserves_are_used_when_none_is_in_use_that_can_be_opened(
+@pytest.mark.parametrize("trouble", ["missing", "encrypted"])
+def test_a_standby_key_is_used_when_the_key_in_use_cannot_be_decrypted(
     cloud: Any, cloud_service: Service, spare: ApiKey, settings: Any, trouble: str
 ) -> None:
     if trouble == "missing":
@@ -236,7 +234,7 @@ def test_reserves_are_used_when_none_is_in_use_that_can_be_opened(
     assert OutgoingMail.objects.filter(subject__contains="another API key").count() == 1
 
 
-def test_without_any_key_that_can_be_opened_the_reason_is_said(cloud_service: Service, settings: Any) -> None:
+def test_without_a_readable_key_the_reason_is_given(cloud_service: Service, settings: Any) -> None:
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with pytest.raises(NoKey, match="can be decrypted"):
         client_for(service=cloud_service)

@@ -1,4 +1,4 @@
-"""A push whose answer was lost: what the Cloud may have opens the webhook, and nothing is guessed."""
+"""A push whose answer was lost: every secret that the Cloud may have is accepted, and none is guessed."""
 
 from datetime import timedelta
 from typing import Any
@@ -43,8 +43,8 @@ def registered(cloud_service: Service, user: Any, settings: Any) -> Service:
 
 
 def _push(service: Service, user: Any, **wishes: Any) -> None:
-    told = {"is_notified": True, "is_connectable": True} | wishes
-    push_settings(service=service, user=user, address=None, **told)
+    choices = {"is_notified": True, "is_connectable": True} | wishes
+    push_settings(service=service, user=user, address=None, **choices)
 
 
 def _rotate(user: Any) -> None:
@@ -57,7 +57,7 @@ def _there() -> str:
 
 
 def _is_open() -> bool:
-    """Knock at the address that the Cloud has."""
+    """Call the address that the Cloud has."""
     door = "/webhooks/" + _there().partition("/webhooks/")[2]
     body = {"request_uuid": "6f4f7a2e-0d0c-4a43-9f0b-2d7b6a3c1e55", "customer_id": "c" * 43}
     return Client().post(door, body, content_type="application/json").status_code == 204
@@ -78,7 +78,7 @@ def _outcomes(action: str) -> list[str]:
     return list(Entry.objects.filter(action=action).order_by("at", "pk").values_list("outcome", flat=True))
 
 
-def test_a_secret_whose_push_got_no_answer_opens_the_webhook_until_a_look(
+def test_a_secret_whose_push_got_no_answer_is_accepted_until_a_reading(
     cloud: Any, registered: Service, user: Any
 ) -> None:
     old = registered.webhook_secret
@@ -96,12 +96,12 @@ def test_a_secret_whose_push_got_no_answer_opens_the_webhook_until_a_look(
     assert state.notification_status == V.SAME
     service = Service.objects.get()
     assert service.webhook_secret in _there()
-    # It may still be used by a call that is under way.
+    # A call in progress may still use it.
     assert old in service.previous_webhook_secret
     assert service.unsettled_webhook_secrets == ""
 
 
-def test_a_look_that_finds_the_former_secret_settles_that_too(
+def test_a_reading_that_finds_the_former_secret_settles_that_too(
     cloud: Any, registered: Service, user: Any
 ) -> None:
     old = registered.webhook_secret
@@ -129,7 +129,9 @@ def test_many_lost_secrets_are_all_kept(cloud: Any, registered: Service, user: A
         assert _is_open()
 
 
-def test_a_lost_answer_is_looked_after_at_once(cloud: Any, registered: Service, user: Any) -> None:
+def test_the_settings_are_read_at_once_after_a_lost_answer(
+    cloud: Any, registered: Service, user: Any
+) -> None:
     cloud.fault(match="settings", kind="delay", seconds=0)
     cloud.fault(match="settings", kind="cut_after")
     _rotate(user)
@@ -147,9 +149,9 @@ def test_two_pushes_never_overtake_each_other(
 
     def meanwhile(client: ClariusClient, **changes: Any) -> Any:
         for other in (lambda: _rotate(user), lambda: _push(registered, user, is_connectable=False)):
-            with pytest.raises(NotPushed) as told:
+            with pytest.raises(NotPushed) as error:
                 other()
-            refused.append(str(told.value))
+            refused.append(str(error.value))
         return update(client, **changes)
 
     monkeypatch.setattr(ClariusClient, "update_settings", meanwhile)
@@ -161,7 +163,7 @@ def test_two_pushes_never_overtake_each_other(
     assert _is_open()
 
 
-def test_a_push_that_died_holds_nobody_up_for_long(
+def test_a_push_that_died_blocks_others_only_for_a_while(
     registered: Service, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -172,7 +174,7 @@ def test_a_push_that_died_holds_nobody_up_for_long(
 
     with monkeypatch.context() as patched:
         patched.setattr(ClariusClient, "update_settings", die)
-        # What a killed process would not do: end its lock.
+        # A killed process would not end its lock.
         patched.setattr(Lock, "end", lambda held: None)
         with pytest.raises(Killed):
             _rotate(user)
@@ -183,7 +185,7 @@ def test_a_push_that_died_holds_nobody_up_for_long(
     assert _is_open()
 
 
-def test_a_look_that_began_before_a_push_tells_nothing_of_the_settings(
+def test_a_reading_that_began_before_a_push_changes_no_settings(
     registered: Service, user: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read = ClariusClient.get_settings
@@ -202,7 +204,7 @@ def test_a_look_that_began_before_a_push_tells_nothing_of_the_settings(
 
 
 @pytest.mark.parametrize("is_read_back", [True, False])
-def test_a_push_without_an_answer_is_read_back_or_not_known(
+def test_the_outcome_of_a_push_without_an_answer_is_read_or_unknown(
     cloud: Any, registered: Service, user: Any, is_read_back: bool
 ) -> None:
     cloud.fault(match="settings", kind="delay", seconds=0)
@@ -219,7 +221,7 @@ def test_a_push_without_an_answer_is_read_back_or_not_known(
     assert _outcomes("service.settings_pushed") == ["ok", "ok" if is_read_back else "unknown"]
 
 
-def test_a_push_that_did_not_arrive_is_said_to_have_changed_nothing(
+def test_a_push_that_did_not_arrive_reports_that_nothing_was_changed(
     cloud: Any, registered: Service, user: Any
 ) -> None:
     cloud.fault(match="settings", kind="delay", seconds=0)
@@ -230,7 +232,7 @@ def test_a_push_that_did_not_arrive_is_said_to_have_changed_nothing(
     assert _outcomes("service.settings_pushed") == ["ok", "refused"]
 
 
-def test_a_secret_replaced_before_the_cloud_was_known_to_have_it_stays_open(
+def test_a_secret_replaced_before_its_push_was_confirmed_stays_accepted(
     cloud: Any, cloud_service: Service, user: Any, settings: Any
 ) -> None:
     settings.WEBHOOK_SECRETS_SECONDS = 0
@@ -247,16 +249,14 @@ def test_a_secret_replaced_before_the_cloud_was_known_to_have_it_stays_open(
     assert judge(service=Service.objects.get(), name="notification_url", url=there) == V.SAME
 
 
-def test_registering_reads_back_what_got_no_answer(cloud: Any, cloud_service: Service) -> None:
+def test_registering_reads_the_settings_after_a_lost_answer(cloud: Any, cloud_service: Service) -> None:
     cloud.fault(match="settings", kind="delay", seconds=0)
     cloud.fault(match="settings", kind="cut_after")
     assert register_service(service=cloud_service).is_registered
     assert _outcomes("service.registered") == ["ok"]
 
 
-def test_what_is_not_known_is_no_reason_to_forget_that_the_service_is_registered(
-    cloud: Any, registered: Service
-) -> None:
+def test_an_unknown_outcome_does_not_unregister_the_service(cloud: Any, registered: Service) -> None:
     with client_for(service=registered) as client:
         client.update_settings(token_transfer_url="")
     _lose_answers(cloud)

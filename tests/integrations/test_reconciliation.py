@@ -1,4 +1,4 @@
-"""Links, confirmed tokens and portal accounts side by side: nothing follows from a doubtful answer."""
+"""Comparing the Cloud's confirmed tokens with our links: an implausible answer changes nothing."""
 
 import functools
 import io
@@ -25,13 +25,13 @@ pytestmark = pytest.mark.django_db
 S = Customer.Status
 
 
-def _walk(service: Service) -> Sync:
-    # A second walk right after the first does not count.
+def _sync(service: Service) -> Sync:
+    # A second sync soon after the first does not count.
     earlier = timezone.now() - timedelta(hours=2)
     Customer.objects.filter(missed_at__isnull=False).update(missed_at=earlier)
-    mirror = read_now(service=service, kind=Sync.Kind.CUSTOMERS)
-    assert mirror is not None
-    return mirror
+    sync = read_now(service=service, kind=Sync.Kind.CUSTOMERS)
+    assert sync is not None
+    return sync
 
 
 def _hold(service: Service, token: str, user: Any, state: str = Link.State.CONFIRMED) -> Link:
@@ -48,7 +48,7 @@ def _status(token_of: Any) -> str:
     return str(Customer.objects.with_status().get(pk=token_of).status)
 
 
-def test_the_three_sides_are_told_apart(
+def test_every_status_of_a_customer_is_found(
     cloud: Any, cloud_service: Service, clinician: Any, other_clinician: Any
 ) -> None:
     confirmed = cloud.add_customer(is_confirmed=True)
@@ -59,9 +59,9 @@ def test_the_three_sides_are_told_apart(
     waiting = _hold(cloud_service, pending.token, clinician, Link.State.PENDING)
     shut = _hold(cloud_service, off.token, other_clinician)
     type(other_clinician).objects.filter(pk=other_clinician.pk).update(is_active=False)
-    mirror = _walk(cloud_service)
-    assert (mirror.problem, mirror.seen_count) == ("", 3)
-    assert mirror.result == "3 listed, 1 new here"
+    sync = _sync(cloud_service)
+    assert (sync.problem, sync.seen_count) == ("", 3)
+    assert sync.result == "3 listed, 1 new here"
     assert _status(held.customer_id) == S.CONFIRMED
     assert _status(waiting.customer_id) == S.PENDING
     assert _status(shut.customer_id) == S.ACCOUNT_OFF
@@ -72,19 +72,19 @@ def test_the_three_sides_are_told_apart(
     assert not ListedToken.objects.exists()
 
 
-def test_a_customer_that_two_walks_do_not_list_is_gone_and_told(
+def test_a_customer_that_two_syncs_do_not_list_is_gone_and_notified(
     cloud: Any, cloud_service: Service, clinician: Any
 ) -> None:
     stays, leaves = cloud.add_customer(is_confirmed=True), cloud.add_customer(is_confirmed=True)
     _hold(cloud_service, stays.token, clinician)
     link = _hold(cloud_service, leaves.token, clinician)
-    _walk(cloud_service)
+    _sync(cloud_service)
     cloud.call("PATCH", f"customers/{leaves.token}/", {"is_subscribed": False})
-    _walk(cloud_service)
+    _sync(cloud_service)
     link.refresh_from_db()
     assert (link.state, _status(link.customer_id)) == (Link.State.CONFIRMED, S.MISSING)
     assert not OutgoingMail.objects.filter(subject__contains="has ended").exists()
-    _walk(cloud_service)
+    _sync(cloud_service)
     link.refresh_from_db()
     assert (link.state, _status(link.customer_id)) == (Link.State.GONE, S.GONE)
     assert Link.objects.confirmed().count() == 1
@@ -94,7 +94,7 @@ def test_a_customer_that_two_walks_do_not_list_is_gone_and_told(
     assert Entry.objects.filter(action="link.gone").count() == 1
 
 
-def test_two_walks_right_after_one_another_count_as_one(
+def test_two_syncs_in_quick_succession_count_as_one(
     cloud: Any, cloud_service: Service, clinician: Any
 ) -> None:
     cloud.add_customer(is_confirmed=True)
@@ -113,10 +113,10 @@ def test_a_customer_that_is_listed_again_in_time_stays(
     customer = cloud.add_customer(is_confirmed=True)
     link = _hold(cloud_service, customer.token, clinician)
     cloud.call("PATCH", f"customers/{customer.token}/", {"is_subscribed": False})
-    _walk(cloud_service)
+    _sync(cloud_service)
     cloud.call("PATCH", f"customers/{customer.token}/", {"is_subscribed": True})
     for _ in range(2):
-        _walk(cloud_service)
+        _sync(cloud_service)
     link.refresh_from_db()
     assert (link.state, _status(link.customer_id)) == (Link.State.CONFIRMED, S.CONFIRMED)
 
@@ -136,17 +136,17 @@ def test_an_empty_broken_or_partial_answer_changes_nothing(
     cloud: Any, cloud_service: Service, clinician: Any, fault: dict[str, Any]
 ) -> None:
     link = _hold(cloud_service, cloud.add_customer(is_confirmed=True).token, clinician)
-    _walk(cloud_service)
+    _sync(cloud_service)
     read_at = Sync.objects.get().read_at
     cloud.add_customer(is_confirmed=True)
     columns = ("pk", "token_digest", "listed_at", "missed_sync_count", "missed_at")
     before = list(Customer.objects.values(*columns))
-    # The client tries a failing page again by itself.
+    # The client retries a failing page automatically.
     cloud.fault(match="tokens", times=9, **fault)
     for _ in range(3):
-        mirror = _walk(cloud_service)
-    assert mirror.problem
-    assert mirror.read_at == read_at
+        sync = _sync(cloud_service)
+    assert sync.problem
+    assert sync.read_at == read_at
     assert list(Customer.objects.values(*columns)) == before
     link.refresh_from_db()
     assert link.state == Link.State.CONFIRMED
@@ -158,13 +158,13 @@ def test_a_list_shorter_than_its_count_is_partial(
     link = _hold(service, token, clinician)
     page = {"count": 2, "next": None, "previous": None, "results": ["A" * 43]}
     scripted.script("GET", "services/confirmed-tokens/?limit=1000", lambda: (200, page))
-    mirror = _walk(service)
-    assert mirror.problem == "Clarius Cloud listed only 1 of 2 customers readably. Nothing was changed."
+    sync = _sync(service)
+    assert sync.problem == "Clarius Cloud listed only 1 of 2 customers readably. Nothing was changed."
     assert list(Customer.objects.values_list("pk", flat=True)) == [link.customer_id]
     page["results"] = ["A" * 43, "not a token\n"]
-    assert "only 1 of 2" in _walk(service).problem
+    assert "only 1 of 2" in _sync(service).problem
     page["results"] = ["A" * 43, "B" * 43]
-    assert _walk(service).problem == ""
+    assert _sync(service).problem == ""
     assert Customer.objects.count() == 3
 
 
@@ -176,39 +176,39 @@ def test_pages_that_repeat_a_token_count_it_once(scripted: Any, service: Service
     root = f"{scripted.url}/api/public/v0/"
     scripted.script("GET", first, page("A" * 43, "B" * 43, following=root + second))
     scripted.script("GET", second, page("B" * 43, following=None))
-    mirror = _walk(service)
-    assert (mirror.problem, mirror.seen_count, Customer.objects.count()) == ("", 2, 2)
+    sync = _sync(service)
+    assert (sync.problem, sync.seen_count, Customer.objects.count()) == ("", 2, 2)
 
 
-def test_an_empty_list_where_nobody_is_known_is_an_answer(cloud: Any, cloud_service: Service) -> None:
-    mirror = _walk(cloud_service)
-    assert (mirror.problem, mirror.result) == ("", "0 listed")
+def test_an_empty_list_is_accepted_where_nobody_is_known(cloud: Any, cloud_service: Service) -> None:
+    sync = _sync(cloud_service)
+    assert (sync.problem, sync.result) == ("", "0 listed")
 
 
-def test_a_link_confirmed_during_the_walk_is_not_missed(
+def test_a_link_confirmed_during_the_sync_is_not_missed(
     cloud: Any, cloud_service: Service, clinician: Any
 ) -> None:
     cloud.add_customer(is_confirmed=True)
     link = _hold(cloud_service, cloud.add_customer().token, clinician)
     Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
-    _walk(cloud_service)
+    _sync(cloud_service)
     assert Customer.objects.get(pk=link.customer_id).missed_sync_count == 0
 
 
-def test_a_customer_who_was_missed_before_and_connects_during_the_walk_stays(
+def test_a_customer_who_was_missed_before_and_connects_during_the_sync_stays(
     cloud: Any, cloud_service: Service, clinician: Any
 ) -> None:
     cloud.add_customer(is_confirmed=True)
     link = _hold(cloud_service, cloud.add_customer().token, clinician)
     Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=2, missed_at=timezone.now())
     Link.objects.filter(pk=link.pk).update(confirmed_at=timezone.now() + timedelta(seconds=30))
-    _walk(cloud_service)
+    _sync(cloud_service)
     link.refresh_from_db()
     assert link.state == Link.State.CONFIRMED
     assert not OutgoingMail.objects.filter(subject__contains="has ended").exists()
 
 
-def test_a_confirmation_ends_what_was_counted_against_the_customer(
+def test_a_confirmation_resets_the_missed_syncs_of_the_customer(
     cloud: Any, cloud_service: Service, clinician: Any
 ) -> None:
     link = _hold(cloud_service, cloud.add_customer().token, clinician, Link.State.PENDING)
@@ -230,17 +230,17 @@ def test_the_command_prints_counts_and_fails_in_one_sentence(cloud: Any, cloud_s
         call_command("reconcile_customers", service="other")
 
 
-def test_the_next_reading_is_due_a_day_later(cloud: Any, cloud_service: Service) -> None:
+def test_the_next_sync_is_due_a_day_later(cloud: Any, cloud_service: Service) -> None:
     before = timezone.now()
-    mirror = _walk(cloud_service)
-    assert mirror.not_before is not None
-    assert before + timedelta(hours=23) < mirror.not_before < timezone.now() + timedelta(hours=25)
-    assert mirror.lease_until is None
+    sync = _sync(cloud_service)
+    assert sync.not_before is not None
+    assert before + timedelta(hours=23) < sync.not_before < timezone.now() + timedelta(hours=25)
+    assert sync.lease_until is None
 
 
-def test_no_token_stands_in_clear_in_the_database(cloud: Any, cloud_service: Service) -> None:
+def test_no_token_is_stored_in_clear_text(cloud: Any, cloud_service: Service) -> None:
     customer = cloud.add_customer(is_confirmed=True)
-    _walk(cloud_service)
+    _sync(cloud_service)
     with connection.cursor() as cursor:
         cursor.execute("SELECT token FROM integrations_customer")
         (stored,) = cursor.fetchone()
@@ -248,7 +248,7 @@ def test_no_token_stands_in_clear_in_the_database(cloud: Any, cloud_service: Ser
     assert Customer.objects.get().token == customer.token
 
 
-def test_thousands_of_customers_are_walked_in_flat_memory(scripted: Any, service: Service) -> None:
+def test_thousands_of_customers_are_read_in_flat_memory(scripted: Any, service: Service) -> None:
     total, size = 4000, 1000
     root = f"{scripted.url}/api/public/v0/services/confirmed-tokens/"
 
@@ -263,11 +263,11 @@ def test_thousands_of_customers_are_walked_in_flat_memory(scripted: Any, service
         scripted.script("GET", path, functools.partial(page, offset))
     tracemalloc.start()
     try:
-        mirror = _walk(service)
+        sync = _sync(service)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (mirror.problem, mirror.seen_count) == ("", total)
+    assert (sync.problem, sync.seen_count) == ("", total)
     assert Customer.objects.filter(service=service).count() == total
-    # A page and a batch take half of this; rows of all customers at once would take twice.
+    # A page and a batch take half of this; the rows of all customers together would take twice as much.
     assert peak < 3 * 1024 * 1024

@@ -1,4 +1,4 @@
-"""The Cloud's log of its notifications is kept here, without a secret, each entry once."""
+"""The Cloud's log of its notifications is copied without secrets, each record once."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,16 +48,16 @@ def _record(**changes: Any) -> dict[str, Any]:
 def _read(scripted: Any, service: Service, *records: Any) -> Sync:
     page = {"count": len(records), "next": None, "previous": None, "results": list(records)}
     scripted.script("GET", PATH, lambda: (200, page))
-    mirror = read_now(service=service, kind=Sync.Kind.RECORDS)
-    assert mirror is not None
-    return mirror
+    sync = read_now(service=service, kind=Sync.Kind.RECORDS)
+    assert sync is not None
+    return sync
 
 
-def test_a_record_is_kept_once_with_what_tells_how_it_went(scripted: Any, service: Service) -> None:
+def test_a_record_is_stored_once_with_its_outcome(scripted: Any, service: Service) -> None:
     failed = _record(response=None, error="timed out", sent_at=datetime.now(UTC) - timedelta(days=1))
     answered = _record()
-    mirror = _read(scripted, service, answered, failed, answered)
-    assert mirror.result == "3 at the Cloud, 2 new"
+    sync = _read(scripted, service, answered, failed, answered)
+    assert sync.result == "3 at the Cloud, 2 new"
     assert _read(scripted, service, failed, answered).result == "2 at the Cloud, 0 new"
     first, second = NotificationRecord.objects.order_by("-sent_at")
     assert (first.outcome, first.status, first.latency_ms) == ("answered", 204, 1500)
@@ -77,7 +77,7 @@ def test_a_record_is_kept_once_with_what_tells_how_it_went(scripted: Any, servic
         ({"status": "503"}, "", "failed"),
     ],
 )
-def test_a_response_of_any_shape_is_borne(
+def test_a_response_of_any_shape_is_accepted(
     scripted: Any, service: Service, response: Any, error: Any, outcome: str
 ) -> None:
     _read(scripted, service, _record(response=response, error=error))
@@ -87,11 +87,11 @@ def test_a_response_of_any_shape_is_borne(
 def test_neither_token_nor_secret_is_stored_in_clear(scripted: Any, service: Service) -> None:
     key = service.api_keys.get().secret
     secret = "s3cret-" * 6
-    told = {"status_code": 200, "content": f"thanks {TOKEN}", "headers": f"Service-API-Key {key}"}
+    response = {"status_code": 200, "content": f"thanks {TOKEN}", "headers": f"Service-API-Key {key}"}
     _read(
         scripted,
         service,
-        _record(response=told, error=f"for {TOKEN} at https://u:p@h/{secret}"),
+        _record(response=response, error=f"for {TOKEN} at https://u:p@h/{secret}"),
         _record(content=f"broken {{ {TOKEN} {key} {secret}"),
         _record(content='{"customer_id": "short-but-ours-123456"'),
     )
@@ -103,21 +103,21 @@ def test_neither_token_nor_secret_is_stored_in_clear(scripted: Any, service: Ser
     assert REQUEST in stored
 
 
-def test_content_that_cannot_be_parsed_is_kept_as_it_is(scripted: Any, service: Service) -> None:
+def test_content_that_cannot_be_parsed_is_stored_as_it_is(scripted: Any, service: Service) -> None:
     _read(scripted, service, _record(content="<xml>no JSON</xml>"))
     record = NotificationRecord.objects.get()
     assert (record.content, record.request_uuid) == ("<xml>no JSON</xml>", None)
 
 
-def test_a_patient_in_a_content_is_not_kept() -> None:
+def test_a_patient_in_a_content_is_not_stored() -> None:
     masked = mask_content(f'{{"request_uuid": "{REQUEST}", "patient": {{"last_name": "Nwosu"}}}}')
     assert "Nwosu" not in masked
     assert request_of(masked) is not None
 
 
-def test_an_entry_that_cannot_be_read_is_counted_and_hides_no_other(scripted: Any, service: Service) -> None:
-    mirror = _read(scripted, service, {"event": None}, _record(), "nonsense")
-    assert mirror.result == "3 at the Cloud, 1 new, 2 could not be read"
+def test_an_unreadable_record_is_counted_and_hides_no_other(scripted: Any, service: Service) -> None:
+    sync = _read(scripted, service, {"event": None}, _record(), "nonsense")
+    assert sync.result == "3 at the Cloud, 1 new, 2 could not be read"
 
 
 def test_records_outlive_the_cloud_and_end_after_the_retention(
@@ -134,12 +134,12 @@ def test_records_outlive_the_cloud_and_end_after_the_retention(
     assert NotificationRecord.objects.count() == 1
 
 
-def test_a_walk_that_breaks_keeps_what_it_read(cloud: Any, cloud_service: Service) -> None:
+def test_a_sync_that_fails_keeps_the_records_it_read(cloud: Any, cloud_service: Service) -> None:
     cloud.fault(match="records", kind="status", status=503, times=9)
-    mirror = read_now(service=cloud_service, kind=Sync.Kind.RECORDS)
-    assert mirror is not None
-    assert (mirror.read_at, mirror.problem) == (None, "Clarius Cloud failed to answer.")
-    assert mirror.not_before is not None
+    sync = read_now(service=cloud_service, kind=Sync.Kind.RECORDS)
+    assert sync is not None
+    assert (sync.read_at, sync.problem) == (None, "Clarius Cloud failed to answer.")
+    assert sync.not_before is not None
 
 
 @given(st.text(max_size=300))

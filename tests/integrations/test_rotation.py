@@ -1,4 +1,4 @@
-"""Replacing the key in use: whatever happens, one that works is stored and no other is left over."""
+"""Rotating the key in use: whatever happens, a working key is stored and none is left over."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,7 +96,7 @@ def test_a_crash_between_any_two_steps_leaves_a_working_key_and_is_resumed(
         if killer.has_struck:
             break
     if not killer.has_struck:
-        # So many effects there are not: every point between two steps was met by a smaller number.
+        # There are fewer effects: smaller numbers met every point between two steps.
         assert at > 20
     ended = finish_rotation(rotation)
     assert ended.step == Step.DONE
@@ -106,7 +106,7 @@ def test_a_crash_between_any_two_steps_leaves_a_working_key_and_is_resumed(
     assert [key.prefix for key in stored] == [ended.new_prefix]
 
 
-def test_a_key_whose_answer_was_lost_is_revoked_and_made_again(cloud: Any, cloud_service: Service) -> None:
+def test_a_key_whose_answer_was_lost_is_revoked_and_created_again(cloud: Any, cloud_service: Service) -> None:
     # The first call to the keys is the list; the one after it creates.
     rotation = start_rotation(service=cloud_service, cause="person")
     cloud.fault(match="keys", kind="delay", seconds=0)
@@ -119,16 +119,14 @@ def test_a_key_whose_answer_was_lost_is_revoked_and_made_again(cloud: Any, cloud
     assert listed_keys(cloud_service) == {ended.new_prefix}
 
 
-def test_the_old_key_lives_while_work_that_may_use_it_is_under_way(
-    cloud: Any, cloud_service: Service
-) -> None:
+def test_the_old_key_stays_while_jobs_may_use_it(cloud: Any, cloud_service: Service) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     Service.objects.update(lease_until=timezone.now() + timedelta(minutes=1), lease_token=7)
     for _ in range(3):
         rotation = run_rotation(rotation)
     assert rotation.step == Step.DRAINING
     assert {rotation.old_prefix, rotation.new_prefix} == listed_keys(cloud_service)
-    # The poll ended, and another one, which took the new key, began.
+    # The poll ended, and another one began, with the new key.
     Service.objects.update(lease_token=8)
     assert run_rotation(rotation).step == Step.DONE
 
@@ -142,14 +140,14 @@ def test_nothing_is_revoked_in_the_minutes_after_the_switch(cloud: Any, cloud_se
     assert len(listed_keys(cloud_service)) == 2
 
 
-def test_only_one_rotation_of_a_service_is_under_way(cloud_service: Service) -> None:
+def test_a_service_has_one_rotation_at_a_time(cloud_service: Service) -> None:
     start_rotation(service=cloud_service, cause="person")
     with pytest.raises(RotationUnderWay):
         start_rotation(service=cloud_service, cause="command")
     assert KeyRotation.objects.count() == 1
 
 
-def test_keys_of_a_replacement_under_way_cannot_be_revoked(cloud: Any, cloud_service: Service) -> None:
+def test_keys_of_a_rotation_in_progress_cannot_be_revoked(cloud: Any, cloud_service: Service) -> None:
     rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     user = make_person("administrator", is_staff=True)
     for prefix in (rotation.old_prefix, rotation.new_prefix):
@@ -181,11 +179,11 @@ def test_a_refused_creation_ends_the_rotation_and_keeps_the_old_key(
     assert ended.problem
     assert key_works(cloud_service)
     assert OutgoingMail.objects.filter(subject__contains="could not be replaced").count() == 1
-    # The next one may begin.
+    # The next rotation may begin.
     assert finish_rotation(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
 
 
-def test_a_refused_revocation_keeps_both_keys_and_tells(cloud: Any, cloud_service: Service) -> None:
+def test_a_refused_revocation_keeps_both_keys_and_sends_an_alert(cloud: Any, cloud_service: Service) -> None:
     make_person("administrator", is_staff=True)
     rotation = start_rotation(service=cloud_service, cause="person")
     while rotation.step != Step.DRAINING:
@@ -215,7 +213,7 @@ def test_a_refused_key_lets_the_rotation_wait_until_another_one_works(
 
 
 @pytest.mark.parametrize(("days", "age", "is_begun"), [(0, 900, False), (90, 89, False), (90, 91, True)])
-def test_a_key_is_replaced_on_schedule_only_where_that_is_wanted(
+def test_a_key_is_replaced_on_schedule_only_if_the_setting_says_so(
     service: Service, days: int, age: int, is_begun: bool
 ) -> None:
     ApiKey.objects.update(in_use_since=timezone.now() - timedelta(days=age))

@@ -1,4 +1,4 @@
-"""A replacement that cannot go on: it ends by itself after a day, or when a person cancels it."""
+"""A rotation that cannot continue: it ends automatically after a day, or when a person cancels it."""
 
 from datetime import timedelta
 from io import StringIO
@@ -90,9 +90,7 @@ def _step(rotation: KeyRotation) -> KeyRotation:
     return KeyRotation.objects.get(pk=rotation.pk)
 
 
-def test_a_replacement_that_waits_is_cancelled_by_a_person(
-    cloud: Any, cloud_service: Service, user: Any
-) -> None:
+def test_a_waiting_rotation_is_cancelled_by_a_person(cloud: Any, cloud_service: Service, user: Any) -> None:
     old = ApiKey.objects.get()
     rotation = _made_but_not_proven(cloud, cloud_service)
     cancel_rotation(rotation=rotation, user=user, address=None)
@@ -110,7 +108,7 @@ def test_a_replacement_that_waits_is_cancelled_by_a_person(
     assert finish_rotation(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
 
 
-def test_a_replacement_that_a_worker_holds_is_not_cancelled(cloud_service: Service, user: Any) -> None:
+def test_a_rotation_that_a_worker_leases_is_not_cancelled(cloud_service: Service, user: Any) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     KeyRotation.objects.update(lease_until=timezone.now() + timedelta(minutes=1))
     with pytest.raises(CannotRotate, match="is running at the moment"):
@@ -118,7 +116,7 @@ def test_a_replacement_that_a_worker_holds_is_not_cancelled(cloud_service: Servi
     assert KeyRotation.objects.get().step == Step.INTENDED
 
 
-def test_without_a_key_that_works_it_ends_after_a_day(cloud: Any, cloud_service: Service, user: Any) -> None:
+def test_without_a_working_key_it_ends_after_a_day(cloud: Any, cloud_service: Service, user: Any) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
     rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     assert rotation.step == Step.INTENDED
@@ -129,7 +127,7 @@ def test_without_a_key_that_works_it_ends_after_a_day(cloud: Any, cloud_service:
     assert _outcomes("api_key.rotation_failed") == ["failed"]
 
 
-def test_none_is_begun_while_every_key_is_refused(cloud: Any, cloud_service: Service, user: Any) -> None:
+def test_no_rotation_starts_while_every_key_is_refused(cloud: Any, cloud_service: Service, user: Any) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
     keyring.judge_refusal(service=cloud_service)
     with pytest.raises(CannotRotate, match="No stored key works"):
@@ -138,7 +136,7 @@ def test_none_is_begun_while_every_key_is_refused(cloud: Any, cloud_service: Ser
     assert _outcomes("api_key.rotation_started") == ["refused"]
 
 
-def test_a_second_wish_is_audited_as_refused(cloud_service: Service, user: Any) -> None:
+def test_a_second_request_is_audited_as_refused(cloud_service: Service, user: Any) -> None:
     for _ in range(2):
         try:
             start_rotation(service=cloud_service, cause="person", user=user)
@@ -154,16 +152,16 @@ def test_the_key_of_a_paused_service_is_not_replaced_on_schedule(cloud: Any, clo
     Service.objects.update(is_active=True)
     rotation = rotate_if_old(service=cloud_service, days=90)
     assert rotation is not None
-    # It was paused before a worker came to it.
+    # It was paused before a worker took the row.
     Service.objects.update(is_active=False)
     assert run_rotation(rotation).step == Step.FAILED
     assert "POST" not in {call["method"] for call in cloud.calls(path="api-keys")}
 
 
-def test_the_command_says_in_a_sentence_that_another_began_meanwhile(
+def test_the_command_reports_in_a_sentence_that_another_rotation_began(
     cloud_service: Service,
 ) -> None:
-    # The other one begins between look and start.
+    # The other rotation begins between the check and the start.
     begins = after_the_first_statement(
         "SELECT",
         "integrations_keyrotation",

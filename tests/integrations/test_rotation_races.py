@@ -1,4 +1,4 @@
-"""Two who replace or type in a key at once: the key in use is never the one that is revoked."""
+"""Two people replace or add keys at once: the key in use is never the one that is revoked."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ KEYS = "services/api-keys/"
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("is_listed", [True, False])
-def test_a_worker_that_slept_until_another_one_switched_neither_revokes_nor_makes_a_key(
+def test_a_worker_that_slept_until_another_switched_neither_revokes_nor_creates_a_key(
     service: Service, scripted: ScriptedCloud, is_listed: bool
 ) -> None:
     rotation = start_rotation(service=service, cause="person")
@@ -38,7 +38,7 @@ def test_a_worker_that_slept_until_another_one_switched_neither_revokes_nor_make
             step=Step.SWITCHED,
             switched_at=timezone.now(),
         )
-        # This runs in a thread of the double, whose connection nobody else closes.
+        # This runs in a thread of the double, so its connection has to be closed here.
         connection.close()
         listed = {"prefix": prefix, "name": rotation.name, "created": timezone.now().isoformat()}
         return 200, [listed] if is_listed else []
@@ -65,7 +65,7 @@ def test_a_key_that_is_being_replaced_is_not_typed_in_again(
                 service=cloud_service, key=key, is_to_be_used=is_to_be_used, user=user, address=None
             )
     assert Entry.objects.filter(action="api_key.typed", outcome="refused").count() == 2
-    # Any other key may come in between.
+    # Another key may be added in between.
     other = add_typed_key(
         service=cloud_service, key=cloud.new_key(), is_to_be_used=False, user=user, address=None
     )
@@ -85,7 +85,7 @@ def test_an_old_key_that_comes_into_use_just_before_it_is_revoked_is_kept(
         rotation.refresh_from_db()
 
     def used_meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
-        # The new key's secret is read after the look for what still uses the old key.
+        # The new key's secret is read after the check for jobs with the old key.
         if sql.startswith("SELECT") and "integrations_apikey" in sql and '"secret"' in sql:
             ApiKey.objects.filter(prefix=rotation.new_prefix).update(is_in_use=False)
             ApiKey.objects.filter(prefix=rotation.old_prefix).update(is_in_use=True)
@@ -102,7 +102,7 @@ def test_an_old_key_that_comes_into_use_just_before_it_is_revoked_is_kept(
 
 
 @pytest.mark.django_db
-def test_an_old_key_whose_revocation_got_no_answer_stays_in_reserve_until_the_next_try(
+def test_an_old_key_whose_revocation_got_no_answer_stays_standby_until_the_next_try(
     cloud: Any, cloud_service: Service
 ) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")

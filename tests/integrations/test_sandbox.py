@@ -1,4 +1,4 @@
-"""The whole hand-over against a running Clarius Cloud: from Connect there to linked here."""
+"""The whole connection at a running Clarius Cloud: from Connect there to a confirmed link here."""
 
 from datetime import timedelta
 from typing import Any
@@ -59,7 +59,7 @@ def test_a_confirmation_whose_answer_is_lost_is_repeated(cloud: Any, customer: A
         {"kind": "cut"},
     ],
 )
-def test_a_cloud_in_trouble_only_delays_the_link(
+def test_a_failing_cloud_only_delays_the_link(
     cloud: Any, link: Link, clinician: Any, fault: dict[str, Any]
 ) -> None:
     cloud.fault(match="confirm", **fault)

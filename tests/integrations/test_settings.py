@@ -1,4 +1,4 @@
-"""The Cloud's settings beside what is wanted: read, compared, pushed, turned off, with a new secret."""
+"""The Cloud's settings and the expected ones: read, compared, pushed, turned off, with a new secret."""
 
 from datetime import timedelta
 from typing import Any
@@ -39,8 +39,8 @@ def user(db: None) -> Any:
 
 
 def _push(service: Service, user: Any, **wishes: Any) -> None:
-    told = {"is_notified": True, "is_connectable": True} | wishes
-    push_settings(service=service, user=user, address=None, **told)
+    choices = {"is_notified": True, "is_connectable": True} | wishes
+    push_settings(service=service, user=user, address=None, **choices)
 
 
 def _there(service: Service) -> RemoteSettings:
@@ -65,7 +65,7 @@ def test_both_addresses_are_pushed_and_read_back(cloud_service: Service, user: A
     assert Entry.objects.get(action="service.settings_pushed").outcome == "ok"
 
 
-def test_what_is_turned_off_is_pushed_as_nothing_and_the_poll_goes_on(
+def test_a_setting_that_is_off_is_pushed_empty_and_polling_continues(
     cloud_service: Service, user: Any
 ) -> None:
     _push(cloud_service, user)
@@ -108,7 +108,7 @@ def test_a_cloud_that_refuses_or_is_away_changes_nothing_here(
     assert Entry.objects.get(action="service.settings_pushed").outcome == "refused"
 
 
-def test_the_cloud_is_told_nothing_without_a_public_https_address(
+def test_nothing_is_sent_to_the_cloud_without_a_public_https_address(
     cloud: Any, cloud_service: Service, user: Any
 ) -> None:
     cloud_service.is_sandbox = False
@@ -117,7 +117,7 @@ def test_the_cloud_is_told_nothing_without_a_public_https_address(
     assert not cloud.calls(path="settings")
 
 
-def test_a_drift_is_seen_by_the_hourly_look_and_told_once(cloud_service: Service, user: Any) -> None:
+def test_the_hourly_reading_finds_a_drift_and_audits_it_once(cloud_service: Service, user: Any) -> None:
     _push(cloud_service, user)
     _set_there(cloud_service, notification_url=FOREIGN)
     state = watch(service=cloud_service)
@@ -133,7 +133,7 @@ def test_a_drift_is_seen_by_the_hourly_look_and_told_once(cloud_service: Service
     assert RemoteState.objects.get().drifted_at is None
 
 
-def test_a_look_that_fails_keeps_what_was_read_before(cloud: Any, cloud_service: Service) -> None:
+def test_a_reading_that_fails_keeps_the_state_from_before(cloud: Any, cloud_service: Service) -> None:
     read = read_now(service=cloud_service)
     cloud.fault(match="settings", kind="status", status=500, times=99)
     with pytest.raises(CloudProblem):
@@ -152,7 +152,7 @@ def test_a_look_that_fails_keeps_what_was_read_before(cloud: Any, cloud_service:
         ("//[broken", V.FOREIGN),
     ],
 )
-def test_where_the_address_at_the_cloud_leads_is_judged(
+def test_the_address_at_the_cloud_gets_its_status(
     service: Service, url: str, verdict: V, settings: Any
 ) -> None:
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
@@ -177,7 +177,7 @@ def test_where_the_address_at_the_cloud_leads_is_judged(
         ("//[broken", "••••••••"),
     ],
 )
-def test_an_address_is_shown_without_what_may_be_secret(url: str, masked: str) -> None:
+def test_an_address_is_shown_without_its_secret_parts(url: str, masked: str) -> None:
     assert mask_url(url, slug="echo") == masked
 
 
@@ -216,13 +216,11 @@ def test_a_secret_that_was_not_pushed_is_forgotten(cloud: Any, cloud_service: Se
     cloud.fault(match="settings", kind="status", status=500, times=99)
     with pytest.raises(NotPushed):
         rotate_webhook_secret(service=cloud_service, user=user, address=None)
-    # The Cloud did not even say what it has, so nothing was sent.
+    # The Cloud's settings could not be read, so nothing was sent.
     assert webhook_secrets(service=Service.objects.get()) == (old,)
 
 
-def test_the_old_secret_lives_as_long_as_the_cloud_is_seen_to_use_it(
-    cloud_service: Service, user: Any
-) -> None:
+def test_the_old_secret_is_accepted_as_long_as_the_cloud_uses_it(cloud_service: Service, user: Any) -> None:
     _push(cloud_service, user)
     before = webhook_url(service=cloud_service)
     rotate_webhook_secret(service=cloud_service, user=user, address=None)

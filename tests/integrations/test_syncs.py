@@ -1,4 +1,4 @@
-"""Each remote list has a row of its own that workers read daily, whatever happens to the Cloud."""
+"""Each of the Cloud's lists has a row that workers read daily, whatever happens to the Cloud."""
 
 from datetime import timedelta
 from typing import Any
@@ -31,40 +31,40 @@ def test_the_dispatchers_task_reads_a_due_list_once(scripted: Any, service: Serv
     listed = [{"uuid": "2e79155f-811c-4d29-9b49-807b20013518", "name": "Cardiac"}]
     scripted.script("GET", "exams/applications/", lambda: (200, listed))
     scripted.script("GET", "services/applications/", lambda: (200, []))
-    mirror = find_sync(service=service, kind=APPLICATIONS)
+    sync = find_sync(service=service, kind=APPLICATIONS)
     Sync.objects.update(not_before=timezone.now() - timedelta(seconds=1))
     for _ in range(3):
-        run(READ, pk=mirror.pk)
+        run(READ, pk=sync.pk)
     assert scripted.count("GET", "exams/applications/") == 1
-    mirror.refresh_from_db()
-    assert (mirror.result, mirror.problem) == ("1 application, 0 customized", "")
-    assert mirror.not_before is not None
-    assert mirror.not_before > timezone.now() + timedelta(hours=23)
+    sync.refresh_from_db()
+    assert (sync.result, sync.problem) == ("1 application, 0 customized", "")
+    assert sync.not_before is not None
+    assert sync.not_before > timezone.now() + timedelta(hours=23)
 
 
-def test_a_list_that_another_worker_reads_is_left_alone(scripted: Any, service: Service) -> None:
-    mirror = find_sync(service=service, kind=APPLICATIONS)
-    Sync.objects.filter(pk=mirror.pk).update(lease_until=timezone.now() + timedelta(minutes=1))
+def test_a_list_that_another_worker_reads_is_not_read_twice(scripted: Any, service: Service) -> None:
+    sync = find_sync(service=service, kind=APPLICATIONS)
+    Sync.objects.filter(pk=sync.pk).update(lease_until=timezone.now() + timedelta(minutes=1))
     assert read_now(service=service, kind=APPLICATIONS) is None
     assert scripted.calls == []
 
 
 def test_a_refused_key_waits_without_counting_attempts(scripted: Any, service: Service) -> None:
     scripted.keys.clear()
-    mirror = read_now(service=service, kind=APPLICATIONS)
-    assert mirror is not None
-    assert (mirror.attempt_count, mirror.read_at) == (0, None)
-    assert "refuses every stored API key" in mirror.problem
+    sync = read_now(service=service, kind=APPLICATIONS)
+    assert sync is not None
+    assert (sync.attempt_count, sync.read_at) == (0, None)
+    assert "refuses every stored API key" in sync.problem
     assert Service.objects.get().circuit_opened_at is not None
 
 
 def test_how_long_the_cloud_asks_to_wait_is_honoured(cloud: Any, cloud_service: Service) -> None:
     cloud.fault(match="applications", kind="status", status=429, headers={"Retry-After": "900"}, times=9)
     before = timezone.now()
-    mirror = read_now(service=cloud_service, kind=APPLICATIONS)
-    assert mirror is not None
-    assert mirror.not_before is not None
-    assert mirror.not_before >= before + timedelta(seconds=890)
+    sync = read_now(service=cloud_service, kind=APPLICATIONS)
+    assert sync is not None
+    assert sync.not_before is not None
+    assert sync.not_before >= before + timedelta(seconds=890)
 
 
 def test_a_paused_service_is_not_called(scripted: Any, service: Service) -> None:
@@ -73,7 +73,7 @@ def test_a_paused_service_is_not_called(scripted: Any, service: Service) -> None
     assert scripted.calls == []
 
 
-def test_a_paused_service_stands_in_the_panel_as_paused(service: Service) -> None:
+def test_the_panel_shows_a_paused_service_as_paused(service: Service) -> None:
     client = logged_in(make_person("administrator", "Administrators", is_staff=True))
     find_sync(service=service, kind=Sync.Kind.CUSTOMERS)
     Service.objects.update(is_active=False)
@@ -88,7 +88,7 @@ def test_a_paused_service_stands_in_the_panel_as_paused(service: Service) -> Non
     assert not Entry.objects.filter(action="sync.requested").exists()
 
 
-def test_who_may_open_the_pages_of_the_mirrors(service: Service) -> None:
+def test_who_may_open_the_pages_of_the_lists(service: Service) -> None:
     now = timezone.now()
     application = Application.objects.create(
         service=service, remote_uuid="2e79155f-811c-4d29-9b49-807b20013518", name="Cardiac", read_at=now

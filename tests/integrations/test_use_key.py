@@ -1,4 +1,4 @@
-"""A reserve is put into use by a button: proven first, refused with the reason, and audited either way."""
+"""A standby is put into use by a button: proven first, refused with the reason, and audited either way."""
 
 from typing import Any
 
@@ -24,11 +24,11 @@ def client(db: None) -> Client:
 
 
 @pytest.fixture
-def reserve(cloud: Any, cloud_service: Service) -> ApiKey:
-    return _reserve(cloud_service, cloud.new_key(name="reserve"))
+def standby(cloud: Any, cloud_service: Service) -> ApiKey:
+    return _add_standby(cloud_service, cloud.new_key(name="standby"))
 
 
-def _reserve(service: Service, key: str) -> ApiKey:
+def _add_standby(service: Service, key: str) -> ApiKey:
     return ApiKey.objects.create(service=service, prefix=key.partition(".")[0], secret=key)
 
 
@@ -50,98 +50,98 @@ def _audited() -> list[tuple[str, str, str]]:
     return [(each.outcome, each.actor_label, each.identifiers["prefix"]) for each in found]
 
 
-def test_a_reserve_is_used_and_the_former_key_stays_in_reserve(
-    cloud: Any, cloud_service: Service, client: Client, reserve: ApiKey
+def test_a_standby_key_is_used_and_the_former_key_becomes_standby(
+    cloud: Any, cloud_service: Service, client: Client, standby: ApiKey
 ) -> None:
     former = _in_use()
     page = _page(client, cloud_service)
-    assert f"Use the key {reserve.prefix}" in page
+    assert f"Use the key {standby.prefix}" in page
     assert f"Use the key {former}" not in page
-    said = _use(client, cloud_service, reserve.prefix)
-    assert f"The key {reserve.prefix}… is now in use" in said
-    assert reserve.secret.partition(".")[2] not in said
-    assert _in_use() == reserve.prefix
-    assert ApiKey.objects.get(prefix=reserve.prefix).in_use_since is not None
-    assert f"Use the key {former}" in said
-    assert _audited() == [("ok", "a…@example.test", reserve.prefix)]
+    page = _use(client, cloud_service, standby.prefix)
+    assert f"The key {standby.prefix}… is now in use" in page
+    assert standby.secret.partition(".")[2] not in page
+    assert _in_use() == standby.prefix
+    assert ApiKey.objects.get(prefix=standby.prefix).in_use_since is not None
+    assert f"Use the key {former}" in page
+    assert _audited() == [("ok", "a…@example.test", standby.prefix)]
 
 
-def test_work_goes_on_when_every_key_was_refused_before(
-    cloud_service: Service, client: Client, reserve: ApiKey
+def test_calls_resume_when_every_key_was_refused_before(
+    cloud_service: Service, client: Client, standby: ApiKey
 ) -> None:
     Service.objects.update(circuit_opened_at=timezone.now(), last_error="x", last_error_at=timezone.now())
-    _use(client, cloud_service, reserve.prefix)
+    _use(client, cloud_service, standby.prefix)
     service = Service.objects.get()
     assert (service.circuit_opened_at, service.last_error) == (None, "")
     assert service.full_poll_due_at is not None
     assert Entry.objects.filter(action="service.circuit_closed").count() == 1
 
 
-def test_a_reserve_that_the_cloud_refuses_changes_nothing(
-    cloud: Any, cloud_service: Service, client: Client, reserve: ApiKey
+def test_a_standby_key_that_the_cloud_refuses_changes_nothing(
+    cloud: Any, cloud_service: Service, client: Client, standby: ApiKey
 ) -> None:
     former = _in_use()
-    cloud.revoke_key(key=reserve.secret)
-    said = _use(client, cloud_service, reserve.prefix)
-    assert "The key in use stays. Clarius Cloud does not accept this one." in said
+    cloud.revoke_key(key=standby.secret)
+    page = _use(client, cloud_service, standby.prefix)
+    assert "The key in use stays. Clarius Cloud does not accept this one." in page
     assert _in_use() == former
-    assert _audited() == [("refused", "a…@example.test", reserve.prefix)]
+    assert _audited() == [("refused", "a…@example.test", standby.prefix)]
 
 
 def test_a_cloud_that_is_away_changes_nothing(
-    cloud: Any, cloud_service: Service, client: Client, reserve: ApiKey
+    cloud: Any, cloud_service: Service, client: Client, standby: ApiKey
 ) -> None:
     former = _in_use()
     cloud.fault(match="*", kind="status", status=503, times=99)
-    said = _use(client, cloud_service, reserve.prefix)
+    page = _use(client, cloud_service, standby.prefix)
     cloud.clear_faults()
-    assert "The key in use stays. Clarius Cloud failed to answer." in said
+    assert "The key in use stays. Clarius Cloud failed to answer." in page
     assert _in_use() == former
 
 
-def test_no_key_is_put_in_between_while_the_one_in_use_is_being_replaced(
-    cloud_service: Service, client: Client, reserve: ApiKey
+def test_no_other_key_is_used_during_a_rotation(
+    cloud_service: Service, client: Client, standby: ApiKey
 ) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     assert "Use the key" not in _page(client, cloud_service)
-    assert "Wait until that is over" in _use(client, cloud_service, reserve.prefix)
+    assert "Wait until that is over" in _use(client, cloud_service, standby.prefix)
     run(ROTATE, pk=rotation.pk)
-    assert KeyRotation.objects.get().new_prefix == _in_use() != reserve.prefix
+    assert KeyRotation.objects.get().new_prefix == _in_use() != standby.prefix
 
 
-def test_only_a_key_that_is_stored_works_and_waits_is_used(
-    cloud: Any, cloud_service: Service, client: Client, reserve: ApiKey
+def test_only_a_stored_standby_key_can_be_used(
+    cloud: Any, cloud_service: Service, client: Client, standby: ApiKey
 ) -> None:
     former = _in_use()
     assert "in use already" in _use(client, cloud_service, former)
-    ApiKey.objects.filter(pk=reserve.pk).update(revoked_at=timezone.now())
-    for unknown in (reserve.prefix, "zzzzzzzz", "", "\x00", "x" * 500):
+    ApiKey.objects.filter(pk=standby.pk).update(revoked_at=timezone.now())
+    for unknown in (standby.prefix, "zzzzzzzz", "", "\x00", "x" * 500):
         assert "not stored here any more" in _use(client, cloud_service, unknown)
     other = Service.objects.create(slug="other", name="Other", base_url=cloud.url, is_sandbox=True)
-    foreign = _reserve(other, cloud.new_key())
+    foreign = _add_standby(other, cloud.new_key())
     assert "not stored here any more" in _use(client, cloud_service, foreign.prefix)
     assert ApiKey.objects.get(service=cloud_service, is_in_use=True).prefix == former
 
 
-def test_a_key_that_cannot_be_opened_says_to_type_it_in_again(
-    cloud_service: Service, client: Client, reserve: ApiKey, settings: Any
+def test_a_key_that_cannot_be_decrypted_has_to_be_entered_again(
+    cloud_service: Service, client: Client, standby: ApiKey, settings: Any
 ) -> None:
     former = _in_use()
-    ApiKey.objects.filter(pk=reserve.pk).update(secret=reserve.secret)
+    ApiKey.objects.filter(pk=standby.pk).update(secret=standby.secret)
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="]
-    assert "Type it in again" in _use(client, cloud_service, reserve.prefix)
+    assert "Type it in again" in _use(client, cloud_service, standby.prefix)
     assert _in_use() == former
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reserve_that_is_revoked_while_it_is_proven_is_not_used(
+def test_a_standby_key_that_is_revoked_during_its_test_is_not_used(
     scripted: ScriptedCloud, service: Service, client: Client
 ) -> None:
-    former, reserve = _in_use(), _reserve(service, scripted.new_key())
+    former, standby = _in_use(), _add_standby(service, scripted.new_key())
 
     def revoked_meanwhile() -> None:
-        ApiKey.objects.filter(pk=reserve.pk).update(revoked_at=timezone.now(), secret="")
+        ApiKey.objects.filter(pk=standby.pk).update(revoked_at=timezone.now(), secret="")
 
     scripted.script("GET", "services/settings/", revoked_meanwhile)
-    assert "not stored here any more" in _use(client, service, reserve.prefix)
+    assert "not stored here any more" in _use(client, service, standby.prefix)
     assert _in_use() == former

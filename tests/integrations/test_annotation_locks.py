@@ -1,4 +1,4 @@
-"""Of two who save annotations at once one waits for the other, and neither is overwritten unseen."""
+"""Of two people who save annotations at once, one is refused, and nothing is overwritten unseen."""
 
 import threading
 from typing import Any
@@ -32,7 +32,7 @@ def client(db: None) -> Client:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("during", ["GET", "PUT"])
 @pytest.mark.parametrize("second", ["save", "remove"])
-def test_of_two_who_save_at_once_the_second_is_told_and_nothing_is_lost(
+def test_of_two_people_who_save_at_once_the_second_is_refused_and_nothing_is_lost(
     scripted: Any, service: Service, client: Client, during: str, second: str
 ) -> None:
     there: list[Any] = [NOTES]
@@ -61,7 +61,7 @@ def test_of_two_who_save_at_once_the_second_is_told_and_nothing_is_lost(
     assert sent(client, application, mine).status_code == 302
     assert "Someone else is saving the annotations" in answers[0].content.decode()
     assert [group["labels"] for group in there] == [["Mine"]]
-    # Then the second sees what the first wrote, and replaces it knowingly.
+    # Then the second person sees the first one's groups and replaces them on purpose.
     page = sent(other, application, theirs)
     assert "Someone changed the annotations" in page.content.decode()
     assert sent(other, application, theirs | {"base": page.context["base"]}).status_code == 302
@@ -71,7 +71,7 @@ def test_of_two_who_save_at_once_the_second_is_told_and_nothing_is_lost(
     assert busy.action == ("annotations.removed" if second == "remove" else "annotations.customized")
 
 
-def test_a_save_whose_process_died_holds_nobody_up_for_good(
+def test_a_save_whose_process_died_blocks_others_only_for_a_while(
     scripted: Any, service: Service, client: Client
 ) -> None:
     application = scripted_application(scripted, service, [NOTES])
@@ -85,14 +85,12 @@ def test_a_save_whose_process_died_holds_nobody_up_for_good(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_turn_that_ran_out_meanwhile_writes_nothing(
-    scripted: Any, service: Service, client: Client
-) -> None:
+def test_a_save_whose_lock_expired_writes_nothing(scripted: Any, service: Service, client: Client) -> None:
     application = scripted_application(scripted, service, [NOTES])
     fields = opened(client, application)
 
     def overtaken() -> Any:
-        # As if this process had slept here while the next one began.
+        # As if this process had slept here while another one began.
         Application.objects.update(saving_until="2126-03-04T05:06:07Z")
         connections.close_all()
         return 200, {"uuid": str(CARDIAC), "name": "Cardiac", "annotations": [NOTES]}
