@@ -45,7 +45,7 @@ def _networks(entries: Iterable[str]) -> Iterator[ipaddress.IPv4Network | ipaddr
 
 
 def is_own_page(origin: str | None) -> bool:
-    """Tell whether a request comes from no page, or from one on loopback or an allowed host."""
+    """Return whether a request comes from no page, or from one on loopback or an allowed host."""
     if origin is None:
         return True
     host = urlsplit(origin).hostname or ""

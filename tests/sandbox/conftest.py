@@ -1,4 +1,4 @@
-"""The sandbox's cast: one service with a key, a connected customer and one who is not."""
+"""One service with a key, a connected customer, and one who is not connected."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -47,7 +47,7 @@ def key(db: None) -> str:
 
 @pytest.fixture
 def service(db: None) -> Service:
-    """The service with both of its addresses set; nobody listens there."""
+    """The service with both addresses set; nothing listens there."""
     row = Service.get()
     row.notification_url = "http://127.0.0.1:9/webhook/"
     row.token_transfer_url = "https://portal.example/connect/?token={token}&from=cloud"
@@ -57,7 +57,7 @@ def service(db: None) -> Service:
 
 @pytest.fixture
 def submit(ada: Customer, exams: dict[str, SeedExam]) -> Callable[..., Submission]:
-    """Have a customer submit an exam: Ada the small one, unless told otherwise."""
+    """Have a customer submit an exam; by default, Ada submits the small one."""
 
     def send(customer: Customer = ada, exam_slug: str = "vessel-doppler", **more: Any) -> Submission:
         return behaviour.create_submission(customer=customer, exam_slug=exam_slug, **more)
@@ -67,7 +67,7 @@ def submit(ada: Customer, exams: dict[str, SeedExam]) -> Callable[..., Submissio
 
 @pytest.fixture
 def api(key: str) -> Client:
-    """A caller that shows the service's key."""
+    """A client with the service's key."""
     return Client(headers={"Authorization": f"Service-API-Key {key}"})
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's settings in a folder that is thrown away."""
+"""The sandbox's settings in a temporary folder."""
 
 import atexit
 import os

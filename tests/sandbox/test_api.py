@@ -41,7 +41,7 @@ def get(api: Client, path: str, **query: Any) -> Any:
         "Service-API-Key {key}\u00e9",
     ],
 )
-def test_every_fault_of_a_key_is_answered_alike(key: str, header: str | None) -> None:
+def test_every_wrong_key_gets_the_same_answer(key: str, header: str | None) -> None:
     shown = None if header is None else header.format(key=key, prefix=key.partition(".")[0])
     answer = Client(headers={} if shown is None else {"Authorization": shown}).get(
         f"{API}/services/settings/"
@@ -112,7 +112,7 @@ def test_submissions_of_confirmed_customers_come_newest_first(
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "abc", "", "1e3"])
-def test_a_limit_that_is_no_limit_means_the_default(api: Client, five: list[Submission], limit: str) -> None:
+def test_an_invalid_limit_means_the_default(api: Client, five: list[Submission], limit: str) -> None:
     assert len(get(api, "exams/accessible/", limit=limit)["results"]) == 5
 
 
@@ -138,7 +138,7 @@ def test_the_edges_of_paging(
     assert [row["request_uuid"] for row in page["results"]] == [str(five[n].request_uuid) for n in shown]
 
 
-def test_a_too_large_limit_is_lowered_and_next_says_so(api: Client, ada: Customer) -> None:
+def test_a_limit_that_is_too_large_is_lowered_also_in_next(api: Client, ada: Customer) -> None:
     Submission.objects.bulk_create(Submission(customer=ada) for _ in range(1001))
     page = get(api, "exams/accessible/", limit="5000")
     assert len(page["results"]) == 1000
@@ -201,7 +201,7 @@ def test_data_of_a_customer_who_was_unsubscribed_or_never_existed_is_not_found(
     assert api.get(f"{API}/download-requests/not-a-uuid/data/").status_code == 404
 
 
-def test_data_that_is_not_ready_says_so(api: Client, ada: Customer) -> None:
+def test_data_that_is_not_ready_is_refused_with_the_reason(api: Client, ada: Customer) -> None:
     made = api.post(
         "/sandbox/control/submissions/",
         {"customer": ada.token, "exam": "vessel-doppler", "ready_after": 60, "notify": False},
@@ -283,7 +283,7 @@ def test_a_report_is_a_form_and_belongs_to_a_submission(api: Client, submit: Sub
     assert api.post(nowhere, {"name": "x", "file": SimpleUploadedFile("r.pdf", b"x")}).status_code == 404
 
 
-def test_a_report_beyond_the_limit_meets_a_page_of_the_web_server(
+def test_a_report_beyond_the_limit_gets_a_page_of_the_web_server(
     api: Client, submit: Submit, settings: Any
 ) -> None:
     settings.REPORT_MAX_BYTES = 1000
@@ -310,7 +310,7 @@ def patch(api: Client, body: Any) -> Any:
         "",
     ],
 )
-def test_the_token_may_stand_anywhere_but_in_the_host(api: Client, url: str) -> None:
+def test_the_token_may_be_anywhere_but_in_the_host(api: Client, url: str) -> None:
     answer = patch(api, {"token_transfer_url": url})
     assert answer.status_code == 200
     assert get(api, "services/settings/")["token_transfer_url"] == url

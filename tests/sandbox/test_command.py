@@ -1,4 +1,4 @@
-"""`manage.py sandbox` as somebody starts it, asks things of it and stops it."""
+"""`manage.py sandbox`: its start, its subcommands and its end."""
 
 import json
 import os
@@ -57,14 +57,14 @@ def start(environment: dict[str, str]) -> Iterator[Start]:
         process.communicate(timeout=SECONDS)
 
 
-def said(process: subprocess.Popen[str]) -> str:
+def output_of(process: subprocess.Popen[str]) -> str:
     out, error = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, error
     return out
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_when_both_origins_listen_and_stops_when_told(
+def test_it_prints_when_both_origins_listen_and_stops_on_request(
     start: Start, environment: dict[str, str], number: signal.Signals
 ) -> None:
     process = start()
@@ -75,7 +75,7 @@ def test_it_says_when_both_origins_listen_and_stops_when_told(
         session.trust_env = False
         assert "Sandbox" in session.get(f"{url}/", timeout=SECONDS).text
         assert session.get(f"{url}/api/public/v0/services/settings/", timeout=SECONDS).status_code == 403
-        # A webhook that is late to be called keeps nothing from stopping.
+        # A delayed notification does not keep the process from stopping.
         control = f"{url}/sandbox/control"
         made = session.post(f"{control}/keys/", json={"name": "x"}, timeout=SECONDS).json()["key"]
         session.patch(
@@ -100,7 +100,9 @@ def test_it_says_when_both_origins_listen_and_stops_when_told(
 
 
 @pytest.mark.parametrize("name", ["SANDBOX_PORT", "SANDBOX_MEDIA_PORT"])
-def test_a_taken_port_is_one_sentence(start: Start, environment: dict[str, str], name: str) -> None:
+def test_a_taken_port_is_reported_in_one_sentence(
+    start: Start, environment: dict[str, str], name: str
+) -> None:
     with socket.create_server(("127.0.0.1", int(environment[name]))):
         process = start()
         out, error = process.communicate(timeout=SECONDS)
@@ -108,13 +110,15 @@ def test_a_taken_port_is_one_sentence(start: Start, environment: dict[str, str],
     assert re.fullmatch(rf"CommandError: Port {environment[name]} is taken by another process\. .+\n", error)
 
 
-def test_an_exam_is_sent_and_a_key_made_without_a_server(start: Start, environment: dict[str, str]) -> None:
-    assert re.fullmatch(r"\w{8}\.\w{32}\n", said(start("key", "--name", "laptop")))
-    customers = json.loads(said(start("customers")))
+def test_an_exam_is_sent_and_a_key_created_without_a_server(
+    start: Start, environment: dict[str, str]
+) -> None:
+    assert re.fullmatch(r"\w{8}\.\w{32}\n", output_of(start("key", "--name", "laptop")))
+    customers = json.loads(output_of(start("customers")))
     assert customers[0]["name"] == "Dr. Ada Osei"
     # With an equals sign, since a token may begin with a dash.
     token = f"--customer={customers[0]['token']}"
-    by_token = said(start("submit", token, "--exam", "pelvis", "--no-notify"))
+    by_token = output_of(start("submit", token, "--exam", "pelvis", "--no-notify"))
     assert re.fullmatch(r"[0-9a-f-]{36}\n", by_token)
     unknown = start("submit", "--customer", "Dr. Ada Osei", "--exam", "spleen")
     _, error = unknown.communicate(timeout=SECONDS)

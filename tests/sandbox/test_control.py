@@ -21,7 +21,7 @@ def control(path: str, body: object = None, method: str = "post") -> Any:
     return getattr(Client(), method)(f"/sandbox/control/{path}", sent, content_type="application/json")
 
 
-def test_a_key_made_here_opens_the_api_until_it_is_revoked(db: None) -> None:
+def test_a_new_key_is_accepted_until_it_is_revoked(db: None) -> None:
     key = control("keys/", {"name": "x"}).json()
     caller = Client(headers={"Authorization": f"Service-API-Key {key['key']}"})
     assert caller.get(f"{API}/services/settings/").status_code == 200
@@ -42,7 +42,7 @@ def test_a_customer_is_added_with_the_token_that_was_asked_for(service: Service)
     assert facts in control("customers/", method="get").json()
 
 
-def test_a_subscription_ends_and_a_confirmation_is_taken_back(ada: Customer, api: Client) -> None:
+def test_a_subscription_and_a_confirmation_can_be_withdrawn(ada: Customer, api: Client) -> None:
     control(f"customers/{ada.token}/", {"is_subscribed": False}, method="patch")
     assert api.get(f"{API}/services/confirmed-tokens/").json()["results"] == []
     control(f"customers/{ada.token}/", {"is_subscribed": True}, method="patch")
@@ -51,7 +51,7 @@ def test_a_subscription_ends_and_a_confirmation_is_taken_back(ada: Customer, api
     assert api.get(f"{API}/services/confirmed-tokens/").json()["results"] == []
 
 
-def test_the_truth_of_a_submission_is_returned_and_what_is_removed_leaves_the_poll(
+def test_a_submission_is_returned_in_full_and_can_be_removed_from_the_poll(
     ada: Customer, exams: dict[str, Any], api: Client
 ) -> None:
     exam_uuid = str(uuid.uuid4())
@@ -103,7 +103,7 @@ def test_exams_are_listed_as_they_can_be_sent(db: None, exams: dict[str, Any]) -
         ("notifications/", {}, 400),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_an_impossible_call_is_refused_with_the_reason_and_changes_nothing(
     db: None, exams: dict[str, Any], path: str, body: object, status: int
 ) -> None:
     Customer.objects.create(name="Holder", token="taken")
@@ -135,7 +135,7 @@ def test_a_body_that_is_not_json_is_refused(db: None) -> None:
         {"kind": "grow", "count": -1},
     ],
 )
-def test_a_fault_that_no_call_could_meet_is_refused(db: None, fault: dict[str, Any]) -> None:
+def test_a_fault_that_can_never_happen_is_refused(db: None, fault: dict[str, Any]) -> None:
     assert control("faults/", {"match": "*", **fault}).status_code == 400
     assert not Fault.objects.exists()
 

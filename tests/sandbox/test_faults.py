@@ -1,4 +1,4 @@
-"""Faults that bend what is true rather than the connection, each for its number of turns."""
+"""Faults that change the content rather than the connection, each for its number of calls."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +26,7 @@ def poll(api: Client, **query: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("kind", faults.KINDS)
-def test_a_fault_waits_only_where_it_can_happen(db: None, kind: str) -> None:
+def test_a_fault_can_be_set_only_where_it_can_happen(db: None, kind: str) -> None:
     for match in faults.MATCHES:
         is_possible = kind in faults.kinds_for(match)
         assert add(match, kind).status_code == (201 if is_possible else 400)
@@ -64,7 +64,7 @@ def test_the_key_of_a_call_is_revoked_by_it(api: Client) -> None:
     assert [api.get(f"{API}/services/settings/").status_code for _ in range(2)] == [403, 403]
 
 
-def test_links_die_as_they_are_handed_out(api: Client, media: Callable[..., Any], submit: Submit) -> None:
+def test_links_can_expire_as_they_are_issued(api: Client, media: Callable[..., Any], submit: Submit) -> None:
     path = f"{API}/download-requests/{submit(notify=False).request_uuid}/data/"
     add("download", "expire_links")
     dead, alive = (api.get(path).json()["captures"][0]["url"] for _ in range(2))
@@ -77,7 +77,7 @@ def test_links_die_as_they_are_handed_out(api: Client, media: Callable[..., Any]
 # --- Notifications ---------------------------------------------------------------------------------------
 
 
-def test_the_next_notifications_are_lost_and_sent_twice_and_then_all_is_well(
+def test_the_next_notifications_are_lost_and_repeated_and_later_ones_are_normal(
     webhook: Webhook, submit: Submit
 ) -> None:
     add("notification", "drop", times=2)
@@ -95,7 +95,7 @@ def test_a_notification_comes_late(webhook: Webhook, submit: Submit) -> None:
     assert [body["request_uuid"] for body in webhook.bodies] == [prompt, late]
 
 
-def test_a_notification_names_a_stranger_or_leads_elsewhere(
+def test_a_notification_can_have_an_unknown_customer_or_a_foreign_url(
     webhook: Webhook, submit: Submit, ada: Customer
 ) -> None:
     add("notification", "unknown_customer")
@@ -114,15 +114,15 @@ def test_the_service_is_notified_of_customers_whom_it_never_confirmed(
 ) -> None:
     add("notification", "unconfirmed")
     submit()
-    told = submit(customer=jonas)
+    notified = submit(customer=jonas)
     submit(customer=jonas)
     records(2)
     assert [body["customer_id"] for body in webhook.bodies].count(jonas.token) == 1
-    assert str(told.request_uuid) in {body["request_uuid"] for body in webhook.bodies}
-    assert str(told.request_uuid) not in {row["request_uuid"] for row in poll(api)["results"]}
+    assert str(notified.request_uuid) in {body["request_uuid"] for body in webhook.bodies}
+    assert str(notified.request_uuid) not in {row["request_uuid"] for row in poll(api)["results"]}
 
 
-def test_faults_of_every_call_leave_notifications_alone(webhook: Webhook, submit: Submit) -> None:
+def test_faults_of_every_call_do_not_affect_notifications(webhook: Webhook, submit: Submit) -> None:
     add("*", "cut")
     submit()
     records(1)

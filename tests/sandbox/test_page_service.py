@@ -1,4 +1,4 @@
-"""What the pages do to the service: keys, settings, notifications, applications and faults."""
+"""Pages that change the service: keys, settings, notifications, applications and faults."""
 
 import json
 from collections.abc import Callable
@@ -24,7 +24,7 @@ def shown_key(page: str) -> str:
     return page.partition('class="key">')[2].partition("</code>")[0]
 
 
-def test_a_new_key_opens_the_api_and_is_shown_once(db: None, client: Client) -> None:
+def test_a_new_key_is_accepted_and_shown_once(db: None, client: Client) -> None:
     response = client.post("/keys/", {"name": "Portal"})
     key = shown_key(response.content.decode())
     headers = {"Authorization": f"Service-API-Key {key}"}
@@ -35,7 +35,7 @@ def test_a_new_key_opens_the_api_and_is_shown_once(db: None, client: Client) -> 
     assert response["Cache-Control"] == "no-store"
 
 
-def test_a_revoked_key_opens_nothing(key: str, api: Client, client: Client) -> None:
+def test_a_revoked_key_is_refused(key: str, api: Client, client: Client) -> None:
     prefix = key.partition(".")[0]
     assert "was revoked" in client.post(f"/keys/{prefix}/revoke/", follow=True).content.decode()
     assert api.get(f"{API}/services/settings/").status_code == 403
@@ -94,7 +94,7 @@ def test_nothing_is_sent_again_without_an_address(
 
 
 @pytest.mark.parametrize(("mode", "sent"), [("send", 1), ("drop", 0), ("repeat", 2), ("delay", 1)])
-def test_a_mode_holds_for_what_comes(
+def test_a_mode_applies_to_later_notifications(
     mode: str,
     sent: int,
     submit: Submit,
@@ -114,7 +114,7 @@ def test_a_mode_that_does_not_exist_changes_nothing(service: Service, client: Cl
     assert Service.get().notify_mode == "send"
 
 
-def test_forgeries_are_false_each_in_its_own_way(ada: Customer, submit: Submit, settings: Any) -> None:
+def test_each_forgery_is_wrong_in_a_different_way(ada: Customer, submit: Submit, settings: Any) -> None:
     real = submit()
     payloads = {
         each: forged_payload(each) for each in ("unknown_request", "unknown_customer", "foreign_url", "bare")
@@ -157,7 +157,7 @@ def test_the_scanner_shows_what_the_service_customized(api: Client, client: Clie
 # --- Faults --------------------------------------------------------------------------------------------
 
 
-def test_a_fault_of_the_page_meets_the_next_calls(api: Client, client: Client) -> None:
+def test_a_fault_from_the_page_applies_to_the_next_calls(api: Client, client: Client) -> None:
     fault = {"match": "accessible", "kind": "status", "times": 2, "value": "429", "retry_after": "30"}
     page = client.post("/faults/", fault, follow=True).content.decode()
     assert "status 429 · Retry-After 30" in page
@@ -181,7 +181,7 @@ def test_a_fault_of_the_page_meets_the_next_calls(api: Client, client: Client) -
         {"kind": "cut", "times": "0"},
     ],
 )
-def test_a_fault_that_cannot_be_is_refused(fault: dict[str, str], db: None, client: Client) -> None:
+def test_an_impossible_fault_is_refused(fault: dict[str, str], db: None, client: Client) -> None:
     response = client.post("/faults/", {"match": "*", "times": "1", **fault})
     assert 'class="error"' in response.content.decode()
     assert not Fault.objects.exists()
@@ -198,7 +198,9 @@ def test_every_kind_of_fault_can_be_chosen(db: None, client: Client) -> None:
     assert not Fault.objects.exists()
 
 
-def test_links_die_when_the_page_says_so(submit: Submit, media: Callable[..., Any], client: Client) -> None:
+def test_links_expire_when_the_button_is_pressed(
+    submit: Submit, media: Callable[..., Any], client: Client
+) -> None:
     capture = submit().captures.first()
     assert capture is not None
     link = media_url(capture=capture)

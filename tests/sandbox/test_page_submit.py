@@ -69,14 +69,16 @@ def test_a_customer_who_is_not_connected_is_not_notified(
     ("changes", "words"),
     [({"notification_url": ""}, "No notification was sent because"), ({"notify_mode": "drop"}, "was lost")],
 )
-def test_the_page_says_why_nothing_was_sent(
+def test_the_page_shows_why_nothing_was_sent(
     changes: dict[str, str], words: str, ada: Customer, service: Service, client: Client
 ) -> None:
     Service.objects.update(**changes)
     assert words in post(client, "/submit/", ada, notify="on").content.decode()
 
 
-def test_a_customer_of_another_page_is_chosen_already(ada: Customer, jonas: Customer, client: Client) -> None:
+def test_the_customer_of_the_previous_page_is_preselected(
+    ada: Customer, jonas: Customer, client: Client
+) -> None:
     page = client.get("/submit/", {"customer": jonas.pk}).content.decode()
     assert f'<option value="{jonas.pk}" selected>' in page
     assert f"/submit/pelvis/?customer={jonas.pk}" in page
@@ -90,7 +92,7 @@ def test_a_form_without_a_customer_sends_nothing(ada: Customer, client: Client) 
     assert not Submission.objects.exists()
 
 
-# --- Files of one's own --------------------------------------------------------------------------------
+# --- Uploaded files --------------------------------------------------------------------------------
 
 
 def test_uploaded_files_become_captures_in_their_order(ada: Customer, client: Client) -> None:
@@ -106,7 +108,7 @@ def test_uploaded_files_become_captures_in_their_order(ada: Customer, client: Cl
     assert "a.html" in response.content.decode()
 
 
-def test_an_uploaded_page_is_never_shown_as_one(ada: Customer, client: Client) -> None:
+def test_an_uploaded_html_page_is_never_displayed(ada: Customer, client: Client) -> None:
     post(client, "/submit/files/", ada, files=[SimpleUploadedFile("a.svg", b"<svg/>", "image/svg+xml")])
     capture = Submission.objects.get().captures.get()
     response = client.get(f"/exams/captures/{capture.uuid}/")
@@ -126,7 +128,7 @@ def facts(submission: Submission) -> list[tuple[str, str, str]]:
     return list(submission.captures.values_list("name", "sha256", "content_type"))
 
 
-def test_the_same_exam_goes_again_with_a_corrected_name(
+def test_an_exam_can_be_submitted_again_with_a_corrected_name(
     submit: Submit, ada: Customer, client: Client
 ) -> None:
     patient = {"last_name": "Wrong", "first_name": "Ann", "ward": {"bed": 7}}
@@ -144,7 +146,7 @@ def test_the_same_exam_goes_again_with_a_corrected_name(
     assert "Other submissions of this exam" in page and f"/exams/{earlier.request_uuid}/" in page
 
 
-def test_uploaded_files_go_again_as_they_were(ada: Customer, client: Client) -> None:
+def test_uploaded_files_can_be_submitted_again_unchanged(ada: Customer, client: Client) -> None:
     post(client, "/submit/files/", ada, files=[SimpleUploadedFile("b.png", b"one", "image/png")])
     earlier = Submission.objects.get()
     post(client, f"/exams/{earlier.request_uuid}/again/", ada)
@@ -153,7 +155,9 @@ def test_uploaded_files_go_again_as_they_were(ada: Customer, client: Client) -> 
     assert later.exam_uuid == earlier.exam_uuid
 
 
-def test_an_exam_without_captures_goes_again(submit: Submit, ada: Customer, client: Client) -> None:
+def test_an_exam_without_captures_can_be_submitted_again(
+    submit: Submit, ada: Customer, client: Client
+) -> None:
     earlier = submit(capture_count=0)
     post(client, f"/exams/{earlier.request_uuid}/again/", ada)
     later = Submission.objects.exclude(pk=earlier.pk).get()

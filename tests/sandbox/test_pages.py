@@ -1,4 +1,4 @@
-"""Every page answers, says that it is a sandbox, and lets nothing foreign in."""
+"""Every page answers, shows that it is a sandbox, and refuses requests of other sites."""
 
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +60,7 @@ def address(name: str, needs: str, filled: Submission) -> str:
 
 @pytest.fixture
 def filled(submit: Submit, service: Service, key: str) -> Submission:
-    """A submission with a name that is no name, a report, and a record of its notification."""
+    """A submission with a strange name, a report, and a record of its notification."""
     submission = submit(patient={"last_name": "<script>alert(1)</script>", "identifier": None, "ward": [7]})
     upload = SimpleUploadedFile("finding.html", b"<script>alert(2)</script>", "text/html")
     behaviour.receive_report(submission=submission, name="<b>Finding</b>", upload=upload)
@@ -82,7 +82,7 @@ def test_every_route_is_in_one_of_the_tables() -> None:
 
 
 @pytest.mark.parametrize(("name", "needs"), PAGES.items())
-def test_every_page_says_that_it_is_a_sandbox_and_runs_no_script(
+def test_every_page_shows_that_it_is_a_sandbox_and_runs_no_script(
     name: str, needs: str, filled: Submission, client: Client
 ) -> None:
     response = client.get(address(name, needs, filled))
@@ -105,9 +105,7 @@ def test_every_page_answers_when_nothing_has_happened_yet(name: str, db: None, c
 
 
 @pytest.mark.parametrize(("name", "needs"), ACTIONS.items())
-def test_what_changes_something_cannot_be_reached_by_a_link(
-    name: str, needs: str, filled: Submission, client: Client
-) -> None:
+def test_a_link_cannot_change_anything(name: str, needs: str, filled: Submission, client: Client) -> None:
     assert client.get(address(name, needs, filled)).status_code == 405
 
 
@@ -115,9 +113,7 @@ def test_what_changes_something_cannot_be_reached_by_a_link(
     ("name", "needs"),
     [*ACTIONS.items(), ("sandbox_submit", ""), ("sandbox_keys", ""), ("sandbox_settings", "")],
 )
-def test_what_changes_something_wants_a_form_of_the_sandbox(
-    name: str, needs: str, filled: Submission
-) -> None:
+def test_changes_need_a_form_of_the_sandbox(name: str, needs: str, filled: Submission) -> None:
     response = Client(enforce_csrf_checks=True).post(address(name, needs, filled))
     assert response.status_code == 403
     assert ServiceKey.objects.count() == 1
@@ -125,11 +121,11 @@ def test_what_changes_something_wants_a_form_of_the_sandbox(
 
 
 @pytest.mark.parametrize("url", ["/submit/spleen/", "/exams/thumbnails/spleen/", "/nothing/"])
-def test_what_is_not_there_is_404(url: str, db: None, client: Client) -> None:
+def test_a_missing_object_is_404(url: str, db: None, client: Client) -> None:
     assert client.get(url).status_code == 404
 
 
-def test_a_page_number_that_is_none_shows_the_first(filled: Submission, client: Client) -> None:
+def test_an_invalid_page_number_shows_the_first_page(filled: Submission, client: Client) -> None:
     for number in ("0", "x", "999"):
         assert "Vessel" in client.get("/exams/", {"page": number}).content.decode()
 
@@ -137,7 +133,7 @@ def test_a_page_number_that_is_none_shows_the_first(filled: Submission, client: 
 # --- Customers -----------------------------------------------------------------------------------------
 
 
-def test_connect_waits_for_an_address_and_says_so(ada: Customer, client: Client) -> None:
+def test_connect_needs_an_address_and_the_page_shows_that(ada: Customer, client: Client) -> None:
     page = client.get("/").content.decode()
     assert "has not set a token_transfer_url" in page
     assert ">Connect</button>" in page and "noreferrer" not in page
@@ -150,7 +146,7 @@ def test_connect_opens_the_services_address_with_the_token_encoded(service: Serv
     assert escape(f"https://portal.example/connect/?token={encoded}&from=cloud") in page
 
 
-def test_who_is_not_subscribed_cannot_connect_or_submit(
+def test_a_customer_without_a_subscription_cannot_connect_or_submit(
     service: Service, ada: Customer, client: Client
 ) -> None:
     client.post(f"/customers/{ada.pk}/subscription/")
@@ -181,7 +177,7 @@ def body(response: Any) -> bytes:
     return b"".join(response.streaming_content)
 
 
-def test_a_report_is_downloaded_as_it_arrived_and_never_shown(filled: Submission, client: Client) -> None:
+def test_a_report_is_downloaded_unchanged_and_never_displayed(filled: Submission, client: Client) -> None:
     response = client.get(address("sandbox_report", "report", filled))
     assert body(response) == b"<script>alert(2)</script>"
     assert response["Content-Type"] == "application/octet-stream"
@@ -189,7 +185,7 @@ def test_a_report_is_downloaded_as_it_arrived_and_never_shown(filled: Submission
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_a_capture_is_shown_as_the_picture_that_it_is(filled: Submission, client: Client) -> None:
+def test_a_capture_is_displayed_as_an_image(filled: Submission, client: Client) -> None:
     response = client.get(address("sandbox_capture", "capture", filled))
     assert response["Content-Type"] == "image/png"
     assert body(response).startswith(b"\x89PNG")

@@ -27,7 +27,7 @@ def test_records_come_newest_first_and_not_after_fourteen_days(api: Client, db: 
     assert page["count"] == 2
 
 
-def test_what_is_older_is_deleted_with_the_next_call(webhook: Webhook) -> None:
+def test_older_records_are_deleted_with_the_next_call(webhook: Webhook) -> None:
     record(days=15)
     record(days=13)
     notifier.send(webhook.url, {"a": 1}, None)

@@ -1,4 +1,4 @@
-"""The OpenAPI document and the API, held against each other by schemathesis."""
+"""The OpenAPI document and the API, compared by schemathesis."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the sandbox begins with can be opened, is real, and stays the same."""
+"""The seeded exams can be opened, are real, and are rendered the same each time."""
 
 from collections.abc import Iterator
 from fractions import Fraction

@@ -1,4 +1,4 @@
-"""The world around the API: notifications, faults, the control plane and who may reach it."""
+"""Around the API: notifications, faults, the control plane and who may reach it."""
 
 import json
 import socket
@@ -51,7 +51,7 @@ def test_redirects_are_not_followed_and_failures_not_tried_again(
     assert len(webhook.bodies) == 1
 
 
-def test_a_webhook_that_is_away_is_recorded_as_an_error(webhook: Webhook, submit: Submit) -> None:
+def test_an_unreachable_webhook_is_recorded_as_an_error(webhook: Webhook, submit: Submit) -> None:
     webhook.close()
     submit()
     (record,) = records(1)
@@ -59,7 +59,7 @@ def test_a_webhook_that_is_away_is_recorded_as_an_error(webhook: Webhook, submit
     assert record.error
 
 
-def test_a_webhook_that_says_nothing_times_out(
+def test_a_webhook_that_does_not_answer_times_out(
     webhook: Webhook, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notifier, "TIMEOUT_SECONDS", 0.2)
@@ -135,7 +135,7 @@ def test_a_cut_call_has_no_answer(served: str, key: str, kind: str) -> None:
     assert ask(served, key).status_code == 200
 
 
-def test_a_call_cut_afterwards_did_its_work(served: str, key: str, jonas: Customer) -> None:
+def test_a_call_that_is_cut_afterwards_has_done_its_work(served: str, key: str, jonas: Customer) -> None:
     fault("cut_after", match="confirm")
     with pytest.raises(requests.ConnectionError):
         requests.post(
@@ -148,7 +148,7 @@ def test_a_call_cut_afterwards_did_its_work(served: str, key: str, jonas: Custom
     assert jonas.confirmed_at is not None
 
 
-def test_a_truncated_answer_is_shorter_than_it_said(served: str, key: str) -> None:
+def test_a_truncated_answer_is_shorter_than_its_content_length(served: str, key: str) -> None:
     fault("truncate")
     answer = ask(served, key, stream=True)
     with pytest.raises((requests.exceptions.ChunkedEncodingError, requests.ConnectionError)):
@@ -185,7 +185,7 @@ def test_a_fault_that_does_not_exist_is_refused(db: None) -> None:
     assert len(faults.KINDS) == len(set(faults.KINDS))
 
 
-# --- Who may call, and what is written down --------------------------------------------------------------
+# --- Who may call, and what is logged --------------------------------------------------------------
 
 
 def test_callers_from_elsewhere_and_pages_of_other_sites_are_refused(db: None) -> None:
@@ -195,7 +195,7 @@ def test_callers_from_elsewhere_and_pages_of_other_sites_are_refused(db: None) -
     assert control("customers/", method="get", Origin="http://127.0.0.1:8000").status_code == 200
 
 
-def test_calls_are_written_down_without_the_key(api: Client, key: str) -> None:
+def test_calls_are_logged_without_the_key(api: Client, key: str) -> None:
     api.get(f"{API}/services/settings/")
     Client().get(f"{API}/services/settings/")
     seen = [(each.endpoint, each.has_authorization, each.status) for each in Call.objects.all()]
@@ -203,7 +203,7 @@ def test_calls_are_written_down_without_the_key(api: Client, key: str) -> None:
     assert key not in json.dumps(control("calls/", method="get").json())
 
 
-def test_reset_begins_again(api: Client, submit: Submit, exams: dict[str, Any]) -> None:
+def test_a_reset_restores_the_initial_state(api: Client, submit: Submit, exams: dict[str, Any]) -> None:
     submit(notify=False)
     assert control("reset/").status_code == 204
     assert not Submission.objects.exists()

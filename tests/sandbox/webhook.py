@@ -10,7 +10,7 @@ from sandbox.models import NotificationRecord
 
 
 class Webhook:
-    """A webhook that answers as a test says and keeps what it got."""
+    """A webhook that answers as the test wants and keeps what it received."""
 
     def __init__(self) -> None:
         self.bodies: list[dict[str, Any]] = []
@@ -40,7 +40,7 @@ class Webhook:
 
 
 def records(count: int) -> list[NotificationRecord]:
-    """Wait for so many records, and no more, and return them."""
+    """Wait for exactly this many records and return them."""
     until = time.monotonic() + 10
     while NotificationRecord.objects.count() < count and time.monotonic() < until:
         time.sleep(0.02)
