@@ -111,8 +111,8 @@ def label_entries(entries: list[Any], *, request: HttpRequest, site: admin.Admin
     accounts = _accounts(entries) if _may_read_accounts(request) else {}
     targets = find_targets(entries)
     for entry in entries:
-        nobody = UNKNOWN.get(entry.action, NOBODY)
-        entry.account_text = accounts.get(entry.actor_id) or entry.actor_label or entry.actor_id or nobody
+        unknown = UNKNOWN.get(entry.action, NOBODY)
+        entry.account_text = accounts.get(entry.actor_id) or entry.actor_label or entry.actor_id or unknown
         row = targets.get((entry.target_type, entry.target_id))
         entry.target_url = _page_of(row, request=request, site=site) if row is not None else ""
         if row is not None and entry.target_url:

@@ -43,11 +43,11 @@ class Lock:
 @contextmanager
 def lock(row: Model, *, field: str) -> Iterator[Lock]:
     """Hold the lock; raises Busy. Use it outside of transactions."""
-    held = Lock(row, field=field)
+    acquired = Lock(row, field=field)
     try:
-        yield held
+        yield acquired
     finally:
-        held.end()
+        acquired.end()
 
 
 def stamp_of(rows: Any, *, field: str) -> datetime | None:

@@ -1,4 +1,4 @@
-"""How long exams take to READY while previews wait: on the embedded defaults, and with both servers."""
+"""Time from notification to READY while previews wait: on the embedded defaults, and with both servers."""
 
 import argparse
 import sqlite3

@@ -1,4 +1,4 @@
-"""What the portal has stored, as JSON: `python -m tests.chaos.census EXPECTED SECONDS [retry]`.
+"""Print as JSON all that the portal has stored: `python -m tests.chaos.census EXPECTED SECONDS [retry]`.
 
 It waits until every submission in the file EXPECTED is in a state listed there and no report is under way.
 """

@@ -17,7 +17,7 @@ CRASHED = Failure.TOO_MANY_TRIES
 
 @dataclass(frozen=True)
 class Truth:
-    """What the Cloud has, and the notifications that the portal acknowledged."""
+    """The data of the Cloud, and the notifications that the portal acknowledged."""
 
     submissions: list[CloudSubmission]
     reports: list[CloudReport]

@@ -1,4 +1,4 @@
-"""What people do in every story: connect from the Cloud, view an exam, send a report, read it."""
+"""Steps of every story: connect from the Cloud, view an exam, send a report, read it."""
 
 import hashlib
 import re

@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def problems() -> list[str]:
-    """What the browser complained about: refused scripts, failed requests, errors."""
+    """Complaints of the browser: refused scripts, failed requests, errors."""
     return []
 
 

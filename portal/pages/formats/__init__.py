@@ -1,1 +1,1 @@
-"""How days and times are written where no page says so itself."""
+"""Formats of dates and times that Django and the admin theme write."""
