@@ -10,7 +10,7 @@ from integrations.models import Customer, Service
 class BacklogImport(LeasedRow):
     """An import of exams from the backlog, newest first; its lease is for the import."""
 
-    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="releases")
+    service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="backlog_imports")
     customer = models.ForeignKey(Customer, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
     # Submitted at or after `since` and before `until`; empty: no bound.
     since = models.DateTimeField(null=True, blank=True)

@@ -37,7 +37,7 @@ class FieldMap(LeasedRow):
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
-        permissions = [("operate_fieldmap", "Can change where the fields of a service stand")]
+        permissions = [("operate_fieldmap", "Can change a service's field map")]
 
     def __str__(self) -> str:
         return f"Field map of {self.service}"

@@ -115,7 +115,7 @@ class Submission(LeasedRow, Demographics):
     class Meta:
         permissions = [
             ("view_patient_content", "Can see names, captures, raw data and report files"),
-            ("operate_submission", "Can fetch again, release and stop submissions"),
+            ("operate_submission", "Can fetch again, resume and stop submissions"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["service", "request_uuid"], name="exams_submission_unique"),

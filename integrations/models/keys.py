@@ -57,7 +57,7 @@ class KeyRotation(LeasedRow):
     old_prefix = models.CharField(max_length=16, blank=True)
     new_prefix = models.CharField(max_length=16, blank=True)
     # Rows that workers leased when the key was switched: [model, primary key, lease token].
-    held_rows = models.JSONField(default=list, blank=True, editable=False)
+    leased_rows = models.JSONField(default=list, blank=True, editable=False)
     problem = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     switched_at = models.DateTimeField(null=True, blank=True)

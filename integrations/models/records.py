@@ -37,13 +37,13 @@ class Sync(LeasedRow):
 class ListedToken(models.Model):
     """A token from the sync in progress, stored until the whole list was read."""
 
-    mirror = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="tokens", db_index=False)
+    sync = models.ForeignKey(Sync, on_delete=models.CASCADE, related_name="tokens", db_index=False)
     token = EncryptedTextField(editable=False)
     token_digest = models.CharField(max_length=64, editable=False)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["mirror", "token_digest"], name="integrations_listedtoken_unique")
+            models.UniqueConstraint(fields=["sync", "token_digest"], name="integrations_listedtoken_unique")
         ]
 
     def __str__(self) -> str:

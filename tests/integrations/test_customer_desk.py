@@ -309,14 +309,14 @@ def test_the_panel_shows_the_progress_of_a_sync_and_its_button_makes_one_due(
     page = client.post(f"{LIST}read-again/", {"service": service.pk}, follow=True)
     assert "Waiting for a worker." in page.content.decode()
     assert _outcomes("sync.requested") == ["ok"]
-    mirror = find_sync(service=service, kind=Sync.Kind.CUSTOMERS)
+    sync = find_sync(service=service, kind=Sync.Kind.CUSTOMERS)
     soon = timezone.now() + timedelta(seconds=30)
-    Sync.objects.filter(pk=mirror.pk).update(lease_until=soon, seen_count=3000, expected_count=10_000)
+    Sync.objects.filter(pk=sync.pk).update(lease_until=soon, seen_count=3000, expected_count=10_000)
     text = client.get(f"{LIST}panel/").content.decode()
     assert "3,000 of 10,000" in text
     assert "data-busy" in text
     done = {"lease_until": None, "not_before": soon, "read_at": timezone.now(), "result": "9 listed"}
-    Sync.objects.filter(pk=mirror.pk).update(**done, problem="Clarius Cloud failed to answer.")
+    Sync.objects.filter(pk=sync.pk).update(**done, problem="Clarius Cloud failed to answer.")
     text = client.get(f"{LIST}panel/").content.decode()
     assert "data-busy" not in text
     assert "9 listed" in text

@@ -50,19 +50,19 @@ def count_statuses(*, service: Service) -> dict[str, int]:
 
 
 def _staged(reading: Reading) -> QuerySet[ListedToken]:
-    return ListedToken.objects.filter(mirror=reading.sync)
+    return ListedToken.objects.filter(sync=reading.sync)
 
 
 def _stage(*, sync: Sync, tokens: Iterable[str]) -> None:
     fresh = {lookup_digest(token): token for token in tokens}
-    rows = [ListedToken(mirror=sync, token_digest=digest, token=token) for digest, token in fresh.items()]
+    rows = [ListedToken(sync=sync, token_digest=digest, token=token) for digest, token in fresh.items()]
     # Pages may repeat items that moved; a token that is staged already is kept.
     ListedToken.objects.bulk_create(
         rows,
         batch_size=BATCH,
         update_conflicts=True,
-        unique_fields=["mirror", "token_digest"],
-        update_fields=["mirror"],
+        unique_fields=["sync", "token_digest"],
+        update_fields=["sync"],
     )
 
 

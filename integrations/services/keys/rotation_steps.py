@@ -100,7 +100,7 @@ def store_leased_rows(rotation: KeyRotation, hold: Hold) -> Outcome:
         for pk, token in job.model._base_manager.exclude(is_free()).values_list("pk", "lease_token")
         if (job.model, pk) != (KeyRotation, rotation.pk)
     ]
-    return _next(Step.DRAINING, held_rows=leased)
+    return _next(Step.DRAINING, leased_rows=leased)
 
 
 def revoke_old_key(rotation: KeyRotation, hold: Hold) -> Outcome:
@@ -206,7 +206,7 @@ def _wait_for_calls(rotation: KeyRotation) -> timedelta:
     if since < SETTLE:
         return max(SETTLE - since, timedelta(seconds=1))
     models: dict[str, type[LeasedRow]] = {job.model._meta.label: job.model for job in jobs()}
-    for label, pk, token in rotation.held_rows:
+    for label, pk, token in rotation.leased_rows:
         model = models.get(label)
         if model is None:
             continue
