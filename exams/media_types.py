@@ -33,6 +33,13 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (MARKUP, lambda head: bool(_MARKUP.match(head.removeprefix(_BOM)))),
 )
 
+# What a report may be: types that Clarius Cloud can show, each with its label and the endings of its names.
+REPORT_TYPES = {
+    PDF: ("a PDF document", (".pdf",)),
+    JPEG: ("a JPEG image", (".jpg", ".jpeg")),
+    PNG: ("a PNG image", (".png",)),
+}
+
 
 def media_type_of(head: bytes) -> str:
     """Return the media type of a file that begins with `head` (its first 1,024 bytes)."""

@@ -54,7 +54,11 @@ class Timeout(ClariusError):
 
 
 class KeyRefused(ClariusError):
-    """401 or 403: the API key was not accepted for this call."""
+    """401 or 403: the API key was not accepted for this call.
+
+    Whether the key or the object of the call is at fault is for the caller to find out: the portal does so in
+    `integrations.keyring.judge_refusal`.
+    """
 
 
 class NotFound(ClariusError):

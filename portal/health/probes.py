@@ -17,7 +17,10 @@ def live(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> JsonResponse:
-    """Answer 200 if the checks that decide readiness find no problem, else 503 with their codes."""
+    """Answer 200 if the checks that decide readiness find no problem, else 503 with their codes.
+
+    Those are `database`, `migrations` and `secrets`; each app declares its own with `decides_readiness`.
+    """
     failed = [
         each.code for each in find(lambda check: check.decides_readiness, is_thorough=True) if each.is_problem
     ]

@@ -1,4 +1,7 @@
-"""One attempt to fetch a listed submission: read its data, fetch its files, decide its state."""
+"""One attempt to fetch a listed submission: read its data, fetch its files, decide its state.
+
+How many attempts there are says the job, `exams.services.fetch.job.FETCH`; what an error means, `rules`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -8,7 +8,7 @@ from django.db import transaction
 from audit.entries import add_entry
 from background.jobs import schedule
 from background.leases import Hold
-from background.runner import NOW, Done, Job, Later, Outcome
+from background.runner import TRIES, Done, Job, Later, Outcome
 from exams.models import Submission
 from exams.services.fetch.attempt import Attempt
 from exams.services.holds.holding import retry_submissions
@@ -68,7 +68,8 @@ FETCH = Job(
     waits_for="service",
     # Stored captures are kept; a new attempt fetches the rest.
     deadline=timedelta(hours=1),
-    overtime=lambda submission, hold: Later(NOW, counts=True),
+    # About an hour of definite errors and dead workers; what is only away is waited for without end.
+    tries=TRIES,
     related=("service", "customer"),
     applies=lambda submission: submission.state in FETCHABLE or _is_unconfirmed(submission),
     recover=_note_missing,

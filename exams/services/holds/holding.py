@@ -1,4 +1,7 @@
-"""Hold submissions instead of fetching them, resume held ones, and retry failed ones."""
+"""Hold submissions instead of fetching them, resume held ones, and retry failed ones.
+
+The reasons and their sentences are `exams.states.Hold`.
+"""
 
 import re
 from datetime import datetime, timedelta

@@ -1,4 +1,7 @@
-"""Make a submission's thumbnails and previews in a separate process: a hostile file costs one preview."""
+"""Make a submission's thumbnails and previews in a separate process: a hostile file costs one preview.
+
+Its limits are in `exams.decoding.limits`, its time in `decoder`.
+"""
 
 import tempfile
 from collections.abc import Callable

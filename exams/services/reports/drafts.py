@@ -21,12 +21,6 @@ from exams.services.transitions import move_reports
 
 # The columns' lengths.
 NAME_LIMIT = 100
-# Types that the Cloud can show, each with its label and the endings of its file names.
-ALLOWED = {
-    media_types.PDF: ("a PDF document", (".pdf",)),
-    media_types.JPEG: ("a JPEG image", (".jpg", ".jpeg")),
-    media_types.PNG: ("a PNG image", (".png",)),
-}
 WHAT_IS_ALLOWED = "A report must be a PDF document, or a JPEG or PNG image"
 
 
@@ -138,9 +132,9 @@ def _limited(chunks: Iterator[bytes], *, limit: int) -> Iterator[bytes]:
 
 def _require_type(head: bytes, *, file_name: str) -> None:
     media_type = media_types.media_type_of(head[: media_types.HEAD_BYTES])
-    if media_type not in ALLOWED:
+    if media_type not in media_types.REPORT_TYPES:
         raise InvalidReport(f"This file has another type. {WHAT_IS_ALLOWED}.")
-    label, endings = ALLOWED[media_type]
+    label, endings = media_types.REPORT_TYPES[media_type]
     ending = PurePath(file_name).suffix.lower()
     if ending and ending not in endings:
         raise InvalidReport(
@@ -150,7 +144,7 @@ def _require_type(head: bytes, *, file_name: str) -> None:
 
 
 def _file_name(name: str | None, *, media_type: str) -> str:
-    ending = ALLOWED[media_type][1][0]
+    ending = media_types.REPORT_TYPES[media_type][1][0]
     stem = _clean(PurePath((name or "").replace("\\", "/")).stem).strip(" .") or "report"
     return stem[: NAME_LIMIT - len(ending)] + ending
 

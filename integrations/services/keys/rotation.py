@@ -154,7 +154,10 @@ def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | N
 
 
 def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
-    """Start a rotation if the key in use is older than `days`; 0 means never."""
+    """Start a rotation if the key in use is older than `days`; 0 means never.
+
+    The hourly look at the Cloud asks with API_KEY_ROTATION_DAYS, which is 0 by default.
+    """
     key = keyring.usable_keys(service=service).filter(is_in_use=True).first()
     # It may have been paused since it was read.
     is_active = Service.objects.filter(pk=service.pk, is_active=True).exists()

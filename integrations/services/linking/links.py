@@ -121,7 +121,11 @@ def _mail_new_link(*, link: Link, service: Service) -> None:
 
 
 def unlink(*, link: Link, user: User, address: str | None, reason: Reason = Reason.BY_OWNER) -> bool:
-    """End the link in the portal, since the Cloud has no call for it; False if it had ended before."""
+    """End the link in the portal, since the Cloud has no call for it; False if it had ended before.
+
+    The account no longer sees the customer's exams, and nothing is deleted. Exams that arrive later, and
+    those still being fetched, are held as unlinked until somebody links the customer again.
+    """
     try:
         with transaction.atomic():
             move_link(pk=link.pk, to=Link.State.UNLINKED, reason=reason)

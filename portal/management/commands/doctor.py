@@ -1,4 +1,4 @@
-"""Run all checks and print what is wrong."""
+"""Run all checks and print what is wrong; each app registers its own in its `checks` module."""
 
 from typing import Any
 
