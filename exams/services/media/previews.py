@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from django.db.models.functions import Now
-
 from background.backoff import Backoff
 from background.due import is_due
 from background.leases import Hold
@@ -45,9 +43,8 @@ def preview_capture(*, pk: int) -> None:
     They share one decoding process and one thread, however many they are.
     """
     captures = Capture.objects.filter(submission__captures=pk)
-    if captures.filter(lease_until__gt=Now()).exists():
-        # The worker that leases one of them will make this one as well.
-        return
+    # Another thread may be at the same submission; each leases what it decodes. Turned away, the rest would
+    # be due with nobody to acquire it: the watchdog and the dispatcher would see a worker that stands still.
     with Decoder() as decoder:
         job = replace(PREVIEW, work=partial(_make_preview, decode=decoder.decode))
         following: int | None = pk
