@@ -45,7 +45,7 @@ def show_problems(request: HttpRequest) -> HttpResponse:
     context = {
         "problems": [(each, _may_fix(request, each)) for each in found],
         "place": place,
-        "places": FILTERS,
+        "filters": FILTERS,
         "unfinished": list_unfinished(request.user) if place == "exams" else None,
         "full_polled_at": _last_full_poll(),
         "worker_seconds": None if age is None else max(round(age), 0),

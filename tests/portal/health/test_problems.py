@@ -32,6 +32,12 @@ def test_a_portal_that_works_has_no_problems(stage: Stage) -> None:
     assert re.search(r"Last full poll .*worker alive \d+ s ago", page, re.DOTALL)
 
 
+def test_the_page_leads_to_the_problems_of_each_package(stage: Stage) -> None:
+    page = stage.browser("administrator").get(PAGE).content.decode()
+    assert '?of=exams"' in page
+    assert 'aria-current="page">All' in page
+
+
 def test_the_last_full_poll_is_that_of_the_service_that_waits_longest(stage: Stage) -> None:
     other = Service.objects.create(slug="two", name="Two", base_url="https://c.example", is_poll_only=True)
     ApiKey.objects.create(service=other, prefix="ijklmnop", secret="x", is_in_use=True)
