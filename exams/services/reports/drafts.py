@@ -97,9 +97,11 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
 def discard_draft(*, report: Report, user: User, address: str | None) -> None:
     """Delete a draft; maintenance deletes its file later. Raises NotADraft."""
     with transaction.atomic():
-        removed, _ = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT).delete()
-        if not removed:
+        # Locked first: deleting selects before it deletes, and somebody may sign in between.
+        draft = Report.objects.select_for_update().filter(pk=report.pk, state=Report.State.DRAFT).first()
+        if draft is None:
             raise NotADraft("This report was signed or discarded before.")
+        draft.delete()
         add_entry(action="report.discarded", actor=user, target=report, address=address)
 
 

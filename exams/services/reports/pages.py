@@ -13,7 +13,7 @@ from background.jobs import schedule
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome
 from exams.models import PageRendering, Report, ReportPage
-from exams.services.media.decoder import CannotDecode, decode_file
+from exams.services.media.decoder import CannotDecode, DecoderLost, decode_file
 from exams.services.transitions import NotAllowed
 from exams.storage import DiskFull, NotWritable, full_path, store_upload
 
@@ -33,8 +33,10 @@ def _prepare(rendering: PageRendering, hold: Hold) -> Outcome:
     report = rendering.report
     try:
         count, files = _render(report)
-    except (CannotDecode, KeyError):
+    except (CannotDecode, KeyError, TypeError, ValueError):
         return _give_up(rendering)
+    except DecoderLost:
+        return Later(Backoff(), counts=True)
     except (DiskFull, NotWritable):
         return Later(Backoff())
     return Done(effect=lambda: _store_pages(report, count, files))
