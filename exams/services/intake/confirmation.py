@@ -79,14 +79,16 @@ def _list_customer(*, submission: Submission, customer: Customer, hold: Hold) ->
     waiting = Submission.objects.filter(
         service=submission.service, claimed_digest=customer.token_digest, customer=None
     )
+    # Read before the call: inside, a token that cannot be decrypted would be taken for a missing API key.
+    token = customer.token
     with (
         cloud(submission.service, rules=CONFIRM_RULES) as client,
         logged_call(kind=Call.Kind.CONFIRM, client=client, submission=submission),
     ):
-        for page in client.exam_pages(customer_id=customer.token):
+        for page in client.exam_pages(customer_id=token):
             hold.check()
             # A Cloud that ignores the filter must not make other customers' rows.
-            own = [each for each in page.results if each.customer_id == customer.token]
+            own = [each for each in page.results if each.customer_id == token]
             take_page(service=submission.service, notifications=own)
             if not waiting.exists():
                 return

@@ -28,10 +28,12 @@ RULES = (
 
 
 def _confirm(link: Link, hold: Hold) -> Outcome:
-    """Confirm one link at the Cloud."""
+    """Confirm one link at the Cloud; raises CannotDecrypt for its token."""
+    # Read before the call: inside, a token that cannot be decrypted would be taken for a missing API key.
+    token = link.customer.token
     try:
         with cloud(link.customer.service, rules=RULES) as client:
-            client.confirm_customer(token=link.customer.token)
+            client.confirm_customer(token=token)
     except CloudProblem as problem:
         if problem.means == Means.NEVER:
             return Done(effect=partial(_end_link, link, reason=Reason.UNKNOWN))
