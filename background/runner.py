@@ -76,7 +76,7 @@ class Job:
     applies: Callable[[Any], bool] = lambda row: True
     # Deals with what a dead worker left, before the tries are counted; None: go on with the work.
     recover: Callable[[Any, Hold], Outcome | None] = lambda row, hold: None
-    # Called after the last try, with its outcome, or None if its worker died.
+    # Called after the last try, with its outcome, or None if its worker died or its deadline passed.
     exhausted: Callable[[Any, Hold, Later | None], Outcome] = lambda row, hold, last: Done()
     # Called when the deadline has passed; what the work saved before that stays.
     overtime: Callable[[Any, Hold], Outcome] = lambda row, hold: Later(NOW, counts=True)
@@ -170,12 +170,16 @@ def _decide(job: Job, row: Any, hold: Hold) -> Outcome:
         return outcome
     if job.tries is not None and hold.attempt > job.tries:
         return job.exhausted(row, hold, None)
+    last: Later | None = None
     try:
         outcome = job.work(row, hold)
+        if isinstance(outcome, Later):
+            last = outcome
     except DeadlineExceeded:
+        # Without a reason of its own, as after a worker that died.
         outcome = job.overtime(row, hold)
     if isinstance(outcome, Later) and outcome.counts and job.tries is not None and hold.attempt >= job.tries:
-        return job.exhausted(row, hold, outcome)
+        return job.exhausted(row, hold, last)
     return outcome
 
 

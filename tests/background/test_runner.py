@@ -238,3 +238,13 @@ def test_rows_that_wait_for_a_service_become_due_at_once_and_keep_their_order(
     due_rows = Work.objects.filter(pk__in=[row.pk for row in [*waiting, long_due]]).order_by("not_before")
     assert list(due_rows) == [long_due, waiting[1], waiting[2], waiting[0]]
     assert [row.attempt_count for row in due_rows] == [0, 2, 2, 2]
+
+
+def test_a_deadline_that_passes_at_the_last_try_ends_as_a_worker_that_died_does() -> None:
+    def work(row: Work, hold: Hold) -> Outcome:
+        raise DeadlineExceeded
+
+    row, ended_in = due(attempt_count=2), []
+    run(job(work, tries=3, exhausted=lambda row, hold, last: ended_in.append(last) or Done()), pk=row.pk)
+    row.refresh_from_db()
+    assert (ended_in, row.not_before) == ([None], None)

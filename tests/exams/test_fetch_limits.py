@@ -13,6 +13,8 @@ from background.runner import run
 from exams.models import Capture, Submission
 from exams.services.fetch.job import FETCH, check_again
 from exams.services.holds.holding import stop_submissions
+from exams.services.maintenance.giving_up import give_up_submissions
+from integrations.clarius import errors
 from integrations.models import Link, Service
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
@@ -211,3 +213,33 @@ def test_a_service_that_is_switched_off_is_not_called(portal: Portal, submit: Su
     row = portal.row(sent)
     assert (row.state, row.attempt_count, row.not_before is not None) == ("received", 0, True)
     assert len(cloud.calls()) == asked
+
+
+def test_an_exam_that_was_given_up_during_the_try_keeps_that_reason(
+    portal: Portal, submit: Submit, around: Around
+) -> None:
+    def give_up_meanwhile(real: Any, **options: Any) -> Any:
+        give_up_submissions(queryset=Submission.objects.all(), user=None, address=None)
+        raise errors.Unreachable("The connection broke.")
+
+    sent = submit()
+    portal.poll()
+    around.call("download_data", give_up_meanwhile)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.failure_reason, row.not_before) == ("failed", "given_up", None)
+
+
+def test_an_exam_whose_deadline_passes_at_the_last_try_fails_with_a_reason(
+    portal: Portal, submit: Submit, around: Around
+) -> None:
+    def take_too_long(real: Any, **options: Any) -> Any:
+        raise DeadlineExceeded
+
+    sent = submit()
+    portal.poll()
+    Submission.objects.update(attempt_count=11, first_tried_at=ago(hours=12))
+    around.call("download_data", take_too_long)
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.failure_reason) == ("failed", "too_many_tries")

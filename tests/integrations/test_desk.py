@@ -268,7 +268,7 @@ def test_what_the_cloud_refuses_is_a_message_on_the_form(
     with client_for(service=cloud_service) as called:
         called.update_settings(notification_url="https://other.example.com/hook/")
     page = _do(client, cloud_service, "settings/", "push", is_notified="on", is_meant="on")
-    assert "Another deployment" in page.content.decode()
+    assert "the address of another deployment" in page.content.decode()
     assert not Service.objects.get().is_registered
 
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from audit.entries import add_entry
 from background.jobs import schedule
@@ -35,6 +36,13 @@ def check_again(*, submission: Submission, user: Any, address: str | None) -> No
 
 def _is_unconfirmed(submission: Submission) -> bool:
     return submission.state == S.HELD and submission.hold_reason == H.UNCONFIRMED
+
+
+def _is_still_wanted(submission: Submission) -> bool:
+    """Lock the row; False if an administrator stopped it or gave it up during the try."""
+    rows = Submission.objects.select_for_update().filter(pk=submission.pk)
+    unconfirmed = Q(state=S.HELD, hold_reason=H.UNCONFIRMED)
+    return rows.filter(Q(state__in=FETCHABLE) | unconfirmed).exists()
 
 
 def _note_missing(submission: Submission, hold: Hold) -> None:
@@ -73,6 +81,7 @@ FETCH = Job(
     related=("service", "customer"),
     applies=lambda submission: submission.state in FETCHABLE or _is_unconfirmed(submission),
     recover=_note_missing,
+    guard=_is_still_wanted,
     exhausted=_give_up,
     # An administrator stopped it meanwhile, and decides what happens next.
     gone=(NotAllowed,),

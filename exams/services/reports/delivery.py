@@ -171,6 +171,10 @@ DELIVER = Job(
     overtime=_run_late,
     related=("submission__service", "submission__customer"),
     applies=lambda report: report.state in (R.SIGNED, R.SENDING),
+    # An administrator may give it up while it waits; a reason written after that would be wrong.
+    guard=lambda report: (
+        Report.objects.select_for_update().filter(pk=report.pk, state__in=(R.SIGNED, R.SENDING)).exists()
+    ),
     recover=_find_abandoned,
     exhausted=lambda report, hold, last: _end(
         report, R.FAILED, ReportFailure.TOO_MANY_TRIES, "Too many attempts failed."
