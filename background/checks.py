@@ -66,7 +66,7 @@ RESEND = Action(
 
 @check(
     code="mail-failed",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="Mail could not be sent.",
     cost=Cost.DATABASE,
     audience=Audience.ADMINISTRATORS,

@@ -38,7 +38,7 @@ TAKE_IN = Action(
 )
 
 problem = partial(
-    check, severity=Level.TODO, cost=Cost.DATABASE, audience=Audience.ADMINISTRATORS, link="See them"
+    check, severity=Level.ACTION, cost=Cost.DATABASE, audience=Audience.ADMINISTRATORS, link="See them"
 )
 of_exams = partial(problem, permission="exams.view_submission", noun="exam")
 of_reports = partial(problem, permission="exams.view_report", noun="report", severity=Level.URGENT)
@@ -174,7 +174,7 @@ def look_at_slow_exams() -> Iterator[Finding]:
 
 @of_reports(
     code="reports-slow",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="Signed reports have been waiting unusually long.",
 )
 def look_at_slow_reports() -> Iterator[Finding]:

@@ -16,12 +16,12 @@ logger = logging.getLogger(__name__)
 
 
 class Level(IntEnum):
-    """The urgency of a finding. From `TODO` on it is a problem, which needs a person."""
+    """The urgency of a finding. From `ACTION` on it is a problem, which needs a person."""
 
     OK = 0
     SKIPPED = 1
     NOTE = 2
-    TODO = 3
+    ACTION = 3
     URGENT = 4
 
 
@@ -118,7 +118,7 @@ class Finding:
     @property
     def is_problem(self) -> bool:
         """Whether the finding needs a person."""
-        return self.level is not None and self.level >= Level.TODO
+        return self.level is not None and self.level >= Level.ACTION
 
     @property
     def outcome(self) -> str:

@@ -146,7 +146,7 @@ def _can_decrypt(row: Model, name: str) -> bool:
 
 @of_service(
     code="service-paused",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="Paused: nothing is polled, fetched or sent.",
     is_final=True,
 )
@@ -189,7 +189,7 @@ def look_at_missing_key(service: Service) -> Iterator[Finding]:
 
 @of_service(
     code="key-rotation-failed",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="The API key could not be replaced.",
     audience=Audience.ADMINISTRATORS,
     **MANAGED | {"link": "See the keys"},
@@ -204,7 +204,7 @@ def look_at_rotation(service: Service) -> Iterator[Finding]:
 
 @of_service(
     code="never-polled",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="The service was never polled.",
     audience=Audience.OPERATORS,
 )
@@ -221,7 +221,7 @@ def look_at_first_poll(service: Service) -> Iterator[Finding]:
 
 @of_service(
     code="not-registered",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="Clarius Cloud does not know our addresses yet.",
     is_setup=True,
     command="connect_service {slug} --register (or --poll-only)",
@@ -235,7 +235,7 @@ def look_at_registration(service: Service) -> Iterator[Finding]:
 
 @of_service(
     code="settings-differ",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="The settings at Clarius Cloud differ from the expected ones.",
     **MANAGED | {"link": "Compare and push"},
 )
@@ -271,7 +271,7 @@ def look_at_poll(service: Service) -> Iterator[Finding]:
         yield Finding(sentence=f"The last poll was {length} ago.", level=Level.OK)
 
 
-@of_service(code="full-poll-overdue", severity=Level.TODO, sentence="The full poll is overdue.")
+@of_service(code="full-poll-overdue", severity=Level.ACTION, sentence="The full poll is overdue.")
 def look_at_full_poll(service: Service) -> Iterator[Finding]:
     """The last full poll is not overdue: short polls miss what was changed late."""
     last_short = service.polled_at or service.created_at
@@ -308,7 +308,7 @@ def _check_sync(kind: Sync.Kind, page: str) -> None:
 
     @of_service(
         code=f"{kind.value}-sync-failed",
-        severity=Level.TODO,
+        severity=Level.ACTION,
         sentence=f"The {kind.label} could not be read.",
         audience=Audience.ADMINISTRATORS,
         link="See the list",
@@ -333,7 +333,7 @@ for kind, page in LIST_PAGES.items():
 
 @of_service(
     code="customers-missing",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="Clarius Cloud does not list customers that are linked here, so their exams may not come.",
     audience=Audience.ADMINISTRATORS,
     link="See the customers",

@@ -129,7 +129,7 @@ def look_at_full_disk() -> Iterator[Finding]:
 
 @administrators(
     code="disk-nearly-full",
-    severity=Level.TODO,
+    severity=Level.ACTION,
     sentence="The media disk is nearly full.",
     audience=Audience.ADMINISTRATORS,
 )

@@ -47,13 +47,15 @@ def test_a_declaration_is_complete(check: checks.Check) -> None:
     assert check.sentence.endswith(".") or check.sentence.endswith("manage.py migrate")
     assert check.severity >= Level.NOTE
     # What administrators see has a link, for those who may open it.
-    is_shown = Audience.ADMINISTRATORS in check.audience and check.severity >= Level.TODO
+    is_shown = Audience.ADMINISTRATORS in check.audience and check.severity >= Level.ACTION
     assert bool(check.link and check.permission) or not is_shown
     assert check.cost != Cost.NETWORK or check.audience == Audience.OPERATORS
 
 
 def test_every_problem_of_the_page_is_caused_by_a_test() -> None:
-    shown = {each.code for each in list_checks() if checks.is_for_pages(each) and each.severity >= Level.TODO}
+    shown = {
+        each.code for each in list_checks() if checks.is_for_pages(each) and each.severity >= Level.ACTION
+    }
     # The disk has its own tests; the other syncs work like that of the customers.
     assert shown - set(TROUBLE) == {
         "disk-full",
@@ -76,7 +78,7 @@ def test_alerts_carry_the_code_of_a_check() -> None:
 def test_a_code_is_used_once() -> None:
     with pytest.raises(ValueError, match="database"):
         checks.check(
-            code="database", severity=Level.TODO, sentence="", cost=Cost.INSTANT, audience=Audience.BOTH
+            code="database", severity=Level.ACTION, sentence="", cost=Cost.INSTANT, audience=Audience.BOTH
         )(list)
 
 
