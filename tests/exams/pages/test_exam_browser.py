@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from exams.models import Submission
@@ -44,17 +44,23 @@ def _press(page: Page, key: str) -> None:
         page.keyboard.press(key)
 
 
+def _follow(page: Page, link: Locator) -> None:
+    """Click a link and wait until the page behind it listens to keys."""
+    with page.expect_navigation():
+        link.click()
+
+
 def test_keys_and_links_lead_from_exam_to_exam_and_back_to_the_same_list(
     transactional_stage: Stage, page: Page
 ) -> None:
     _add_older(transactional_stage, "Second", "Third")
     page.goto(SHOWN)
-    page.locator(".row-link").first.click()
+    _follow(page, page.locator(".row-link").first)
     first = page.get_by_role("link", name="Previous exam")
     expect(first).to_be_hidden()
     _press(page, "n")
     expect(page.locator("h1")).to_contain_text("Second")
-    page.get_by_role("link", name="Next exam").click()
+    _follow(page, page.get_by_role("link", name="Next exam"))
     expect(page.locator("h1")).to_contain_text("Third")
     expect(page.get_by_role("link", name="Next exam")).to_be_hidden()
     _press(page, "p")
@@ -66,10 +72,10 @@ def test_keys_and_links_lead_from_exam_to_exam_and_back_to_the_same_list(
 def test_the_pages_of_a_report_link_onward_too(transactional_stage: Stage, page: Page) -> None:
     _add_older(transactional_stage, "Second")
     page.goto(SHOWN)
-    page.locator(".row-link").first.click()
-    page.get_by_role("link", name="Add a report").click()
+    _follow(page, page.locator(".row-link").first)
+    _follow(page, page.get_by_role("link", name="Add a report"))
     page.locator("input[name=name]").press("n")
-    page.get_by_role("link", name="Next exam").click()
+    _follow(page, page.get_by_role("link", name="Next exam"))
     expect(page.locator("h1")).to_contain_text("Second")
 
 
@@ -79,7 +85,7 @@ def test_an_exam_that_was_not_in_the_list_links_back_to_the_list_only(
     page.goto("/worklist/?state=failed")
     page.goto(f"/exams/{transactional_stage.submission.uuid}/")
     expect(page.get_by_role("link", name="Next exam")).to_be_hidden()
-    page.get_by_role("link", name="‹ Worklist").click()
+    _follow(page, page.get_by_role("link", name="‹ Worklist"))
     assert page.url.endswith("/worklist/?state=failed")
 
 
