@@ -92,13 +92,15 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "is_moving": found.state in REPORT_MOVING,
     }
     if request.htmx and "pages" in request.GET:  # type: ignore[attr-defined]
-        return render(request, "exams/partials/_report_pages.html", context)
+        return render(request, "exams/reports/_pages.html", context)
     if request.htmx:  # type: ignore[attr-defined]
         if request.GET.get("seen") == found.state:
             return HttpResponse(status=204)
-        return render(request, "exams/partials/_report_state.html", context)
-    template = "exams/report_confirm.html" if found.state == Report.State.DRAFT else "exams/report.html"
-    return render(request, template, context | identity_context(request, found.submission))
+        return render(request, "exams/reports/_state.html", context)
+    name = "confirm" if found.state == Report.State.DRAFT else "report"
+    return render(
+        request, f"exams/reports/{name}.html", context | identity_context(request, found.submission)
+    )
 
 
 @login_required
@@ -190,4 +192,4 @@ def _get_report_to_review(request: HttpRequest, uuid: UUID) -> Report:
 def _form_page(request: HttpRequest, *, submission: Any, form: ReportForm, status: int = 200) -> HttpResponse:
     record_exam_view(request, submission)
     context = identity_context(request, submission) | {"form": form, "max_mb": settings.REPORT_MAX_MB}
-    return render(request, "exams/report_new.html", context, status=status)
+    return render(request, "exams/reports/new.html", context, status=status)

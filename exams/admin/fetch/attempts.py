@@ -23,7 +23,7 @@ class AttemptsAdmin(ContentAdmin):
 
     kept = "The newest 50, kept for 30 days."
     action_runner = staticmethod(run_audited)
-    change_form_outer_before_template = "exams/admin/attempts.html"
+    change_form_outer_before_template = "exams/fetch/attempts.html"
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any

@@ -54,7 +54,7 @@ class FieldMapAdmin(ContentAdmin):
             raise PermissionDenied
         services = Service.objects.select_related("field_map").order_by("name")
         context = self.admin_site.each_context(request) | {"title": "Field maps", "services": services}
-        return TemplateResponse(request, "exams/admin/field_maps.html", context)
+        return TemplateResponse(request, "exams/field_map/field_maps.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,7 +77,9 @@ def edit_map(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Htt
     context |= {"title": f"Field map of {service}", "field_map": current, "form": form, "base": base}
     context["can_operate"] = admin.has_operate_permission(request)
     is_refused = data and form.errors and data.get("step") != "preview"
-    return TemplateResponse(request, "exams/admin/field_map.html", context, status=400 if is_refused else 200)
+    return TemplateResponse(
+        request, "exams/field_map/field_map.html", context, status=400 if is_refused else 200
+    )
 
 
 def _save_map(request: HttpRequest, service: Service, form: FieldMapForm, base: str) -> bool:
@@ -111,7 +113,7 @@ def preview(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Http
     service = get_object_or_404(Service, pk=service_pk)
     form = FieldMapForm(request.POST, instance=FieldMap(service=service))
     context = _preview_context(request, service, form)
-    return TemplateResponse(request, "exams/admin/_map_preview.html", context)
+    return TemplateResponse(request, "exams/field_map/_preview.html", context)
 
 
 @require_safe
@@ -120,7 +122,7 @@ def progress(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Htt
     _check_permission(admin, request)
     # Through the service: SQLite fails on a foreign key of more than 64 bits.
     field_map = get_object_or_404(FieldMap, service=get_object_or_404(Service, pk=service_pk))
-    return TemplateResponse(request, "exams/admin/_map_progress.html", {"field_map": field_map})
+    return TemplateResponse(request, "exams/field_map/_progress.html", {"field_map": field_map})
 
 
 def _check_permission(admin: FieldMapAdmin, request: HttpRequest, *, is_change: bool = False) -> None:

@@ -51,7 +51,7 @@ def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
     """Send the parts of the page that update automatically."""
     _check_permission(admin, request)
     context = _context(request, admin) | {"is_fragment": True}
-    return TemplateResponse(request, "exams/admin/_backlog_progress.html", context)
+    return TemplateResponse(request, "exams/holds/_backlog_progress.html", context)
 
 
 @require_POST
@@ -74,7 +74,7 @@ def _check_permission(admin: Any, request: HttpRequest, *, is_change: bool = Fal
 def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 200) -> HttpResponse:
     context = admin.admin_site.each_context(request) | _context(request, admin)
     context |= {"title": "Backlog", "form": form}
-    return TemplateResponse(request, "exams/admin/backlog.html", context, status=status)
+    return TemplateResponse(request, "exams/holds/backlog.html", context, status=status)
 
 
 def _ask(request: HttpRequest, admin: Any, form: RangeForm) -> HttpResponse:

@@ -61,7 +61,7 @@ class NotificationRecordAdmin(SyncAdmin):
     """The list and page of notification records: what was sent, the response and the delivery."""
 
     sync_kind = Sync.Kind.RECORDS
-    list_before_template = "exams/admin/records_before.html"
+    list_before_template = "exams/intake/records_before.html"
     list_display = ("sent_at", "service", "outcome", "status", "latency", "arrived", "to_us", "submission")
     list_filter = ("outcome", DeliveryFilter, "service", "is_ours")
     search_fields = ("request_uuid",)

@@ -32,4 +32,4 @@ def my(request: HttpRequest) -> HttpResponse:
         each for each in links.order_by("-ended_at", "-created_at")[:50] if each.state not in Link.ACTIVE
     ]
     context = {"active_links": active, "ended_links": ended[:10], "page": page, "reports": reports}
-    return render(request, "exams/my.html", context)
+    return render(request, "exams/review/clinician_exams.html", context)

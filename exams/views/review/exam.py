@@ -54,7 +54,7 @@ def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
     context = live_context(request, submission) | identity_context(request, submission)
     taken = list_taken(service_id=submission.service_id)
     context["other_data"] = list_other_data(submission.raw_data, taken=taken)
-    return render(request, "exams/exam.html", context)
+    return render(request, "exams/review/exam.html", context)
 
 
 @login_required
@@ -66,7 +66,7 @@ def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if request.GET.get("seen") == context["fingerprint"]:
         return HttpResponse(status=204)
     record_exam_view(request, submission)
-    return render(request, "exams/partials/_live.html", context)
+    return render(request, "exams/review/_live.html", context)
 
 
 @login_required

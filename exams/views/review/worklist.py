@@ -51,7 +51,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
     )
     return render(
         request,
-        "exams/worklist.html",
+        "exams/review/worklist.html",
         {
             "form": form,
             "filters": filters,
@@ -92,7 +92,7 @@ def _newer(request: HttpRequest, *, filters: Filters) -> HttpResponse:
     if not count:
         return HttpResponse(status=204)
     url = _address(_kept(request))
-    return render(request, "exams/partials/_newer.html", {"count": count, "url": url})
+    return render(request, "exams/review/_newer.html", {"count": count, "url": url})
 
 
 def _keep(request: HttpRequest, words: str) -> str:
