@@ -45,7 +45,7 @@ class Desk:
             "service": self.service,
             "opts": None,
         }
-        return render(self.request, f"integrations/admin/{template}", known | context, status=status)
+        return render(self.request, template, known | context, status=status)
 
     def run(
         self, actions: "Mapping[str, DeskAction]", *, page: str, show: Callable[..., HttpResponse]

@@ -36,7 +36,7 @@ def key_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
 def rotation_fragment(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
     """Send the keys and the progress of the rotation; the page asks for them every few seconds."""
     desk = Desk(site=site, request=request, pk=pk, permission=PERMISSION)
-    return render(request, "integrations/admin/_keys.html", _state_of(desk.service))
+    return render(request, "integrations/keys/_keys.html", _state_of(desk.service))
 
 
 def _show(
@@ -47,7 +47,9 @@ def _show(
         "create_form": create_form or CreateKeyForm(),
         "type_form": type_form or TypedKeyForm(),
     }
-    return desk.render("keys.html", title="API keys", status=400 if problem else 200, **context)
+    return desk.render(
+        "integrations/keys/keys.html", title="API keys", status=400 if problem else 200, **context
+    )
 
 
 def _state_of(service: Service) -> dict[str, object]:

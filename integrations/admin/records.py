@@ -21,7 +21,7 @@ class SyncAdmin(PortalAdmin):
     """A list that is a copy of one at Clarius Cloud."""
 
     sync_kind: str
-    list_before_template = "integrations/admin/sync_panel.html"
+    list_before_template = "integrations/records/sync_panel.html"
 
     class Media:
         # The panel is in the body, but the admin loads scripts in the head.
@@ -72,7 +72,7 @@ class SyncAdmin(PortalAdmin):
         """Send the lines of the panel, for a page that shows the progress of a sync."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        return render(request, "integrations/admin/_syncs.html", self.panel_context(request))
+        return render(request, "integrations/records/_syncs.html", self.panel_context(request))
 
     def read_again_view(self, request: HttpRequest) -> HttpResponse:
         """Make the sync due and return to the list."""

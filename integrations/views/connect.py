@@ -60,7 +60,7 @@ def connect(request: HttpRequest, service: Service) -> HttpResponse:
     if pending is None:
         return _show_expired(request, service)
     if not request.user.is_authenticated:
-        return render(request, "integrations/connect_sign_in.html", {"service": service})
+        return render(request, "integrations/linking/connect_sign_in.html", {"service": service})
     held = find_link(service=service, token=pending.token, user=request.user)
     if held is not None:
         _drop_used(request, pending)
@@ -127,7 +127,7 @@ def _confirm(request: HttpRequest, service: Service) -> HttpResponse:
 
 def _show_outcome(request: HttpRequest, service: Service, linking: Linking) -> HttpResponse:
     if linking.link is None:
-        return render(request, "integrations/refused.html", {"service": service}, status=409)
+        return render(request, "integrations/linking/refused.html", {"service": service}, status=409)
     already = "?already" if linking.outcome == Outcome.ALREADY_YOURS else ""
     return redirect(f"{reverse('link', args=[linking.link.uuid])}{already}")
 
@@ -139,7 +139,7 @@ def _drop_used(request: HttpRequest, pending: PendingToken) -> None:
 
 
 def _show_form(request: HttpRequest, service: Service, form: ConnectForm) -> HttpResponse:
-    return render(request, "integrations/connect.html", {"service": service, "form": form})
+    return render(request, "integrations/linking/connect.html", {"service": service, "form": form})
 
 
 def _initial(request: HttpRequest, pending: PendingToken) -> dict[str, str]:
@@ -147,11 +147,11 @@ def _initial(request: HttpRequest, pending: PendingToken) -> dict[str, str]:
 
 
 def _show_expired(request: HttpRequest, service: Service) -> HttpResponse:
-    return render(request, "integrations/token_gone.html", {"service": service}, status=410)
+    return render(request, "integrations/linking/token_gone.html", {"service": service}, status=410)
 
 
 def _too_often(request: HttpRequest, service: Service) -> HttpResponse:
-    answer = render(request, "integrations/too_often.html", {"service": service}, status=429)
+    answer = render(request, "integrations/linking/too_often.html", {"service": service}, status=429)
     answer["Retry-After"] = "60"
     return answer
 

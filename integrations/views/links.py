@@ -28,28 +28,28 @@ def _own_link(request: HttpRequest, link: uuid.UUID) -> Link:
 def show_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Show a link's state and the next step."""
     context = {"link": _own_link(request, link), "is_already": "already" in request.GET}
-    return render(request, "integrations/link.html", context)
+    return render(request, "integrations/linking/link.html", context)
 
 
 @login_required
 @require_safe
 def link_status(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Return the part of the link's page that changes."""
-    return render(request, "integrations/partials/_link_state.html", {"link": _own_link(request, link)})
+    return render(request, "integrations/linking/_link_state.html", {"link": _own_link(request, link)})
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def unlink(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Confirm and end the link."""
-    return _end_link(request, link, reason=LinkReason.BY_OWNER, template="integrations/unlink.html")
+    return _end_link(request, link, reason=LinkReason.BY_OWNER, template="integrations/linking/unlink.html")
 
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def dispute_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     """Confirm that somebody else made the link, and suspend it; the mail links here."""
-    return _end_link(request, link, reason=LinkReason.DISPUTED, template="integrations/not_me.html")
+    return _end_link(request, link, reason=LinkReason.DISPUTED, template="integrations/linking/not_me.html")
 
 
 def _end_link(request: HttpRequest, link: uuid.UUID, *, reason: LinkReason, template: str) -> HttpResponse:

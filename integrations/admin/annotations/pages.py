@@ -236,13 +236,14 @@ class AnnotationPages:
             else:
                 note = "These are the annotations of the file. Nothing is written until you save."
                 return self._editor(drafts_of(groups), note=note)
-        return self._page("annotation_import.html", problems=problems)
+        return self._page("integrations/annotations/import.html", problems=problems)
 
     def _preview(self) -> HttpResponse:
         if self._request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         groups = groups_of(read_drafts(self._request.POST))
-        return self._render("_annotation_preview.html", {"groups": groups, "combined": combine(groups)})
+        context = {"groups": groups, "combined": combine(groups)}
+        return render(self._request, "integrations/annotations/_preview.html", context)
 
     # --- Drawing -----------------------------------------------------------------------------------------
 
@@ -257,7 +258,7 @@ class AnnotationPages:
     ) -> HttpResponse:
         groups = groups_of(drafts)
         return self._page(
-            "annotations.html",
+            "integrations/annotations/editor.html",
             drafts=drafts or [Draft()],
             most=MOST_GROUPS,
             is_carried=can_carry(drafts),
@@ -284,10 +285,7 @@ class AnnotationPages:
             "base": base_of(self._application),
             "urls": {name: self._url(name) for name in ("change", "remove", "import", "export", "preview")},
         }
-        return self._render(template, common | context)
-
-    def _render(self, template: str, context: dict[str, Any]) -> HttpResponse:
-        return render(self._request, f"integrations/admin/{template}", context)
+        return render(self._request, template, common | context)
 
     def _done(self, message: str) -> HttpResponse:
         messages.success(self._request, message)

@@ -68,7 +68,7 @@ class CustomerAdmin(SyncAdmin):
     ordering = ("-created_at",)
     fields = ("label", "institution", "service", "uuid", "short_digest", "created_at", "listed_at")
     readonly_fields = ("service", "uuid", "short_digest", "created_at", "listed_at")
-    change_form_outer_before_template = "integrations/admin/customer_actions.html"
+    change_form_outer_before_template = "integrations/customers/customer_actions.html"
     allows = ("change",)
     operators = "integrations.operate_customer"
     actions = (ASK_AGAIN,)

@@ -29,7 +29,7 @@ def connect_page(request: HttpRequest, *, site: AdminSite) -> HttpResponse:
             return HttpResponseRedirect(reverse("admin:integrations_service_change", args=[setup.service.pk]))
     context = site.each_context(request) | {"title": "Connect a service", "form": form, "opts": None}
     status = 400 if form.errors else 200
-    return render(request, "integrations/admin/connect_service.html", context, status=status)
+    return render(request, "integrations/settings/connect_service.html", context, status=status)
 
 
 def was_just_connected(request: HttpRequest, *, pk: int) -> bool:

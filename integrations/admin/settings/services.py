@@ -122,9 +122,9 @@ class ServiceAdmin(PortalAdmin):
     question_columns = ("name", "is_active", "polled_at")
     actions = (*ACTIONS, "reveal_webhook")
 
-    list_before_template = "integrations/admin/connect_link.html"
+    list_before_template = "integrations/settings/connect_link.html"
     show_add_link = False
-    change_form_outer_before_template = "integrations/admin/_health.html"
+    change_form_outer_before_template = "integrations/settings/_health.html"
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages about a service's keys, settings and connection."""
@@ -211,7 +211,7 @@ class ServiceAdmin(PortalAdmin):
         actor = actor_of(request)
         urls = [operation.reveal_webhook(service=service, **actor) for service in chosen]
         context = self.admin_site.each_context(request) | {"title": "Notification URLs", "urls": urls}
-        return render(request, "integrations/admin/reveal.html", context)
+        return render(request, "integrations/settings/reveal.html", context)
 
 
 @admin.register(ApiKey)

@@ -44,7 +44,7 @@ def reveal_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpRespon
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     urls = [reveal_webhook(service=desk.service, **desk.actor)]
-    return desk.render("reveal.html", title="notification URL", urls=urls)
+    return desk.render("integrations/settings/reveal.html", title="notification URL", urls=urls)
 
 
 def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse:
@@ -55,7 +55,9 @@ def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse
     findings = list(find(_is_tested, subjects=[desk.service], is_thorough=True))
     is_well = all(each.outcome != "failed" for each in findings)
     audit_test(service=desk.service, is_well=is_well, **desk.actor)
-    return desk.render("findings.html", title="test of the connection", findings=findings)
+    return desk.render(
+        "integrations/settings/findings.html", title="test of the connection", findings=findings
+    )
 
 
 def _is_tested(check: Check) -> bool:
@@ -71,7 +73,7 @@ def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> Htt
         "is_connectable": service.is_connectable and not service.is_poll_only,
     }
     return desk.render(
-        "settings.html",
+        "integrations/settings/settings.html",
         title="settings at Clarius Cloud",
         status=400 if problem else 200,
         state=state,
