@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import cache, partial
+from ipaddress import ip_network
 from pathlib import Path
 
 from celery import current_app
@@ -22,7 +23,7 @@ from integrations.clarius import errors, probe_url
 from integrations.services.settings.addresses import is_loopback, is_public_https
 from portal.health.system import check_setup
 
-system_checks.register(check_setup, system_checks.Tags.database)
+system_checks.register(check_setup)
 
 # How long the check waits for a connection.
 BROKER_SECONDS = 3
@@ -34,6 +35,58 @@ administrators = partial(
     permission="exams.view_submission",
     noun="waiting exam",
 )
+
+
+@operators(
+    code="settings",
+    sentence="Two settings contradict each other.",
+    cost=Cost.INSTANT,
+    is_setup=True,
+)
+def look_at_settings() -> Iterator[Finding]:
+    """No combination of settings, each of which is allowed, endangers the portal."""
+    combinations = (
+        (
+            settings.IS_HTTPS and not settings.TRUSTED_PROXY_COUNT,
+            "PUBLIC_URL is https and TRUSTED_PROXY_COUNT is 0, so every page redirects to itself. "
+            "Set TRUSTED_PROXY_COUNT to the number of reverse proxies in front of the portal.",
+            Level.URGENT,
+        ),
+        (
+            _is_inside(settings.MEDIA_ROOT, settings.STATIC_ROOT, *settings.STATICFILES_DIRS),
+            "MEDIA_ROOT is inside a folder of static files, which everybody may read. Move it elsewhere.",
+            Level.URGENT,
+        ),
+        (
+            settings.SECRET_KEY == settings.TOKEN_LOOKUP_KEY,
+            "SECRET_KEY and TOKEN_LOOKUP_KEY are the same, so neither can be replaced alone.",
+            Level.ACTION,
+        ),
+        (
+            any(ip_network(each).prefixlen == 0 for each in settings.EGRESS_ALLOWED_NETWORKS),
+            "EGRESS_ALLOWED_NETWORKS contains every address, so a forged download address can reach your own "
+            "network. Name only the networks of your Cloud.",
+            Level.ACTION,
+        ),
+        (
+            settings.CAPTURE_MAX_MB > settings.SUBMISSION_MAX_MB,
+            "CAPTURE_MAX_MB is larger than SUBMISSION_MAX_MB, so the largest image allowed is never fetched.",
+            Level.ACTION,
+        ),
+        (
+            settings.POLL_MINUTES > settings.FULL_POLL_HOURS * 60,
+            "POLL_MINUTES is longer than FULL_POLL_HOURS, so every poll is a full one.",
+            Level.ACTION,
+        ),
+    )
+    for is_dangerous, sentence, level in combinations:
+        if is_dangerous:
+            yield Finding(sentence=sentence, level=level)
+
+
+def _is_inside(folder: Path, *parents: Path) -> bool:
+    place = Path(folder).resolve()
+    return any(place.is_relative_to(Path(parent).resolve()) for parent in parents)
 
 
 @operators(

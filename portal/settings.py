@@ -5,47 +5,43 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.database.connections import database_from_url
-from portal.health.secrets import readable_broker, require_address, require_fernet_keys, require_secret
+from portal.environment import Environment
 from portal.logging.setup import logging_config
 from portal.pages import admin_colours
 
-env = environ.Env()
+env = Environment()
 if env_file := os.environ.get("ENV_FILE", ""):
     if not os.access(env_file, os.R_OK):
         raise ImproperlyConfigured(f"ENV_FILE names {env_file}, which cannot be read.")
     # Variables of the environment come before those of the file.
-    environ.Env.read_env(env_file)
+    Environment.read_env(env_file)
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
 
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = require_secret(name="SECRET_KEY", value=env.str("SECRET_KEY", default=""))
-TOKEN_LOOKUP_KEY = require_secret(name="TOKEN_LOOKUP_KEY", value=env.str("TOKEN_LOOKUP_KEY", default=""))
-FIELD_ENCRYPTION_KEYS = require_fernet_keys(
-    name="FIELD_ENCRYPTION_KEYS", values=env.list("FIELD_ENCRYPTION_KEYS", default=[])
-)
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret("SECRET_KEY")
+TOKEN_LOOKUP_KEY = env.secret("TOKEN_LOOKUP_KEY")
+FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 
 # --- The public address -----------------------------------------------------------------------------
-PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = env.public_url("PUBLIC_URL", default="http://127.0.0.1:8000")
 _public = urlsplit(PUBLIC_URL)
+_host = _public.hostname or ""
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
-if _public.scheme not in {"http", "https"} or not _public.hostname:
-    raise ImproperlyConfigured("PUBLIC_URL must be an address such as https://portal.example.com")
 IS_HTTPS = _public.scheme == "https"
-_is_local = _public.hostname in LOOPBACK_HOSTS or _public.hostname.endswith(".localhost")
+_is_local = _host in LOOPBACK_HOSTS or _host.endswith(".localhost")
 if not IS_HTTPS and not _is_local:
     raise ImproperlyConfigured("PUBLIC_URL must begin with https:// unless it is a loopback address.")
 if DEBUG and not _is_local:
     raise ImproperlyConfigured("DEBUG must be off where PUBLIC_URL is not a loopback address.")
 
-ALLOWED_HOSTS = [_public.hostname, *(sorted(LOOPBACK_HOSTS) if _is_local else [])]
+ALLOWED_HOSTS = [_host, *(sorted(LOOPBACK_HOSTS) if _is_local else [])]
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
-TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", default=0, least=0, most=10)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -123,7 +119,7 @@ TEMPLATES = [
 ]
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_URL = "/static/"
-STATIC_ROOT = env.path("STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.folder("STATIC_ROOT", default=BASE_DIR / "staticfiles")
 WHITENOISE_USE_FINDERS = True
 USE_I18N = True
 LANGUAGES = [("en", "English")]
@@ -135,6 +131,10 @@ FORMAT_MODULE_PATH = "portal.pages.formats"
 
 # Set by `manage.py demo` alone: the file with the demo's accounts, which allows "Continue as …".
 DEMO_FILE = env.str("PORTAL_DEMO_FILE", default="")
+if DEMO_FILE and not _is_local:
+    raise ImproperlyConfigured(
+        "PORTAL_DEMO_FILE lets everybody in; it must not be set where PUBLIC_URL is public."
+    )
 DEMO_SANDBOX_URL = env.str("PORTAL_DEMO_SANDBOX_URL", default="")
 
 CONTENT_SECURITY_POLICY = {
@@ -156,18 +156,15 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Data -----------------------------------------------------------------------------------------------
-_database = require_address(
-    name="DATABASE_URL",
-    read=lambda: env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}"),
-)
+_database = env.database("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'portal.sqlite3'}")
 DATABASES = {"default": database_from_url(_database)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-MEDIA_ROOT = env.path("MEDIA_ROOT", default=str(VAR_DIR / "media"))
+MEDIA_ROOT = env.folder("MEDIA_ROOT", default=VAR_DIR / "media")
 FILE_UPLOAD_TEMP_DIR = None
-REPORT_MAX_MB = env.int("REPORT_MAX_MB", default=20)
-CAPTURE_MAX_MB = env.int("CAPTURE_MAX_MB", default=2048)
-SUBMISSION_MAX_MB = env.int("SUBMISSION_MAX_MB", default=8192)
-MIN_FREE_MB = env.int("MIN_FREE_MB", default=256)
+REPORT_MAX_MB = env.number("REPORT_MAX_MB", default=20, least=1, most=100_000)
+CAPTURE_MAX_MB = env.number("CAPTURE_MAX_MB", default=2048, least=1, most=1_000_000)
+SUBMISSION_MAX_MB = env.number("SUBMISSION_MAX_MB", default=8192, least=1, most=1_000_000)
+MIN_FREE_MB = env.number("MIN_FREE_MB", default=256, least=0, most=100_000_000)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # In the database, so that limits hold for all web processes together (docs/decisions/0009).
 CACHES = {"default": {"BACKEND": "portal.database.cache.RowCache"}}
@@ -213,31 +210,25 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-SIGNUP_OPEN = env.bool("SIGNUP_OPEN", default=True)
+SIGNUP_OPEN = env.flag("SIGNUP_OPEN", default=True)
 
 # --- Mail -----------------------------------------------------------------------------------------------
-_mail = require_address(
-    name="EMAIL_URL",
-    read=lambda: env.email_url("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}"),
-)
+_mail = env.mail("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}")
 if _mail["EMAIL_BACKEND"].endswith("filebased.EmailBackend"):
     _mail["EMAIL_FILE_PATH"] = "/" + _mail["EMAIL_FILE_PATH"].lstrip("/")
 globals().update(**_mail)
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Portal <portal@localhost>")
-ALERT_EMAILS = env.list("ALERT_EMAILS", default=[])
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.mailbox("DEFAULT_FROM_EMAIL", default="Portal <portal@localhost>")
+ALERT_EMAILS = env.mailboxes("ALERT_EMAILS")
 
 # --- Background work -----------------------------------------------------------------------------
-CELERY_BROKER_URL = require_address(
-    name="CELERY_BROKER_URL",
-    read=lambda: readable_broker(env.str("CELERY_BROKER_URL", default="memory://")),
-)
-WORKER_THREADS = env.int("WORKER_THREADS", default=4)
-POLL_MINUTES = env.int("POLL_MINUTES", default=15)
-FULL_POLL_HOURS = env.int("FULL_POLL_HOURS", default=24)
-RECORDS_RETENTION_DAYS = env.int("RECORDS_RETENTION_DAYS", default=400)
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL", default="memory://")
+WORKER_THREADS = env.number("WORKER_THREADS", default=4, least=1, most=64)
+POLL_MINUTES = env.number("POLL_MINUTES", default=15, least=1, most=1440)
+FULL_POLL_HOURS = env.number("FULL_POLL_HOURS", default=24, least=1, most=168)
+RECORDS_RETENTION_DAYS = env.number("RECORDS_RETENTION_DAYS", default=400, least=14, most=36_500)
 # 0: API keys are rotated only by hand.
-API_KEY_ROTATION_DAYS = env.int("API_KEY_ROTATION_DAYS", default=0)
-EGRESS_ALLOWED_NETWORKS = tuple(env.list("EGRESS_ALLOWED_NETWORKS", default=[]))
+API_KEY_ROTATION_DAYS = env.number("API_KEY_ROTATION_DAYS", default=0, least=0, most=3650)
+EGRESS_ALLOWED_NETWORKS = env.networks("EGRESS_ALLOWED_NETWORKS")
 
 # --- Timing of background work ------------------------------------------------------------------------
 # Read at each use and not from the environment: they depend on each other, and only tests change them.
@@ -314,6 +305,6 @@ UNFOLD = {
     "DASHBOARD_CALLBACK": "exams.admin.dashboard.today",
 }
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_config(level=LOG_LEVEL)
 DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.logging.redaction.ReporterFilter"

@@ -48,7 +48,7 @@ def _findings(done: "subprocess.CompletedProcess[str]") -> list[dict[str, Any]]:
         ("SECRET_KEY", "change-me", "SECRET_KEY is too weak."),
         ("FIELD_ENCRYPTION_KEYS", "abc", "FIELD_ENCRYPTION_KEYS contains a value that is not a Fernet key."),
         ("PUBLIC_URL", "http://portal.example.com", "PUBLIC_URL must begin with https://"),
-        ("POLL_MINUTES", "often", "A setting cannot be read"),
+        ("POLL_MINUTES", "often", "POLL_MINUTES must be a whole number, not 'often'."),
     ],
 )
 def test_settings_that_cannot_be_read_are_a_finding(

@@ -2,11 +2,15 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.checks import CheckMessage, run_checks
+from django.core.exceptions import ImproperlyConfigured
 
 from tests.processes import ROOT
 
@@ -30,17 +34,20 @@ def _read() -> set[str]:
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text))
 
 
-def _start(**variables: str) -> subprocess.CompletedProcess[str]:
-    """Load the settings in a process that has only these variables."""
-    return subprocess.run(
-        [sys.executable, "-c", "import portal.settings as s; print(s.PUBLIC_URL, s.SECURE_SSL_REDIRECT)"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def _load(**variables: str) -> dict[str, Any]:
+    """Read the settings with these variables and no others; raises ImproperlyConfigured."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            patch.delenv(name)
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        return runpy.run_path(str(ROOT / "portal/settings.py"))
+
+
+def _refused(**variables: str) -> str:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        _load(**GOOD | variables)
+    return str(caught.value)
 
 
 def test_the_example_names_every_variable_and_no_other() -> None:
@@ -56,18 +63,29 @@ def test_every_variable_of_the_example_has_a_comment_above() -> None:
 
 
 def test_the_example_starts_with_secrets_filled_in() -> None:
-    filled = _example() | GOOD
-    done = _start(**filled)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["http://127.0.0.1:8000", "False"]
+    loaded = _load(**_example() | GOOD)
+    assert (loaded["PUBLIC_URL"], loaded["SECURE_SSL_REDIRECT"]) == ("http://127.0.0.1:8000", False)
 
 
 @pytest.mark.parametrize("name", sorted(GOOD))
 def test_a_missing_secret_stops_the_start_and_the_message_names_it(name: str) -> None:
-    done = _start(**{key: value for key, value in GOOD.items() if key != name})
+    sentence = _refused(**{name: ""})
+    assert f"{name} is not set" in sentence
+    assert "python -c" in sentence
+
+
+def test_a_command_with_a_missing_secret_ends_with_the_sentence() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode != 0
-    assert f"{name} is not set" in done.stderr
-    assert "python -c" in done.stderr
+    assert "SECRET_KEY is not set" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -79,14 +97,45 @@ def test_a_missing_secret_stops_the_start_and_the_message_names_it(name: str) ->
         ({"FIELD_ENCRYPTION_KEYS": "not-a-key"}, "FIELD_ENCRYPTION_KEYS contains a value"),
         ({"PUBLIC_URL": "http://portal.example.com"}, "PUBLIC_URL must begin with https://"),
         ({"PUBLIC_URL": "https://portal.example.com", "DEBUG": "on"}, "DEBUG must be off"),
+        ({"PUBLIC_URL": "https://portal.example.com/portal"}, "PUBLIC_URL must be scheme, host and port"),
+        ({"PUBLIC_URL": "https://a:b@portal.example.com"}, "PUBLIC_URL must be scheme, host and port"),
+        ({"PUBLIC_URL": "https://portal.example.com:x"}, "PUBLIC_URL must be an address"),
+        ({"PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL must be an address"),
+        (
+            {"PUBLIC_URL": "https://portal.example.com", "PORTAL_DEMO_FILE": "demo.json"},
+            "PORTAL_DEMO_FILE lets everybody in",
+        ),
+        (
+            {"SIGNUP_OPEN": "ture"},
+            "SIGNUP_OPEN must be one of true, on, yes, 1, false, off, no, 0, not 'ture'.",
+        ),
+        ({"DEBUG": "enabled"}, "DEBUG must be one of"),
+        ({"WORKER_THREADS": "0"}, "WORKER_THREADS must be a number from 1 to 64, not 0."),
+        ({"POLL_MINUTES": "-5"}, "POLL_MINUTES must be a number from 1 to 1440, not -5."),
+        ({"POLL_MINUTES": "15m"}, "POLL_MINUTES must be a whole number, not '15m'."),
+        ({"TRUSTED_PROXY_COUNT": "true"}, "TRUSTED_PROXY_COUNT must be a whole number"),
+        ({"RECORDS_RETENTION_DAYS": "9" * 30}, "RECORDS_RETENTION_DAYS must be a number from 14 to 36500"),
+        ({"EGRESS_ALLOWED_NETWORKS": "10.0.0.0/8, ten"}, "EGRESS_ALLOWED_NETWORKS contains 'ten'"),
+        ({"EGRESS_ALLOWED_NETWORKS": "10.1.2.3/8"}, "which is not a network such as 10.1.0.0/16"),
+        ({"ALERT_EMAILS": "ada@example.com, nobody"}, "ALERT_EMAILS contains 'nobody'"),
+        ({"DEFAULT_FROM_EMAIL": "Portal <portal>"}, "DEFAULT_FROM_EMAIL contains 'Portal <portal>'"),
+        ({"LOG_LEVEL": "verbose"}, "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR, not 'VERBOSE'."),
+        (
+            {"DATABASE_URL": "mysql://a:b@db.example.com/portal"},
+            "DATABASE_URL must begin with one of sqlite://",
+        ),
+        ({"DATABASE_URL": "postgres://a:b@db.example.com"}, "DATABASE_URL names no database"),
+        ({"CELERY_BROKER_URL": "broker.example.com"}, "CELERY_BROKER_URL must begin with one of memory://"),
+        ({"EMAIL_URL": "mail.example.com"}, "EMAIL_URL must begin with one of smtp://"),
+        ({"EMAIL_URL": "smtp+tls://"}, "EMAIL_URL names no mail server"),
+        ({"MEDIA_ROOT": __file__}, "which is not a folder"),
     ],
 )
-def test_a_weak_setting_stops_the_start(variables: dict[str, str], sentence: str) -> None:
-    done = _start(**GOOD | variables)
-    assert done.returncode != 0
-    assert sentence in done.stderr
+def test_a_setting_that_cannot_work_stops_the_start(variables: dict[str, str], sentence: str) -> None:
+    refused = _refused(**variables)
+    assert sentence in refused
     for value in GOOD.values():
-        assert value not in done.stderr
+        assert value not in refused
 
 
 @pytest.mark.parametrize(
@@ -99,10 +148,9 @@ def test_a_weak_setting_stops_the_start(variables: dict[str, str], sentence: str
     ],
 )
 def test_a_password_that_breaks_its_address_stops_the_start_unquoted(name: str, address: str) -> None:
-    done = _start(**GOOD | {name: address})
-    assert done.returncode != 0
-    assert f"{name} cannot be read as an address" in done.stderr
-    assert "first" not in done.stderr and "second" not in done.stderr
+    refused = _refused(**{name: address})
+    assert f"{name} cannot be read as an address" in refused
+    assert "first" not in refused and "second" not in refused
 
 
 @pytest.mark.parametrize(
@@ -116,26 +164,58 @@ def test_a_password_that_breaks_its_address_stops_the_start_unquoted(name: str, 
     ],
 )
 def test_addresses_of_every_kind_are_read(variables: dict[str, str]) -> None:
-    done = _start(**GOOD | variables)
-    assert done.returncode == 0, done.stderr
+    _load(**GOOD | variables)
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    assert _load(**dict.fromkeys(_example(), "") | GOOD)["POLL_MINUTES"] == 15
+
+
+def test_a_secret_may_begin_with_a_dollar_sign() -> None:
+    assert _load(**GOOD | {"SECRET_KEY": "$" + GOOD["SECRET_KEY"]})["SECRET_KEY"].startswith("$")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence", "is_fatal"),
+    [
+        ({"IS_HTTPS": True}, "every page redirects to itself", True),
+        ({"MEDIA_ROOT": ROOT / "static/media"}, "MEDIA_ROOT is inside a folder of static files", True),
+        ({"TOKEN_LOOKUP_KEY": GOOD["SECRET_KEY"]}, "SECRET_KEY and TOKEN_LOOKUP_KEY are the same", False),
+        ({"EGRESS_ALLOWED_NETWORKS": ("::/0",)}, "EGRESS_ALLOWED_NETWORKS contains every address", False),
+        ({"CAPTURE_MAX_MB": 9000}, "CAPTURE_MAX_MB is larger than SUBMISSION_MAX_MB", False),
+        ({"POLL_MINUTES": 120, "FULL_POLL_HOURS": 1}, "POLL_MINUTES is longer than FULL_POLL_HOURS", False),
+    ],
+)
+def test_every_command_checks_for_settings_that_contradict_each_other(
+    settings: Any, changes: dict[str, Any], sentence: str, is_fatal: bool
+) -> None:
+    settings.SECRET_KEY = GOOD["SECRET_KEY"]
+    assert not _find_contradictions()
+    for name, value in changes.items():
+        setattr(settings, name, value)
+    (found,) = _find_contradictions()
+    assert sentence in found.msg
+    assert found.is_serious() == is_fatal
+
+
+def _find_contradictions() -> list[CheckMessage]:
+    return [each for each in run_checks() if each.id == "settings"]
 
 
 def test_cookies_and_redirect_follow_from_the_public_address() -> None:
-    done = _start(**GOOD, PUBLIC_URL="https://portal.example.com/")
-    assert done.stdout.split() == ["https://portal.example.com", "True"]
+    loaded = _load(**GOOD, PUBLIC_URL="https://portal.example.com/")
+    assert (loaded["PUBLIC_URL"], loaded["SECURE_SSL_REDIRECT"]) == ("https://portal.example.com", True)
 
 
 def test_a_file_named_by_the_environment_is_read_and_the_environment_comes_first(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in (_example() | GOOD).items()]
     file = tmp_path / "env"
     file.write_text("\n".join([*lines, "PUBLIC_URL=https://portal.example.com"]))
-    done = _start(ENV_FILE=str(file))
-    assert done.stdout.split() == ["https://portal.example.com", "True"], done.stderr
-    done = _start(ENV_FILE=str(file), PUBLIC_URL="https://other.example.com")
-    assert done.stdout.split()[0] == "https://other.example.com", done.stderr
+    assert _load(ENV_FILE=str(file))["PUBLIC_URL"] == "https://portal.example.com"
+    loaded = _load(ENV_FILE=str(file), PUBLIC_URL="https://other.example.com")
+    assert loaded["PUBLIC_URL"] == "https://other.example.com"
 
 
 def test_a_missing_file_stops_the_start() -> None:
-    done = _start(ENV_FILE="/nowhere/env", **GOOD)
-    assert done.returncode != 0
-    assert "ENV_FILE names /nowhere/env, which cannot be read." in done.stderr
+    refused = _refused(ENV_FILE="/nowhere/env")
+    assert refused == "ENV_FILE names /nowhere/env, which cannot be read."
