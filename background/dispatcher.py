@@ -1,14 +1,14 @@
 """Announce due rows to the workers: one message a row, which carries its primary key and nothing else."""
 
 import logging
-from datetime import datetime, timedelta
 from typing import Any
 
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
-from background.due import from_now, is_announced, is_due, is_free, is_unannounced
+from background.due import from_now, is_due, is_free
 from background.runner import Job, jobs
 
 logger = logging.getLogger(__name__)
@@ -42,36 +42,37 @@ class _Broker:
 _broker = _Broker()
 
 
-def nudge_due(*, now: datetime | None = None, limit: int = NUDGE_LIMIT) -> int:
-    """Publish a message for each due row, with at most `limit` under way for each job; return how many.
+def nudge_due() -> int:
+    """Publish a message for each due row, with at most 50 under way for each job; return how many.
 
     If a message is lost, its row is announced again after NUDGE_SECONDS.
     """
     published = 0
     for job in jobs():
-        for pk in _choose(job=job, now=now, limit=limit):
+        for pk in _choose(job):
             if not _broker.publish(task=job.name, pk=pk):
                 return published
             published += 1
     return published
 
 
-def _choose(*, job: Job, now: datetime | None, limit: int) -> list[Any]:
-    rows = job.model._base_manager.filter(is_due(now=now))
-    unannounced = rows.filter(is_unannounced(now=now))
+def _choose(job: Job) -> list[Any]:
+    rows = job.model._base_manager.filter(is_due())
+    # A message is under way for the others.
+    unannounced = rows.filter(Q(nudged_until__isnull=True) | Q(nudged_until__lte=from_now()))
     if not unannounced.exists():
         return []
     # While all workers are busy, messages must not pile up in the queue.
-    room = limit - rows.filter(is_announced(now=now)).count()
+    room = NUDGE_LIMIT - rows.filter(nudged_until__gt=from_now()).count()
     if room <= 0:
         return []
-    seconds = settings.NUDGE_SECONDS
-    until = from_now(seconds=seconds) if now is None else now + timedelta(seconds=seconds)
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
         locked = unannounced.order_by("not_before").select_for_update(skip_locked=skip)
         chosen = list(locked.values_list("pk", flat=True)[:room])
-        job.model._base_manager.filter(pk__in=chosen).update(nudged_until=until)
+        job.model._base_manager.filter(pk__in=chosen).update(
+            nudged_until=from_now(seconds=settings.NUDGE_SECONDS)
+        )
     return chosen
 
 

@@ -1,14 +1,14 @@
-"""Conditions for due rows. They use the database's clock, so a worker with a wrong clock does no harm."""
+"""Make rows due, and match due rows, by the database's clock: a worker with a wrong clock does no harm."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Q
+from django.db.models import DateTimeField, DurationField, ExpressionWrapper, F, Func, Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
-# SQLite's clock counts in milliseconds: without this, a row that was made due just now would not be due yet.
-_CLOCK_STEP_SECONDS = 0.001
+# SQLite's clock counts in milliseconds: without one more, a row that was made due just now would not be due.
+_NOW = Now() + timedelta(milliseconds=1)
 # The longest wait, a day, shrinks to 86 seconds and so fits into the last hundred.
 _SHORTER = 1000
 _JUST_SECONDS = 100.0
@@ -36,25 +36,25 @@ def just_due() -> Combinable:
     return ExpressionWrapper(from_now(seconds=-_JUST_SECONDS) + short, output_field=DateTimeField())
 
 
-def is_free(*, now: datetime | None = None) -> Q:
+def is_free() -> Q:
     """Match rows that no worker leases."""
-    return Q(lease_until__isnull=True) | Q(lease_until__lte=_moment(now))
+    return Q(lease_until__isnull=True) | Q(lease_until__lte=_NOW)
 
 
-def is_due(*, now: datetime | None = None) -> Q:
+def is_due() -> Q:
     """Match rows that are due and free."""
-    return Q(not_before__lte=_moment(now)) & is_free(now=now)
+    return Q(not_before__lte=_NOW) & is_free()
 
 
-def is_unannounced(*, now: datetime | None = None) -> Q:
-    """Match rows for which no message is expected to be under way."""
-    return Q(nudged_until__isnull=True) | Q(nudged_until__lte=_moment(now))
+def schedule(rows: QuerySet[Any], *, at: datetime | None = None) -> int:
+    """Make rows due (`at`, or now) with a fresh count of attempts, and return how many.
 
-
-def is_announced(*, now: datetime | None = None) -> Q:
-    """Match rows for which a message is expected to be under way."""
-    return Q(nudged_until__gt=_moment(now))
-
-
-def _moment(now: datetime | None) -> datetime | Combinable:
-    return from_now(seconds=_CLOCK_STEP_SECONDS) if now is None else now
+    A row that is leased at the moment keeps its lease and is due again afterwards.
+    """
+    return rows.update(
+        not_before=from_now() if at is None else at,
+        nudged_until=None,
+        attempt_count=0,
+        # Tells the worker that leases the row that it was scheduled again meanwhile.
+        first_tried_at=None,
+    )

@@ -9,8 +9,8 @@ from typing import Any
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from background.leases import last_acquired
 from background.models import Heartbeat
-from background.progress import last_acquired
 
 # Often enough for a silence of a minute to be sure, seldom enough to cost nothing.
 EVERY_SECONDS = 15.0

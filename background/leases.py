@@ -17,9 +17,13 @@ from django.db.models.functions import Coalesce
 
 from background.due import from_now, is_due
 from background.models import LeasedRow
-from background.progress import note_acquired
 
 logger = logging.getLogger(__name__)
+
+
+# When this process last acquired a row, in seconds of the monotonic clock: it is alive if it acquires rows,
+# not merely if it runs.
+_last_acquired: float | None = None
 
 
 class LeaseLost(Exception):
@@ -48,6 +52,7 @@ class Lease:
 
 def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) -> Lease | None:
     """Lease the row for `seconds` if it is due and free, else return None; not inside a transaction."""
+    global _last_acquired
     seconds = settings.LEASE_SECONDS if seconds is None else seconds
     rows = model._base_manager.filter(pk=pk)
     # Durable: a lease that an outer transaction could roll back would protect nothing.
@@ -62,7 +67,7 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) ->
         if not taken:
             return None
         row = rows.only("lease_token", "attempt_count", "lease_until", "first_tried_at").get()
-    note_acquired()
+    _last_acquired = time.monotonic()
     return Lease(
         model=model,
         pk=pk,
@@ -72,6 +77,11 @@ def acquire(*, model: type[LeasedRow], pk: Any, seconds: float | None = None) ->
         seconds=seconds,
         first_tried_at=cast(datetime, row.first_tried_at),
     )
+
+
+def last_acquired() -> float | None:
+    """Return when this process last acquired a row, in seconds of the monotonic clock, or None."""
+    return _last_acquired
 
 
 def renew(*, lease: Lease) -> None:

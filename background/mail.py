@@ -12,8 +12,7 @@ from django.db.models.functions import Now
 
 from audit.entries import add_entry
 from background.backoff import Backoff
-from background.due import from_now
-from background.jobs import schedule
+from background.due import from_now, schedule
 from background.leases import Hold
 from background.models import OutgoingMail
 from background.runner import Done, Job, Later, Outcome
@@ -60,7 +59,7 @@ def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:
     with transaction.atomic():
         is_queued = bool(failed.update(state=State.QUEUED))
         if is_queued:
-            schedule(model=OutgoingMail, pk=pk)
+            schedule(OutgoingMail.objects.filter(pk=pk))
         add_entry(
             action="mail.resent",
             outcome="ok" if is_queued else "refused",

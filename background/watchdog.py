@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 
 from background.dispatcher import has_due_rows
-from background.leases import has_leases
-from background.progress import last_acquired
+from background.leases import has_leases, last_acquired
 
 # Short compared with the time after which a worker counts as stalled.
 CHECK_SECONDS = 5.0

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.runner import wake
 from foundation.crypto import CannotDecrypt
 from integrations.clarius import clean_url, errors
@@ -200,7 +200,7 @@ def _store(
         use_key(service=service, key=key, cause=Cause.STORED, actor=user, address=address)
         watch(service=service)
         make_syncs(service=service)
-        schedule(model=Service, pk=service.pk)
+        schedule(Service.objects.filter(pk=service.pk))
         # It may have been paused before.
         wake(service)
         add_entry(

@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.entries import add_entry
-from background.due import from_now
-from background.jobs import schedule
+from background.due import from_now, schedule
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome, run
 from integrations.clarius import ClariusClient
@@ -52,14 +51,14 @@ def read_again(*, service: Service, kind: str, user: User, address: str | None) 
     """Have a list read as soon as a worker is free."""
     sync = find_sync(service=service, kind=kind)
     with transaction.atomic():
-        schedule(model=Sync, pk=sync.pk)
+        schedule(Sync.objects.filter(pk=sync.pk))
         add_entry(action="sync.requested", actor=user, target=service, address=address, kind=kind)
 
 
 def read_now(*, service: Service, kind: str) -> Sync | None:
     """Read a list in this process; None when a worker is reading it. `problem` tells what failed."""
     sync = find_sync(service=service, kind=kind)
-    schedule(model=Sync, pk=sync.pk)
+    schedule(Sync.objects.filter(pk=sync.pk))
     if run(READ, pk=sync.pk) is None:
         return None
     return Sync.objects.select_related("service").get(pk=sync.pk)

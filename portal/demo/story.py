@@ -9,7 +9,7 @@ from typing import Any
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
-from background.jobs import schedule
+from background.due import schedule
 from exams.models import Report, Submission
 from exams.services.reports.drafts import create_draft, sign_report
 from integrations.models import Service, Sync
@@ -93,7 +93,7 @@ class Story:
         for scene in SCENES:
             self._once(scene.name, partial(self._submit, scene))
         # The notification or this poll finds them, whichever is first.
-        schedule(queryset=Service.objects.filter(is_sandbox=True))
+        schedule(Service.objects.filter(is_sandbox=True))
         expected = [requests[scene.name] for scene in SCENES if scene.name != "held"]
         self._wait_for(
             lambda: _count(expected, STATES.READY) == len(expected), what="Fetching the exams", seconds=120
@@ -142,7 +142,7 @@ class Story:
             self._sandbox.clear_faults()
 
     def _make_syncs_due(self) -> None:
-        schedule(queryset=Sync.objects.filter(service__is_sandbox=True))
+        schedule(Sync.objects.filter(service__is_sandbox=True))
 
     def _report(self, reviewer: User) -> None:
         submission = Submission.objects.get(request_uuid=self._demo.data["requests"]["prior"])

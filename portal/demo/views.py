@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.models import User
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from exams.models import Submission
 from foundation.address import client_address
 from integrations.models import Service
@@ -62,5 +62,5 @@ def live(request: HttpRequest) -> HttpResponse:
 @only_in_demo
 def poll(request: HttpRequest) -> HttpResponse:
     """Make the poll of every service due now."""
-    schedule(queryset=Service.objects.filter(is_active=True, is_sandbox=True))
+    schedule(Service.objects.filter(is_active=True, is_sandbox=True))
     return HttpResponse(status=204) if request.headers.get("HX-Request") else redirect("home")

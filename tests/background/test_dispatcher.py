@@ -55,13 +55,6 @@ def test_rows_that_are_leased_or_not_due_are_skipped() -> None:
     assert not has_due_rows()
 
 
-def test_the_time_can_be_given() -> None:
-    now = timezone.now()
-    Work.objects.create(not_before=now + timedelta(hours=1))
-    assert nudge_due(now=now) == 0
-    assert nudge_due(now=now + timedelta(hours=2)) == 1
-
-
 def test_no_more_rows_are_announced_than_the_limit_until_some_are_acquired(read_messages: Read) -> None:
     for _ in range(NUDGE_LIMIT + 10):
         due()

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from background.jobs import schedule
+from background.due import schedule
 from background.mail import SEND
 from background.models import OutgoingMail
 from background.runner import Job, jobs, register
@@ -27,7 +27,7 @@ def test_outgoing_mail_is_a_job() -> None:
 
 def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:
     row = Work.objects.create(attempt_count=7, first_tried_at=timezone.now(), nudged_until=timezone.now())
-    assert schedule(model=Work, pk=row.pk) == 1
+    assert schedule(Work.objects.filter(pk=row.pk)) == 1
     row.refresh_from_db()
     assert (row.attempt_count, row.first_tried_at, row.nudged_until) == (0, None, None)
     assert work_on(row.pk)
@@ -36,7 +36,7 @@ def test_scheduling_makes_a_row_due_with_fresh_attempts(rows: None) -> None:
 def test_a_row_is_due_as_soon_as_it_is_scheduled(rows: None) -> None:
     for _ in range(100):
         row = Work.objects.create()
-        schedule(model=Work, pk=row.pk)
+        schedule(Work.objects.filter(pk=row.pk))
         assert work_on(row.pk)
         assert work_on(Work.objects.create(not_before=timezone.now()).pk)
 
@@ -45,10 +45,5 @@ def test_many_rows_can_be_scheduled_for_later(rows: None) -> None:
     later = timezone.now() + timedelta(hours=1)
     for _ in range(3):
         due()
-    assert schedule(queryset=Work.objects.all(), at=later) == 3
+    assert schedule(Work.objects.all(), at=later) == 3
     assert set(Work.objects.values_list("not_before", flat=True)) == {later}
-
-
-def test_scheduling_without_rows_is_refused() -> None:
-    with pytest.raises(ValueError, match="pk"):
-        schedule(model=Work)

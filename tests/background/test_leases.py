@@ -8,7 +8,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import (
     DeadlineExceeded,
     Hold,
@@ -194,7 +194,7 @@ def test_a_row_that_kills_its_worker_each_time_is_given_up_and_the_others_go_on(
 def test_a_row_scheduled_while_it_is_leased_becomes_due_again() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk)
-    schedule(model=Work, pk=row.pk)
+    schedule(Work.objects.filter(pk=row.pk))
     assert acquire(model=Work, pk=row.pk) is None
     complete(lease)
     row.refresh_from_db()
@@ -205,7 +205,7 @@ def test_a_row_scheduled_while_it_is_leased_becomes_due_again() -> None:
 def test_a_row_scheduled_while_it_is_leased_does_not_wait_for_the_backoff() -> None:
     row = due()
     lease = acquire(model=Work, pk=row.pk)
-    schedule(model=Work, pk=row.pk)
+    schedule(Work.objects.filter(pk=row.pk))
     release(lease=lease, not_before=timezone.now() + timedelta(hours=1), count_attempt=False)
     assert work_on(row.pk)
 

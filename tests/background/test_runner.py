@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from background import runner
 from background.backoff import Backoff
-from background.due import from_now
-from background.jobs import schedule
+from background.due import from_now, schedule
 from background.leases import DeadlineExceeded, Hold, acquire
 from background.runner import Done, Job, Later, Outcome, run, wake
 from tests.background.rows import Work
@@ -194,7 +193,7 @@ def test_at_once_works_on_the_row_again_in_the_same_call() -> None:
 
 def test_a_row_that_was_scheduled_while_it_was_worked_on_is_due_again() -> None:
     def work(row: Work, hold: Hold) -> Outcome:
-        schedule(model=Work, pk=row.pk)
+        schedule(Work.objects.filter(pk=row.pk))
         return Later(timedelta(hours=1))
 
     row = due()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import Entry
-from background.jobs import schedule
+from background.due import schedule
 from background.models import OutgoingMail
 from background.runner import run
 from exams import storage
@@ -45,7 +45,7 @@ def signed(portal: Portal, submit: Submit) -> Report:
         page_count=1,
     )
     move_reports(Report.objects.all(), to="signed", signed_at=timezone.now())
-    schedule(model=Report, pk=report.pk)
+    schedule(Report.objects.filter(pk=report.pk))
     return report
 
 

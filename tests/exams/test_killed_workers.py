@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from background.jobs import schedule
+from background.due import schedule
 from background.runner import run
 from exams import storage
 from exams.models import Report, Submission
@@ -59,7 +59,7 @@ def test_a_worker_killed_while_it_sends_a_report(
         media_type=stored.media_type,
     )
     move_reports(Report.objects.all(), to="signed", signed_at=timezone.now())
-    schedule(model=Report, pk=report.pk)
+    schedule(Report.objects.filter(pk=report.pk))
     cloud.fault(match="report", kind="delay", times=1, seconds=15)
     with worker("deliver", report.pk, media_root) as process:
         wait_until(lambda: Report.objects.filter(state="sending").exists(), process)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import Hold
 from background.runner import TRIES, Done, Job, Later, Outcome
 from exams.models import Submission
@@ -28,7 +28,7 @@ def check_again(*, submission: Submission, user: Any, address: str | None) -> No
     if retry_submissions(queryset=rows, user=user, address=address):
         return
     with transaction.atomic():
-        if not schedule(queryset=rows.filter(state__in=FETCHABLE)):
+        if not schedule(rows.filter(state__in=FETCHABLE)):
             raise NotAllowed("A held submission is not fetched.")
         rows.update(not_ready_since=None)
         add_entry(action="submission.checked_again", actor=user, target=submission, address=address)

@@ -9,7 +9,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import FieldMap, Submission
@@ -49,7 +49,7 @@ def change_map(
             total_count=count,
             finished_at=None,
         )
-        schedule(model=FieldMap, pk=field_map.pk)
+        schedule(FieldMap.objects.filter(pk=field_map.pk))
         field_map.refresh_from_db()
         add_entry(
             action="field_map.changed",

@@ -10,7 +10,7 @@ from django.db.models import Count, F, Max, Min
 from django.utils import timezone
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import Hold
 from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import BacklogImport, Submission
@@ -118,7 +118,7 @@ def start_import(
             address=address,
             total_count=count,
         )
-        schedule(model=BacklogImport, pk=row.pk)
+        schedule(BacklogImport.objects.filter(pk=row.pk))
         add_entry(
             action="backlog.import_started",
             actor=user,

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from exams.models import Capture, Submission
 from exams.services.transitions import move_captures, move_submissions
 from exams.states import CaptureState
@@ -95,7 +95,7 @@ def _resume_or_hold(pk: int, hold: str) -> int:
         else:
             moved = move_submissions(row, to=S.RECEIVED)
         if moved and hold in ("", H.UNCONFIRMED):
-            schedule(model=Submission, pk=pk)
+            schedule(Submission.objects.filter(pk=pk))
     return moved
 
 
@@ -112,7 +112,7 @@ def resume_submissions(*, queryset: QuerySet[Submission], user: Any, address: st
             row = Submission.objects.filter(pk=pk, hold_reason__in=RESUMABLE)
             if not move_submissions(row, to=S.RECEIVED, resumed_at=now, not_ready_since=None):
                 continue
-            schedule(model=Submission, pk=pk, at=due)
+            schedule(Submission.objects.filter(pk=pk), at=due)
             _record_action("submission.resumed", pk, user, address)
         count += 1
     return count
@@ -139,7 +139,7 @@ def retry_submissions(*, queryset: QuerySet[Submission], user: Any, address: str
             move_captures(
                 Capture.objects.filter(submission=pk, state=CaptureState.FAILED), to=CaptureState.PENDING
             )
-            schedule(model=Submission, pk=pk)
+            schedule(Submission.objects.filter(pk=pk))
             _record_action("submission.retried", pk, user, address)
         count += 1
     return count

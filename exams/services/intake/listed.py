@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.entries import add_entry
 from audit.models import Entry
-from background.jobs import schedule
+from background.due import schedule
 from exams.models import Exam, Submission
 from exams.services.holds.holding import hold_for
 from exams.services.transitions import move_submissions
@@ -224,7 +224,7 @@ class _Writer:
         if hold := self._hold(row):
             move_submissions(rows, to=Submission.State.HELD, hold_reason=hold, not_before=None)
         elif move_submissions(rows, to=Submission.State.RECEIVED):
-            schedule(model=Submission, pk=stored.pk)
+            schedule(Submission.objects.filter(pk=stored.pk))
 
     def _record_conflict(self, stored: _Stored) -> None:
         earlier = Entry.objects.filter(action="submission.conflict", target_id=str(stored.uuid))

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from background.backoff import Backoff
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import DeadlineExceeded, Hold, LeaseLost
 from background.runner import Done, Job, Later, Outcome, run
 from exams.models import PollRun, Submission
@@ -36,7 +36,7 @@ def poll_now(*, service: Service, is_full: bool) -> PollRun | None:
     rows = Service.objects.filter(pk=service.pk)
     if is_full:
         rows.update(full_poll_due_at=timezone.now())
-    schedule(queryset=rows)
+    schedule(rows)
     before = PollRun.objects.filter(service=service).first()
     if not isinstance(run(POLL, pk=service.pk), Done):
         return None

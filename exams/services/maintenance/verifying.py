@@ -13,7 +13,7 @@ from django.db.models import F, Max, Min, QuerySet
 
 from accounts.services.alerts import alert_administrators
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from exams.models import Capture, Report, Submission
 from exams.services.transitions import move_captures
 from exams.states import Failure
@@ -179,7 +179,7 @@ def _verify_renditions(capture: Capture) -> int:
     conditions = [_condition_of(path) for name in RENDITIONS if (path := getattr(capture, name))]
     if _Condition.DAMAGED in conditions or _Condition.ABSENT in conditions:
         Capture.objects.filter(pk=capture.pk).update(thumbnail="", preview="")
-        schedule(model=Capture, pk=capture.pk)
+        schedule(Capture.objects.filter(pk=capture.pk))
     return conditions.count(_Condition.UNREAD)
 
 
@@ -194,4 +194,4 @@ def _fetch_again(path: str) -> None:
             failure_reason=Failure.FILE_DAMAGED,
         )
         Submission.objects.filter(pk=submission).update(stored_count=F("stored_count") - moved)
-        schedule(model=Submission, pk=submission)
+        schedule(Submission.objects.filter(pk=submission))

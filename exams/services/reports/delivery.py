@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import Hold
 from background.mail import queue_mail
 from background.runner import NOW, Done, Job, Later, Outcome
@@ -151,7 +151,7 @@ def _send_again(*, report: Report, user: Any, address: str | None, action: str) 
     with transaction.atomic():
         _require(report, report.state)
         move_report(pk=report.pk, to=R.SIGNED)
-        schedule(model=Report, pk=report.pk)
+        schedule(Report.objects.filter(pk=report.pk))
         add_entry(action=action, actor=user, target=report, address=address)
 
 

@@ -12,8 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.entries import add_entry
-from background.due import from_now
-from background.jobs import schedule
+from background.due import from_now, schedule
 from exams import media_types, storage
 from exams.models import PageRendering, Report, Submission
 from exams.services.review.claims import take_claim
@@ -83,7 +82,7 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
         drafts = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT)
         if not move_reports(drafts, to=Report.State.SIGNED, signed_at=timezone.now()):
             raise NotADraft("This report was signed or discarded before.")
-        schedule(model=Report, pk=report.pk)
+        schedule(Report.objects.filter(pk=report.pk))
         add_entry(
             action="report.signed",
             actor=user,

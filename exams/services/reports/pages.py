@@ -9,7 +9,7 @@ from django.db import transaction
 
 from audit.entries import add_entry
 from background.backoff import Backoff
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome
 from exams.models import PageRendering, Report, ReportPage
@@ -25,7 +25,7 @@ def prepare_pages_again(*, report: Report, user: Any, address: str | None) -> No
     with transaction.atomic():
         if not Report.objects.filter(pk=report.pk, page_failure__gt="").update(page_failure=""):
             raise NotAllowed("These pages did not fail.")
-        schedule(queryset=PageRendering.objects.filter(report=report))
+        schedule(PageRendering.objects.filter(report=report))
         add_entry(action="report.pages_again", actor=user, target=report, address=address)
 
 

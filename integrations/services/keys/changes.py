@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.locks import Busy, lock
 from foundation.crypto import CannotDecrypt
 from integrations import keyring
@@ -93,7 +93,7 @@ def use_key(*, service: Service, prefix: str, user: User, address: str | None) -
             key = _standby(service=service, prefix=prefix)
             keyring.use_key(service=service, key=key, cause=Cause.PERSON, actor=user, address=address)
             _poll_everything(service)
-            schedule(queryset=RemoteState.objects.filter(service=service))
+            schedule(RemoteState.objects.filter(service=service))
 
 
 def revoke_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
@@ -138,7 +138,7 @@ def _locked(service: Service) -> Iterator[None]:
     except Busy:
         raise KeyProblem(BUSY) from None
     except OutcomeUnknown:
-        schedule(queryset=RemoteState.objects.filter(service=service))
+        schedule(RemoteState.objects.filter(service=service))
         raise
 
 
@@ -234,7 +234,7 @@ def _refuse_if_needed(*, service: Service, prefix: str) -> None:
 
 def _poll_everything(service: Service) -> None:
     Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
-    schedule(model=Service, pk=service.pk)
+    schedule(Service.objects.filter(pk=service.pk))
 
 
 def _read_again(service: Service) -> None:
@@ -242,4 +242,4 @@ def _read_again(service: Service) -> None:
     try:
         read_now(service=service)
     except CloudProblem:
-        schedule(queryset=RemoteState.objects.filter(service=service))
+        schedule(RemoteState.objects.filter(service=service))

@@ -11,8 +11,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
 from audit.entries import add_entry
-from background.due import from_now, is_free
-from background.jobs import schedule
+from background.due import from_now, is_free, schedule
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome
 from integrations import keyring
@@ -99,7 +98,7 @@ def _give_up(rotation: KeyRotation, hold: Hold, *, reason: str) -> Done:
             subject=f"The API key of {rotation.service.name} could not be replaced",
             body=f"{reason}\n{_describe_key_in_use(rotation)}",
         )
-        schedule(queryset=RemoteState.objects.filter(service=rotation.service))
+        schedule(RemoteState.objects.filter(service=rotation.service))
 
     failure = {"step": Step.FAILED, "ended_at": timezone.now(), "problem": reason[:300]}
     return Done(failure, effect=report)
@@ -143,13 +142,13 @@ def cancel_rotation(*, rotation: KeyRotation, user: User, address: str | None) -
         raise CannotRotate("The rotation is running at the moment, or has ended. Try again in a minute.")
     rotation.refresh_from_db()
     clean_up(rotation=rotation)
-    schedule(queryset=RemoteState.objects.filter(service=rotation.service))
+    schedule(RemoteState.objects.filter(service=rotation.service))
 
 
 def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | None) -> None:
     """Make a waiting rotation due now."""
     with transaction.atomic():
-        schedule(model=KeyRotation, pk=rotation.pk)
+        schedule(KeyRotation.objects.filter(pk=rotation.pk))
         add_entry(action="api_key.rotation_resumed", actor=user, target=rotation.service, address=address)
 
 

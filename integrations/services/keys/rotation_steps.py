@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from audit.entries import add_entry
 from background.backoff import Backoff
-from background.due import is_free
-from background.jobs import schedule
+from background.due import is_free, schedule
 from background.leases import Hold
 from background.models import LeasedRow
 from background.runner import NOW, Done, Effect, Later, Outcome, jobs
@@ -119,7 +118,7 @@ def revoke_old_key(rotation: KeyRotation, hold: Hold) -> Outcome:
         _revoke_strangers(client, rotation, hold=hold, kept=rotation.new_prefix)
 
     def end() -> None:
-        schedule(queryset=RemoteState.objects.filter(service=rotation.service))
+        schedule(RemoteState.objects.filter(service=rotation.service))
         prefixes = {"prefix": rotation.new_prefix, "former": rotation.old_prefix}
         add_entry(action="api_key.rotated", target=rotation.service, **prefixes)
 

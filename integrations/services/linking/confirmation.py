@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.leases import Hold
 from background.mail import queue_mail
 from background.runner import Done, Job, Later, Outcome
@@ -59,7 +59,7 @@ def accept_link(*, link: Link) -> None:
     # The next full poll finds the exams that were held because nobody was linked to this customer.
     service_pk = link.customer.service_id
     Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
-    schedule(model=Service, pk=service_pk)
+    schedule(Service.objects.filter(pk=service_pk))
 
 
 def _forget_missed(*, link: Link) -> None:

@@ -11,8 +11,7 @@ from django.db.models import QuerySet
 from accounts.models import User
 from accounts.services.alerts import alert_administrators
 from audit.entries import add_entries, add_entry
-from background.due import from_now
-from background.jobs import schedule
+from background.due import from_now, schedule
 from background.mail import queue_mail
 from foundation.crypto import lookup_digest
 from integrations.models import Customer, Link, Service
@@ -158,6 +157,6 @@ def check_links_again(*, links: QuerySet[Link], user: User, address: str | None)
     """Make the confirmation of the active links due now, and return how many there are."""
     with transaction.atomic():
         active = list(links.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
-        schedule(queryset=Link.objects.filter(pk__in=[link.pk for link in active]))
+        schedule(Link.objects.filter(pk__in=[link.pk for link in active]))
         add_entries(action="link.checked", targets=active, actor=user, address=address)
     return len(active)

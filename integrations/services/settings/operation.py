@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.models import User
 from audit.entries import add_entry
 from audit.models import Entry
-from background.jobs import schedule
+from background.due import schedule
 from background.runner import wake
 from integrations.models import Service
 from integrations.services.settings.addresses import webhook_url
@@ -19,7 +19,7 @@ PAUSED = "service.paused"
 def poll_now(*, service: Service, user: User, address: str | None) -> None:
     """Make the next poll due now."""
     with transaction.atomic():
-        schedule(model=Service, pk=service.pk)
+        schedule(Service.objects.filter(pk=service.pk))
         add_entry(action="service.poll_wanted", actor=user, target=service, address=address)
 
 
@@ -27,7 +27,7 @@ def poll_everything(*, service: Service, user: User, address: str | None) -> Non
     """Make a full poll due now."""
     with transaction.atomic():
         Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
-        schedule(model=Service, pk=service.pk)
+        schedule(Service.objects.filter(pk=service.pk))
         add_entry(action="service.full_poll_wanted", actor=user, target=service, address=address)
 
 
@@ -37,7 +37,7 @@ def probe_soon(*, service: Service, user: User, address: str | None) -> None:
         Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).update(
             circuit_probe_at=service.created_at
         )
-        schedule(model=Service, pk=service.pk)
+        schedule(Service.objects.filter(pk=service.pk))
         add_entry(action="service.probe_wanted", actor=user, target=service, address=address)
 
 
@@ -78,7 +78,7 @@ def _switch(*, service: Service, user: User, address: str | None, is_active: boo
             return False
         if is_active:
             Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
-            schedule(model=Service, pk=service.pk)
+            schedule(Service.objects.filter(pk=service.pk))
             wake(service)
         add_entry(
             action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address

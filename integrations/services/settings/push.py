@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.locks import Busy
 from integrations.clarius import RemoteSettings, errors
 from integrations.cloud import CloudProblem
@@ -149,7 +149,7 @@ def _locked(service: Service) -> Iterator[None]:
     except Busy:
         raise NotPushed(BUSY) from None
     except OutcomeUnknown:
-        schedule(queryset=RemoteState.objects.filter(service=service))
+        schedule(RemoteState.objects.filter(service=service))
         raise
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from audit.entries import add_entry
-from background.jobs import schedule
+from background.due import schedule
 from background.locks import Busy, lock
 from integrations.clarius import RemoteSettings, errors
 from integrations.cloud import PAGE, CloudProblem, cloud
@@ -101,7 +101,7 @@ def register_service(*, service: Service) -> Registration:
             has_replaced=str(registration.has_replaced),
         )
         if outcome:
-            schedule(queryset=RemoteState.objects.filter(service=service))
+            schedule(RemoteState.objects.filter(service=service))
     service.is_registered = registration.is_registered
     return registration
 
