@@ -23,3 +23,10 @@ def logged_in(user: Any, **options: Any) -> Client:
     client = Client(**options)
     client.force_login(user)
     return client
+
+
+def proven(user: Any, **options: Any) -> Client:
+    """Return a browser in which this account has just entered its password."""
+    client = logged_in(user, **options)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return client

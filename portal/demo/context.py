@@ -18,7 +18,8 @@ def demo(request: HttpRequest) -> dict[str, Any]:
     """
     if not settings.DEMO_FILE:
         return {"demo": None}
-    is_asked = request.path == reverse("account_reauthenticate")
+    is_own_page = request.path == reverse("account_reauthenticate")
+    is_asked = is_own_page or getattr(request, "is_password_asked", False)
     if not (is_asked or request.path == "/") or not is_open(request):
         return {"demo": None}
     if is_asked:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Invitation
 from audit.models import Entry
 from foundation.moments import day
-from tests.people import PASSWORD, logged_in, make_person
+from tests.people import PASSWORD, logged_in, make_person, proven
 
 pytestmark = pytest.mark.django_db
 USERS = "/admin/accounts/user/"
@@ -61,7 +61,7 @@ def test_administrators_have_no_permission_that_shows_patient_content(administra
 def test_an_administrator_switches_accounts_off_and_makes_reviewers(administrator: Any) -> None:
     person = make_person("clinician")
     reviewers = Group.objects.get(name="Reviewers")
-    answer = _change(logged_in(administrator), person, is_active="", groups=[reviewers.pk])
+    answer = _change(proven(administrator), person, is_active="", groups=[reviewers.pk])
     assert answer.status_code == 302
     person.refresh_from_db()
     assert (person.is_active, list(person.groups.all())) == (False, [reviewers])
@@ -73,7 +73,7 @@ def test_an_administrator_grants_nobody_more_rights_than_their_own(administrator
     person = make_person("clinician")
     stronger = Group.objects.create(name="Content readers")
     stronger.permissions.add(Permission.objects.get(codename="view_patient_content"))
-    client = logged_in(administrator)
+    client = proven(administrator)
     _change(client, person, is_superuser="on", is_staff="on", email="taken.over@example.test")
     person.refresh_from_db()
     assert (person.is_superuser, person.is_staff, person.email) == (False, False, "clinician@example.test")
@@ -92,14 +92,14 @@ def test_an_administrator_keeps_the_groups_of_others_that_they_cannot_grant(admi
     stronger.permissions.add(Permission.objects.get(codename="view_patient_content"))
     person = make_person("clinician", "Content readers")
     reviewers = Group.objects.get(name="Reviewers")
-    _change(logged_in(administrator), person, groups=[reviewers.pk])
+    _change(proven(administrator), person, groups=[reviewers.pk])
     assert set(person.groups.all()) == {stronger, reviewers}
 
 
 def test_an_administrator_changes_neither_superusers_nor_their_own_rights(
     administrator: Any, superuser: Any
 ) -> None:
-    client = logged_in(administrator)
+    client = proven(administrator)
     assert _change(client, superuser, is_active="").status_code == 403
     _change(client, administrator, is_active="", groups=[Group.objects.get(name="Reviewers").pk])
     administrator.refresh_from_db()
@@ -110,21 +110,21 @@ def test_an_administrator_changes_neither_superusers_nor_their_own_rights(
 def test_a_superuser_makes_administrators(superuser: Any) -> None:
     person = make_person("clinician")
     group = Group.objects.get(name="Administrators")
-    _change(logged_in(superuser), person, is_staff="on", groups=[group.pk])
+    _change(proven(superuser), person, is_staff="on", groups=[group.pk])
     person.refresh_from_db()
     assert person.is_staff
     assert person.has_perm("integrations.view_link")
 
 
 def test_nobody_adds_or_deletes_accounts_in_the_admin(superuser: Any) -> None:
-    client = logged_in(superuser)
+    client = proven(superuser)
     assert client.get(f"{USERS}add/").status_code == 403
     person = make_person("clinician")
     assert client.post(f"{USERS}{person.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
 def test_an_invitation_is_mailed_and_its_code_is_not_shown(administrator: Any) -> None:
-    client = logged_in(administrator)
+    client = proven(administrator)
     client.post("/admin/accounts/invitation/add/", {"email": "New@example.test", "is_reviewer": "on"})
     invitation = Invitation.objects.get()
     assert (invitation.email, invitation.invited_by) == ("new@example.test", administrator)
@@ -136,7 +136,7 @@ def test_an_invitation_is_mailed_and_its_code_is_not_shown(administrator: Any) -
 
 
 def test_after_inviting_the_page_shows_what_happens_and_what_a_reviewer_needs(administrator: Any) -> None:
-    client, address = logged_in(administrator), "/admin/accounts/invitation/add/"
+    client, address = proven(administrator), "/admin/accounts/invitation/add/"
     reviewer = {"email": "reader@example.test", "is_reviewer": "on"}
     said = client.post(address, reviewer, follow=True).content.decode()
     assert (
@@ -150,7 +150,7 @@ def test_after_inviting_the_page_shows_what_happens_and_what_a_reviewer_needs(ad
 
 
 def test_mailing_invitations_again_counts_those_that_still_wait(administrator: Any) -> None:
-    client = logged_in(administrator)
+    client = proven(administrator)
     first = Invitation.objects.create(email="one@example.test")
     spent = Invitation.objects.create(email="two@example.test", accepted_at=timezone.now())
     asked = {"action": "send_again", "_selected_action": [first.pk, spent.pk]}
@@ -163,7 +163,7 @@ def test_mailing_invitations_again_counts_those_that_still_wait(administrator: A
 
 def test_inviting_somebody_who_has_an_account_already_is_refused(administrator: Any) -> None:
     make_person("clinician")
-    answer = logged_in(administrator).post(
+    answer = proven(administrator).post(
         "/admin/accounts/invitation/add/", {"email": "Clinician@example.test"}
     )
     assert b"already has an account" in answer.content

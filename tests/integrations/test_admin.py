@@ -9,7 +9,7 @@ from django.utils import timezone
 from audit.models import Entry
 from integrations.models import ApiKey, Customer, Link, ReviewerAccess, Service
 from integrations.services.linking.links import link_customer
-from tests.people import logged_in, make_person
+from tests.people import logged_in, make_person, proven
 
 pytestmark = pytest.mark.django_db
 MODELS = ["service", "apikey", "customer", "link", "revieweraccess"]
@@ -46,7 +46,7 @@ def administrator(db: None) -> Any:
 
 @pytest.fixture
 def client(administrator: Any) -> Client:
-    return logged_in(administrator)
+    return proven(administrator)
 
 
 def _act(client: Client, model: str, action: str, *rows: int, **answer: str) -> Any:
@@ -100,7 +100,7 @@ def test_a_secret_that_cannot_be_decrypted_breaks_no_page(
 def test_rows_with_a_state_or_a_secret_are_neither_added_nor_deleted(
     rows: dict[str, int], model: str
 ) -> None:
-    client = logged_in(make_person("superuser", is_staff=True, is_superuser=True))
+    client = proven(make_person("superuser", is_staff=True, is_superuser=True))
     # A service is connected on a page of its own, which calls the Cloud.
     if model != "service":
         assert client.get(f"/admin/integrations/{model}/add/").status_code == 403

@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit.models import Entry
 from integrations.models import Customer, Link, Service
 from integrations.services.linking.links import customers_of
-from tests.people import logged_in, make_person
+from tests.people import make_person, proven
 
 pytestmark = pytest.mark.django_db
 LINKS = "/admin/integrations/link/"
@@ -20,7 +20,7 @@ CUSTOMERS = "/admin/integrations/customer/"
 
 @pytest.fixture
 def client(db: None) -> Client:
-    return logged_in(make_person("administrator", "Administrators", is_staff=True))
+    return proven(make_person("administrator", "Administrators", is_staff=True))
 
 
 def _hold(service: Service, user: Any, count: int, **about: Any) -> list[Link]:

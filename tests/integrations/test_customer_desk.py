@@ -14,7 +14,7 @@ from integrations.models import Customer, Link, Service, Sync
 from integrations.services.customers.changes import CannotDo, mark_gone
 from integrations.services.linking.links import customers_of, link_customer
 from integrations.services.sync import find_sync
-from tests.people import logged_in, make_person
+from tests.people import make_person, proven
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/integrations/customer/"
@@ -28,7 +28,7 @@ def administrator(db: None) -> Any:
 
 @pytest.fixture
 def client(administrator: Any) -> Client:
-    return logged_in(administrator)
+    return proven(administrator)
 
 
 @pytest.fixture
@@ -329,7 +329,7 @@ def test_actions_need_their_permission(customer: Customer) -> None:
     watcher = make_person("watcher", is_staff=True)
     permissions = Customer._meta.apps.get_model("auth", "Permission").objects
     watcher.user_permissions.add(permissions.get(codename="view_customer"))
-    eyes = logged_in(watcher)
+    eyes = proven(watcher)
     page = eyes.get(f"{LIST}{customer.pk}/change/")
     assert page.status_code == 200
     assert "Mark as gone" not in page.content.decode()

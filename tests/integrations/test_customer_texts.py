@@ -12,7 +12,7 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, Service
 from integrations.services.customers.changes import CannotDo, invite_customer
-from tests.people import logged_in, make_person
+from tests.people import logged_in, make_person, proven
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/integrations/customer/"
@@ -22,7 +22,7 @@ PORTAL = "https://portal.example.com"
 @pytest.fixture
 def client(db: None, settings: Any) -> Client:
     settings.PUBLIC_URL = PORTAL
-    return logged_in(make_person("administrator", "Administrators", is_staff=True))
+    return proven(make_person("administrator", "Administrators", is_staff=True))
 
 
 def _customer(

@@ -17,7 +17,6 @@ from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.columns import LEASE_FIELDS
 from foundation.adminkit.requests import actor_of, find_row
 from integrations.admin import keys
-from integrations.admin.proof import View, proven
 from integrations.admin.settings import setting_pages
 from integrations.admin.settings.connect import connect_page, was_just_connected
 from integrations.models import ApiKey, Service
@@ -128,10 +127,10 @@ class ServiceAdmin(PortalAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the pages about a service's keys, settings and connection."""
-        pages: list[tuple[str, str, View]] = [
-            ("keys", "keys/", proven(partial(keys.key_page, site=self.admin_site))),
+        pages: list[tuple[str, str, Callable[..., HttpResponse]]] = [
+            ("keys", "keys/", partial(keys.key_page, site=self.admin_site)),
             ("rotation", "keys/rotation/", partial(keys.rotation_fragment, site=self.admin_site)),
-            ("settings", "settings/", proven(partial(setting_pages.setting_page, site=self.admin_site))),
+            ("settings", "settings/", partial(setting_pages.setting_page, site=self.admin_site)),
             ("reveal", "settings/reveal/", partial(setting_pages.reveal_page, site=self.admin_site)),
             ("test", "test/", partial(setting_pages.test_page, site=self.admin_site)),
         ]
@@ -155,7 +154,7 @@ class ServiceAdmin(PortalAdmin):
         """Connect a service."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        return proven(partial(connect_page, site=self.admin_site))(request)
+        return connect_page(request, site=self.admin_site)
 
     def change_view(
         self,

@@ -20,7 +20,7 @@ from integrations.services.linking.confirmation import CONFIRM
 from integrations.services.sync import read_now
 from tests.exams.cast import ROLES, Stage, add_report
 from tests.exams.rows import make_submission
-from tests.people import logged_in, make_person
+from tests.people import logged_in, make_person, proven
 from tests.portal.health.trouble import DAYS_AGO, LONG_AGO, TROUBLE
 
 pytestmark = pytest.mark.django_db
@@ -320,7 +320,7 @@ def test_a_click_needs_the_permission_of_what_it_does(name: str, stage: Stage) -
         "action": problem.fix.actions[-1].name if problem.fix else "",
         "row": [row["id"] for row in before],
     }
-    for browser in (logged_in(onlooker), *browsers):
+    for browser in (proven(onlooker), *browsers):
         answer = browser.post(f"/problems/{problem.key}/fix/", chosen)
         assert answer.status_code in (302, 403, 404)
         assert answer.status_code != 302 or "/accounts/login/" in answer.headers["Location"]
@@ -334,7 +334,7 @@ def test_a_paused_service_shows_since_when_and_is_resumed_by_one_click(stage: St
     problem = _problem("service-paused")
     assert problem.text.startswith("Echo reading: Paused")
     assert problem.oldest == Entry.objects.get(action="service.paused").at
-    browser = stage.browser("administrator")
+    browser = proven(stage.people["administrator"])
     assert "Resume<" in browser.get("/problems/").content.decode()
     assert "1 of 1 services are in use again" in _click(browser, problem).content.decode()
     assert Service.objects.get().is_active
@@ -348,7 +348,7 @@ def test_a_problem_is_shown_only_to_those_who_may_open_its_page(name: str, stage
     page = logged_in(bare).get("/problems/").content.decode()
     # The alarm of a refused key is shown above every page to every administrator.
     assert problem.text not in page.partition("<main")[2] and "nav-count" not in page
-    assert logged_in(bare).post(f"/problems/{problem.key}/fix/").url == "/problems/"
+    assert proven(bare).post(f"/problems/{problem.key}/fix/").url == "/problems/"
     app, codename = problem.check.permission.split(".")
     needed = [codename, "view_service"] if codename == "manage_service" else [codename]
     bare.user_permissions.add(*Permission.objects.filter(codename__in=needed, content_type__app_label=app))
