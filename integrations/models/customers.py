@@ -60,6 +60,9 @@ class Link(LeasedRow):
     state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     reason = models.CharField(max_length=30, blank=True, choices=Reason.choices)
     detail = models.TextField(blank=True)
+    # What its account entered; the customer takes it over only when Clarius Cloud confirms the link.
+    label = models.CharField(max_length=200, blank=True)
+    institution = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     confirmed_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
@@ -78,6 +81,14 @@ class Link(LeasedRow):
 
     def __str__(self) -> str:
         return str(self.uuid)
+
+    @property
+    def shown(self) -> Customer:
+        """The customer as the link's account may see it, without what another account entered."""
+        if self.state == LinkState.CONFIRMED:
+            return self.customer
+        digest = self.customer.token_digest
+        return Customer(token_digest=digest, label=self.label, institution=self.institution)
 
     @property
     def is_marked(self) -> bool:

@@ -21,6 +21,7 @@ from tests.integrations.scripted import ScriptedCloud
 from tests.people import PASSWORD, logged_in, make_person
 
 pytestmark = pytest.mark.django_db
+CONFIRMATIONS = "services/customer-confirmations/"
 PAGE = "/connect/echo/"
 
 
@@ -80,8 +81,8 @@ def test_confirming_makes_a_pending_link_and_a_mail_that_says_so(
     link = Link.objects.get()
     assert (answer.status_code, answer["Location"]) == (302, f"/links/{link.uuid}/")
     assert (link.state, link.user, link.not_before is not None) == (Link.State.PENDING, clinician, True)
-    assert (str(link.customer), link.customer.institution) == ("Dr. Osei", "Harbour Clinic")
-    assert mails(clinician.email) == ["Your account was connected to Echo reading"]
+    assert (str(link.shown), link.shown.institution) == ("Dr. Osei", "Harbour Clinic")
+    assert mails(clinician.email) == ["Your account is being connected to Echo reading"]
     body = OutgoingMail.objects.get().body
     assert f"/links/{link.uuid}/not-me/" in body
     assert token not in body
@@ -147,7 +148,8 @@ def test_two_tabs_with_two_tokens_each_link_their_own(service: Service, clinicia
     second_slot = _slot(client)
     client.post(PAGE, {"slot": first_slot, "label": "first"})
     client.post(PAGE, {"slot": second_slot, "label": "second"})
-    assert {row.label: row.token for row in Customer.objects.all()} == {"first": token, "second": second}
+    links = Link.objects.select_related("customer")
+    assert {row.label: row.customer.token for row in links} == {"first": token, "second": second}
     assert Link.objects.count() == 2
 
 
@@ -232,7 +234,7 @@ def test_another_accounts_token_is_refused_and_neither_learns_of_the_other(
     assert clinician.email not in content
     assert re.search("hold|taken|another|already", content) is None
     link = Link.objects.get()
-    assert (link.user, link.customer.label) == (clinician, "Dr. Osei")
+    assert (link.user, link.label) == (clinician, "Dr. Osei")
     refused = Entry.objects.get(action="link.refused")
     assert (refused.outcome, refused.actor_id) == ("refused", str(other_clinician.pk))
     assert mails(other_clinician.email) == []
@@ -241,15 +243,60 @@ def test_another_accounts_token_is_refused_and_neither_learns_of_the_other(
 
 
 def test_after_unlinking_another_account_may_connect_and_sees_no_former_label(
-    service: Service, clinician: Any, other_clinician: Any, token: str
+    service: Service, clinician: Any, other_clinician: Any, scripted: Any, token: str
 ) -> None:
+    scripted.script("POST", CONFIRMATIONS, lambda: (204, {}))
     client = logged_in(clinician)
     _connect(client, token, label="Dr. Osei")
+    run(CONFIRM, pk=Link.objects.get().pk)
+    assert Customer.objects.get().label == "Dr. Osei"
     client.post(f"/links/{Link.objects.get().uuid}/unlink/")
-    answer = _connect(logged_in(other_clinician), token)
+    other = logged_in(other_clinician)
+    answer = _connect(other, token)
     assert answer.status_code == 302
-    assert Link.objects.active().get().user == other_clinician
+    link = Link.objects.active().get()
+    assert link.user == other_clinician
+    assert b"Osei" not in other.get(answer["Location"]).content
+    run(CONFIRM, pk=link.pk)
     assert Customer.objects.get().label == ""
+    assert b"Osei" not in other.get(answer["Location"]).content
+
+
+def test_a_refused_connection_leaves_the_label_and_says_when_it_was_requested(
+    service: Service, clinician: Any, other_clinician: Any, scripted: Any, token: str
+) -> None:
+    scripted.script("POST", CONFIRMATIONS, lambda: (204, {}))
+    client = logged_in(clinician)
+    _connect(client, token, label="Dr. Osei", institution="Harbour Clinic")
+    run(CONFIRM, pk=Link.objects.get().pk)
+    client.post(f"/links/{Link.objects.get().uuid}/unlink/")
+    other = logged_in(other_clinician)
+    address = _connect(other, token, label="Mallory")["Location"]
+    link = Link.objects.active().get()
+    scripted.script("POST", CONFIRMATIONS, lambda: (404, {}))
+    run(CONFIRM, pk=link.pk)
+    link.refresh_from_db()
+    customer = Customer.objects.get()
+    assert link.state == Link.State.REJECTED
+    assert (customer.label, customer.institution) == ("Dr. Osei", "Harbour Clinic")
+    page = other.get(address).content.decode()
+    assert "Mallory" in page
+    assert "<dt>Requested</dt>" in page
+    assert "<dt>Connected</dt>" not in page
+    assert "Osei" not in page
+
+
+def test_an_account_that_connects_again_keeps_its_label(
+    service: Service, clinician: Any, scripted: Any, token: str
+) -> None:
+    scripted.script("POST", CONFIRMATIONS, lambda: (204, {}))
+    client = logged_in(clinician)
+    for label in ("Dr. Osei", ""):
+        _connect(client, token, label=label)
+        link = Link.objects.active().get()
+        run(CONFIRM, pk=link.pk)
+        client.post(f"/links/{link.uuid}/unlink/")
+    assert Customer.objects.get().label == "Dr. Osei"
 
 
 @pytest.mark.usefixtures("one_minute")

@@ -36,6 +36,7 @@ def customer(service: Service, token: str, clinician: Any) -> Customer:
     """One that the clinician holds, confirmed, with a label of theirs."""
     made = link_customer(service=service, token=token, user=clinician, label="Dr. Osei", address=None).link
     assert made is not None
+    Customer.objects.update(label=made.label)
     Link.objects.update(state=Link.State.CONFIRMED, confirmed_at=timezone.now(), not_before=None)
     OutgoingMail.objects.all().delete()
     return Customer.objects.get()

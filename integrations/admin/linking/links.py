@@ -60,6 +60,7 @@ class LinkAdmin(PortalAdmin):
     fields = (
         ("uuid", "state"),
         ("user", "customer"),
+        ("label", "institution"),
         "reason",
         "detail",
         "created_at",

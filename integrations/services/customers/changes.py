@@ -112,7 +112,13 @@ def transfer_customer(
     try:
         with transaction.atomic():
             move_link(pk=link.pk, to=State.UNLINKED, reason=Reason.TRANSFERRED, detail=reason.strip())
-            new = Link.objects.create(customer=customer, user=recipient, not_before=from_now())
+            new = Link.objects.create(
+                customer=customer,
+                user=recipient,
+                label=label,
+                institution=institution,
+                not_before=from_now(),
+            )
             Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
             add_entry(
                 action="customer.transferred",

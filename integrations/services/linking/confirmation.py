@@ -53,6 +53,7 @@ def _store_success(link: Link) -> None:
 
 def accept_link(*, link: Link) -> None:
     """Store that the Cloud confirmed a pending link; call it in a transaction. Raises NotAllowed."""
+    _take_over_labels(link)
     move_link(pk=link.pk, to=Link.State.CONFIRMED, reason="", detail="")
     add_entry(action="link.confirmed", target=link)
     _forget_missed(link=link)
@@ -60,6 +61,16 @@ def accept_link(*, link: Link) -> None:
     service_pk = link.customer.service_id
     Service.objects.filter(pk=service_pk).update(full_poll_due_at=timezone.now())
     schedule(Service.objects.filter(pk=service_pk))
+
+
+def _take_over_labels(link: Link) -> None:
+    """Give the customer the labels that the account entered; those of another account are not kept."""
+    former = Link.objects.filter(customer=link.customer_id, confirmed_at__isnull=False)
+    last = former.exclude(pk=link.pk).order_by("-confirmed_at").first()
+    kept = link.customer if last is None or last.user_id == link.user_id else Customer()
+    Customer.objects.filter(pk=link.customer_id).update(
+        label=link.label or kept.label, institution=link.institution or kept.institution
+    )
 
 
 def _forget_missed(*, link: Link) -> None:

@@ -82,12 +82,8 @@ def _get_customer(*, service: Service, token: str) -> Customer:
 
 def _make_link(*, customer: Customer, user: User, label: str, institution: str, address: str | None) -> Link:
     with transaction.atomic():
-        link = Link.objects.create(customer=customer, user=user, not_before=from_now())
-        was_theirs = Link.objects.filter(customer=customer, user=user).exclude(pk=link.pk).exists()
-        # Labels that another account once entered are not shown to this one.
-        kept = customer if was_theirs else Customer()
-        Customer.objects.filter(pk=customer.pk).update(
-            label=label or kept.label, institution=institution or kept.institution
+        link = Link.objects.create(
+            customer=customer, user=user, label=label, institution=institution, not_before=from_now()
         )
         add_entry(action="link.created", actor=user, target=link, address=address)
         _mail_new_link(link=link, service=customer.service)
@@ -109,7 +105,7 @@ def _refuse(*, customer: Customer, user: User, address: str | None) -> None:
 def _mail_new_link(*, link: Link, service: Service) -> None:
     queue_mail(
         recipient=link.user.email,
-        subject=f"Your account was connected to {service.name}",
+        subject=f"Your account is being connected to {service.name}",
         body=(
             f"Your portal account is being connected to a Clarius Cloud account for {service.name}.\n"
             "The portal will show you the exams that this account submits.\n\n"
