@@ -143,9 +143,15 @@ class CloudProblem(Exception):
         backoff = Backoff(retry_after=self.retry_after) if cap is None else Backoff(self.retry_after, cap=cap)
         return Later(backoff, counts=self.means == Means.COUNT, changes=changes)
 
-    def also(self, sentence: str) -> "CloudProblem":
-        """Return the problem with a sentence added to its message."""
-        self.args = (f"{self} {sentence}",)
+    @property
+    def quoted(self) -> str:
+        """The message with the Cloud's own text, for the page of a person who waits; never store it."""
+        answer = getattr(self.error, "answer", "")
+        return f"{self} It answered: “{answer}”." if answer else str(self)
+
+    def also(self, sentence: str, *, quotes: bool = False) -> "CloudProblem":
+        """Return the problem with a sentence added to its message, after the Cloud's own text if quoted."""
+        self.args = (f"{self.quoted if quotes else self} {sentence}",)
         return self
 
 

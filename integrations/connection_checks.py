@@ -71,6 +71,27 @@ def _shape_of(service: Service) -> str:
     return "" if key is None else key_problem(key.secret) or ""
 
 
+@of_service(code="exam-list", sentence="Clarius Cloud does not list the exams.")
+def look_at_exam_list(service: Service) -> Iterator[Finding]:
+    """The key may read the list of exams, without which nothing is polled or confirmed."""
+    if not _was_just_read(service):
+        sentence = "The list of exams was not read, since the key does not work."
+        yield Finding(sentence=sentence, level=Level.SKIPPED)
+        return
+    try:
+        with cloud(service, always=True) as client:
+            next(client.exam_pages(limit=1), None)
+    except CloudProblem as problem:
+        yield Finding(sentence=f"Clarius Cloud does not list the exams. {problem}")
+    else:
+        yield Finding(sentence="Clarius Cloud lists the exams.", level=Level.OK)
+
+
+def _was_just_read(service: Service) -> bool:
+    recent = timezone.now() - JUST_READ
+    return RemoteState.objects.filter(service=service, read_at__gte=recent).exists()
+
+
 @of_service(code="webhook", sentence="The webhook does not answer.")
 def look_at_webhook(service: Service) -> Iterator[Finding]:
     """The webhook answers at `PUBLIC_URL`, where a GET is refused with 405, and does not redirect."""
@@ -108,7 +129,7 @@ def look_at_clock(service: Service) -> Iterator[Finding]:
     if latest is not None and latest - now > CLOCK_SKEW:
         yield Finding(sentence="This machine's clock is slow: rows lie in the future.")
         return
-    skew = _skew(service) if read_at is not None and now - read_at < JUST_READ else None
+    skew = _skew(service) if _was_just_read(service) else None
     if skew is None:
         yield Finding(
             sentence="The Cloud's answer had no date to compare the clock with.", level=Level.SKIPPED

@@ -86,7 +86,13 @@ def usable_keys(*, service: Service) -> QuerySet[ApiKey]:
 
 
 def use_key(
-    *, service: Service, key: ApiKey, cause: Cause, actor: User | None = None, address: str | None = None
+    *,
+    service: Service,
+    key: ApiKey,
+    cause: Cause,
+    actor: User | None = None,
+    address: str | None = None,
+    was_tested: bool = True,
 ) -> bool:
     """Use this key from now on; False when it was revoked meanwhile or is in use already.
 
@@ -98,7 +104,7 @@ def use_key(
     current = usable_keys(service=service).filter(pk=key.pk).first()
     if current is None:
         return False
-    if cause != Cause.UNREADABLE:
+    if was_tested:
         close_circuit(service=service)
     if current.is_in_use:
         return False
@@ -149,19 +155,28 @@ def withdrawn(*, service: Service, prefix: str, check: Callable[[], None] = lamb
 
 
 def probe_keys(*, service: Service) -> KeyState:
-    """Try the key in use, then the others; switch to the first that works and close the circuit."""
-    state = KeyState.REFUSED
+    """Try the key in use, then the others; switch to the first that works and close the circuit.
+
+    Another key comes into use only if the one in use is refused, or is unreadable or missing. If the Cloud
+    gives no answer about it, the result is UNKNOWN and nothing changes.
+    """
+    state, cause = KeyState.REFUSED, Cause.UNREADABLE
     for key in usable_keys(service=service).order_by("-is_in_use", "-created_at", "-pk"):
         try:
             with client_with(base_url=service.base_url, secret=key.secret) as client:
                 client.get_settings()
-        except (errors.KeyRefused, CannotDecrypt):
+        except CannotDecrypt:
+            continue
+        except errors.KeyRefused:
+            cause = Cause.REFUSED if key.is_in_use else cause
             continue
         except errors.ClariusError:
             state = KeyState.UNKNOWN
+            if key.is_in_use:
+                break
             continue
         with transaction.atomic():
-            if use_key(service=service, key=key, cause=Cause.REFUSED):
+            if use_key(service=service, key=key, cause=cause):
                 return KeyState.SWITCHED
         return _state_of(key)
     return state
@@ -232,7 +247,7 @@ def _fall_back(service: Service) -> tuple[ApiKey, str]:
         for key in usable_keys(service=service).order_by("-is_in_use", "-pk"):
             secret = _decrypt(key)
             if secret:
-                use_key(service=service, key=key, cause=Cause.UNREADABLE)
+                use_key(service=service, key=key, cause=Cause.UNREADABLE, was_tested=False)
                 return key, secret
     if usable_keys(service=service).exists():
         raise NoKey("No stored API key can be decrypted with FIELD_ENCRYPTION_KEYS.")

@@ -20,6 +20,7 @@ from exams.models import Submission
 from foundation.admin_urls import list_url
 from foundation.checks import Audience, Cost, Finding, Level, check
 from integrations.clarius import errors, probe_url
+from integrations.models import Service
 from integrations.services.settings.addresses import is_loopback, is_public_https
 from portal.health.system import check_setup
 
@@ -216,7 +217,11 @@ def free_mb() -> int | None:
 
 @operators(code="public-address", sentence="The portal does not answer at PUBLIC_URL.", cost=Cost.NETWORK)
 def look_at_public_address() -> Iterator[Finding]:
-    """`PUBLIC_URL` is https, and the portal answers there without a redirect."""
+    """`PUBLIC_URL` is https, and the portal answers there without a redirect; a sandbox needs no https."""
+    if not is_public_https() and _is_for_sandboxes():
+        sentence = "PUBLIC_URL is not https. The sandbox can call it all the same; Clarius Cloud could not."
+        yield Finding(sentence=sentence, level=Level.OK)
+        return
     if not is_public_https():
         sentence = (
             "PUBLIC_URL is not https, so Clarius Cloud cannot notify the portal. Exams are found by polling."
@@ -228,6 +233,12 @@ def look_at_public_address() -> Iterator[Finding]:
         yield Finding(sentence=problem)
     else:
         yield Finding(sentence="The portal answers at PUBLIC_URL.", level=Level.OK)
+
+
+def _is_for_sandboxes() -> bool:
+    """Tell whether the services that are notified at PUBLIC_URL are sandboxes."""
+    notified = Service.objects.in_use().filter(is_poll_only=False)
+    return notified.exists() and not notified.filter(is_sandbox=False).exists()
 
 
 def _find_address_problem() -> str:

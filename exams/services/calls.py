@@ -4,7 +4,6 @@ It is bounded, and holds nothing of what was sent or answered.
 """
 
 import logging
-import re
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -19,17 +18,13 @@ from django.utils import timezone
 
 from exams.models import Call, PollRun, Submission
 from integrations.clarius import ClariusClient
-from integrations.clarius.errors import ClariusError, Rejected
+from integrations.clarius.errors import ClariusError
 
 Page = TypeVar("Page")
 logger = logging.getLogger(__name__)
 
 # Long enough to look into a complaint.
 KEPT_FOR = timedelta(days=30)
-# The Cloud's answer may have anything where it should have a field's name.
-FIELD_NAME = re.compile(r"[a-z_]{1,30}")
-# More names of refused fields than this make the message no clearer.
-MOST_FIELDS = 5
 
 
 @contextmanager
@@ -65,7 +60,7 @@ def logged_files(*, submission: Submission, count: int) -> Iterator[list[Excepti
         raise
     finally:
         first = failures[0] if failures else None
-        message = error_message(first)
+        message = getattr(first, "message", "")
         arrived = max(0, count - len(failures))
         log_call(
             kind=Call.Kind.FILES,
@@ -114,23 +109,11 @@ class PageCalls:
 
     def _add(self, number: int, client: ClariusClient, seconds: float, error: Exception | None) -> None:
         status = client.last_status if error is None else None
-        message = error_message(error)
+        message = getattr(error, "message", "")
         row = _call(
             Call.Kind.LIST, seconds, status, error, f"Page {number}. {message}".strip(), client.key_prefix
         )
         (self._newest if self._first else self._first).append(row)
-
-
-def error_message(error: Exception | None) -> str:
-    """Return what went wrong, without the Cloud's own text, which may name a patient."""
-    if not isinstance(error, Rejected):
-        return str(getattr(error, "message", ""))
-    fields = [name for name in error.fields if FIELD_NAME.fullmatch(name)]
-    parts = [str(error.status or ""), ", ".join(fields[:MOST_FIELDS])]
-    detail = ": ".join(filter(None, parts))
-    return (
-        f"Clarius Cloud refused the request ({detail})." if detail else "Clarius Cloud refused the request."
-    )
 
 
 def log_call(
@@ -163,7 +146,7 @@ def _call(
 ) -> Call:
     if isinstance(error, ClariusError):
         status = error.status if error.status is not None else status
-        message = message or error_message(error)
+        message = message or error.message
     return Call(
         kind=kind,
         at=timezone.now(),

@@ -1,14 +1,18 @@
 """The errors of calls to Clarius Cloud, and whether trying again can help."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from integrations.clarius.masking import mask
 
-# Characters of the Cloud's text in a message.
+# Characters of the Cloud's own text that are kept.
 MOST_CHARACTERS = 300
+# Refused fields that a message names. Anything else in a field's place could be patient data.
+MOST_FIELDS = 5
+FIELD_NAME = re.compile(r"[a-z_]{1,30}")
 # Answers nest a few levels; this bounds a hostile one.
 DEEPEST = 20
 # Fields under which Django REST Framework puts errors that belong to no field.
@@ -18,8 +22,8 @@ _UNNAMED = ("detail", "non_field_errors")
 class ClariusError(Exception):
     """A call that failed.
 
-    The message is one sentence for readers. ``detail`` is for administrators: at most 2 KiB of the answer,
-    with secrets masked. Neither contains a URL, a key or a token.
+    The message is one sentence of ours, which may be stored and mailed. ``detail`` is at most 2 KiB of the
+    answer, with secrets masked, for readers of patient content. Neither contains a URL, a key or a token.
     """
 
     default_retryable = False
@@ -66,17 +70,23 @@ class NotFound(ClariusError):
 
 
 class Rejected(ClariusError):
-    """Another 4xx: the Cloud understood the request and refused it; ``fields`` names the refused fields."""
+    """Another 4xx: the Cloud understood the request and refused it.
+
+    ``fields`` are the refused fields. ``answer`` is the Cloud's own text, for the person who waits for it: it
+    may name a patient, so it is never stored.
+    """
 
     def __init__(
         self,
         message: str,
         *,
         fields: Mapping[str, tuple[str, ...]] | None = None,
+        answer: str = "",
         **rest: Any,
     ) -> None:
         super().__init__(message, **rest)
         self.fields = dict(fields or {})
+        self.answer = answer
 
 
 class Throttled(ClariusError):
@@ -136,12 +146,14 @@ def from_status(status: int, *, detail: str, retry_after: timedelta | None = Non
         return ProtocolError("Clarius Cloud answered with a redirect, which is not followed.", **about)
     answer = _parse(detail)
     # Masked again: JSON escapes may have hidden a secret from the first masking.
-    problem = mask(_text_of(answer)).strip()[:MOST_CHARACTERS].rstrip(". ")
-    reason = f" ({problem})" if problem else ""
+    fields = _fields(answer)
+    named = ", ".join([name for name in fields if FIELD_NAME.fullmatch(name)][:MOST_FIELDS])
     # 408 and 425 are about timing, not about the request.
     return Rejected(
-        f"Clarius Cloud refused the request{reason}.",
-        fields=_fields(answer),
+        f"Clarius Cloud refused the request ({status}{': ' if named else ''}{named}).",
+        fields=fields,
+        # Masked again: JSON escapes may have hidden a secret from the first masking.
+        answer=mask(_text_of(answer)).strip()[:MOST_CHARACTERS].rstrip(". "),
         retryable=status in {408, 425},
         **about,
     )

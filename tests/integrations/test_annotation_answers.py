@@ -53,13 +53,19 @@ def _send(client: Client, application: Application, do: str) -> Any:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        ({"annotations": ["Too many labels."]}, "(annotations: Too many labels)."),
-        ({"annotations": [{"title": ["Too long."]}]}, "(annotations: title: Too long)."),
-        ({"detail": "Not while scanning."}, "(Not while scanning)."),
-        (["No."], "(No)."),
-        ({"detail": "x " * 400}, f"({'x ' * 149}x)."),
-        (b"[" * 900 + b'"Deep."' + b"]" * 900, "refused the request."),
-        (b"<h1>Bad request</h1>", "refused the request."),
+        (
+            {"annotations": ["Too many labels."]},
+            "(400: annotations). It answered: “annotations: Too many labels”.",
+        ),
+        (
+            {"annotations": [{"title": ["Too long."]}]},
+            "(400: annotations). It answered: “annotations: title: Too long”.",
+        ),
+        ({"detail": "Not while scanning."}, "(400). It answered: “Not while scanning”."),
+        (["No."], "(400). It answered: “No”."),
+        ({"detail": "x " * 400}, f"“{'x ' * 149}x”."),
+        (b"[" * 900 + b'"Deep."' + b"]" * 900, "refused the request (400)."),
+        (b"<h1>Bad request</h1>", "refused the request (400)."),
     ],
 )
 def test_the_form_shows_the_clouds_text_of_a_refusal(
@@ -82,7 +88,7 @@ def test_no_secret_is_repeated_from_a_refusal(
     escaped = "".join(f"\\u{ord(each):04x}" for each in secret)
     scripted.script("PUT", PATH, lambda: (400, f'{{"detail": "Bad {escaped} given."}}'.encode()))
     page = _send(client, application, "save").content.decode()
-    assert "(Bad ******** given). Nothing was changed." in page
+    assert "“Bad ******** given”. Nothing was changed." in page
     assert secret not in page
 
 

@@ -17,7 +17,7 @@ from foundation.checks import find_problems
 from foundation.crypto import lookup_digest
 from integrations.clarius import ClariusClient
 from integrations.keyring import client_for
-from integrations.models import ApiKey, Customer, Service
+from integrations.models import ApiKey, Customer, RemoteState, Service
 from integrations.services.settings.push import push_settings
 from portal import checks as machine
 from tests.integrations.scripted import ScriptedCloud
@@ -215,6 +215,31 @@ def test_one_service_can_be_checked(well: Service) -> None:
     assert (is_well, failed["service"]) == (False, "There is no service with this slug.")
     with pytest.raises(CommandError, match="checks failed"):
         call_command("doctor", "nobody", stdout=StringIO())
+
+
+def test_a_refused_list_of_exams_fails(well: Service, cloud: Any) -> None:
+    assert _finding("exam-list") == ("ok", "Clarius Cloud lists the exams.")
+    cloud.fault(match="accessible", kind="status", status=403, times=9)
+    is_well, failed, _ = _ask()
+    assert not is_well
+    assert list(failed) == ["exam-list"]
+    assert "did not accept the API key for this call" in failed["exam-list"]
+
+
+def test_the_list_of_exams_is_not_read_with_a_key_that_does_not_work(well: Service, cloud: Any) -> None:
+    cloud.revoke_key(key=ApiKey.objects.get().secret)
+    RemoteState.objects.update(read_at=LONG_AGO)
+    assert _finding("exam-list")[0] == "skipped"
+
+
+def test_a_sandbox_needs_no_https(well: Service) -> None:
+    assert _finding("public-address")[0] == "ok"
+    other = Service.objects.create(slug="other", name="Other", base_url="https://10.0.0.1")
+    level, words = _finding("public-address")
+    assert (level, "is not https" in words) == ("note", True)
+    other.delete()
+    Service.objects.update(is_poll_only=True)
+    assert _finding("public-address")[0] == "note"
 
 
 def test_notes_do_not_fail(well: Service, settings: Any) -> None:

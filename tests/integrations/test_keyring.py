@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from django.utils import timezone
 
 from audit.models import Entry
 from background.models import OutgoingMail
@@ -76,6 +77,33 @@ def test_the_audit_log_names_the_key_the_former_one_and_the_cause(
     # Administrators get a mail of a switch that neither a person nor a rotation made.
     mails = OutgoingMail.objects.filter(subject__contains="now uses another API key")
     assert mails.count() == (cause in (Cause.REFUSED, Cause.UNREADABLE))
+
+
+@pytest.mark.parametrize("status", [503, 404, 429])
+def test_a_key_of_which_the_cloud_says_nothing_is_not_replaced(
+    scripted: Any, service: Service, status: int
+) -> None:
+    in_use = ApiKey.objects.get()
+    keyring.store_key(service=service, key=scripted.new_key())
+    # The key in use gets no clear answer, and the standby key would work.
+    answers = iter([(status, {}), *[(status, {})] * 2 * (status != 404), None])
+    scripted.script("GET", "services/settings/", lambda: next(answers, None))
+    assert keyring.judge_refusal(service=service) == KeyState.UNKNOWN
+    in_use.refresh_from_db()
+    assert in_use.is_in_use
+    assert not Entry.objects.filter(action__in=("api_key.switched", "service.circuit_opened")).exists()
+    assert not OutgoingMail.objects.exists()
+
+
+def test_a_standby_key_that_replaces_an_unreadable_one_is_not_said_to_replace_a_refused_one(
+    scripted: Any, service: Service
+) -> None:
+    spare = keyring.store_key(service=service, key=scripted.new_key())
+    ApiKey.objects.exclude(pk=spare.pk).update(is_in_use=False)
+    Service.objects.update(circuit_opened_at=timezone.now())
+    assert keyring.judge_refusal(service=service) == KeyState.SWITCHED
+    assert Entry.objects.get(action="api_key.switched").identifiers["cause"] == Cause.UNREADABLE
+    assert Service.objects.get().circuit_opened_at is None
 
 
 def test_a_key_in_use_is_not_withdrawn_and_the_body_does_not_run(cloud_service: Service) -> None:

@@ -13,7 +13,7 @@ from background.due import schedule
 from background.leases import DeadlineExceeded, Hold, LeaseLost
 from background.runner import Done, Job, Later, Outcome, run
 from exams.models import PollRun, Submission
-from exams.services.calls import PageCalls, error_message
+from exams.services.calls import PageCalls
 from exams.services.holds.holding import resume_linked
 from exams.services.intake.confirmation import cap_unconfirmed, count_missed_pass
 from exams.services.intake.listed import analyze_tables, take_page
@@ -59,7 +59,7 @@ def _poll(service: Service, hold: Hold) -> Outcome:
         if problem.error is None:
             # Nothing was asked: the service is paused, or no key works.
             return problem.later()
-        sentence = error_message(problem.error) or str(problem)
+        sentence = getattr(problem.error, "message", str(problem))
         _save_run(poll_run, calls=calls, error=sentence)
         # The circuit reports a refused key.
         return problem.later(**({} if problem.code == Code.KEY_REFUSED else _failure_columns(sentence)))

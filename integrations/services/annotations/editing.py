@@ -119,7 +119,7 @@ def _change_at_cloud(
                 )
                 return
             _store_outcome(application, snapshot, actor, action, Outcome.REFUSED)
-            raise problem.also(UNCHANGED) from None
+            raise problem.also(UNCHANGED, quotes=True) from None
         _store_annotations(application, after)
         _store_outcome(application, snapshot, actor, action, Outcome.DONE)
 

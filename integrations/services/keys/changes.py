@@ -151,7 +151,7 @@ def _create_at_cloud(*, service: Service, name: str) -> CreatedKey:
     except CloudProblem as problem:
         if problem.may_be_done:
             _revoke_lost(service, name=name)
-        raise KeyProblem(f"No key was created. {problem}") from None
+        raise KeyProblem(f"No key was created. {problem.quoted}") from None
 
 
 def _list_at_cloud(service: Service) -> tuple[RemoteKey, ...]:
@@ -185,7 +185,7 @@ def _revoke_at_cloud(*, service: Service, prefix: str) -> None:
     except CloudProblem as problem:
         if problem.may_be_done and not _is_listed(service, prefix=prefix):
             return
-        raise KeyProblem(f"The key was not revoked. {problem}") from None
+        raise KeyProblem(f"The key was not revoked. {problem.quoted}") from None
 
 
 def _is_listed(service: Service, *, prefix: str) -> bool:
