@@ -64,7 +64,15 @@ class Failure(TextChoices):
     DATA_UNREADABLE = "data_unreadable", "Clarius Cloud answered with something other than exam data."
     DATA_FAILED = "data_failed", "The exam's data could not be fetched."
     OTHER_SUBMISSION = "other_submission", "Clarius Cloud answered with another submission."
-    CUSTOMER_REFUSED = "customer_refused", "Clarius Cloud refuses to list this customer's exams."
+    # The list that confirms a notification.
+    CUSTOMER_REFUSED = (
+        "customer_refused",
+        "Clarius Cloud does not list exams for the customer that the notification names.",
+    )
+    LIST_FAILED = (
+        "list_failed",
+        "Clarius Cloud could not list the customer's exams. The portal tries again automatically.",
+    )
     # Its files.
     FILE_AWAY = "file_away", "The file could not be fetched yet. The portal tries again automatically."
     FILE_INCOMPLETE = "file_incomplete", "The file arrived incomplete. The portal tries again automatically."

@@ -6,7 +6,7 @@ It is bounded, and holds nothing of what was sent or answered.
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count
@@ -17,8 +17,10 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from exams.models import Call, PollRun, Submission
+from exams.states import Failure
 from integrations.clarius import ClariusClient
-from integrations.clarius.errors import ClariusError
+from integrations.clarius.errors import KeyRefused
+from integrations.cloud import Rule
 
 Page = TypeVar("Page")
 logger = logging.getLogger(__name__)
@@ -28,48 +30,39 @@ KEPT_FOR = timedelta(days=30)
 
 
 @contextmanager
-def logged_call(*, kind: Call.Kind, client: ClariusClient, **about: Any) -> Iterator[None]:
-    """Log the call made inside, about `submission` or `report`; its errors pass through."""
-    started = time.monotonic()
-    failure: Exception | None = None
+def logged_call(
+    *, kind: Call.Kind, client: ClariusClient, rules: Sequence[Rule] = (), **about: Any
+) -> Iterator[Call]:
+    """Log the call made inside, about `submission` or `report`, and yield its row; errors pass through.
+
+    With `rules`, an error is explained as on the page of the submission.
+    """
+    row, started = Call(kind=kind, **about), time.monotonic()
     try:
-        yield
+        yield row
     except Exception as error:
-        failure = error
+        _complete(row, started, client=client, error=error, rules=rules)
         raise
+    else:
+        _complete(row, started, client=client)
     finally:
-        log_call(
-            kind=kind,
-            seconds=time.monotonic() - started,
-            status=client.last_status if failure is None else None,
-            error=failure,
-            key_prefix=client.key_prefix,
-            **about,
-        )
+        _store(row, about)
 
 
 @contextmanager
-def logged_files(*, submission: Submission, count: int) -> Iterator[list[Exception]]:
-    """Log one round of files in one row; the caller adds the errors of single files to the list."""
-    started = time.monotonic()
-    failures: list[Exception] = []
+def logged_files(*, submission: Submission, count: int) -> Iterator[list[Exception | None]]:
+    """Log one round of files in one row; the caller adds to the list the error of each file, or None."""
+    row, started = Call(kind=Call.Kind.FILES, submission=submission), time.monotonic()
+    outcomes: list[Exception | None] = []
     try:
-        yield failures
+        yield outcomes
     except Exception as error:
-        failures.append(error)
+        outcomes.append(error)
         raise
     finally:
-        first = failures[0] if failures else None
-        message = getattr(first, "message", "")
-        arrived = max(0, count - len(failures))
-        log_call(
-            kind=Call.Kind.FILES,
-            seconds=time.monotonic() - started,
-            status=None,
-            error=first,
-            message=f"{arrived} of {count} files arrived. {message}".strip(),
-            submission=submission,
-        )
+        row.message = f"{outcomes.count(None)} of {count} files arrived."
+        _complete(row, started, error=next(filter(None, outcomes), None))
+        _store(row, {"submission": submission})
 
 
 class PageCalls:
@@ -86,15 +79,18 @@ class PageCalls:
     def log_pages(self, pages: Iterator[Page], *, client: ClariusClient) -> Iterator[Page]:
         """Yield the pages and log the call for each; its errors pass through."""
         for number in count(1):
-            started = time.monotonic()
+            row, started = Call(kind=Call.Kind.LIST, message=f"Page {number}."), time.monotonic()
             try:
-                page = next(pages)
-            except StopIteration:
-                return
+                if (page := next(pages, None)) is None:
+                    return
+                _complete(row, started, client=client)
             except Exception as error:
-                self._add(number, client, time.monotonic() - started, error)
+                _complete(row, started, client=client, error=error)
                 raise
-            self._add(number, client, time.monotonic() - started, None)
+            finally:
+                # The end of the pages is not a call.
+                if row.at is not None:
+                    (self._newest if self._first else self._first).append(row)
             yield page
 
     def save(self, *, poll_run: PollRun) -> None:
@@ -107,62 +103,43 @@ class PageCalls:
         except DatabaseError:
             logger.warning("The calls of a poll run could not be stored.")
 
-    def _add(self, number: int, client: ClariusClient, seconds: float, error: Exception | None) -> None:
-        status = client.last_status if error is None else None
-        message = getattr(error, "message", "")
-        row = _call(
-            Call.Kind.LIST, seconds, status, error, f"Page {number}. {message}".strip(), client.key_prefix
-        )
-        (self._newest if self._first else self._first).append(row)
+
+def _message(error: Exception, rules: Sequence[Rule]) -> str:
+    rule = next((rule for rule in rules if rule.matches(error)), None)
+    # Whether a refusal is about the key or about the exam is not known yet.
+    if rule is None or isinstance(error, KeyRefused):
+        return str(getattr(error, "message", ""))
+    return str(Failure(rule.code).label)
 
 
-def log_call(
+def _complete(
+    row: Call,
+    started: float,
     *,
-    kind: Call.Kind,
-    seconds: float,
-    status: int | None,
-    error: Exception | None,
-    message: str = "",
-    key_prefix: str = "",
-    **about: Any,
+    client: ClariusClient | None = None,
+    error: Exception | None = None,
+    rules: Sequence[Rule] = (),
 ) -> None:
-    """Store one call; a failure to do so is logged and otherwise ignored."""
-    row = _call(kind, seconds, status, error, message, key_prefix, **about)
+    row.at = timezone.now()
+    row.milliseconds = int((time.monotonic() - started) * 1000)
+    row.key_prefix = client.key_prefix[:32] if client is not None else ""
+    if error is None:
+        row.status = client.last_status if client is not None else None
+        return
+    row.status = getattr(error, "status", None)
+    row.error = type(error).__name__[:60]
+    row.message = f"{row.message} {_message(error, rules)}".strip()[:300]
+
+
+def _store(row: Call, about: dict[str, Any]) -> None:
+    """Store one call and delete old ones; a failure to do so is logged and otherwise ignored."""
     try:
         row.save(force_insert=True)
-        _remove_old(row, about)
+        newest = Call.objects.filter(**about).order_by("-id").values_list("pk", flat=True)
+        surplus = list(newest[settings.CALLS_KEPT : settings.CALLS_KEPT + settings.CALLS_CLEAN_EVERY])
+        if surplus:
+            Call.objects.filter(pk__in=surplus).delete()
+        if row.pk % settings.CALLS_CLEAN_EVERY == 0:
+            Call.objects.filter(at__lt=row.at - KEPT_FOR).delete()
     except DatabaseError:
         logger.warning("A call could not be stored.")
-
-
-def _call(
-    kind: Call.Kind,
-    seconds: float,
-    status: int | None,
-    error: Exception | None,
-    message: str,
-    key_prefix: str,
-    **about: Any,
-) -> Call:
-    if isinstance(error, ClariusError):
-        status = error.status if error.status is not None else status
-        message = message or error.message
-    return Call(
-        kind=kind,
-        at=timezone.now(),
-        status=status,
-        milliseconds=max(0, int(seconds * 1000)),
-        key_prefix=key_prefix[:32],
-        error=type(error).__name__[:60] if error is not None else "",
-        message=message[:300],
-        **about,
-    )
-
-
-def _remove_old(row: Call, about: dict[str, Any]) -> None:
-    newest = Call.objects.filter(**about).order_by("-id").values_list("pk", flat=True)
-    surplus = list(newest[settings.CALLS_KEPT : settings.CALLS_KEPT + settings.CALLS_CLEAN_EVERY])
-    if surplus:
-        Call.objects.filter(pk__in=surplus).delete()
-    if row.pk % settings.CALLS_CLEAN_EVERY == 0:
-        Call.objects.filter(at__lt=row.at - KEPT_FOR).delete()

@@ -28,8 +28,8 @@ DATA_RULES: tuple[Rule, ...] = (
 # No answer is final for a notification: it waits a day for the Cloud to list its exam.
 CONFIRM_RULES: tuple[Rule, ...] = (
     *AWAY,
-    Rule(errors.KeyRefused, Means.NOT_READY, F.CUSTOMER_REFUSED),
-    *(Rule(rule.errors, Means.NOT_READY, rule.code, rule.status) for rule in DATA_RULES),
+    Rule((errors.KeyRefused, errors.NotFound), Means.NOT_READY, F.CUSTOMER_REFUSED),
+    Rule(errors.ClariusError, Means.NOT_READY, F.LIST_FAILED),
 )
 MEDIA_RULES: tuple[Rule, ...] = (
     *AWAY,

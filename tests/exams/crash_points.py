@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from exams.services.fetch import attempt
+from exams.services.fetch import job
 from exams.storage import NewFile
 
 EXIT_CODE = 86
@@ -46,7 +46,7 @@ POINTS: dict[str, tuple[Any, str, Call]] = {
     "written": (os, "fsync", _before_the_sync),
     "synced": (os, "replace", _before),
     "named": (os, "replace", _after),
-    "not committed": (attempt, "move_captures", _in_the_transaction),
+    "not committed": (job, "move_captures", _in_the_transaction),
 }
 
 

@@ -11,8 +11,7 @@ from django.utils import timezone
 
 from exams import storage
 from exams.models import Patient, Submission
-from exams.services.fetch import attempt
-from exams.services.fetch.job import check_again
+from exams.services.fetch.job import LINKS_ASKED, check_again
 from exams.services.holds.holding import retry_submissions
 from integrations.models import Link, Service
 from tests.cloud import Cloud, CloudSubmission
@@ -235,7 +234,7 @@ def test_links_are_requested_again_at_most_three_times_an_attempt(
     cloud.fault(match="media", kind="status", status=403, times=1000)
     row = portal.receive(sent)
     assert (row.state, row.failure_reason) == ("fetching", "link_dead")
-    assert len(cloud.calls(path="/data/")) == 1 + attempt.LINKS_ASKED
+    assert len(cloud.calls(path="/data/")) == 1 + LINKS_ASKED
     cloud.clear_faults()
     portal.make_due()
     portal.work()

@@ -64,11 +64,6 @@ def _origin(base_url: str) -> Origin:
     return clean_url(base_url).origin
 
 
-def is_linked(*, submission: Submission) -> bool:
-    """Return whether a portal account is linked to the submission's customer now."""
-    return Link.objects.filter(customer=submission.customer_id, state=Link.State.CONFIRMED).exists()
-
-
 def resume_linked(*, service: Service) -> int:
     """Resume submissions whose customer has been linked since, and return how many changed their state."""
     linked = Link.objects.filter(customer__service=service, state=Link.State.CONFIRMED)

@@ -83,7 +83,9 @@ def _list_customer(*, submission: Submission, customer: Customer, hold: Hold) ->
     token = customer.token
     with (
         cloud(submission.service, rules=CONFIRM_RULES) as client,
-        logged_call(kind=Call.Kind.CONFIRM, client=client, submission=submission),
+        logged_call(
+            kind=Call.Kind.CONFIRM, client=client, rules=CONFIRM_RULES, submission=submission
+        ) as call,
     ):
         for page in client.exam_pages(customer_id=token):
             hold.check()
@@ -91,7 +93,9 @@ def _list_customer(*, submission: Submission, customer: Customer, hold: Hold) ->
             own = [each for each in page.results if each.customer_id == token]
             take_page(service=submission.service, notifications=own)
             if not waiting.exists():
-                return
+                break
+        is_listed = not waiting.filter(pk=submission.pk).exists()
+        call.message = "Clarius Cloud lists it." if is_listed else "Clarius Cloud does not list it."
 
 
 def _retry_while_patient(submission: Submission, retry_after: timedelta | None, **failure: str) -> Outcome:

@@ -26,11 +26,11 @@ RESUME = Action(
 )
 STOP = Action(
     name="stop",
-    title="Stop submissions?",
-    explanation="They are held. Only administrators see them until someone resumes them. Signed reports "
+    title="Hold submissions?",
+    explanation="Fetching stops. Only administrators see them until someone resumes them. Signed reports "
     "that were not sent yet are held as well.",
-    button="Stop",
-    message="were stopped",
+    button="Hold",
+    message="are held",
     service=holding.stop_submissions,
     warning="Reviewers viewing one of these will lose access.",
     is_grave=True,

@@ -31,7 +31,8 @@ def give_up_submissions(*, queryset: QuerySet[Submission], user: Any, address: s
             ended = move_submissions(
                 moving, to=S.FAILED, failure_reason=Failure.GIVEN_UP, given_up_at=now, not_before=None
             )
-            if not (ended or stuck.update(given_up_at=now)):
+            # The Cloud is not asked again whether it lists a notification; a poll run still finds that out.
+            if not (ended or stuck.update(given_up_at=now, not_before=None)):
                 continue
             add_entry(action="submission.given_up", actor=user, target=row, address=address)
         count += 1

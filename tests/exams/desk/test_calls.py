@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.utils import timezone
 from accounts.roles import ADMINISTRATORS
 from exams.models import Call, PollRun, Submission
 from exams.services import calls
+from exams.states import Failure
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.cast import Stage, add_report
 from tests.exams.conftest import Portal
@@ -42,7 +44,8 @@ def test_a_failed_call_is_logged_with_its_status(portal: Portal, submit: Submit,
     portal.work()
     call = Call.objects.get(submission=portal.row(sent))
     assert (call.kind, call.status, call.error) == ("data", 500, "ServerError")
-    assert call.message == "Clarius Cloud failed to answer."
+    # In the words of the submission's page.
+    assert call.message == Failure.DATA_AWAY.label == portal.row(sent).failure_sentence
 
 
 def test_a_delivery_logs_a_call(portal: Portal, submit: Submit) -> None:
@@ -163,15 +166,9 @@ def test_the_page_of_a_submission_shows_its_calls(stage: Stage, administrator: C
 
 
 def _note(submission: Submission, *, message: str, status: int | None = None) -> None:
-    calls.log_call(
-        kind=Call.Kind.DATA,
-        seconds=0.25,
-        status=status,
-        error=None,
-        message=message,
-        key_prefix="abcdefgh",
-        submission=submission,
-    )
+    client: Any = SimpleNamespace(last_status=status, key_prefix="abcdefgh")
+    with calls.logged_call(kind=Call.Kind.DATA, client=client, submission=submission) as call:
+        call.message = message
 
 
 def test_a_poll_run_is_shown_in_readable_units(stage: Stage) -> None:
