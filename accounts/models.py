@@ -41,6 +41,8 @@ class User(AbstractUser):
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     email = models.EmailField("e-mail address")
     timezone = models.CharField(max_length=64, blank=True)
+    # Signed up with a token that Clarius Cloud has not confirmed. Removed after a day if nothing comes of it.
+    is_provisional = models.BooleanField(default=False, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -85,3 +87,8 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def inviter(self) -> str:
+        """The person who invited, as pages name them."""
+        return self.invited_by.display_name if self.invited_by is not None else "An administrator"

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_http_methods
 from accounts.forms import PreferencesForm
 from accounts.models import Invitation, User
 from accounts.referrals import set_invitation
+from accounts.refusals import refused_page
+from accounts.services.attempts import Kind, TooManyAttempts, begin_attempt
 from accounts.services.invitations import accept_invitation, open_invitation
 from foundation.address import client_address
 
@@ -33,7 +35,7 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
     """Redirect an invited person to sign-up or log-in; a logged-in person accepts with a POST."""
     found = open_invitation(code=code)
     if found is None:
-        return _private(render(request, "accounts/invitation_void.html", status=410))
+        return _private(_show_void(request))
     user = request.user
     if not user.is_authenticated:
         set_invitation(session=request.session, code=code)
@@ -45,6 +47,15 @@ def invitation(request: HttpRequest, code: str) -> HttpResponse:
     return _private(
         render(request, "accounts/invitation.html", {"invitation": found, "is_theirs": is_theirs})
     )
+
+
+def _show_void(request: HttpRequest) -> HttpResponse:
+    """Answer a link that opens nothing; a network that tries many has to wait."""
+    try:
+        begin_attempt(request=request, kind=Kind.INVITATION)
+    except TooManyAttempts as error:
+        return refused_page(request, error)
+    return render(request, "accounts/invitation_void.html", status=410)
 
 
 def _accept(request: HttpRequest, found: Invitation, user: User) -> HttpResponse:

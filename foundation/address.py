@@ -1,9 +1,12 @@
-"""The network address of a client, as reported by the trusted proxies."""
+"""The network address of a client, as reported by the trusted proxies, and the network that limits count."""
 
 import ipaddress
 
 from django.conf import settings
 from django.http import HttpRequest
+
+# One customer of a provider has at least this network, and can use every address in it.
+IPV6_PREFIX = 64
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -18,6 +21,14 @@ def client_address(request: HttpRequest) -> str | None:
     return _parsed(candidate.strip())
 
 
+def client_network(request: HttpRequest) -> str:
+    """Return what a limit counts as one client: an IPv4 address or an IPv6 network; "" if it is unknown."""
+    address = client_address(request)
+    if address is None or ":" not in address:
+        return address or ""
+    return str(ipaddress.ip_network(f"{address}/{IPV6_PREFIX}", strict=False).network_address)
+
+
 def _parsed(text: str) -> str | None:
     host = text
     if text.startswith("["):
@@ -25,6 +36,8 @@ def _parsed(text: str) -> str | None:
     elif text.count(":") == 1:
         host = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(host))
+        address = ipaddress.ip_address(host)
     except ValueError:
         return None
+    # A server that listens on IPv6 sees IPv4 clients so; as IPv6, all of them would be one network.
+    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -202,13 +202,48 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 # A code is entered in the browser that requested it, which may have a pending connection request.
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_LOGIN_ON_PASSWORD_RESET = True
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# A reset for an unknown address is mailed too: it takes as long as one for an account, and it helps people
+# who have several addresses.
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_FORMS = {
+    "login": "accounts.entrance_forms.LoginForm",
+    "signup": "accounts.entrance_forms.SignupForm",
+    "reset_password": "accounts.entrance_forms.ResetPasswordForm",
+    "reset_password_from_key": "accounts.entrance_forms.ResetPasswordKeyForm",
+    "change_password": "accounts.entrance_forms.ChangePasswordForm",
+    "confirm_login_code": "accounts.entrance_forms.ConfirmLoginCodeForm",
+    "confirm_email_verification_code": "accounts.entrance_forms.ConfirmEmailVerificationCodeForm",
+    "confirm_password_reset_code": "accounts.entrance_forms.ConfirmPasswordResetCodeForm",
+}
+# Passwords, codes and mails are limited by accounts/services/attempts.py. These rates only stop floods: each
+# is for a network or for the account that is logged in, so that nobody uses up somebody else's. Log-in has
+# none: a hospital that begins its shift is one network.
+ACCOUNT_RATE_LIMITS = {
+    "login": None,
+    "login_failed": None,
+    "signup": "60/m/ip",
+    "confirm_email": "60/m/ip",
+    "reset_password": "60/m/ip",
+    "reset_password_from_key": "60/m/ip",
+    "reauthenticate": "30/m/user",
+    "change_password": "30/m/user",
+    "manage_email": "10/m/user",
+}
+# A mail may wait in a queue, or for a server that delays unknown senders.
+_CODE_SECONDS = 15 * 60
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = _CODE_SECONDS
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = _CODE_SECONDS
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = _CODE_SECONDS
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+# Says on which devices an account has logged in before. Browsers accept the prefix only with https.
+DEVICE_COOKIE_NAME = "__Host-portal_device" if IS_HTTPS else "portal_device"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 SIGNUP_OPEN = env.flag("SIGNUP_OPEN", default=True)

@@ -27,4 +27,6 @@ urlpatterns = [
 handler400 = "portal.pages.views.bad_request"
 handler403 = "portal.pages.views.permission_denied"
 handler404 = "portal.pages.views.not_found"
+# Used by allauth; Django has no such handler.
+handler429 = "portal.pages.views.too_many_requests"
 handler500 = "portal.pages.views.server_error"

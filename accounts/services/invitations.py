@@ -2,10 +2,12 @@
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Invitation, User
+from accounts.referrals import invitation_code
 from accounts.roles import REVIEWERS
 from audit.entries import add_entry
 from background.mail import queue_mail
@@ -18,7 +20,8 @@ def send_invitation(*, invitation: Invitation, actor: User | None, address: str 
             recipient=invitation.email,
             subject="Invitation to the portal",
             body=(
-                f"{_inviter(actor)} has invited you to the portal at {settings.PUBLIC_URL}.\n\n"
+                f"{_inviter(actor)} has invited you to the portal at {settings.PUBLIC_URL}"
+                f"{' as a reviewer' if invitation.is_reviewer else ''}.\n\n"
                 f"To create your account, open this link by {invitation.expires_at:%d %b %Y}:\n"
                 f"{settings.PUBLIC_URL}/invitations/{invitation.code}/\n\n"
                 "If you did not expect this invitation, ignore this e-mail.\n"
@@ -32,6 +35,12 @@ def open_invitation(*, code: str) -> Invitation | None:
     return Invitation.objects.filter(code=code, accepted_at=None, expires_at__gt=timezone.now()).first()
 
 
+def pending_invitation(*, session: SessionBase) -> Invitation | None:
+    """Return the invitation that this browser opened if it is still valid, else None."""
+    code = invitation_code(session)
+    return open_invitation(code=code) if code else None
+
+
 def accept_invitation(*, invitation: Invitation, user: User, address: str | None) -> bool:
     """Give the account the invited role; False if the invitation is for another address, used or expired."""
     if invitation.email.lower() != user.email.lower():
@@ -41,6 +50,7 @@ def accept_invitation(*, invitation: Invitation, user: User, address: str | None
         valid = Invitation.objects.filter(pk=invitation.pk, accepted_at=None, expires_at__gt=now)
         if not valid.update(accepted_at=now):
             return False
+        User.objects.filter(pk=user.pk).update(is_provisional=False)
         if invitation.is_reviewer:
             user.groups.add(Group.objects.get(name=REVIEWERS))
         add_entry(action="invitation.accepted", actor=user, target=invitation, address=address)

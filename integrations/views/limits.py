@@ -5,14 +5,14 @@ import time
 from django.core.cache import cache
 from django.http import HttpRequest
 
-from foundation.address import client_address
+from foundation.address import client_network
 
 WINDOW_SECONDS = 60
 
 
 def is_allowed(*, request: HttpRequest, action: str, per_minute: int) -> bool:
-    """Count one use by this account, else by this address, and tell whether it is within the limit."""
-    who = f"user-{request.user.pk}" if request.user.is_authenticated else f"ip-{client_address(request)}"
+    """Count one use by this account, else by this network, and tell whether it is within the limit."""
+    who = f"user-{request.user.pk}" if request.user.is_authenticated else f"ip-{client_network(request)}"
     key = f"limit:{action}:{who}:{int(time.time() // WINDOW_SECONDS)}"
     # `add` and `incr` are atomic; a counter that is read and written back would lose parallel uses.
     cache.add(key, 0, timeout=2 * WINDOW_SECONDS)

@@ -38,6 +38,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return render(request, "404.html", status=404)
 
 
+def too_many_requests(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer a flood of requests; each of allauth's rates counts a minute."""
+    response = render(request, "429.html", {"wait": "1 minute"}, status=429)
+    response["Retry-After"] = "60"
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer when the portal itself failed; needs neither session nor database.
 

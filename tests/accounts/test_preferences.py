@@ -60,6 +60,7 @@ def test_a_page_shows_times_in_the_readers_zone(rf: RequestFactory, zone: str, s
         (2, "2.2.2.2", "10.0.0.1"),
         (1, "[2001:db8::1]:443", "2001:db8::1"),
         (1, "2.2.2.2:8080", "2.2.2.2"),
+        (1, "::ffff:2.2.2.2", "2.2.2.2"),
         (1, "not an address", None),
         (1, "", "10.0.0.1"),
     ],

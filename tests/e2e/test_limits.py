@@ -35,13 +35,13 @@ def address(pages_only: Site) -> Iterator[str]:
         process.kill()
 
 
-def test_wrong_passwords_lock_an_account_in_every_web_process(address: str) -> None:
+def test_wrong_passwords_make_their_network_wait_in_every_web_process(address: str) -> None:
     def result_of(password: str | None) -> str:
         visitor = Person(address, email=CLINICIAN, **({"password": password} if password else {}))
         return visitor.log_in().text
 
     for _ in range(WRONG_PASSWORDS):
-        assert "not correct" in result_of("a guess")
+        assert "do not belong together" in result_of("a guess")
     for _ in range(LATER_VISITS):
         # The right password too: somebody who guesses must not learn that it is right.
-        assert "Too many failed login attempts" in result_of(None)
+        assert "Too many wrong passwords" in result_of(None)

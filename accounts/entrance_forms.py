@@ -1,0 +1,117 @@
+"""allauth's forms with the portal's limits and labels, and with the same work for every address."""
+
+from typing import Any
+
+from allauth.account import forms as allauth_forms
+from allauth.core import context
+from django.contrib.auth.hashers import make_password
+from django.http import HttpRequest
+
+from accounts.referrals import opens_signup
+from accounts.refusals import refuse
+from accounts.services.attempts import Kind, begin_attempt
+from accounts.services.invitations import pending_invitation
+
+
+class LoginForm(allauth_forms.LoginForm):
+    """Log-in, which names the invitation that the browser has opened."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.invitation = pending_invitation(session=context.request.session)
+        if self.invitation is not None:
+            self.fields["login"].initial = self.invitation.email
+
+
+class SignupForm(allauth_forms.SignupForm):
+    """Sign-up, limited, and with the same work whether or not the address has an account."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        session = context.request.session
+        self.invitation = pending_invitation(session=session)
+        self.is_for_invited_only = not opens_signup(session)
+        if self.invitation is not None:
+            self.fields["email"].initial = self.invitation.email
+            if self.is_for_invited_only:
+                self.fields["email"].widget.attrs["readonly"] = True
+        self.fields["password2"].label = "Password again"
+
+    def clean(self) -> dict[str, Any]:
+        """Count the sign-up; raises ValidationError for too many."""
+        data: dict[str, Any] = super().clean()
+        if not self.errors:
+            with refuse("Too many sign-ups."):
+                begin_attempt(request=context.request, kind=Kind.SIGN_UP, email=data["email"])
+        return data
+
+    def try_save(self, request: HttpRequest) -> Any:
+        """Create the account, or only mail the owner of one that exists."""
+        if self.account_already_exists:
+            # Hashing takes most of the time; without it, a quick answer would tell that the account exists.
+            make_password(self.cleaned_data["password1"])
+        return super().try_save(request)
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):
+    """The request for a password reset code, limited for a network and for an account from it."""
+
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        with refuse("Too many codes were requested."):
+            begin_attempt(request=context.request, kind=Kind.RESET, email=email)
+        return email
+
+
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):
+    """A change of the password, in which guesses of the current one count like those at log-in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"].label = "Current password"
+        self.fields["password1"].label = "New password"
+        self.fields["password2"].label = "New password again"
+
+    def clean_oldpassword(self) -> str:
+        with refuse("Too many wrong passwords."):
+            attempt = begin_attempt(request=context.request, kind=Kind.PASSWORD, user=self.user)
+        try:
+            password: str = super().clean_oldpassword()
+        except allauth_forms.forms.ValidationError:
+            attempt.fail()
+            raise
+        attempt.succeed()
+        return password
+
+
+class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
+    """The new password after a reset."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].label = "New password"
+        self.fields["password2"].label = "New password again"
+
+
+class _LimitedCode:
+    """Counts the codes that one session tries, since parallel requests could try more than allauth counts."""
+
+    def clean_code(self) -> str:
+        session = f"session {context.request.session.session_key}"
+        with refuse("Too many wrong codes."):
+            attempt = begin_attempt(request=context.request, kind=Kind.CODE, email=session)
+        code: str = super().clean_code()  # type: ignore[misc]
+        attempt.succeed()
+        return code
+
+
+class ConfirmLoginCodeForm(_LimitedCode, allauth_forms.ConfirmLoginCodeForm):
+    """The code that an unknown device needs after many failures."""
+
+
+class ConfirmEmailVerificationCodeForm(_LimitedCode, allauth_forms.ConfirmEmailVerificationCodeForm):
+    """The code that proves an e-mail address."""
+
+
+class ConfirmPasswordResetCodeForm(_LimitedCode, allauth_forms.ConfirmPasswordResetCodeForm):
+    """The code that opens a password reset."""
