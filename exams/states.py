@@ -63,6 +63,10 @@ class Failure(TextChoices):
     DATA_TOO_LARGE = "data_too_large", "The exam's data is larger than the portal accepts."
     DATA_UNREADABLE = "data_unreadable", "Clarius Cloud answered with something other than exam data."
     DATA_FAILED = "data_failed", "The exam's data could not be fetched."
+    NO_CAPTURE_LIST = (
+        "no_capture_list",
+        "Clarius Cloud sent the patient but no readable list of captures. The portal asks again for a day.",
+    )
     OTHER_SUBMISSION = "other_submission", "Clarius Cloud answered with another submission."
     # The list that confirms a notification.
     CUSTOMER_REFUSED = (
@@ -79,6 +83,8 @@ class Failure(TextChoices):
     LINK_DEAD = "link_dead", "The link to the file no longer works."
     FILE_TOO_LARGE = "file_too_large", "The file is larger than the portal accepts."
     FILE_BLOCKED = "file_blocked", "The portal is not allowed to call the file's address."
+    LINK_MISSING = "link_missing", "Clarius Cloud listed this capture without a readable link."
+    FILE_EMPTY = "file_empty", "The server sent an empty file."
     FILE_TYPE = "file_type", "The server sent something other than an image or a video."
     FILE_FAILED = "file_failed", "The file could not be fetched."
     FILE_DAMAGED = "file_damaged", "The stored file was damaged. The portal fetches it again automatically."

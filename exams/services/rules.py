@@ -40,6 +40,7 @@ MEDIA_RULES: tuple[Rule, ...] = (
     Rule(errors.LinkDead, Means.NOT_READY, F.LINK_DEAD),
     Rule(errors.TooLarge, Means.NEVER, F.FILE_TOO_LARGE),
     Rule(errors.BlockedByPolicy, Means.NEVER, F.FILE_BLOCKED),
+    Rule(errors.EmptyFile, Means.NEVER, F.FILE_EMPTY),
     Rule(errors.ProtocolError, Means.NEVER, F.FILE_TYPE),
     Rule(Exception, Means.COUNT, F.FILE_FAILED),
 )

@@ -97,8 +97,9 @@ class ClariusClient:
 
     def download_data(self, *, download_url: str) -> DownloadData:
         """Fetch a submission's data from the address the Cloud gave; raises ForeignOrigin for any other."""
-        answer = self._transport.call("GET", self._transport.own_url(download_url).text)
-        return DownloadData.from_json(answer.json(), raw=answer.text())
+        url = self._transport.own_url(download_url).text
+        answer = self._transport.call("GET", url)
+        return DownloadData.from_json(answer.json(), raw=answer.text(), base=url)
 
     # --- Customers ---------------------------------------------------------------------------------------
 

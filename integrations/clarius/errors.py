@@ -105,6 +105,10 @@ class ProtocolError(ClariusError):
     """An answer that does not follow the documents, such as a redirect, HTML or a missing field."""
 
 
+class EmptyFile(ProtocolError):
+    """A media link behind which there is a file without a byte."""
+
+
 class BlockedByPolicy(ClariusError):
     """The egress rules forbid calling this address; nothing was sent."""
 

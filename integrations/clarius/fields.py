@@ -2,12 +2,16 @@
 
 import re
 import uuid
-from collections.abc import Mapping
-from datetime import MAXYEAR, MINYEAR, UTC, datetime
-from typing import Any
+from collections.abc import Callable, Mapping
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
+from typing import Any, TypeVar
 
 from integrations.clarius.errors import ProtocolError
 
+T = TypeVar("T")
+
+# A leap second, which Python does not know; it is the first second of the next minute here.
+_LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?=$|[.,Z+-])")
 # Opaque to us; anything that fits into a header, a form and a URL is accepted.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -59,9 +63,13 @@ def identifier(source: Mapping[str, Any], name: str) -> uuid.UUID:
 
 
 def moment(source: Mapping[str, Any], name: str) -> datetime:
-    """Return a time as an aware UTC datetime (RFC 3339, with or without a fraction); raises ProtocolError."""
+    """Return a time as an aware UTC datetime, in any form of RFC 3339 and without a zone in UTC.
+
+    Raises ProtocolError.
+    """
+    written, leap = _LEAP_SECOND.subn(":59", text(source, name).strip().upper())
     try:
-        parsed = datetime.fromisoformat(text(source, name))
+        parsed = datetime.fromisoformat(written) + timedelta(seconds=leap)
         parsed = parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise missing(name) from None
@@ -69,6 +77,14 @@ def moment(source: Mapping[str, Any], name: str) -> datetime:
         # It could be stored and then not be shown in every time zone.
         raise missing(name)
     return parsed
+
+
+def optional(read: Callable[[Mapping[str, Any], str], T], source: Mapping[str, Any], name: str) -> T | None:
+    """Return what `read` makes of a field, or None where it is absent or cannot be read."""
+    try:
+        return read(source, name)
+    except ProtocolError:
+        return None
 
 
 def others(source: Mapping[str, Any], *known: str) -> Mapping[str, Any]:

@@ -17,10 +17,10 @@ MAX_PASSES = 10
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """One page: the items, the errors of unreadable items, and the Cloud's count of all items."""
+    """One page: the items, the errors of unreadable items, and the Cloud's count of all if it is readable."""
 
     results: tuple[T, ...]
-    count: int
+    count: int | None
     number: int
     faulty: tuple[ProtocolError, ...] = ()
 
@@ -42,7 +42,7 @@ def follow_pages(
         yield page
         if following is None:
             return
-        url = transport.own_url(following).text
+        url = transport.next_url(url, following)
         if url in visited:
             raise ProtocolError("The Cloud's pages lead in a circle.")
     raise ProtocolError("The Cloud's pages do not end.")
@@ -58,8 +58,9 @@ def read_steadily(transport: Transport, url: str, read: Callable[[Any], T]) -> I
         has_fallen, count = False, 0
         for page in follow_pages(transport, url, read):
             # A removed item moves the rest up, so the next offset may skip one.
-            has_fallen = has_fallen or page.count < count
-            count = page.count
+            if page.count is not None:
+                has_fallen = has_fallen or page.count < count
+                count = page.count
             yield page
         if not has_fallen:
             return
@@ -73,10 +74,11 @@ def _read_page(answer: Any, read: Callable[[Any], T], number: int) -> tuple[Page
     results, faulty = _read_items(fields.as_list(source.get("results"), what="results"), read)
     count, following = source.get("count"), source.get("next")
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        raise fields.missing("count")
+        # It is only shown; where the list ends says `next`.
+        count = None
     if following is not None and not isinstance(following, str):
         raise fields.missing("next")
-    return Page(results, count, number, faulty), following
+    return Page(results, count, number, faulty), following or None
 
 
 def _read_items(

@@ -1,79 +1,100 @@
 """The Cloud's answers as typed objects; undocumented fields are kept in `extra`."""
 
+import json
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
+from urllib.parse import urljoin
 
 from integrations.clarius import fields
+from integrations.clarius.errors import ProtocolError
 from integrations.clarius.keys import Secret
 
 Extra = Mapping[str, Any]
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One submission, as the webhook and the list describe it; the token is left out of the repr."""
+    """One submission, as the list describes it; without a time where that cannot be read."""
 
     request_uuid: uuid.UUID
     exam_uuid: uuid.UUID
     customer_id: str = field(repr=False)
     download_url: str = field(repr=False)
-    submitted_at: datetime
+    submitted_at: datetime | None
     extra: Extra = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
-        """Read one; raises ProtocolError that names the field."""
+        """Read one; raises ProtocolError that names the field, and the submission where that can be read."""
         source = fields.as_object(value, what="submission")
-        return cls(
-            request_uuid=fields.identifier(source, "request_uuid"),
-            exam_uuid=fields.identifier(source, "exam_uuid"),
-            customer_id=fields.token(source.get("customer_id"), name="customer_id"),
-            download_url=fields.text(source, "download_url"),
-            submitted_at=fields.moment(source, "submitted_at"),
-            extra=fields.others(
-                source, "request_uuid", "exam_uuid", "customer_id", "download_url", "submitted_at"
-            ),
-        )
+        request_uuid = fields.identifier(source, "request_uuid")
+        try:
+            return cls(
+                request_uuid=request_uuid,
+                exam_uuid=fields.identifier(source, "exam_uuid"),
+                customer_id=fields.token(source.get("customer_id"), name="customer_id"),
+                download_url=fields.text(source, "download_url"),
+                submitted_at=fields.optional(fields.moment, source, "submitted_at"),
+                extra=fields.others(
+                    source, "request_uuid", "exam_uuid", "customer_id", "download_url", "submitted_at"
+                ),
+            )
+        except ProtocolError as error:
+            error.detail = f"submission {request_uuid}"
+            raise
 
 
 @dataclass(frozen=True)
 class CaptureLink:
-    """A link to a capture; it expires, so it is never stored."""
+    """A link to a capture, "" where the item has none; it expires, so it is never stored.
+
+    `given` is the link as the Cloud wrote it, which may be relative.
+    """
 
     url: str = field(repr=False)
+    given: str = field(default="", repr=False)
     extra: Extra = field(default_factory=dict, repr=False)
 
     @classmethod
-    def from_json(cls, value: Any) -> Self:
-        """Read one; raises ProtocolError."""
-        source = fields.as_object(value, what="capture")
-        return cls(url=fields.text(source, "url"), extra=fields.others(source, "url"))
+    def from_json(cls, value: Any, *, base: str) -> Self:
+        """Read one; an address without a host counts from `base`, the address of the data."""
+        source = value if isinstance(value, dict) else {}
+        given = url = fields.optional(fields.text, source, "url") or ""
+        if url and not _SCHEME.match(url):
+            try:
+                url = urljoin(base, url)
+            except ValueError:
+                url = ""
+        return cls(url=url, given=given, extra=fields.others(source, "url"))
 
 
 @dataclass(frozen=True)
 class DownloadData:
-    """The data of one submission; `raw` is the answer as it came."""
+    """The data of one submission; `raw` is the answer as it came, `captures` None where it lists none."""
 
     request_uuid: uuid.UUID
     patient: Mapping[str, Any] = field(repr=False)
-    captures: tuple[CaptureLink, ...]
+    captures: tuple[CaptureLink, ...] | None
     extra: Extra = field(repr=False)
     raw: str = field(repr=False)
 
     @classmethod
-    def from_json(cls, value: Any, *, raw: str) -> Self:
-        """Read one; the patient may be absent or null, the captures may not. Raises ProtocolError."""
+    def from_json(cls, value: Any, *, raw: str, base: str = "") -> Self:
+        """Read one that came from the address `base`; raises ProtocolError if it names no submission."""
         source = fields.as_object(value, what="submission data")
-        patient = source.get("patient")
+        patient, captures = source.get("patient"), source.get("captures")
         return cls(
             request_uuid=fields.identifier(source, "request_uuid"),
             patient=patient if isinstance(patient, dict) else {},
-            captures=tuple(
-                CaptureLink.from_json(each)
-                for each in fields.as_list(source.get("captures"), what="captures")
+            captures=(
+                tuple(CaptureLink.from_json(each, base=base) for each in captures)
+                if isinstance(captures, list)
+                else None
             ),
             extra=fields.others(source, "request_uuid", "patient", "captures"),
             raw=raw,
@@ -123,17 +144,22 @@ class NotificationRecord:
         source = fields.as_object(value, what="record")
         event = fields.as_object(source.get("event"), what="event")
         request = fields.as_object(event.get("request"), what="request")
-        error = event.get("error")
+        content, error = request.get("content"), event.get("error")
         return cls(
             logged_at=fields.moment(source, "logged_at"),
             sent_at=fields.moment(event, "sent_at"),
             url=fields.text(request, "url"),
             method=fields.text(request, "method"),
-            content=fields.text(request, "content"),
+            # Documented as text; a Cloud that sends the object itself means the same.
+            content=fields.text(request, "content") if isinstance(content, str) else _as_text(content),
             response=event.get("response"),
             error=None if error is None else str(error),
             extra=fields.others(source, "logged_at", "event"),
         )
+
+
+def _as_text(content: Any) -> str:
+    return "" if content is None else json.dumps(content)
 
 
 @dataclass(frozen=True)
@@ -142,7 +168,7 @@ class RemoteKey:
 
     prefix: str
     name: str
-    created: datetime
+    created: datetime | None
 
     @classmethod
     def from_json(cls, value: Any) -> Self:
@@ -150,8 +176,8 @@ class RemoteKey:
         source = fields.as_object(value, what="API key")
         return cls(
             prefix=fields.text(source, "prefix"),
-            name=fields.text(source, "name"),
-            created=fields.moment(source, "created"),
+            name=fields.optional(fields.text, source, "name") or "",
+            created=fields.optional(fields.moment, source, "created"),
         )
 
 
@@ -165,13 +191,10 @@ class CreatedKey(RemoteKey):
     def from_json(cls, value: Any) -> Self:
         """Read one; raises ProtocolError."""
         source = fields.as_object(value, what="API key")
-        listed = RemoteKey.from_json(source)
-        return cls(
-            prefix=listed.prefix,
-            name=listed.name,
-            created=listed.created,
-            key=Secret(fields.text(source, "key")),
-        )
+        key = fields.text(source, "key")
+        # Whatever else cannot be read, the key must not be lost; it begins with its prefix.
+        listed = RemoteKey.from_json({"prefix": key.partition(".")[0], **source})
+        return cls(prefix=listed.prefix, name=listed.name, created=listed.created, key=Secret(key))
 
 
 @dataclass(frozen=True)

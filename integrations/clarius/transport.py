@@ -4,18 +4,27 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
+from urllib.parse import urljoin
 
 import requests
 
 from integrations.clarius import errors
 from integrations.clarius.bodies import pieces
 from integrations.clarius.deadlines import Deadline, within
-from integrations.clarius.egress import CleanUrl, Origin, Policy, Resolver, clean_url, system_resolver
+from integrations.clarius.egress import (
+    DEFAULT_PORTS,
+    CleanUrl,
+    Origin,
+    Policy,
+    Resolver,
+    clean_url,
+    system_resolver,
+)
 from integrations.clarius.keys import KEYWORD, Secret, is_header_safe, key_problem
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter, never_connected, pinned_session
@@ -71,7 +80,8 @@ class Answer:
     def text(self) -> str:
         """Return the body as UTF-8; raises ProtocolError."""
         try:
-            return self.body.decode()
+            # Some servers begin with a byte order mark.
+            return self.body.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise errors.ProtocolError("The Cloud's answer is not readable text.") from None
 
@@ -143,6 +153,18 @@ class Transport:
         if clean.origin != self.origin:
             raise errors.ForeignOrigin("The address is not at the service's own Cloud.")
         return clean
+
+    def next_url(self, url: str, following: str) -> str:
+        """Return the address of the page after `url`, always at the service's own origin.
+
+        A proxy in front of the Cloud may leave the other scheme in the link. Raises BlockedByPolicy, or
+        ForeignOrigin for another host or port.
+        """
+        clean = clean_url(urljoin(url, following))
+        ports = {self.origin.port, DEFAULT_PORTS[clean.origin.scheme]}
+        if clean.origin.host != self.origin.host or clean.origin.port not in ports:
+            raise errors.ForeignOrigin("The address is not at the service's own Cloud.")
+        return replace(clean, origin=self.origin).text
 
     def call(
         self, method: str, url: str, *, payload: Any = None, total_seconds: float = TOTAL_SECONDS

@@ -57,7 +57,7 @@ def _application(row: Any) -> dict[str, Any]:
 
 def _data(client: ClariusClient, url: str) -> dict[str, Any]:
     data = client.download_data(download_url=url)
-    captures = [{"url": capture.url} for capture in data.captures]
+    captures = [{"url": capture.given} for capture in data.captures]
     return {"request_uuid": str(data.request_uuid), "patient": data.patient, "captures": captures}
 
 

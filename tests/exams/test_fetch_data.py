@@ -49,9 +49,6 @@ def test_an_exam_without_captures_is_ready(portal: Portal, submit: Submit, edit:
         "http://169.254.169.254/latest/",
         "file:///etc/passwd",
         "http://10.0.0.1/x.jpg",
-        "",
-        "//x/y",
-        "x",
         "https://[x/y",
     ],
 )
@@ -65,6 +62,37 @@ def test_a_link_that_may_not_be_called_fails_its_capture_alone(
     assert (row.state, row.failure_reason) == ("failed", "incomplete")
     assert row.failure_sentence == f"{total} of {total + 1} captures arrived."
     assert row.captures.get(state="failed").failure_reason == "file_blocked"
+
+
+def test_a_capture_without_a_link_fails_alone_and_ends_when_it_has_one(
+    portal: Portal, submit: Submit, edit: Edit
+) -> None:
+    edit(lambda data: replace(data, captures=(CaptureLink(url=""), *data.captures[1:])))
+    sent = submit()
+    row = portal.receive(sent)
+    total = len(sent.captures)
+    assert (row.state, row.stored_count, row.capture_count) == ("failed", total - 1, total)
+    assert row.captures.get(state="failed").failure_reason == "link_missing"
+    assert row.patient is not None
+    edit(lambda data: data)
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert (row.state, row.capture_count, row.stored_count) == ("ready", total, total)
+
+
+def test_an_answer_without_a_list_of_captures_keeps_the_patient_and_asks_again(
+    portal: Portal, submit: Submit, edit: Edit
+) -> None:
+    edit(lambda data: replace(data, captures=None))
+    row = portal.receive(submit())
+    assert (row.state, row.failure_reason) == ("fetching", "no_capture_list")
+    assert row.patient is not None
+    edit(lambda data: data)
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    row.refresh_from_db()
+    assert row.state == "ready"
 
 
 def test_checking_again_adds_what_is_new(portal: Portal, submit: Submit, edit: Edit) -> None:

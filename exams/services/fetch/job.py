@@ -100,9 +100,15 @@ class Attempt:
             raise CloudProblem("request_uuid differs", means=Means.COUNT, code=Failure.OTHER_SUBMISSION)
         with self.hold.step():
             links = read_data(submission=submission, data=data)
+        if data.captures is None:
+            raise CloudProblem("no list", means=Means.NOT_READY, code=Failure.NO_CAPTURE_LIST)
         pending = Capture.objects.filter(submission=submission, state=C.PENDING)
         pairs = pending.values_list("pk", "source_key")
-        return {pk: links[key] for pk, key in pairs if key in links}
+        found = {pk: links[key] for pk, key in pairs if key in links}
+        for capture in [pk for pk, url in found.items() if not url]:
+            self._fail_capture(capture, Failure.LINK_MISSING, "")
+            del found[capture]
+        return found
 
     def _fetch_all(self, links: dict[int, str]) -> None:
         """Fetch every link, and request fresh ones when some have expired; failures are kept as problems."""

@@ -7,20 +7,20 @@ from django.utils import timezone
 
 from audit.entries import add_entry
 from exams.models import Capture, Submission
-from exams.services.capture_links import capture_links
+from exams.services.capture_links import NO_LINK, capture_links
 from exams.services.demographics import ALL_FIELDS, read_patient
 from exams.services.fetch.patients import match_patient
 from exams.services.field_map.mapping import map_fields
 from integrations.clarius import DownloadData
 
 # A link's signature gives anyone access to the file, so it is not kept.
-_LINK_QUERY = re.compile(r'("https?:(?:\\?/){2}[^"?]*)\?(?:[^"\\]|\\.)*(?=")')
+_LINK_QUERY = re.compile(r'("https?:(?:\\?/){2}[^"?]*|"url"\s*:\s*"[^"?]*)\?(?:[^"\\]|\\.)*(?=")')
 
 
 def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
     """Store the data and return the link of each listed capture by its key; call it inside a transaction.
 
-    Captures are added, never removed.
+    Captures are added, never removed, and stay as they are where the answer lists none.
     """
     values = read_patient(data.patient)
     changes: dict[str, Any] = dict(values)
@@ -33,13 +33,14 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
         if submission.patient_id is not None:
             add_entry(action="submission.demographics_changed", target=submission)
     links = capture_links(data)
-    _list_captures(submission=submission, keys=list(links))
+    if data.captures is not None:
+        _list_captures(submission=submission, keys=list(links))
+        changes["listed_count"] = len(links)
     count = Capture.objects.filter(submission=submission).count()
     Submission.objects.filter(pk=submission.pk).update(
         raw_data=mask_links(data.raw),
         data_read_at=timezone.now(),
         capture_count=count,
-        listed_count=len(links),
         **changes,
         **map_fields(submission=submission, raw=data.raw),
     )
@@ -53,6 +54,8 @@ def mask_links(raw: str) -> str:
 
 def _list_captures(*, submission: Submission, keys: list[str]) -> None:
     rows = Capture.objects.filter(submission=submission)
+    # Stands for no file: once the item has a link, it has a key of its own.
+    rows.filter(source_key__startswith=NO_LINK).exclude(source_key__in=keys).delete()
     known = set(rows.values_list("source_key", flat=True))
     position = max(rows.values_list("position", flat=True), default=0)
     rows.filter(is_listed=True).exclude(source_key__in=keys).update(is_listed=False)

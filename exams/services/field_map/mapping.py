@@ -132,5 +132,5 @@ def _labels(data: Any, raw: str, steps: tuple[Step, ...] | None) -> dict[str, st
         keys = list(capture_links(DownloadData.from_json(data, raw=raw)))
     except ProtocolError:
         return {}
-    labels = (_text(each, steps[2:], LABEL_LIMIT) for each in data["captures"])
+    labels = (_text(each, steps[2:], LABEL_LIMIT) for each in data["captures"] or ())
     return {key: label for key, label in zip(keys, labels, strict=True) if label}

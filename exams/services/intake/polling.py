@@ -92,7 +92,7 @@ def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
             poll_run.new_count += taken.new
             poll_run.known_count += taken.known
             poll_run.error_count += len(page.faulty)
-            poll_run.remote_count = min(page.count, LARGEST_COUNT)
+            poll_run.remote_count = page.count if page.count is None else min(page.count, LARGEST_COUNT)
             poll_run.seconds = time.monotonic() - started
             known_pages = known_pages + 1 if not taken.new else 0
             if not poll_run.is_full and known_pages >= KNOWN_PAGES:

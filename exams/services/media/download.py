@@ -235,7 +235,7 @@ def _fetch(*, client: MediaClient, url: str, budget: _Budget, downloads: _Downlo
 
 def _require_capture(file: NewFile, *, is_length_verified: bool) -> None:
     if not file.size:
-        raise errors.ProtocolError("The server sent an empty file.")
+        raise errors.EmptyFile("The server sent an empty file.")
     if file.media_type == MARKUP:
         raise errors.ProtocolError("The server sent a web page instead of an image.")
     if not is_length_verified and not file.is_whole():

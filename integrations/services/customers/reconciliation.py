@@ -27,16 +27,18 @@ MISSED_APART = timedelta(hours=1)
 def read_customers(client: ClariusClient, reading: Reading) -> Callable[[], str]:
     """Stage every confirmed token, page by page; raises ImplausibleAnswer, ClariusError and LeaseLost."""
     _staged(reading).delete()
-    expected, fault_count = 0, 0
+    expected: int | None = None
+    fault_count = 0
     for page in client.confirmed_token_pages(limit=PAGE_SIZE):
         expected = page.count
         fault_count += len(page.faulty)
         _stage(sync=reading.sync, tokens=page.results)
         reading.show_progress(seen=_staged(reading).count(), expected=expected)
     seen = _staged(reading).count()
-    if fault_count or seen < expected:
+    if fault_count or (expected is not None and seen < expected):
+        total = seen + fault_count if expected is None else expected
         raise ImplausibleAnswer(
-            f"Clarius Cloud listed only {seen} of {expected} customers readably. Nothing was changed."
+            f"Clarius Cloud listed only {seen} of {total} customers readably. Nothing was changed."
         )
     if not seen and _knows_any(reading.service):
         raise ImplausibleAnswer("Clarius Cloud listed no customer. Nothing was changed.")

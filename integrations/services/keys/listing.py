@@ -67,10 +67,7 @@ def list_keys(*, service: Service) -> list[KeyRow]:
         .defer("secret")
         .order_by("-is_in_use", "-created_at")
     ]
-    rows += [
-        KeyRow(prefix, each["name"], ELSEWHERE, parse_datetime(each["created"]), None)
-        for prefix, each in listed.items()
-    ]
+    rows += [KeyRow(prefix, each["name"], ELSEWHERE, _created(each), None) for prefix, each in listed.items()]
     order = [IN_USE, RETIRING, STANDBY, ELSEWHERE, UNKNOWN_THERE, REVOKED]
     return sorted(rows, key=lambda row: order.index(row.state))
 
@@ -78,6 +75,11 @@ def list_keys(*, service: Service) -> list[KeyRow]:
 def open_rotations(*, service: Service) -> QuerySet[KeyRotation]:
     """Return the rotation in progress, if any."""
     return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
+
+
+def _created(there: dict[str, Any]) -> datetime | None:
+    # The Cloud may list a key without its time.
+    return parse_datetime(there["created"] or "")
 
 
 def _join_key(
@@ -88,7 +90,7 @@ def _join_key(
     is_retiring: bool,
     is_refused: bool,
 ) -> KeyRow:
-    created = parse_datetime(there["created"]) if there else key.created_at
+    created = _created(there) if there else key.created_at
     name = key.name or (there["name"] if there else "")
     state = _state(key, is_there=there is not None, read_at=read_at, is_retiring=is_retiring)
     is_refused = is_refused and key.revoked_at is None

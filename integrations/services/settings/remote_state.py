@@ -87,7 +87,8 @@ def _store_state(*, service: Service, client: ClariusClient) -> RemoteState:
     if is_current and store_settings(service=service, remote=remote):
         add_entry(action="service.webhook_secret_adopted", target=service)
     listed = [
-        {"prefix": key.prefix, "name": key.name[:100], "created": key.created.isoformat()} for key in keys
+        {"prefix": key.prefix, "name": key.name[:100], "created": key.created and key.created.isoformat()}
+        for key in keys
     ]
     RemoteState.objects.filter(pk=state.pk).update(keys=listed, problem="", read_at=timezone.now())
     return RemoteState.objects.get(pk=state.pk)

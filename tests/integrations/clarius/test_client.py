@@ -65,7 +65,7 @@ def test_the_customer_of_a_query_is_quoted_and_never_empty() -> None:
     assert [call.path.split("?")[1] for call in cloud.calls] == ["customer_id=a%26b%3Dc+d&limit=100"]
 
 
-@pytest.mark.parametrize("name", sorted(ROW))
+@pytest.mark.parametrize("name", sorted(set(ROW) - {"submitted_at"}))
 @pytest.mark.parametrize("value", [None, 7, "\ud800"])
 def test_a_faulty_row_is_reported_and_hides_no_other(name: str, value: Any) -> None:
     with answering(page(ROW | {name: value}, OTHER)) as cloud, client_of(cloud) as client:
@@ -83,6 +83,7 @@ def test_download_data_keeps_undocumented_fields() -> None:
     with serving(lambda handler, call: handler.reply(body=DATA)) as cloud, client_of(cloud) as client:
         data = client.download_data(download_url=f"{cloud.url}/any/path/the/cloud/gave/")
     assert data.extra == {"exam": {"application": "Cardiac"}}
+    assert data.captures is not None
     assert data.captures[0].extra == {"label": "LVEF"}
     assert json.loads(data.raw) == DATA
     assert "12345" not in repr(data)
@@ -92,12 +93,6 @@ def test_download_data_keeps_undocumented_fields() -> None:
 def test_a_patient_may_be_anything_or_nothing(patient: Any) -> None:
     data = DownloadData.from_json(DATA | {"patient": patient}, raw="{}")
     assert data.patient == (patient if isinstance(patient, dict) else {})
-
-
-@pytest.mark.parametrize("captures", [None, {}, [None], [{}], [{"url": 7}]])
-def test_captures_that_cannot_be_read_are_an_error(captures: Any) -> None:
-    with pytest.raises(errors.ProtocolError):
-        DownloadData.from_json(DATA | {"captures": captures}, raw="{}")
 
 
 def test_a_token_is_confirmed_and_an_unknown_one_is_not_found() -> None:

@@ -103,7 +103,9 @@ def test_a_list_that_shrinks_forever_is_abandoned_without_an_error() -> None:
             assert len(list(client.exam_pages(limit=1))) == 2 * MAX_PASSES
 
 
-@pytest.mark.parametrize("following", ["http://evil.example/?offset=1", "https://127.0.0.1/x", "/x", "SELF"])
+@pytest.mark.parametrize(
+    "following", ["http://evil.example/?offset=1", "http://127.0.0.1:1/x", "//evil.example/x", "SELF"]
+)
 def test_a_page_that_links_elsewhere_or_in_a_circle_ends_the_reading(following: str) -> None:
     def lead(handler: Handler, call: Call) -> None:
         to = f"{handler.canary.url}{call.path}" if following == "SELF" else following
@@ -114,6 +116,35 @@ def test_a_page_that_links_elsewhere_or_in_a_circle_ends_the_reading(following: 
             with pytest.raises(errors.ClariusError):
                 list(client.exam_pages())
     assert len(cloud.calls) == 1
+
+
+@pytest.mark.parametrize(
+    "following",
+    ["https://127.0.0.1:PORT/second/", "https://127.0.0.1/second/", "/second/", "//127.0.0.1:PORT/second/"],
+)
+def test_a_link_with_the_other_scheme_or_without_a_host_is_followed_at_the_own_origin(following: str) -> None:
+    def lead(handler: Handler, call: Call) -> None:
+        if call.path.startswith("/second/"):
+            handler.reply(body=example("current/poll") | {"next": None})
+            return
+        port = handler.canary.url.rpartition(":")[2]
+        handler.reply(body=example("current/poll") | {"next": following.replace("PORT", port)})
+
+    with serving(lead) as cloud:
+        with ClariusClient(base_url=cloud.url, api_key=KEY, allowed_networks=LOOPBACK) as client:
+            assert len(list(client.exam_pages())) == 2
+    assert all("Authorization" in call.headers for call in cloud.calls)
+
+
+@pytest.mark.parametrize("count", [None, "many", -1, 1.5, True, "ABSENT"])
+def test_a_count_that_cannot_be_read_is_ignored(count: Any) -> None:
+    body = example("current/poll") | {"count": count, "next": None}
+    if count == "ABSENT":
+        del body["count"]
+    with serving(lambda handler, call: handler.reply(body=body)) as cloud:
+        with ClariusClient(base_url=cloud.url, api_key=KEY, allowed_networks=LOOPBACK) as client:
+            (page,) = client.exam_pages()
+    assert (page.count, len(page.results)) == (None, len(body["results"]))
 
 
 def test_pages_that_never_end_are_abandoned() -> None:
