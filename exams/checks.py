@@ -9,7 +9,7 @@ from django.db.models import Count, Min
 from django.urls import reverse
 from django.utils import timezone
 
-from exams.models import Report, Submission
+from exams.models import PollRun, Report, Submission
 from exams.services.intake.statistics import DAYS_SHOWN, MISSED, missed_of, take_in
 from exams.services.maintenance.actions import MARK_ARRIVED, RESUME, RETRY, SEND_AGAIN
 from exams.services.maintenance.groups import groups_of
@@ -202,6 +202,35 @@ def look_at_failed_reports() -> Iterator[Finding]:
 def look_at_uncertain_reports() -> Iterator[Finding]:
     """For every report it is known whether it arrived."""
     return _reports(R.UNCERTAIN, MARK_ARRIVED, SEND_AGAIN, button="Decide", asks=True, is_one_by_one=True)
+
+
+@of_exams(
+    code="exams-without-time",
+    sentence="Clarius Cloud lists exams with an unreadable time. They are sorted by their first listing.",
+)
+def look_at_unreadable_times() -> Iterator[Finding]:
+    """Every exam has the time at which it was submitted."""
+    return _exams({"is_time_unreadable__exact": 1})
+
+
+@problem(
+    code="exams-unread",
+    sentence="Clarius Cloud lists exams that the portal cannot read, so they are missing here.",
+    each=list_services,
+    link="See what could not be read",
+    permission="exams.view_pollrun",
+    noun="exam",
+)
+def look_at_unread(service: Service) -> Iterator[Finding]:
+    """Every item of the Cloud's list could be read."""
+    runs = PollRun.objects.filter(service=service, is_complete=True)
+    # A later run over the newest pages does not see the older ones.
+    whole = runs.filter(is_whole=True).first()
+    since = runs.filter(started_at__gte=whole.started_at) if whole else runs
+    worst = since.filter(error_count__gt=0).order_by("-error_count").first()
+    if worst is not None:
+        url = reverse("admin:exams_pollrun_change", args=[worst.pk])
+        yield Finding(url=url, count=worst.error_count, oldest=worst.started_at)
 
 
 @problem(

@@ -24,6 +24,8 @@ class PollRun(models.Model):
     local_count = models.PositiveIntegerField(null=True, blank=True)
     seconds = models.FloatField(default=0.0)
     error = models.CharField(max_length=300, blank=True)
+    # Why items of the list could not be read, one sentence each, without their values.
+    unread = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["-started_at", "-id"]

@@ -81,7 +81,9 @@ class Submission(LeasedRow, Demographics):
     missed_pass_count = models.PositiveSmallIntegerField(default=0)
     download_url = models.TextField(blank=True)
     raw_data = models.TextField(blank=True)
+    # The time that Clarius Cloud lists, or of its first reading if that time cannot be read.
     submitted_at = models.DateTimeField(null=True, blank=True)
+    is_time_unreadable = models.BooleanField("time unreadable", default=False)
     received_at = models.DateTimeField()
     notified_at = models.DateTimeField(null=True, blank=True)
     polled_at = models.DateTimeField(null=True, blank=True)

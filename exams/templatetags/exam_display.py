@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from exams import media_types
 from exams.models import Capture, Demographics, Report, Submission
 from exams.models.names import short_id
-from foundation.moments import day
+from foundation.moments import day, moment
 from integrations.models import Link
 
 register = template.Library()
@@ -53,6 +53,15 @@ def age(person: Demographics, at: datetime | None) -> str:
     if days < 60:
         return _count(days, "day")
     return _count(months, "month") if months < 36 else _count(months // 12, "year")
+
+
+@register.filter
+def submitted(submission: Submission) -> SafeString | str:
+    """Write when an exam was submitted; if Clarius Cloud gave no readable time, when it was first listed."""
+    written = moment(submission.submitted_at)
+    return (
+        format_html("time unreadable, first listed {}", written) if submission.is_time_unreadable else written
+    )
 
 
 @register.simple_tag

@@ -1,6 +1,8 @@
 """Polling: everything that the Cloud lists is here after one poll run."""
 
+import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +12,10 @@ from django.utils import timezone
 from background.leases import release_all
 from background.runner import run
 from exams.models import PollRun, Submission
+from exams.services.intake.notifications import store_notification
 from exams.services.intake.polling import POLL
+from exams.templatetags.exam_display import submitted
+from foundation.checks import find_problems
 from foundation.crypto import lookup_digest
 from integrations.clarius import errors
 from integrations.models import Customer, Service
@@ -241,3 +246,60 @@ def test_a_poll_run_whose_process_was_stopped_is_followed_by_a_full_one(
     run(POLL, pk=portal.service.pk)
     assert PollRun.objects.first().is_whole
     assert len(known_requests()) == 8
+
+
+def _answer(around: Around, **changes: Any) -> None:
+    """Have the Cloud list every exam with these fields changed."""
+
+    def change(real: Any, **options: Any) -> Any:
+        for page in real(**options):
+            results = tuple(replace(each, **changes) for each in page.results)
+            yield replace(page, results=results)
+
+    around.call("exam_pages", change)
+
+
+def test_an_exam_whose_time_cannot_be_read_is_taken_and_says_so(
+    portal: Portal, submit: Submit, around: Around
+) -> None:
+    sent = submit()
+    _answer(around, submitted_at=None)
+    portal.poll()
+    portal.work()
+    row = portal.row(sent)
+    assert (row.state, row.is_time_unreadable) == ("ready", True)
+    assert submitted(row).startswith("time unreadable, first listed")
+    assert [each.count for each in find_problems() if each.code == "exams-without-time"] == [1]
+    around.end()
+    Service.objects.update(full_poll_due_at=timezone.now())
+    portal.poll()
+    row = portal.row(sent)
+    assert not row.is_time_unreadable
+    assert row.submitted_at < row.received_at
+
+
+def test_a_list_with_items_that_cannot_be_read_counts_against_no_notification(
+    portal: Portal, submit: Submit, around: Around
+) -> None:
+    submit()
+    made_up = uuid.uuid4()
+    token = Customer.objects.get().token
+    store_notification(service_id=portal.service.pk, request_uuid=made_up, customer_id=token)
+
+    def add_unread(real: Any, **options: Any) -> Any:
+        for page in real(**options):
+            error = errors.ProtocolError('The answer has no usable field "exam_uuid".', detail="submission 7")
+            yield replace(page, faulty=(error,))
+
+    around.call("exam_pages", add_unread)
+    Service.objects.update(full_poll_due_at=timezone.now())
+    run = portal.poll()
+    assert (run.is_whole, run.error_count) == (True, 1)
+    assert run.unread == ['The answer has no usable field "exam_uuid". (submission 7)']
+    assert Submission.objects.get(request_uuid=made_up).missed_pass_count == 0
+    assert [each.count for each in find_problems() if each.code == "exams-unread"] == [1]
+    around.end()
+    Service.objects.update(full_poll_due_at=timezone.now())
+    portal.poll()
+    assert Submission.objects.get(request_uuid=made_up).missed_pass_count == 1
+    assert not [each for each in find_problems() if each.code == "exams-unread"]

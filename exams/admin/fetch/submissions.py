@@ -32,7 +32,14 @@ class SubmissionAdmin(AttemptsAdmin):
         "files",
         "received_at",
     )
-    list_filter = ("state", "hold_reason", "service", WaitFilter, ("given_up_at", admin.EmptyFieldListFilter))
+    list_filter = (
+        "state",
+        "hold_reason",
+        "service",
+        WaitFilter,
+        "is_time_unreadable",
+        ("given_up_at", admin.EmptyFieldListFilter),
+    )
     list_select_related = ("service", "customer")
     search_fields = ("customer__label", "uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
     search_help_text = HELP

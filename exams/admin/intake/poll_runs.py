@@ -1,6 +1,7 @@
 """Poll runs of services."""
 
 from django.contrib import admin
+from django.utils.html import format_html_join
 
 from exams.admin.fetch.attempts import AttemptsAdmin
 from exams.models import PollRun
@@ -28,7 +29,7 @@ class PollRunAdmin(AttemptsAdmin):
     list_filter = ("service", "is_full", "is_complete")
     list_select_related = ("service",)
     ordering = ("-started_at",)
-    plain_fields = (*list_display, "remote_count", "local_count", "error")
+    plain_fields = (*list_display, "remote_count", "local_count", "error", "could_not_read")
 
     @admin.display(description="missing here")
     def missing(self, poll_run: PollRun) -> int | str:
@@ -36,6 +37,11 @@ class PollRunAdmin(AttemptsAdmin):
         if poll_run.remote_count is None or poll_run.local_count is None:
             return "–"
         return max(0, poll_run.remote_count - poll_run.local_count)
+
+    @admin.display(description="could not be read")
+    def could_not_read(self, poll_run: PollRun) -> str:
+        """Write the fault of each item that could not be read, at most twenty."""
+        return format_html_join("", "{}<br>", ([each] for each in poll_run.unread)) or "–"
 
     @admin.display(description="extent", ordering="is_full")
     def extent(self, poll_run: PollRun) -> str:

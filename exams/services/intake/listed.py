@@ -53,6 +53,7 @@ class _Stored:
     owner: str | None
     claimed_digest: str
     url: str
+    is_time_unreadable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +102,16 @@ def _read_page(notifications: Sequence[Notification]) -> _Page:
 
 def _find_stored(service: Service, keys: Collection[uuid.UUID]) -> dict[uuid.UUID, _Stored]:
     rows = Submission.objects.filter(service=service, request_uuid__in=keys)
-    columns = ("request_uuid", "pk", "uuid", "customer__token_digest", "claimed_digest", "download_url")
-    return {key: _Stored(*values) for key, *values in rows.values_list(*columns)}
+    columns = ("pk", "uuid", "customer__token_digest", "claimed_digest", "download_url", "is_time_unreadable")
+    return {key: _Stored(*values) for key, *values in rows.values_list("request_uuid", *columns)}
 
 
 def _differs(stored: _Stored, row: _Listed) -> bool:
-    return stored.owner != row.digest or stored.url != row.url
+    return stored.owner != row.digest or stored.url != row.url or _has_readable_time_now(stored, row)
+
+
+def _has_readable_time_now(stored: _Stored, row: _Listed) -> bool:
+    return stored.is_time_unreadable and row.notification.submitted_at is not None
 
 
 class _Writer:
@@ -188,13 +193,17 @@ class _Writer:
         )
 
     def _listed_values(self, row: _Listed) -> dict[str, Any]:
-        return {
+        return self._times(row) | {
             "customer_id": self._customers[row.digest].pk,
             "exam_id": self._exams[self._exam_key(row)],
             "download_url": row.url,
-            "submitted_at": row.notification.submitted_at,
             "polled_at": self._now,
         }
+
+    def _times(self, row: _Listed) -> dict[str, Any]:
+        at = row.notification.submitted_at
+        # Lists are sorted by it, so an exam without a time takes the present one and says so.
+        return {"submitted_at": at or self._now, "is_time_unreadable": at is None}
 
     def _hold(self, row: _Listed) -> str:
         return hold_for(
@@ -216,7 +225,8 @@ class _Writer:
             # The customer that was confirmed first stays; the rest of this row cannot be trusted either.
             self._record_conflict(stored)
             return
-        Submission.objects.filter(pk=stored.pk).update(download_url=row.url)
+        times = self._times(row) if _has_readable_time_now(stored, row) else {}
+        Submission.objects.filter(pk=stored.pk).update(download_url=row.url, **times)
         self._move(stored, row, held_for=(H.FOREIGN_URL,))
 
     def _move(self, stored: _Stored, row: _Listed, *, held_for: Sequence[str]) -> None:

@@ -17,6 +17,7 @@ from exams.services.calls import PageCalls
 from exams.services.holds.holding import resume_linked
 from exams.services.intake.confirmation import cap_unconfirmed, count_missed_pass
 from exams.services.intake.listed import analyze_tables, take_page
+from integrations.clarius import errors
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import Service
 
@@ -28,6 +29,8 @@ MANY_NEW = 1000
 KEEP_RUNS = timedelta(days=30)
 # The largest number that the column takes; the Cloud may send any.
 LARGEST_COUNT = 2**31 - 1
+# Items of one run whose faults are described; all of them are counted.
+UNREAD_KEPT = 20
 TOO_LONG = "The poll run took too long."
 
 
@@ -71,11 +74,21 @@ def _poll(service: Service, hold: Hold) -> Outcome:
         _want_full_poll(poll_run)
         raise
     _save_run(poll_run, calls=calls)
-    # An empty list where there were exams before is a fault of the Cloud, and counts against nothing.
-    if poll_run.is_whole and (poll_run.seen_count or not _listed_submissions(service).exists()):
+    if _shows_what_is_missing(poll_run):
         count_missed_pass(service=service, started_at=poll_run.started_at)
     cap_unconfirmed(service=service)
     return Done(effect=lambda: _next_poll(service, poll_run))
+
+
+def _shows_what_is_missing(poll_run: PollRun) -> bool:
+    # An empty list where there were exams before is a fault of the Cloud, and what could not be read may be
+    # what is missed: neither counts against a notification.
+    has_rows = poll_run.seen_count or not _listed_submissions(poll_run.service).exists()
+    return bool(poll_run.is_whole and has_rows and not poll_run.error_count)
+
+
+def _describe(error: errors.ProtocolError) -> str:
+    return f"{error.message} ({error.detail})" if error.detail else error.message
 
 
 def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
@@ -92,6 +105,7 @@ def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
             poll_run.new_count += taken.new
             poll_run.known_count += taken.known
             poll_run.error_count += len(page.faulty)
+            poll_run.unread += [_describe(each) for each in page.faulty][: UNREAD_KEPT - len(poll_run.unread)]
             poll_run.remote_count = page.count if page.count is None else min(page.count, LARGEST_COUNT)
             poll_run.seconds = time.monotonic() - started
             known_pages = known_pages + 1 if not taken.new else 0

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils import timezone
 
 from background.models import Heartbeat, OutgoingMail
-from exams.models import Report, Submission
+from exams.models import PollRun, Report, Submission
 from integrations.models import (
     ApiKey,
     Customer,
@@ -61,6 +61,17 @@ def _record(stage: Stage) -> None:
     )
 
 
+def _unread(stage: Stage) -> None:
+    PollRun.objects.create(
+        service=stage.service,
+        started_at=timezone.now(),
+        is_full=True,
+        is_complete=True,
+        is_whole=True,
+        error_count=1,
+    )
+
+
 def _missed(stage: Stage) -> None:
     now = timezone.now()
     Service.objects.update(full_polled_at=now - timedelta(hours=1))
@@ -95,6 +106,8 @@ def _customer(stage: Stage) -> None:
 LONG_AGO = timedelta(hours=5)
 DAYS_AGO = timedelta(days=3)
 TROUBLE: dict[str, Callable[[Stage], Any]] = {
+    "exams-unread": _unread,
+    "exams-without-time": lambda _: change(is_time_unreadable=True),
     "service-paused": lambda stage: operation.pause_service(
         service=stage.service, user=stage.people["administrator"], address=None
     ),
