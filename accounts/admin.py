@@ -132,7 +132,7 @@ def _send_again(*, queryset: QuerySet[Invitation], user: User, address: str | No
 SEND_AGAIN = Action(
     name="send_again",
     button="Send the mail again",
-    message="will be mailed again",
+    message="will be mailed again with a new link",
     service=_send_again,
     permission="add",
     left="The others have already been accepted.",

@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
@@ -66,11 +66,13 @@ class User(AbstractUser):
         return self.get_full_name() or self.email
 
 
-def _invitation_code() -> str:
-    return secrets.token_urlsafe(24)
+def no_code() -> str:
+    """Return a digest that no code leads to, for an invitation that was not sent yet."""
+    return secrets.token_hex(32)
 
 
-def _invitation_end() -> Any:
+def invitation_end() -> datetime:
+    """Return when an invitation that is sent now expires."""
     return timezone.now() + timedelta(days=INVITATION_DAYS)
 
 
@@ -78,11 +80,12 @@ class Invitation(models.Model):
     """An address that may sign up while sign-up is closed; it never connects a customer."""
 
     email = models.EmailField()
-    code = models.CharField(max_length=64, unique=True, default=_invitation_code, editable=False)
+    # The keyed hash of the code in the newest mail; the code is stored nowhere.
+    code_digest = models.CharField(max_length=64, unique=True, default=no_code, editable=False)
     is_reviewer = models.BooleanField(default=False)
     invited_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(default=_invitation_end)
+    expires_at = models.DateTimeField(default=invitation_end)
     accepted_at = models.DateTimeField(null=True, blank=True)
 
     def __str__(self) -> str:

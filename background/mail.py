@@ -16,6 +16,7 @@ from background.due import from_now, schedule
 from background.leases import Hold
 from background.models import OutgoingMail
 from background.runner import Done, Job, Later, Outcome
+from foundation.crypto import CannotDecrypt, lookup_digest
 
 State = OutgoingMail.State
 # How long a mail server may take to answer where EMAIL_TIMEOUT is not set.
@@ -24,6 +25,10 @@ SMTP_SECONDS = 30
 _SUBJECT_LENGTH = 200
 # SMTP codes from here on mean that trying again is useless.
 _PERMANENT = 500
+NOT_READABLE = (
+    "The mail cannot be decrypted. Put the key that encrypted it back into FIELD_ENCRYPTION_KEYS, "
+    "then send the mail again."
+)
 NOT_TAKEN = "The mail server did not accept the mail. The portal tries again automatically."
 
 
@@ -31,26 +36,39 @@ def queue_mail(*, recipient: str, subject: str, body: str) -> OutgoingMail:
     """Store a mail to be sent. Inside a transaction it is sent only if that commits."""
     # A line break in a subject would start another header.
     line = " ".join(subject.split())[:_SUBJECT_LENGTH]
-    return OutgoingMail.objects.create(recipient=recipient, subject=line, body=body, not_before=from_now())
+    return OutgoingMail.objects.create(
+        recipient=recipient,
+        recipient_digest=lookup_digest(recipient.lower()),
+        subject=line,
+        body=body,
+        not_before=from_now(),
+    )
 
 
 def _send(mail: OutgoingMail, hold: Hold) -> Outcome:
-    """Send one queued mail; errors that may pass are tried again later."""
+    """Send one queued mail and clear its text; errors that may pass are tried again later."""
     try:
         connection = get_connection(timeout=settings.EMAIL_TIMEOUT or SMTP_SECONDS)
         EmailMessage(mail.subject, mail.body, None, [mail.recipient], connection=connection).send()
+    except CannotDecrypt as error:
+        return Done(_failed(NOT_READABLE, _describe(error)))
     except Exception as error:
         # The texts of mail errors contain addresses, so only the kind of error is kept.
         detail = _describe(error)
         later = Later(Backoff(), counts=True, changes={"failure_reason": NOT_TAKEN, "failure_detail": detail})
         return _give_up(mail, hold, later) if _is_permanent(error) else later
-    return Done({"state": State.SENT, "sent_at": Now(), "failure_reason": "", "failure_detail": ""})
+    return Done(
+        {"state": State.SENT, "sent_at": Now(), "body": "", "failure_reason": "", "failure_detail": ""}
+    )
 
 
 def _give_up(mail: OutgoingMail, hold: Hold, last: Later | None) -> Done:
     detail = "too many attempts" if last is None else last.changes["failure_detail"]
-    failure = {"failure_reason": "The mail could not be sent.", "failure_detail": detail}
-    return Done({"state": State.FAILED} | failure)
+    return Done(_failed("The mail could not be sent.", detail))
+
+
+def _failed(reason: str, detail: str) -> dict[str, Any]:
+    return {"state": State.FAILED, "failure_reason": reason, "failure_detail": detail}
 
 
 def resend_mail(*, pk: int, user: Any, address: str | None) -> bool:

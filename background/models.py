@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models.functions import Now
 
+from foundation.crypto import EncryptedTextField, lookup_digest
+
 
 class LeasedRow(models.Model):
     """A row that is due at `not_before` and leased by at most one worker until `lease_until`."""
@@ -47,22 +49,37 @@ class Heartbeat(models.Model):
         return f"{self.name} {self.host}:{self.pid}"
 
 
+class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
+    """Mails by their recipient."""
+
+    def to(self, address: str) -> "OutgoingMailQuerySet":
+        """Keep the mails to exactly this address, in upper or lower case."""
+        return self.filter(recipient_digest=lookup_digest(address.strip().lower()))
+
+
 class OutgoingMail(LeasedRow):
-    """A mail that is queued, sent or failed. Recipient and text never appear in a log."""
+    """A mail that is queued, sent or failed. Recipient and text never appear in a log.
+
+    The text may contain a code or a personal link, so it is kept only until the mail is sent.
+    """
 
     class State(models.TextChoices):
         QUEUED = "queued", "waiting"
         SENT = "sent", "sent"
         FAILED = "failed", "not sent"
 
-    recipient = models.EmailField()
+    recipient = EncryptedTextField()
+    # Finds the mails to an address.
+    recipient_digest = models.CharField(max_length=64, db_index=True, editable=False)
     subject = models.CharField(max_length=200)
-    body = models.TextField()
+    body = EncryptedTextField(blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
     failure_reason = models.CharField(max_length=300, blank=True)
     failure_detail = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = OutgoingMailQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "outgoing mail"

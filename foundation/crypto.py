@@ -2,12 +2,15 @@
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.core.exceptions import FieldError
 from django.db import models
+from django.db.models.lookups import Exact
 from django.db.models.query_utils import DeferredAttribute
 
 
@@ -41,13 +44,11 @@ def lookup_digest(text: str) -> str:
     return hmac.new(settings.TOKEN_LOOKUP_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
 class Encrypted:
     """A stored secret that has not been decrypted yet; printing it shows nothing."""
 
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
+    text: str
 
     def __repr__(self) -> str:
         return "Encrypted()"
@@ -76,9 +77,13 @@ def still_encrypted(row: models.Model, name: str) -> Any:
 
 
 class EncryptedTextField(models.TextField):
-    """Text that is encrypted in the database and plain in Python; it cannot be searched."""
+    """Text that is encrypted in the database and plain in Python; only an empty text can be searched."""
 
     descriptor_class = _DecryptedOnRead
+
+    def get_lookup(self, lookup_name: str) -> Any:
+        """Refuse what would find nothing, since no two encryptions of a text are the same."""
+        return super().get_lookup(lookup_name) if lookup_name in ("exact", "isnull") else None
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Encrypted | str | None:
         return Encrypted(value) if value else value
@@ -91,3 +96,11 @@ class EncryptedTextField(models.TextField):
         if isinstance(value, Encrypted):
             return value.text
         return encrypt(str(value)) if value else value
+
+
+@EncryptedTextField.register_lookup
+class _ExactlyEmpty(Exact):
+    def get_prep_lookup(self) -> Any:
+        if self.rhs:
+            raise FieldError("An encrypted column cannot be searched.")
+        return super().get_prep_lookup()

@@ -8,6 +8,7 @@ from django.db.models import Count, Min, Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
+from background.models import OutgoingMail
 from foundation.actions import Action
 from foundation.admin_urls import list_url
 from foundation.checks import Audience, Cost, Finding, Fix, Level, check
@@ -95,6 +96,7 @@ STORED: tuple[tuple[str, QuerySet[Model], tuple[str, ...]], ...] = (
         ("webhook_secret", "previous_webhook_secret", "unsettled_webhook_secrets"),
     ),
     ("API keys", ApiKey.objects.filter(revoked_at=None), ("secret",)),
+    ("mails", OutgoingMail.objects.exclude(state=OutgoingMail.State.SENT), ("recipient", "body")),
 )
 
 

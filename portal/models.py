@@ -3,6 +3,7 @@
 from django.db import models
 
 from background.models import LeasedRow
+from foundation.crypto import EncryptedTextField
 
 
 class Digest(LeasedRow):
@@ -18,7 +19,8 @@ class CacheRow(models.Model):
     """A cached value that all web processes share, such as a count of failed logins."""
 
     key = models.CharField(max_length=64, primary_key=True)
-    value = models.JSONField(null=True)
+    # JSON.
+    value = EncryptedTextField()
     # NULL: until it is deleted.
     expires_at = models.DateTimeField(null=True, db_index=True)
 

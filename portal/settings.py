@@ -54,6 +54,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_NAME = "portal_session"
 CSRF_COOKIE_NAME = "portal_csrf"
+SESSION_ENGINE = "foundation.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 CSRF_FAILURE_VIEW = "portal.pages.views.csrf_failure"
 

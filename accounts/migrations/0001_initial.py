@@ -42,10 +42,10 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('email', models.EmailField(max_length=254)),
-                ('code', models.CharField(default=accounts.models._invitation_code, editable=False, max_length=64, unique=True)),
+                ('code', models.CharField(default=accounts.models.no_code, editable=False, max_length=64, unique=True)),
                 ('is_reviewer', models.BooleanField(default=False)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('expires_at', models.DateTimeField(default=accounts.models._invitation_end)),
+                ('expires_at', models.DateTimeField(default=accounts.models.invitation_end)),
                 ('accepted_at', models.DateTimeField(blank=True, null=True)),
                 ('invited_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],

@@ -1,21 +1,33 @@
 """Invitations: send, open and accept them."""
 
+import secrets
+
 from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Invitation, User
+from accounts.models import Invitation, User, invitation_end
 from accounts.referrals import invitation_code
 from accounts.roles import REVIEWERS
 from audit.entries import add_entry
 from background.mail import queue_mail
+from foundation.crypto import lookup_digest
+
+
+def make_invitation_url(*, invitation: Invitation) -> str:
+    """Give a saved invitation a new link, which lasts from now on; a former link stops working."""
+    code = secrets.token_urlsafe(24)
+    invitation.code_digest, invitation.expires_at = lookup_digest(code), invitation_end()
+    invitation.save(update_fields=["code_digest", "expires_at"])
+    return f"{settings.PUBLIC_URL}/invitations/{code}/"
 
 
 def send_invitation(*, invitation: Invitation, actor: User | None, address: str | None) -> None:
-    """Mail a saved invitation; opening its link proves that the reader owns the address."""
+    """Mail a saved invitation with a new link; opening it proves that the reader owns the address."""
     with transaction.atomic():
+        url = make_invitation_url(invitation=invitation)
         queue_mail(
             recipient=invitation.email,
             subject="Invitation to the portal",
@@ -23,7 +35,7 @@ def send_invitation(*, invitation: Invitation, actor: User | None, address: str 
                 f"{_inviter(actor)} has invited you to the portal at {settings.PUBLIC_URL}"
                 f"{' as a reviewer' if invitation.is_reviewer else ''}.\n\n"
                 f"To create your account, open this link by {invitation.expires_at:%d %b %Y}:\n"
-                f"{settings.PUBLIC_URL}/invitations/{invitation.code}/\n\n"
+                f"{url}\n\n"
                 "If you did not expect this invitation, ignore this e-mail.\n"
             ),
         )
@@ -32,7 +44,8 @@ def send_invitation(*, invitation: Invitation, actor: User | None, address: str 
 
 def open_invitation(*, code: str) -> Invitation | None:
     """Return the invitation with this code if it is still valid, else None."""
-    return Invitation.objects.filter(code=code, accepted_at=None, expires_at__gt=timezone.now()).first()
+    invitations = Invitation.objects.filter(accepted_at=None, expires_at__gt=timezone.now())
+    return invitations.filter(code_digest=lookup_digest(code)).first()
 
 
 def pending_invitation(*, session: SessionBase) -> Invitation | None:

@@ -1,10 +1,11 @@
 """A cache in the portal's database, so that all web processes count the same limits.
 
 Django's database cache stores pickles, which run as code, loses parallel increments, and evicts live rows
-once there are many. This one stores JSON, counts exactly, and removes only what has expired.
+once there are many. This one stores encrypted JSON under a keyed hash, counts exactly, and removes only what
+has expired.
 """
 
-import hashlib
+import json
 import random
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db.models import Q
 from django.db.models.expressions import Combinable
 
 from background.due import from_now
+from foundation.crypto import CannotDecrypt, lookup_digest
 from portal.models import CacheRow
 
 # One write in this many also removes what has expired.
@@ -30,16 +32,16 @@ class RowCache(BaseCache):
         self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
     ) -> bool:
         """Store a value unless there is one; of parallel calls exactly one returns True."""
-        name = self._name(key, version)
+        name, text = self._name(key, version), json.dumps(value)
         until = self._until(timeout)
         rows = CacheRow.objects.filter(pk=name)
-        if rows.exclude(_is_live()).update(value=value, expires_at=until):
+        if rows.exclude(_is_live()).update(value=text, expires_at=until):
             return True
         if rows.exists():
             return False
         try:
             with transaction.atomic():
-                CacheRow(key=name, value=value, expires_at=until).save(force_insert=True)
+                CacheRow(key=name, value=text, expires_at=until).save(force_insert=True)
         except IntegrityError:
             return False
         _purge_sometimes()
@@ -47,9 +49,8 @@ class RowCache(BaseCache):
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         """Return the value, or `default`."""
-        rows = CacheRow.objects.filter(_is_live(), pk=self._name(key, version))
-        found = list(rows.values_list("value", flat=True))
-        return found[0] if found else default
+        row = CacheRow.objects.filter(_is_live(), pk=self._name(key, version)).first()
+        return default if row is None else _read(row, default)
 
     def set(
         self, key: str, value: Any, timeout: float | None = DEFAULT_TIMEOUT, version: int | None = None
@@ -57,7 +58,7 @@ class RowCache(BaseCache):
         """Store a value, and replace what was there."""
         name = self._name(key, version)
         CacheRow.objects.bulk_create(
-            [CacheRow(key=name, value=value, expires_at=self._until(timeout))],
+            [CacheRow(key=name, value=json.dumps(value), expires_at=self._until(timeout))],
             update_conflicts=True,
             unique_fields=["key"],
             update_fields=["value", "expires_at"],
@@ -81,8 +82,8 @@ class RowCache(BaseCache):
             row = CacheRow.objects.select_for_update().filter(_is_live(), pk=name).first()
             if row is None:
                 raise ValueError("There is no such number.")
-            number = int(row.value or 0) + delta
-            CacheRow.objects.filter(pk=name).update(value=number)
+            number = int(_read(row, 0) or 0) + delta
+            CacheRow.objects.filter(pk=name).update(value=json.dumps(number))
         return number
 
     def clear(self) -> None:
@@ -95,8 +96,15 @@ class RowCache(BaseCache):
         return None if seconds is None else from_now(seconds=seconds)
 
     def _name(self, key: str, version: int | None) -> str:
-        # Keys contain people's addresses, which need not be stored in plain text.
-        return hashlib.sha256(self.make_key(key, version=version).encode()).hexdigest()
+        # Keys contain people's addresses, and whoever has a copy of the database must not guess them.
+        return lookup_digest(self.make_key(key, version=version))
+
+
+def _read(row: CacheRow, default: Any) -> Any:
+    try:
+        return json.loads(row.value)
+    except CannotDecrypt:
+        return default
 
 
 def _is_live() -> Q:

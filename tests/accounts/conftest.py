@@ -24,7 +24,7 @@ def code(db: None) -> Any:
     """Return a function that reads the code out of the newest mail to an address."""
 
     def read(recipient: str) -> str:
-        body = OutgoingMail.objects.filter(recipient=recipient).latest("pk").body
+        body = OutgoingMail.objects.to(recipient).latest("pk").body
         found = re.search(r"^([A-Z0-9-]{6,12})$", body, re.MULTILINE)
         assert found, body
         return found[1]

@@ -271,7 +271,7 @@ class TestManyFailures:
         entry = Entry.objects.get(action="account.too_many_failures")
         assert (entry.actor_id, entry.target_id, entry.outcome) == ("", str(person.uuid), "code_needed")
         assert entry.address == "198.51.100.9"
-        mail = OutgoingMail.objects.get(recipient=EMAIL)
+        mail = OutgoingMail.objects.to(EMAIL).get()
         assert mail.subject == "Failed log-ins to your portal account"
         assert "You can still log in." in mail.body
 
@@ -333,7 +333,7 @@ class TestRelatives:
         refused = attacker.post("/accounts/password/reset/", {"email": email}).content.decode()
         assert "Too many codes were requested. Try again in 30 seconds." in refused
         assert owner.post("/accounts/password/reset/", {"email": email}).status_code == 302
-        assert OutgoingMail.objects.filter(recipient=email).count() == 6
+        assert OutgoingMail.objects.to(email).count() == 6
 
     def test_parallel_codes_of_one_session_are_limited(self) -> None:
         browser = Client(REMOTE_ADDR=ATTACKER)

@@ -3,6 +3,7 @@
 import logging
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Invitation
+from accounts.services.invitations import make_invitation_url
 from background.models import OutgoingMail
 from integrations.models import Service
 from tests.people import PASSWORD, logged_in, make_person
@@ -149,11 +151,16 @@ class TestInvitations:
     def invitation(self) -> Invitation:
         return Invitation.objects.create(email=EMAIL, is_reviewer=True)
 
+    @pytest.fixture
+    def page(self, invitation: Invitation) -> str:
+        """Return the path of the invitation's link."""
+        return urlsplit(make_invitation_url(invitation=invitation)).path
+
     def test_the_invited_person_signs_up_without_a_code_and_is_a_reviewer(
-        self, client: Client, invitation: Invitation, settings: Any
+        self, client: Client, invitation: Invitation, page: str, settings: Any
     ) -> None:
         settings.SIGNUP_OPEN = False
-        opened = client.get(f"/invitations/{invitation.code}/")
+        opened = client.get(page)
         assert (opened["Location"], opened["Referrer-Policy"]) == ("/accounts/signup/", "strict-origin")
         assert _sign_up(client, EMAIL.upper())["Location"] == "/"
         user = get_user_model().objects.get()
@@ -161,19 +168,19 @@ class TestInvitations:
         assert not user.is_staff
         invitation.refresh_from_db()
         assert invitation.accepted_at is not None
-        assert Client().get(f"/invitations/{invitation.code}/").status_code == 410
+        assert Client().get(page).status_code == 410
 
-    def test_another_address_is_refused(self, client: Client, invitation: Invitation, settings: Any) -> None:
+    def test_another_address_is_refused(self, client: Client, page: str, settings: Any) -> None:
         settings.SIGNUP_OPEN = False
-        client.get(f"/invitations/{invitation.code}/")
+        client.get(page)
         answer = _sign_up(client, "somebody@example.test")
         assert b"Sign up with the address that the invitation was sent to." in answer.content
         assert not get_user_model().objects.exists()
 
     def test_somebody_who_also_brings_a_token_may_use_another_address_but_gets_no_role(
-        self, service: Service, client: Client, invitation: Invitation, code: Any
+        self, service: Service, client: Client, page: str, code: Any
     ) -> None:
-        client.get(f"/invitations/{invitation.code}/")
+        client.get(page)
         _arrive(client)
         _sign_up(client, "somebody@example.test")
         client.post("/accounts/confirm-email/", {"code": code("somebody@example.test")})
@@ -182,38 +189,44 @@ class TestInvitations:
 
     @pytest.mark.parametrize("change", [{"expires_at": timezone.now()}, {"accepted_at": timezone.now()}])
     def test_an_old_or_used_invitation_opens_nothing(
-        self, client: Client, invitation: Invitation, change: dict[str, Any]
+        self, client: Client, page: str, change: dict[str, Any]
     ) -> None:
-        client.get(f"/invitations/{invitation.code}/")
+        client.get(page)
         Invitation.objects.update(**change)
-        assert client.get(f"/invitations/{invitation.code}/").status_code == 410
+        assert client.get(page).status_code == 410
         assert CLOSED in _sign_up(client).content
 
-    def test_an_account_that_exists_accepts_by_a_post(self, invitation: Invitation) -> None:
+    def test_an_account_that_exists_accepts_by_a_post(self, page: str) -> None:
         person = make_person("new")
         client = logged_in(person)
-        page = f"/invitations/{invitation.code}/"
         assert b"Accept your invitation" in client.get(page).content
         assert not person.groups.exists()
         client.post(page)
         assert person.groups.filter(name="Reviewers").exists()
 
     def test_an_account_that_logs_in_after_opening_it_has_accepted_it(
-        self, client: Client, invitation: Invitation
+        self, client: Client, page: str
     ) -> None:
         person = make_person("new")
-        assert client.get(f"/invitations/{invitation.code}/")["Location"] == "/accounts/login/"
+        assert client.get(page)["Location"] == "/accounts/login/"
         client.post("/accounts/login/", {"login": EMAIL, "password": PASSWORD})
         assert person.groups.filter(name="Reviewers").exists()
 
-    def test_it_is_not_for_another_account(self, invitation: Invitation) -> None:
+    def test_it_is_not_for_another_account(self, page: str) -> None:
         person = make_person("somebody")
         client = logged_in(person)
-        page = f"/invitations/{invitation.code}/"
         assert b"for another address" in client.get(page).content
         assert EMAIL.encode() not in client.get(page).content
         client.post(page)
         assert not person.groups.exists()
+
+    def test_mailing_it_again_makes_a_new_link_that_lasts_again(
+        self, client: Client, invitation: Invitation, page: str
+    ) -> None:
+        Invitation.objects.update(expires_at=timezone.now() - timedelta(days=1))
+        again = urlsplit(make_invitation_url(invitation=invitation)).path
+        assert client.get(page).status_code == 410
+        assert client.get(again)["Location"] == "/accounts/signup/"
 
     def test_an_expiry_is_two_weeks_away(self, invitation: Invitation) -> None:
         left = invitation.expires_at - timezone.now()

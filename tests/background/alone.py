@@ -4,6 +4,7 @@ import json
 import os
 
 SECRET_KEY = "suite-only-0123456789abcdefghijklmnopqrstuvwxyz"
+FIELD_ENCRYPTION_KEYS = os.environ["FIELD_ENCRYPTION_KEYS"].split(",")
 DATABASES = {"default": json.loads(os.environ["TEST_DATABASE"])}
 INSTALLED_APPS = ["audit", "background"]
 USE_TZ = True

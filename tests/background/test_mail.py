@@ -16,9 +16,13 @@ from audit.models import Entry
 from background.mail import SEND, queue_mail, resend_mail
 from background.models import OutgoingMail
 from background.runner import TRIES, run
+from foundation.checks import find_problems
 from tests.background.service import in_parallel
 from tests.people import logged_in, make_person
 
+# Not the key of the tests.
+OTHER_KEY = "b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXItb3Q="
+LIST = "/admin/background/outgoingmail/"
 RECIPIENT, BODY = "clinician@example.test", "the word is quicksilver"
 
 
@@ -112,6 +116,50 @@ def test_a_sent_mail_is_not_sent_again_whatever_its_row_says() -> None:
     OutgoingMail.objects.update(not_before=timezone.now() - timedelta(minutes=1))
     run(SEND, pk=queued.pk)
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.django_db
+def test_the_text_of_a_mail_is_kept_only_until_it_is_sent(
+    refusing: pytest.MonkeyPatch, settings: Any
+) -> None:
+    queued = _queued()
+    run(SEND, pk=queued.pk)
+    queued.refresh_from_db()
+    assert queued.body == BODY
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    OutgoingMail.objects.update(not_before=timezone.now() - timedelta(minutes=1))
+    run(SEND, pk=queued.pk)
+    queued.refresh_from_db()
+    assert (queued.state, queued.body, queued.recipient) == (OutgoingMail.State.SENT, "", RECIPIENT)
+
+
+@pytest.mark.django_db
+def test_a_mail_that_cannot_be_decrypted_is_reported_and_sent_once_the_key_is_back(settings: Any) -> None:
+    queued, keys = _queued(), settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [OTHER_KEY]
+    run(SEND, pk=queued.pk)
+    queued = OutgoingMail.objects.get()
+    assert (queued.state, queued.failure_detail) == (OutgoingMail.State.FAILED, "CannotDecrypt")
+    assert "FIELD_ENCRYPTION_KEYS" in queued.failure_reason
+    assert "mail-failed" in {found.check.code for found in find_problems()}
+    administrator = logged_in(make_person("administrator", "Administrators", is_staff=True))
+    for page in (LIST, f"{LIST}{queued.pk}/change/"):
+        assert "cannot be decrypted" in administrator.get(page).content.decode()
+    settings.FIELD_ENCRYPTION_KEYS = keys
+    assert resend_mail(pk=queued.pk, user=None, address=None)
+    run(SEND, pk=queued.pk)
+    assert [sent.body for sent in mail.outbox] == [BODY]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("words", "is_found"), [(RECIPIENT.upper(), True), ("else@example.test", False), ("Hello", True)]
+)
+def test_mail_is_found_by_its_subject_or_a_whole_address(words: str, is_found: bool) -> None:
+    _queued()
+    administrator = logged_in(make_person("administrator", "Administrators", is_staff=True))
+    page = administrator.get(LIST, {"q": words}).content.decode()
+    assert (RECIPIENT in page) == is_found
 
 
 @pytest.mark.django_db

@@ -56,7 +56,7 @@ def mails(db: None) -> Any:
     """Return a function that lists the subjects of the queued mails for an address."""
 
     def subjects(recipient: str) -> list[str]:
-        rows = apps.get_model("background", "OutgoingMail").objects.filter(recipient=recipient)
+        rows = apps.get_model("background", "OutgoingMail").objects.to(recipient)
         return list(rows.order_by("pk").values_list("subject", flat=True))
 
     return subjects

@@ -47,7 +47,7 @@ def test_a_clinician_reads_that_an_administrator_ended_the_link(
     client: Client, service: Service, clinician: Any, state: str
 ) -> None:
     _do(client, _customer(service, "a", clinician, state), "gone")
-    mail = OutgoingMail.objects.get(recipient=clinician.email)
+    mail = OutgoingMail.objects.to(clinician.email).get()
     page = logged_in(clinician).get(f"/links/{Link.objects.get().uuid}/").content.decode()
     assert "An administrator ended the connection" in mail.body
     assert f"ask an administrator of the portal: {PORTAL}" in mail.body
@@ -63,7 +63,7 @@ def test_a_transfer_says_whom_to_ask(
 ) -> None:
     customer = _customer(service, "a", clinician)
     _do(client, customer, "transfer", email=other_clinician.email, reason="Left the practice")
-    mail = OutgoingMail.objects.get(recipient=clinician.email)
+    mail = OutgoingMail.objects.to(clinician.email).get()
     assert f"ask an administrator of the portal: {PORTAL}" in mail.body
 
 

@@ -194,7 +194,7 @@ def test_a_refused_revocation_keeps_both_keys_and_sends_an_alert(cloud: Any, clo
     assert ended.step == Step.FAILED
     assert listed_keys(cloud_service) == {ended.old_prefix, ended.new_prefix}
     assert ApiKey.objects.filter(revoked_at=None).count() == 2
-    assert OutgoingMail.objects.filter(body__contains="new key is in use").count() == 1
+    assert sum("new key is in use" in mail.body for mail in OutgoingMail.objects.all()) == 1
 
 
 def test_a_refused_key_lets_the_rotation_wait_until_another_one_works(

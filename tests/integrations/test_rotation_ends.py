@@ -46,7 +46,7 @@ def _made_but_not_proven(cloud: Any, service: Service) -> KeyRotation:
 
 
 def _bodies() -> str:
-    return "\n".join(OutgoingMail.objects.values_list("body", flat=True))
+    return "\n".join(mail.body for mail in OutgoingMail.objects.all())
 
 
 @pytest.mark.parametrize("end", ["a refusal", "too many attempts", "cancelled"])

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Invitation, User
+from accounts.services.invitations import make_invitation_url
 from audit.entries import add_entry
 from background.due import from_now
 from background.mail import queue_mail
@@ -154,7 +155,7 @@ def invite_customer(*, customer: Customer, email: str, user: User, address: str 
         invitation = None
         if not has_account:
             invitation = Invitation.objects.create(email=email.lower(), invited_by=user)
-            url = f"{settings.PUBLIC_URL}/invitations/{invitation.code}/"
+            url = make_invitation_url(invitation=invitation)
         _mail_invitation(customer=customer, email=email, url=url, has_account=has_account)
         invited = {"invitation": str(invitation.pk)} if invitation else {}
         add_entry(action="customer.invited", actor=user, target=customer, address=address, **invited)

@@ -15,8 +15,8 @@ from tests.exams.cast import Stage, add_report, make_stage
 # Of each model: what its administrators must not find out by trying letter after letter.
 HIDDEN = {
     "accounts.user": ("password",),
-    "accounts.invitation": ("code",),
-    "background.outgoingmail": ("body",),
+    "accounts.invitation": ("code_digest",),
+    "background.outgoingmail": ("recipient", "recipient_digest", "body"),
     "integrations.service": ("webhook_secret", "previous_webhook_secret", "unsettled_webhook_secrets"),
     "integrations.apikey": ("secret",),
     "integrations.customer": ("token",),
