@@ -11,6 +11,8 @@ from portal.pages import views
 urlpatterns = [
     # First, since it is requested most often, by a caller that does not retry.
     path("webhooks/clarius/<slug:service>/<str:secret>/", receive, name="webhook"),
+    # The Cloud may store the address in an equal form, and nobody follows a redirect for it.
+    path("webhooks/clarius/<slug:service>/<str:secret>", receive),
     path("", views.home, name="home"),
     path("health/live/", probes.live, name="health_live"),
     path("health/ready/", probes.ready, name="health_ready"),

@@ -7,7 +7,7 @@ import re
 import threading
 import time
 import uuid
-from typing import NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, transaction
@@ -17,6 +17,7 @@ from django.views.decorators.csrf import csrf_exempt
 from exams.services.intake.notifications import store_notification
 from exams.services.intake.rejected import keep_rejected
 from foundation.crypto import CannotDecrypt
+from integrations.clarius.fields import is_token
 from integrations.models import Service
 from integrations.services.settings.webhook_secrets import webhook_secrets
 
@@ -30,8 +31,9 @@ SECRET_COLUMNS = (
     "previous_webhook_until",
     "unsettled_webhook_secrets",
 )
-_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_TOKEN = re.compile(r"[A-Za-z0-9._~-]{20,200}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
+# A text, or a comma before the end of an object or array, as in the provider's own printed example.
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
 
 
 class _Refused(Exception):
@@ -149,32 +151,38 @@ def _keep_rejected(request: HttpRequest, service_id: int, secret: str, refused: 
 
 def _read_claim(body: bytes) -> tuple[uuid.UUID, str]:
     try:
-        claim = json.loads(body, parse_constant=_refuse_constant)
+        claim = _read_json(body)
     except (ValueError, RecursionError):
         raise _Refused(400, body=body) from None
     if not isinstance(claim, dict):
         raise _Refused(400, body=body)
     request_uuid, customer_id = claim.get("request_uuid"), claim.get("customer_id")
-    if not isinstance(request_uuid, str) or not _UUID.fullmatch(request_uuid):
+    if not isinstance(request_uuid, str) or not _UUID.fullmatch(request_uuid) or not is_token(customer_id):
         raise _Refused(400, body=body)
-    if not isinstance(customer_id, str) or not _TOKEN.fullmatch(customer_id):
-        raise _Refused(400, body=body)
-    return uuid.UUID(request_uuid), customer_id
+    return uuid.UUID(request_uuid), str(customer_id)
+
+
+def _read_json(body: bytes) -> Any:
+    # NaN and Infinity are not JSON, but the two fields that count cannot be one of them.
+    try:
+        return json.loads(body)
+    except json.JSONDecodeError:
+        # The decoder has detected the encoding, so other encodings end here too.
+        text = body.decode("utf-8-sig")
+        return json.loads(_TRAILING_COMMA.sub(lambda found: found[1] or "", text))
 
 
 def _read_body(request: HttpRequest) -> bytes:
     length = request.META.get("CONTENT_LENGTH") or "0"
     if not length.isascii() or not length.isdigit():
         raise _Refused(400)
+    # Django reads no body without a length; a chunked one marks its own end.
+    is_chunked = request.META.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked"
+    source = request.META["wsgi.input"] if is_chunked else request
     try:
-        body = request.read(MAX_BODY_BYTES + 1)
+        body = source.read(MAX_BODY_BYTES + 1)
     except UnreadablePostError:
         raise _Refused(400) from None
     if len(body) > MAX_BODY_BYTES:
         raise _Refused(413, body=body)
     return body
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    # NaN and Infinity are not JSON, but Python reads them.
-    raise ValueError(name)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 # A leap second, which Python does not know; it is the first second of the next minute here.
 _LEAP_SECOND = re.compile(r"(?<=:\d\d):60(?=$|[.,Z+-])")
-# Opaque to us; anything that fits into a header, a form and a URL is accepted.
+# Opaque to us; anything that fits into a header, a form and a URL is accepted, wherever a token comes from.
 _TOKEN = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -47,11 +47,16 @@ def exact_text(source: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def is_token(value: Any) -> bool:
+    """Tell whether a value has the form of a customer's token; makes no call."""
+    return isinstance(value, str) and bool(_TOKEN.fullmatch(value))
+
+
 def token(value: Any, *, name: str = "token") -> str:
     """Return a customer's token; raises ProtocolError."""
-    if not isinstance(value, str) or not _TOKEN.fullmatch(value):
+    if not is_token(value):
         raise missing(name)
-    return value
+    return str(value)
 
 
 def identifier(source: Mapping[str, Any], name: str) -> uuid.UUID:

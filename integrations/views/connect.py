@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.referrals import forget_referral
 from foundation.address import client_address
+from integrations.clarius.fields import is_token
 from integrations.models import Service
 from integrations.services.linking.links import Linking, Outcome, find_link, link_customer
 from integrations.services.linking.pending import (
@@ -21,7 +22,6 @@ from integrations.services.linking.pending import (
     drop_tokens,
     find_token,
     has_tokens,
-    is_token,
     keep_token,
     latest_token,
     put_tokens,
@@ -33,6 +33,8 @@ View = Callable[..., HttpResponse]
 # For one account or address. Several people may share an address.
 TOKENS_PER_MINUTE = 60
 CLAIMS_PER_MINUTE = 10
+# In the query of the page to which a token leads that cannot be one.
+UNREADABLE = "unreadable"
 
 
 def connect_page(view: View) -> View:
@@ -58,7 +60,7 @@ def connect(request: HttpRequest, service: Service) -> HttpResponse:
         return _receive_token(request, service, request.GET["token"])
     pending = latest_token(session=request.session, service=service)
     if pending is None:
-        return _show_expired(request, service)
+        return _show_missing(request, service)
     if not request.user.is_authenticated:
         return render(request, "integrations/linking/connect_sign_in.html", {"service": service})
     held = find_link(service=service, token=pending.token, user=request.user)
@@ -95,6 +97,7 @@ def _receive_token(request: HttpRequest, service: Service, token: str) -> HttpRe
     else:
         # The page must not offer an older token in place of an unreadable one.
         drop_tokens(session=request.session, service=service)
+        page += f"?{UNREADABLE}"
     answer = HttpResponseRedirect(page)
     answer.status_code = 303
     # Only here, where the URL has the token: a page with this header sends its forms with "Origin: null".
@@ -109,7 +112,7 @@ def _confirm(request: HttpRequest, service: Service) -> HttpResponse:
         return _too_often(request, service)
     pending = find_token(session=request.session, service=service, slot=request.POST.get("slot", ""))
     if pending is None:
-        return _show_expired(request, service)
+        return _show_missing(request, service)
     form = ConnectForm(request.POST)
     if not form.is_valid():
         return _show_form(request, service, form)
@@ -146,8 +149,11 @@ def _initial(request: HttpRequest, pending: PendingToken) -> dict[str, str]:
     return {"slot": pending.slot, "label": request.user.get_full_name()}  # type: ignore[union-attr]
 
 
-def _show_expired(request: HttpRequest, service: Service) -> HttpResponse:
-    return render(request, "integrations/linking/token_gone.html", {"service": service}, status=410)
+def _show_missing(request: HttpRequest, service: Service) -> HttpResponse:
+    is_unreadable = UNREADABLE in request.GET
+    context = {"service": service, "is_unreadable": is_unreadable}
+    status = 400 if is_unreadable else 410
+    return render(request, "integrations/linking/token_gone.html", context, status=status)
 
 
 def _too_often(request: HttpRequest, service: Service) -> HttpResponse:

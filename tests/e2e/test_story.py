@@ -1,9 +1,12 @@
 """The main job over HTTP, from the first visit to the report at the Cloud."""
 
 import hashlib
+import json
+import uuid
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.cloud import Cloud, CloudCustomer
 from tests.e2e.acts import (
@@ -47,6 +50,18 @@ def test_linking_is_known_at_the_cloud_and_announced_by_mail(
 ) -> None:
     assert world.is_confirmed(token=customer.token)
     clinician.wait_for_mail("/not-me/")
+
+
+def test_a_notification_that_comes_in_chunks_is_stored(site: Site, customer: CloudCustomer) -> None:
+    code = (
+        "from integrations.models import Service; from integrations.services.settings.addresses import *; "
+        "print(webhook_url(service=Service.objects.get()))"
+    )
+    url = site.run("shell", "-v", "0", "-c", code).strip()
+    body = json.dumps({"request_uuid": str(uuid.uuid4()), "customer_id": customer.token}).encode()
+    answer = requests.post(url, data=iter([body[:7], body[7:]]), timeout=60)
+    assert answer.request.headers["Transfer-Encoding"] == "chunked"
+    assert answer.status_code == 204
 
 
 @pytest.mark.parametrize("mode", ["send", "drop"])

@@ -108,6 +108,7 @@ def test_any_content_type_will_do(service: Service, content_type: str) -> None:
         b'"text"',
         b"NaN",
         b'{"request_uuid": NaN, "customer_id": Infinity}',
+        b"{,}",
         b'{"n": ' + b"9" * 5_000 + b"}",
     ],
     ids=lambda body: body[:12].decode("latin1"),
@@ -119,7 +120,7 @@ def test_a_body_that_is_not_a_json_object_is_refused(service: Service, body: byt
 
 @pytest.mark.parametrize("field", ["request_uuid", "customer_id"])
 @pytest.mark.parametrize(
-    "value", [None, 5, True, [], {}, "", "x", "\x00" * 36, "\ud800" * 36, "é" * 43, "a" * 5_000, " " * 40]
+    "value", [None, 5, True, [], {}, "", "x y", "\x00" * 36, "\ud800" * 36, "é" * 43, "a" * 5_000, " " * 40]
 )
 def test_malformed_fields_are_refused(service: Service, field: str, value: Any) -> None:
     assert send(service, claim(**{field: value})) == 400
@@ -131,6 +132,39 @@ def test_missing_fields_are_refused(service: Service, field: str) -> None:
     body = claim()
     del body[field]
     assert send(service, body) == 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.replace(b'"}', b'",}'),
+        lambda body: body.replace(b'"}', b'", "list": [1, 2, ], \n}'),
+        lambda body: body.replace(b'"}', b'", "scale": NaN, "least": -Infinity}'),
+        lambda body: b"\xef\xbb\xbf" + body,
+        lambda body: b"\xef\xbb\xbf" + body.replace(b'"}', b'", "text": "a,}", }'),
+    ],
+)
+def test_a_body_in_another_form_is_read(service: Service, change: Any) -> None:
+    sent = claim()
+    assert send(service, change(json.dumps(sent).encode())) == 204
+    row = Submission.objects.get()
+    assert (str(row.request_uuid), row.claimed_digest) == (
+        sent["request_uuid"],
+        lookup_digest(sent["customer_id"]),
+    )
+
+
+@pytest.mark.parametrize("token", ["twelve-chars", "with.dot~and_more", "t", "!\"#$%&'()*+,/:;<=>?@[]^`{|}"])
+def test_a_uuid_without_dashes_and_every_token_of_the_list_are_taken(service: Service, token: str) -> None:
+    known = uuid.uuid4()
+    assert send(service, claim(request_uuid=known.hex, customer_id=token)) == 204
+    row = Submission.objects.get()
+    assert (row.request_uuid, row.claimed_digest) == (known, lookup_digest(token))
+
+
+def test_the_address_works_with_and_without_its_last_slash(service: Service) -> None:
+    bare = address(service).rstrip("/")
+    assert Client().post(bare, claim(), content_type="application/json").status_code == 204
 
 
 @pytest.mark.parametrize("field", ["exam_uuid", "download_url", "submitted_at"])

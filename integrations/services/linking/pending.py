@@ -1,7 +1,6 @@
 """Tokens kept encrypted in a session for at most fifteen minutes, until their owner confirms."""
 
 import json
-import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ SECONDS = 15 * 60
 # Several tabs may be open at once; with more tokens the oldest is dropped.
 MOST = 5
 _KEY = "pending_tokens"
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{20,200}")
 
 
 @dataclass(frozen=True)
@@ -31,11 +29,6 @@ class PendingToken:
 
     def __repr__(self) -> str:
         return f"PendingToken(slot={self.slot!r})"
-
-
-def is_token(text: str) -> bool:
-    """Tell whether a text has the form of a customer's token; makes no call."""
-    return bool(_TOKEN.fullmatch(text))
 
 
 def keep_token(*, session: SessionBase, service: Service, token: str, path: str) -> None:
