@@ -72,7 +72,7 @@ screenshots:
 	$(PY) scripts/screenshots.py
 
 clean:
-	rm -rf var staticfiles
+	rm -rf var
 
 distclean: clean
 	rm -rf .venv .tool build *.egg-info

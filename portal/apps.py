@@ -6,6 +6,7 @@ from typing import Any
 from django.apps import AppConfig
 from django.apps import apps as installed_apps
 from django.contrib.admin import apps as administration
+from django.contrib.staticfiles import apps as static_files
 from django.core.management.base import CommandError
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
@@ -19,6 +20,13 @@ class AdministrationConfig(administration.AdminConfig):
 
     default = False
     default_site = "unfold.sites.UnfoldAdminSite"
+
+
+class StaticFilesConfig(static_files.StaticFilesConfig):
+    """Django's static files without those of pages that the portal does not have."""
+
+    default = False
+    ignore_patterns = [*static_files.StaticFilesConfig.ignore_patterns, "rest_framework"]
 
 
 # Migrations of development versions; a database that has them cannot be migrated.

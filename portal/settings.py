@@ -2,7 +2,6 @@
 
 import os
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -10,8 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.database.connections import database_from_url
 from portal.environment import Environment
+from portal.locations import FILES_DIR, USUAL_VAR_DIR
 from portal.logging.setup import logging_config
 from portal.pages import admin_colours
+from portal.trial import SECRETS, trial_secrets
 
 env = Environment()
 if env_file := os.environ.get("ENV_FILE", ""):
@@ -19,13 +20,8 @@ if env_file := os.environ.get("ENV_FILE", ""):
         raise ImproperlyConfigured(f"ENV_FILE names {env_file}, which cannot be read.")
     # Variables of the environment come before those of the file.
     Environment.read_env(env_file)
-BASE_DIR = Path(__file__).resolve().parent.parent
-VAR_DIR = BASE_DIR / "var"
-
+VAR_DIR = env.folder("VAR_DIR", default=USUAL_VAR_DIR)
 DEBUG = env.flag("DEBUG", default=False)
-SECRET_KEY = env.secret("SECRET_KEY")
-TOKEN_LOOKUP_KEY = env.secret("TOKEN_LOOKUP_KEY")
-FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 
 # --- The public address -----------------------------------------------------------------------------
 PUBLIC_URL = env.public_url("PUBLIC_URL", default="http://127.0.0.1:8000")
@@ -33,13 +29,13 @@ _public = urlsplit(PUBLIC_URL)
 _host = _public.hostname or ""
 LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 IS_HTTPS = _public.scheme == "https"
-_is_local = _host in LOOPBACK_HOSTS or _host.endswith(".localhost")
-if not IS_HTTPS and not _is_local:
+IS_LOCAL = _host in LOOPBACK_HOSTS or _host.endswith(".localhost")
+if not IS_HTTPS and not IS_LOCAL:
     raise ImproperlyConfigured("PUBLIC_URL must begin with https:// unless it is a loopback address.")
-if DEBUG and not _is_local:
+if DEBUG and not IS_LOCAL:
     raise ImproperlyConfigured("DEBUG must be off where PUBLIC_URL is not a loopback address.")
 
-ALLOWED_HOSTS = [_host, *(sorted(LOOPBACK_HOSTS) if _is_local else [])]
+ALLOWED_HOSTS = [_host, *(sorted(LOOPBACK_HOSTS) if IS_LOCAL else [])]
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", default=0, least=0, most=10)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
@@ -58,6 +54,14 @@ SESSION_ENGINE = "foundation.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 CSRF_FAILURE_VIEW = "portal.pages.views.csrf_failure"
 
+# --- Secrets --------------------------------------------------------------------------------------------
+# A trial on this machine makes its own; a portal that others can reach needs secrets apart from its data.
+if not any(map(os.environ.get, SECRETS)):
+    Environment.read_env(trial_secrets(folder=VAR_DIR, is_local=IS_LOCAL), overwrite=True)
+SECRET_KEY = env.secret("SECRET_KEY")
+TOKEN_LOOKUP_KEY = env.secret("TOKEN_LOOKUP_KEY")
+FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
+
 # --- Applications ---------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -66,7 +70,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "portal.apps.StaticFilesConfig",
     "django.contrib.humanize",
     "allauth",
     "allauth.account",
@@ -105,7 +109,7 @@ WSGI_APPLICATION = "portal.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [FILES_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "builtins": ["foundation.moments"],
@@ -119,10 +123,15 @@ TEMPLATES = [
         },
     }
 ]
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [FILES_DIR / "static"]
 STATIC_URL = "/static/"
-STATIC_ROOT = env.folder("STATIC_ROOT", default=BASE_DIR / "staticfiles")
-WHITENOISE_USE_FINDERS = True
+STATIC_ROOT = env.folder("STATIC_ROOT", default=VAR_DIR / "static")
+# Files are served under names with their hash, so browsers keep them for good. `serve` collects and
+# compresses them. Pages are never compressed: their length would tell secrets (docs/decisions/0016).
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "portal.static_files.StaticFiles"},
+}
 USE_I18N = True
 LANGUAGES = [("en", "English")]
 LANGUAGE_CODE = "en"
@@ -133,7 +142,7 @@ FORMAT_MODULE_PATH = "portal.pages.formats"
 
 # Set by `manage.py demo` alone: the file with the demo's accounts, which allows "Continue as …".
 DEMO_FILE = env.str("PORTAL_DEMO_FILE", default="")
-if DEMO_FILE and not _is_local:
+if DEMO_FILE and not IS_LOCAL:
     raise ImproperlyConfigured(
         "PORTAL_DEMO_FILE lets everybody in; it must not be set where PUBLIC_URL is public."
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+# An installed sandbox keeps its data in the folder in which it is started.
+_home = BASE_DIR if (BASE_DIR / "manage.py").exists() else Path.cwd()
 
 PORT = int(os.environ.get("SANDBOX_PORT", "8001"))
 MEDIA_PORT = int(os.environ.get("SANDBOX_MEDIA_PORT", str(PORT + 1)))
@@ -15,7 +17,7 @@ BIND = os.environ.get("SANDBOX_BIND", "127.0.0.1")
 ALLOW = [each.strip() for each in os.environ.get("SANDBOX_ALLOW", "").split(",") if each.strip()]
 PUBLIC_URL = os.environ.get("SANDBOX_PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 MEDIA_URL_BASE = os.environ.get("SANDBOX_MEDIA_URL", f"http://127.0.0.1:{MEDIA_PORT}").rstrip("/")
-SANDBOX_DIR = Path(os.environ.get("SANDBOX_DIR", str(BASE_DIR / "var" / "sandbox"))).resolve()
+SANDBOX_DIR = Path(os.environ.get("SANDBOX_DIR", str(_home / "var" / "sandbox"))).resolve()
 # Lifetime of a media link in seconds. The provider documents seven days for its research links.
 LINK_SECONDS = int(os.environ.get("SANDBOX_LINK_SECONDS", str(7 * 24 * 3600)))
 # The provider does not retry a notification; its documents say that it may do so in future.

@@ -40,6 +40,20 @@ def wait_for(
     raise AssertionError(f"{what} did not happen in {seconds:.0f} s.")
 
 
+def processes_with(text: str) -> list[int]:
+    """Return every living process that has this text in its environment."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            has_it = text.encode() in (entry / "environ").read_bytes()
+            is_dead = (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except OSError:
+            continue
+        if has_it and not is_dead:
+            found.append(int(entry.name))
+    return found
+
+
 class Guard:
     """A shell that runs a command when the process that created it has ended, however it ended."""
 
@@ -67,12 +81,19 @@ class Guard:
 class Process:
     """A process in its own group that ends with the tests; its output goes to a file."""
 
-    def __init__(self, *arguments: str, log: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        log: Path,
+        environment: Mapping[str, str],
+        program: str = sys.executable,
+        folder: Path = ROOT,
+    ) -> None:
         self.log = log
         with log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=ROOT,
+                [program, *arguments],
+                cwd=folder,
                 env={"PYTHONUNBUFFERED": "1", "PATH": os.environ["PATH"], **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -13,7 +13,7 @@ os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch / 'portal.sqlite3'}"
 os.environ.setdefault("MEDIA_ROOT", str(_scratch / "media"))
 
 from portal.settings import *  # noqa: E402, F403
-from portal.settings import DATABASES  # noqa: E402
+from portal.settings import DATABASES, STORAGES  # noqa: E402
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
@@ -23,5 +23,6 @@ if "sqlite3" in DATABASES["default"]["ENGINE"]:
     # A file, since a database in memory cannot be shared with the processes that tests start.
     DATABASES["default"]["TEST"] = {"NAME": str(_scratch / "test.sqlite3")}
 
-# Otherwise each test client would scan all static files before its first request.
-WHITENOISE_AUTOREFRESH = True
+# Nothing is collected for the test client; it reads each static file where it is, and when it is asked for.
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = True

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.core.management import load_command_class
 
 from background.lifecycle import STOP_GRACE_SECONDS
 from tests.processes import ROOT
@@ -79,7 +80,7 @@ def test_a_process_cannot_write_elsewhere_or_gain_privileges(name: str) -> None:
 
 def test_the_commands_are_those_of_the_documents() -> None:
     services = _services()
-    web = " ".join(_web_command()).replace("--host 0.0.0.0 --port 8000 ", "")
+    web = " ".join(_web_command()).removesuffix(" --host 0.0.0.0")
     worker = " ".join(services["worker"]["command"]).replace("${WORKER_THREADS:-4}", "4")
     for command in (web, worker, " ".join(services["beat"]["command"])):
         assert f"`{command}`" in OPERATIONS
@@ -93,8 +94,9 @@ def test_a_worker_has_more_time_to_stop_than_it_needs() -> None:
 
 
 def test_postgresql_allows_a_connection_for_every_thread() -> None:
-    web = _web_command()
-    threads = int(web[web.index("--blocking-threads") + 1]) * int(web[web.index("--workers") + 1])
+    parser = load_command_class("portal", "serve").create_parser("manage.py", "serve")
+    served = parser.parse_args(_web_command()[3:])
+    threads = served.threads * served.workers
     allowed = int(_services()["postgres"]["command"][-1].removeprefix("max_connections="))
     assert threads + 32 < allowed
 
@@ -122,9 +124,8 @@ def test_the_image_contains_only_what_runs() -> None:
     assert rules[0] == "*"
     included = {rule.removeprefix("!") for rule in rules if rule.startswith("!")}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = project["tool"]["setuptools"]["packages"]["find"]["include"]
-    others = {"manage.py", "requirements", "static", "templates", "docker/healthcheck.py"}
-    assert included == {each.removesuffix("*") for each in packages} | others
+    packages = project["tool"]["hatch"]["build"]["targets"]["wheel"]["only-include"]
+    assert included == {"manage.py", "requirements", "docker/healthcheck.py", *packages}
     # The last matching rule decides: hidden files stay out of included folders.
     assert rules[-3:] == ["**/.*", "**/__pycache__", "**/*.pyc"]
 

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from portal.demo.ports import PortProblem, Ports
 from portal.demo.state import DemoFile
-
-ROOT = Path(__file__).resolve().parents[2]
+from portal.locations import USUAL_VAR_DIR
 
 
 def demo_directory() -> Path:
-    """Return the folder of the demo: `var/`, or the one that `DEMO_DIR` names."""
-    return Path(os.environ.get("DEMO_DIR") or ROOT / "var").resolve()
+    """Return the folder of the demo: the one that `DEMO_DIR` names, else that of the portal."""
+    return Path(os.environ.get("DEMO_DIR") or os.environ.get("VAR_DIR") or USUAL_VAR_DIR).resolve()
 
 
 def prepare_environment(*, is_started: bool) -> None:
@@ -32,16 +31,15 @@ def prepare_environment(*, is_started: bool) -> None:
 
 def _variables(*, ports: Ports, demo: DemoFile) -> dict[str, str]:
     home = demo.path.parent
-    static = home / "static"
-    static.mkdir(parents=True, exist_ok=True)
     return {
         "SECRET_KEY": demo.data["secret_key"],
         "TOKEN_LOOKUP_KEY": demo.data["token_lookup_key"],
         "FIELD_ENCRYPTION_KEYS": demo.data["field_encryption_key"],
+        "VAR_DIR": str(home),
         "PUBLIC_URL": f"http://127.0.0.1:{ports.portal}",
         "DATABASE_URL": f"sqlite:///{home / 'portal.sqlite3'}",
         "MEDIA_ROOT": str(home / "media"),
-        "STATIC_ROOT": str(static),
+        "STATIC_ROOT": str(home / "static"),
         "EMAIL_URL": f"filemail:///{str(home / 'mail').lstrip('/')}",
         "CELERY_BROKER_URL": "memory://",
         # The sandbox and its media are on this machine, which the portal otherwise never calls.

@@ -86,6 +86,10 @@ class Person:
         page = self.visit(self.page.links_to("/signup/")[0])
         secret = self._password
         self.send(page.form(having="password1"), email=self.email, password1=secret, password2=secret)
+        return self.confirm_address()
+
+    def confirm_address(self) -> Page:
+        """Enter the code that was mailed, on the page that asks for it."""
         code = wait_for(self._code, what="The mail with the code")
         return self.send(self.page.form(having="code"), code=code)
 

@@ -14,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from portal.demo.supervisor import web_arguments
 from tests.e2e.person import PASSWORD, Person
+from tests.migrated import VARIABLE
 from tests.processes import ROOT, Process, free_ports, wait_for
 
 CREATE_ACCOUNT = """
@@ -48,13 +49,14 @@ class Site:
             "DATABASE_URL": database_url,
             "CELERY_BROKER_URL": os.environ.get("CELERY_BROKER_URL", "memory://"),
             "MEDIA_ROOT": str(folder / "media"),
-            "STATIC_ROOT": str(folder / "static"),
+            "VAR_DIR": str(folder),
+            # Collected once for all sites of a test run.
+            "STATIC_ROOT": str(Path(os.environ.get(VARIABLE, folder)) / "static"),
             "EMAIL_URL": f"filemail:///{str(folder / 'mail').lstrip('/')}",
             "EGRESS_ALLOWED_NETWORKS": "127.0.0.1/32",
             "ALERT_EMAILS": "alerts@example.test",
             "LOG_LEVEL": "DEBUG",
         }
-        (folder / "static").mkdir(exist_ok=True)
 
     # --- Processes ---
     def start(self) -> None:

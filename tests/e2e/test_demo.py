@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from tests.cloud import Cloud
 from tests.e2e.chromium import NEEDS_CHROMIUM, chromium
 from tests.e2e.person import Person
-from tests.processes import ROOT, Process, free_ports, wait_for
+from tests.processes import ROOT, Process, free_ports, processes_with, wait_for
 from tests.rendered import rendered_exams
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
@@ -60,16 +60,7 @@ class Demo:
 
     def processes(self) -> list[int]:
         """Return every living process that has this demo's folder in its environment."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*"):
-            try:
-                is_ours = str(self.folder).encode() in (entry / "environ").read_bytes()
-                is_dead = (entry / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
-            except OSError:
-                continue
-            if is_ours and not is_dead:
-                found.append(int(entry.name))
-        return found
+        return processes_with(str(self.folder))
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +164,7 @@ def test_a_process_that_dies_is_reported_and_restarted(demo: Demo, running: Proc
     (pid,) = [
         pid
         for pid in demo.processes()
-        if b"\0manage.py\0worker\0" in b"\0" + Path(f"/proc/{pid}/cmdline").read_bytes()
+        if b"\0portal\0worker\0" in b"\0" + Path(f"/proc/{pid}/cmdline").read_bytes()
     ]
     os.kill(pid, signal.SIGKILL)
     running.wait_for_line("The worker exited with code -9", seconds=30)

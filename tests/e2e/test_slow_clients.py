@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from portal.demo.supervisor import THREADS
+from portal.demo.supervisor import web_arguments
 from tests.e2e.person import Person
 from tests.e2e.site import Site
 from tests.processes import ROOT
@@ -98,5 +98,6 @@ def test_senders_who_stop_in_the_middle_of_the_headers(pages_only: Site) -> None
 
 
 def test_the_image_serves_with_as_many_threads_as_the_demo() -> None:
-    image = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8")
-    assert f'"--blocking-threads", "{THREADS}"' in image
+    image = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8").rpartition("\nCMD ")[2]
+    assert '"serve"' in image and "--threads" not in image
+    assert "serve" in web_arguments(port=8000) and "--threads" not in web_arguments(port=8000)

@@ -20,7 +20,13 @@ SECRETS = {
 
 def _doctor(folder: Path, *arguments: str, **changes: str | None) -> "subprocess.CompletedProcess[str]":
     given = (
-        SECRETS | {"DATABASE_URL": f"sqlite:///{folder / 'new.sqlite3'}", "MEDIA_ROOT": str(folder)} | changes
+        SECRETS
+        | {
+            "DATABASE_URL": f"sqlite:///{folder / 'new.sqlite3'}",
+            "VAR_DIR": str(folder),
+            "MEDIA_ROOT": str(folder),
+        }
+        | changes
     )
     environment = {name: value for name, value in given.items() if value is not None}
     return subprocess.run(

@@ -78,7 +78,7 @@ def test_a_command_with_a_missing_secret_ends_with_the_sentence() -> None:
     done = subprocess.run(
         [sys.executable, "manage.py", "migrate"],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], "PUBLIC_URL": "https://portal.example.com"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -219,3 +219,49 @@ def test_a_file_named_by_the_environment_is_read_and_the_environment_comes_first
 def test_a_missing_file_stops_the_start() -> None:
     refused = _refused(ENV_FILE="/nowhere/env")
     assert refused == "ENV_FILE names /nowhere/env, which cannot be read."
+
+
+def test_a_trial_on_this_machine_makes_its_secrets_once(tmp_path: Path) -> None:
+    first = _load(VAR_DIR=str(tmp_path / "var"))
+    file = tmp_path / "var" / "secrets.env"
+    assert file.stat().st_mode & 0o777 == 0o600
+    made = file.read_text()
+    assert {line.partition("=")[0] for line in made.splitlines()} == set(GOOD)
+    again = _load(VAR_DIR=str(tmp_path / "var"))
+    assert all(again[name] == first[name] for name in GOOD)
+    assert [each.name for each in file.parent.iterdir()] == ["secrets.env"]
+
+
+def test_processes_that_start_together_have_the_same_secrets(tmp_path: Path) -> None:
+    code = "import portal.settings as s; print(s.SECRET_KEY, s.FIELD_ENCRYPTION_KEYS)"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path)},
+            stdout=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    printed = {process.communicate(timeout=60)[0] for process in started}
+    assert len(printed) == 1 and printed != {b""}
+
+
+def test_a_portal_that_others_can_reach_makes_no_secrets(tmp_path: Path) -> None:
+    public = dict.fromkeys(GOOD, "") | {"VAR_DIR": str(tmp_path), "PUBLIC_URL": "https://portal.example.com"}
+    sentence = _refused(**public)
+    assert all(name in sentence for name in GOOD)
+    assert not list(tmp_path.iterdir())
+    # After a trial the message says how its data stays readable.
+    _load(VAR_DIR=str(tmp_path))
+    file = str(tmp_path / "secrets.env")
+    assert f"set ENV_FILE={file}" in _refused(**public)
+    _load(
+        VAR_DIR=str(tmp_path), PUBLIC_URL="https://portal.example.com", TRUSTED_PROXY_COUNT="1", ENV_FILE=file
+    )
+
+
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    refused = _refused(**dict.fromkeys(GOOD, ""), VAR_DIR=str(tmp_path / "file" / "var"))
+    assert "Set VAR_DIR to a folder that can be written to" in refused

@@ -1,6 +1,7 @@
 """Start the portal, a worker and a sandbox Clarius Cloud, connected and filled with exams."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from portal.demo.supervisor import (
     stop_on_signals,
     web_arguments,
 )
+from portal.locations import BASE_DIR
 
 
 class Command(BaseCommand):
@@ -37,10 +39,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Start everything; raises CommandError with a sentence if that fails."""
         if not settings.DEMO_FILE:
-            raise CommandError("Start the demo with `make demo` or `python manage.py demo`.")
+            raise CommandError("Start the demo as a command of its own, for example with `make demo`.")
+        if find_spec("pydicom") is None:
+            raise CommandError(
+                "The demo needs further packages. Install them: pip install 'clarius-integrator-portal[demo]'"
+            )
         demo = DemoFile.open(Path(settings.DEMO_FILE))
         home = demo.path.parent
-        supervisor = Supervisor(folder=settings.BASE_DIR, logs=home / "log", say=_say)
+        supervisor = Supervisor(folder=BASE_DIR, logs=home / "log", say=_say)
         stop_on_signals()
         try:
             with only_one(home / "demo.lock"):
@@ -73,7 +79,7 @@ class Command(BaseCommand):
         people = make_accounts(demo=demo)
         service = connect_service(sandbox=sandbox, demo=demo)
         grant_review(user=people["reviewer"], service=service)
-        supervisor.start(name="worker", arguments=["manage.py", "worker"], environment=child_environment())
+        supervisor.start(name="worker", arguments=["-m", "portal", "worker"], environment=child_environment())
         customers = link_clinician(sandbox=sandbox, service=service, clinician=people["clinician"])
         supervisor.wait_for(lambda: is_linked(customers=customers), what="Linking", seconds=60)
         _say("Sending exams from the sandbox …")
@@ -91,7 +97,7 @@ class Command(BaseCommand):
 def _start_servers(*, supervisor: Supervisor, ports: Ports, home: Path) -> None:
     supervisor.start(
         name="sandbox",
-        arguments=["manage.py", "sandbox"],
+        arguments=["-m", "portal", "sandbox"],
         environment=child_environment(
             is_sandbox=True,
             SANDBOX_PORT=str(ports.sandbox),
