@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 # Lines of the log that are shown when a process dies.
@@ -15,6 +16,8 @@ TAIL_LINES = 15
 LONGEST_PAUSE = 30.0
 # A process that lived this long starts again with the shortest pause.
 STABLE_SECONDS = 60.0
+# What stops the demo.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Child:
@@ -36,7 +39,7 @@ class Child:
     def start(self) -> None:
         """Start the process; its output goes to its log."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as output:
+        with self.log.open("ab") as output, _signals_delayed():
             # In a group of its own: Ctrl-C reaches only the supervisor, which stops the processes in order.
             self._process = subprocess.Popen(  # noqa: S603
                 self._arguments,
@@ -102,3 +105,17 @@ class Child:
         if self._process:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+@contextmanager
+def _signals_delayed() -> Iterator[None]:
+    """Keep signals until a process that is being started is known, and can be stopped."""
+    arrived: list[int] = []
+    before = {each: signal.signal(each, lambda number, frame: arrived.append(number)) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in arrived:
+        signal.raise_signal(number)

@@ -11,17 +11,13 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
 
-from portal.demo.children import Child
+from portal.demo.children import SIGNALS, Child
 from portal.demo.parent import Parent
 
 # More than the worker takes to stop: it gives running work eight seconds.
 STOP_SECONDS = 12.0
 # How often processes are checked.
 CHECK_SECONDS = 0.2
-# A thread is busy for as long as a client takes to read a file or send a body, and costs little meanwhile.
-# Fifty clients on slow lines must leave threads for everybody else.
-THREADS = 64
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class DemoProblem(Exception):
@@ -147,9 +143,8 @@ def stop_on_signals() -> None:
 
 
 def web_arguments(*, port: int) -> list[str]:
-    """Return the arguments for Python that start granian on a port of the loopback address."""
-    granian = ["-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
-    return [*granian, "--blocking-threads", str(THREADS), "--no-ws", "portal.wsgi:application"]
+    """Return the arguments for Python that serve the portal on a port of the loopback address."""
+    return ["-m", "portal", "serve", "--port", str(port), "--workers", "1"]
 
 
 def child_environment(*, is_sandbox: bool = False, **extra: str) -> dict[str, str]:
