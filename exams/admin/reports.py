@@ -43,6 +43,7 @@ class ReportAdmin(PartOfSubmission, AttemptsAdmin):
         "uuid",
         "submission",
         "author",
+        "command_user",
         "replaces",
         "state",
         "failure_reason",

@@ -22,6 +22,8 @@ class Report(LeasedRow):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="reports"
     )
+    # The system's user who added it by a command without the name of an account.
+    command_user = models.CharField(max_length=100, blank=True)
     replaces = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replaced_by"
     )
@@ -47,6 +49,13 @@ class Report(LeasedRow):
     class Meta:
         permissions = [("operate_report", "Can send reports again")]
         ordering = ["-created_at"]
+
+    @property
+    def signer(self) -> str:
+        """The name of who wrote it: an account, or the system's user who ran the command."""
+        if self.author is not None:
+            return self.author.display_name
+        return f"command (system user {self.command_user})" if self.command_user else ""
 
     def __str__(self) -> str:
         return str(self.uuid)

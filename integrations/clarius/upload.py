@@ -67,7 +67,10 @@ def _outcome(error: errors.ClariusError, *, has_begun: bool) -> errors.ClariusEr
     detail = f"{type(error).__name__} {error.detail}".strip()
     about: dict[str, Any] = {"status": error.status, "detail": detail}
     if has_begun and not _is_definite(error):
-        return errors.UncertainOutcome("The report was sent, but the Cloud's answer did not arrive.", **about)
+        answer = "its answer did not arrive" if error.status is None else f"it answered {error.status}"
+        return errors.UncertainOutcome(
+            f"The report was sent to Clarius Cloud, but {answer}. It may have arrived.", **about
+        )
     if isinstance(error, errors.Timeout):
         return errors.Unreachable("The server did not take the report.", **about)
     return error

@@ -174,7 +174,7 @@ def test_a_failed_submission_is_fetched_again(act: Act, submission: Submission) 
 
 
 def test_a_submission_is_stopped_and_resumed(act: Act, submission: Submission) -> None:
-    assert "1 of 1 submissions were stopped" in act(Submission, "stop")
+    assert "1 of 1 submissions are held" in act(Submission, "stop")
     submission.refresh_from_db()
     assert (submission.state, submission.hold_reason) == ("held", "stopped")
     assert "1 of 1 submissions were resumed" in act(Submission, "resume")

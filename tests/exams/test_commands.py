@@ -1,5 +1,6 @@
 """Commands with which programs read exams and answer them."""
 
+import getpass
 import hashlib
 import json
 from collections.abc import Callable
@@ -10,10 +11,13 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
+from accounts.roles import REVIEWERS
 from audit.models import Entry
 from exams.models import Report, Submission
+from integrations.models import ReviewerAccess
 from tests.cloud import Cloud, CloudSubmission
 from tests.exams.conftest import Portal
+from tests.people import logged_in, make_person
 
 Submit = Callable[..., CloudSubmission]
 
@@ -98,6 +102,26 @@ def test_a_program_answers_an_exam(
     assert Report.objects.get().state == "delivered"
     [arrived] = cloud.reports(request_uuid=str(received.request_uuid))
     assert (arrived.sha256, arrived.name) == (answer["sha256"], "Echo report")
+
+
+def test_a_report_without_an_account_is_signed_by_command(
+    received: Submission, run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "echo.pdf").write_bytes(b"%PDF-1.7 report\n%%EOF\n")
+    user = getpass.getuser()
+    assert f"is signed by command (system user {user})." in run(
+        "add_report", received.uuid, tmp_path / "echo.pdf", "--name", "Echo"
+    )
+    report = Report.objects.get()
+    assert (report.author, report.command_user) == (None, user)
+    for action in ("report.drafted", "report.signed"):
+        named = Entry.objects.get(action=action).identifiers
+        assert (named["by"], named["system_user"]) == ("command", user)
+    reviewer = make_person("reviewer", REVIEWERS)
+    ReviewerAccess.objects.create(user=reviewer, service=received.service)
+    browser = logged_in(reviewer)
+    for address in (f"/exams/{received.uuid}/", f"/reports/{report.uuid}/"):
+        assert f"by <bdi>command (system user {user})</bdi>" in browser.get(address).content.decode()
 
 
 @pytest.mark.parametrize(("name", "content"), [("echo.pdf", b""), ("echo.pdf", b"<html>"), ("x.exe", b"MZ")])

@@ -11,6 +11,7 @@ from exams.models import Patient, Submission
 from exams.services.intake import confirmation
 from exams.services.intake.confirmation import PARALLEL
 from exams.services.intake.notifications import store_notification
+from exams.services.maintenance.giving_up import give_up_submissions
 from integrations.models import ApiKey, Customer, Service
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.conftest import Portal
@@ -152,6 +153,21 @@ def test_a_customer_whose_list_alone_is_refused_is_asked_about_less_and_less_oft
     assert (refused.hold_reason, refused.not_before) == ("unconfirmed", None)
     assert refused.failure_reason == "customer_refused"
     assert len(cloud.calls(path="/accessible/")) == 3
+
+
+def test_a_notification_that_was_given_up_is_not_asked_for_again(
+    portal: Portal, clinician: CloudCustomer, notify: Notify, cloud: Cloud
+) -> None:
+    made_up = notify(token=clinician.token)
+    portal.work()
+    asked = len(cloud.calls(path="/accessible/"))
+    rows = Submission.objects.filter(pk=made_up.pk)
+    assert give_up_submissions(queryset=rows, user=None, address=None) == 1
+    portal.make_due()
+    portal.work()
+    assert len(cloud.calls(path="/accessible/")) == asked == 1
+    made_up.refresh_from_db()
+    assert (made_up.state, made_up.not_before) == ("held", None)
 
 
 def test_a_refusal_with_a_key_of_unknown_state_is_retried_less_and_less_often(

@@ -1,6 +1,8 @@
 """Answer a submission with a report from a program or a shell."""
 
+import getpass
 import json
+import os
 import uuid
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,11 @@ class Command(BaseCommand):
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument("--name", required=True, help="name of the report in Clarius Cloud")
         parser.add_argument(
-            "--as", dest="email", metavar="EMAIL", help="e-mail address of the reviewer who signs it"
+            "--as",
+            dest="email",
+            metavar="EMAIL",
+            help="e-mail address of the reviewer who signs it; without it, the report is signed by command, "
+            "with the name of the system's user",
         )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -46,7 +52,7 @@ class Command(BaseCommand):
             facts = {"report": str(report.uuid), "state": report.state, "sha256": report.sha256}
             print(json.dumps(facts | {"submission": str(submission.uuid)}))
         else:
-            print(f"Report {report.uuid} is signed. A worker sends it.")
+            print(f"Report {report.uuid} is signed by {report.signer}. A worker sends it.")
 
 
 def _author(email: str | None, submission: Submission) -> User | None:
@@ -58,6 +64,14 @@ def _author(email: str | None, submission: Submission) -> User | None:
     return user
 
 
+def _system_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run as a user without a name.
+        return str(os.getuid())
+
+
 def _add(submission: Submission, author: User | None, name: str, path: Path) -> Report:
     with path.open("rb") as source:
         report = create_draft(
@@ -66,6 +80,7 @@ def _add(submission: Submission, author: User | None, name: str, path: Path) -> 
             name=name,
             upload=File(source, name=path.name),
             address=None,
+            command_user="" if author is not None else _system_user(),
         )
     sign_report(report=report, user=author, address=None)
     report.refresh_from_db()

@@ -120,7 +120,7 @@ def _tell_clinicians(report: Report) -> None:
             recipient=link.user.email,
             subject="New report on one of your exams",
             body=(
-                "A reviewer signed a report on one of your exams. It is also in Clarius Cloud.\n"
+                "One of your exams has a new report. It is also in Clarius Cloud.\n"
                 f"Read the report: {settings.PUBLIC_URL}/reports/{report.uuid}/\n"
             ),
         )

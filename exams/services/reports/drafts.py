@@ -39,8 +39,12 @@ def create_draft(
     upload: Any,
     address: str | None,
     replaces: Report | None = None,
+    command_user: str = "",
 ) -> Report:
-    """Store an uploaded file as a draft; `upload` has `name` and `chunks()`. Raises InvalidReport."""
+    """Store an uploaded file as a draft; `upload` has `name` and `chunks()`. Raises InvalidReport.
+
+    Without an author, `command_user` is the system's user who runs the command.
+    """
     name = _clean(name)[:NAME_LIMIT]
     if not name:
         raise InvalidReport("Give the report a name, for example “Echo report”.")
@@ -53,6 +57,7 @@ def create_draft(
         report = Report.objects.create(
             submission=submission,
             author=author,
+            command_user=command_user,
             replaces=replaces,
             name=name,
             file_name=_file_name(upload.name, media_type=stored.media_type),
@@ -70,6 +75,7 @@ def create_draft(
             address=address,
             submission=str(submission.uuid),
             sha256=stored.sha256,
+            **_by_command(report),
         )
     return report
 
@@ -90,6 +96,7 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
             address=address,
             submission=str(report.submission.uuid),
             sha256=report.sha256,
+            **_by_command(report),
         )
 
 
@@ -102,6 +109,10 @@ def discard_draft(*, report: Report, user: User, address: str | None) -> None:
             raise NotADraft("This report was signed or discarded before.")
         draft.delete()
         add_entry(action="report.discarded", actor=user, target=report, address=address)
+
+
+def _by_command(report: Report) -> dict[str, str]:
+    return {"by": "command", "system_user": report.command_user} if report.command_user else {}
 
 
 def _store_file(upload: Any) -> storage.StoredFile:

@@ -207,6 +207,9 @@ def test_a_page_offers_the_actions_of_its_state(stage: Stage, administrator: Cli
     assert offered(fail(stage)) == ["retry", "stop", "give_up"]
     assert offered(hold(stage)) == ["resume", "give_up"]
     assert offered(stage.submission) == ["stop"]
+    page = administrator.get(f"/admin/exams/submission/{stage.submission.pk}/change/").content.decode()
+    # A ready exam has nothing left to stop.
+    assert ">Hold</button>" in page and ">Stop</button>" not in page
     assert offered(add_report(stage.submission, state="uncertain")) == [
         "mark_arrived",
         "send_again",

@@ -1,5 +1,6 @@
 """The log of calls: when, status, latency and key prefix of each, bounded, never in the way."""
 
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
@@ -12,10 +13,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.roles import ADMINISTRATORS
+from background.leases import LeaseLost
 from exams.models import Call, PollRun, Submission
 from exams.services import calls
+from exams.services.intake.notifications import store_notification
 from exams.states import Failure
-from tests.cloud import Cloud, CloudSubmission
+from integrations.models import Customer
+from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.cast import Stage, add_report
 from tests.exams.conftest import Portal
 from tests.people import logged_in, make_person
@@ -56,6 +60,58 @@ def test_a_delivery_logs_a_call(portal: Portal, submit: Submit) -> None:
     report.refresh_from_db()
     assert (report.state, call.kind, call.error) == ("delivered", "report", "")
     assert call.status in {200, 201, 204}
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        ({"kind": "status", "status": 503}, "but it answered 503. It may have arrived."),
+        ({"kind": "cut_after"}, "but its answer did not arrive. It may have arrived."),
+    ],
+)
+def test_a_report_without_a_definite_answer_is_explained(
+    portal: Portal, submit: Submit, cloud: Cloud, fault: dict[str, Any], end: str
+) -> None:
+    report = add_report(portal.receive(submit()), not_before="2020-01-01T00:00:00Z")
+    cloud.fault(match="report", times=1, **fault)
+    portal.work()
+    call = Call.objects.get(report=report)
+    assert (call.status, call.error) == (fault.get("status"), "UncertainOutcome")
+    assert call.message.endswith(end)
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "data_not_ready"), (410, "data_gone")])
+def test_an_answer_about_the_data_is_explained_as_on_the_page(
+    portal: Portal, submit: Submit, cloud: Cloud, status: int, code: str
+) -> None:
+    sent = submit()
+    portal.poll()
+    cloud.fault(match="download", kind="status", times=9, status=status)
+    portal.work()
+    row = portal.row(sent)
+    assert row.failure_reason == code
+    assert Call.objects.get(submission=row).message == row.get_failure_reason_display()
+
+
+def test_a_question_about_a_notification_says_what_it_found(
+    portal: Portal, submit: Submit, clinician: CloudCustomer
+) -> None:
+    sent = submit()
+    true, forged = uuid.UUID(sent.request_uuid), uuid.uuid4()
+    for key, message in ((true, "Clarius Cloud lists it."), (forged, "Clarius Cloud does not list it.")):
+        store_notification(service_id=portal.service.pk, request_uuid=key, customer_id=sent.customer_id)
+        Customer.objects.update(asked_at=None)
+        portal.work()
+        call = Call.objects.get(submission__request_uuid=key, kind=Call.Kind.CONFIRM)
+        assert (call.status, call.error, call.message) == (200, "", message)
+
+
+def test_files_of_an_interrupted_round_are_not_counted_as_arrived(portal: Portal, submit: Submit) -> None:
+    row = portal.receive(submit())
+    with pytest.raises(LeaseLost), calls.logged_files(submission=row, count=5) as outcomes:
+        outcomes.append(None)
+        raise LeaseLost
+    assert Call.objects.latest("id").message == "1 of 5 files arrived."
 
 
 def test_a_log_that_cannot_be_written_stops_nothing(

@@ -87,13 +87,15 @@ def test_the_page_shows_what_the_cloud_listed_and_when(stage: Stage) -> None:
         data_read_at=now, listed_count=2, notified_at=ago(minutes=2), polled_at=ago(minutes=1)
     )
     text = text_of(page(stage))
-    assert f"2 of 2 listed by Clarius Cloud at {now:%d %b %Y, %H:%M}" in text
+    assert f"Captures 2 of 2 Listed 2 by Clarius Cloud at {now:%d %b %Y, %H:%M}" in text
+    assert "; 2 of them stored here" in text
     assert "Seen notified" in text
     assert ", listed" in text
     Capture.objects.filter(pk=stage.film.pk).update(is_listed=False)
     Submission.objects.update(listed_count=1, notified_at=None)
     text = text_of(page(stage))
-    assert "1 of 1 listed by Clarius Cloud at" in text
+    assert "Listed 1 by Clarius Cloud at" in text
+    assert "; 1 of them stored here" in text
     assert "2 of 2" in text
     assert "never notified" in text
     assert "notified" not in text_of(page(stage, role="clinician"))
