@@ -109,6 +109,11 @@ class ReportFailure(TextChoices):
         "The report was sent, but Clarius Cloud did not confirm it: it may have arrived. "
         "Check in Clarius Cloud before you send it again.",
     )
+    ALREADY_THERE = (
+        "already_there",
+        "Clarius Cloud already has such a report: it was delivered earlier, or from elsewhere. "
+        "Check in Clarius Cloud before you send it again.",
+    )
     REFUSED = "refused", "Clarius Cloud did not accept the report."
     NAME_REFUSED = "name_refused", "Clarius Cloud did not accept the report's name."
     TOO_LARGE = "too_large", "The report is larger than Clarius Cloud accepts."

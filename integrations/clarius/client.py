@@ -1,5 +1,6 @@
 """The calls that a service makes to Clarius Cloud, one method for each."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from types import TracebackType
@@ -9,7 +10,7 @@ from uuid import UUID
 
 from integrations.clarius import fields
 from integrations.clarius.egress import Origin, Resolver, system_resolver
-from integrations.clarius.errors import NotFound, ProtocolError
+from integrations.clarius.errors import NotFound, ProtocolError, Rejected
 from integrations.clarius.keys import Secret
 from integrations.clarius.pages import Page, follow_pages, read_steadily
 from integrations.clarius.schemas import (
@@ -25,6 +26,9 @@ from integrations.clarius.schemas import (
 )
 from integrations.clarius.transport import Transport
 from integrations.clarius.upload import upload
+
+# Some answers to a repeated confirmation are errors although the customer is confirmed.
+_ALREADY_CONFIRMED = re.compile(r"already[ _-](been[ _-])?(confirmed|active|connected|linked)", re.IGNORECASE)
 
 
 class ClariusClient:
@@ -105,8 +109,13 @@ class ClariusClient:
 
     def confirm_customer(self, *, token: str) -> None:
         """Confirm to the Cloud that an account holds this token; safe to repeat. Raises NotFound."""
-        # Not retried within the call although that would be safe: the job is scheduled again anyway.
-        self._transport.call("POST", self._url("services/customer-confirmations/"), payload={"token": token})
+        url = self._url("services/customer-confirmations/")
+        try:
+            # Not retried within the call although that would be safe: the job is scheduled again anyway.
+            self._transport.call("POST", url, payload={"token": token})
+        except Rejected as error:
+            if error.status not in {400, 409} or not _ALREADY_CONFIRMED.search(error.detail):
+                raise
 
     def confirmed_token_pages(self, *, limit: int = 10_000) -> Iterator[Page[str]]:
         """Yield the tokens of every confirmed customer page by page."""

@@ -176,6 +176,12 @@ def test_the_report_of_a_stopped_exam_waits_until_the_exam_is_resumed(
     assert len(cloud.reports()) == 1
 
 
+def test_a_report_that_is_there_already_waits_for_a_person(signed: Report, cloud: Cloud) -> None:
+    cloud.fault(match="report", kind="status", status=409, body="json", times=1)
+    report = deliver(signed)
+    assert (report.state, report.failure_reason) == ("uncertain", "already_there")
+
+
 @pytest.mark.parametrize("status", [400, 404, 413])
 def test_a_report_that_is_refused_fails_with_the_reason_and_can_be_retried(
     signed: Report, cloud: Cloud, status: int

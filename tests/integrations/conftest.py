@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from django.apps import apps
 
+from tests.around import around
 from tests.integrations.scripted import ScriptedCloud
 from tests.people import make_person
 
+__all__ = ["around"]
 TOKEN = "Kx9_" + "t0" * 19 + "-"
 
 

@@ -174,6 +174,22 @@ def test_a_definite_refusal_of_the_customer_ends_after_the_last_attempt(
     assert (done.state, done.reason) == (Link.State.REJECTED, Link.Reason.NOT_ACCEPTED)
 
 
+@pytest.mark.parametrize("status", [400, 409])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"detail": "This customer is already confirmed."},
+        {"token": ["Customer has already been confirmed"]},
+        {"code": "already_confirmed"},
+    ],
+)
+def test_a_refusal_because_it_is_confirmed_already_counts_as_confirmed(
+    link: Link, scripted: ScriptedCloud, status: int, body: Any
+) -> None:
+    scripted.script("POST", CALL, lambda: (status, body))
+    assert _work(link).state == Link.State.CONFIRMED
+
+
 def test_a_worker_that_dies_each_time_does_not_try_forever(link: Link, scripted: ScriptedCloud) -> None:
     Link.objects.filter(pk=link.pk).update(attempt_count=TRIES)
     assert _work(link).state == Link.State.REJECTED

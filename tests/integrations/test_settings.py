@@ -1,5 +1,7 @@
 """The Cloud's settings and the expected ones: read, compared, pushed, turned off, with a new secret."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +18,7 @@ from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
 from integrations.services.masking import mask_url
 from integrations.services.remote_look import LOOK
-from integrations.services.settings.addresses import connect_url, webhook_url
+from integrations.services.settings.addresses import connect_url, is_same_address, webhook_url
 from integrations.services.settings.push import (
     NotPushed,
     WouldReplaceForeign,
@@ -25,6 +27,7 @@ from integrations.services.settings.push import (
 )
 from integrations.services.settings.remote_state import judge, read_now, watch
 from integrations.services.settings.webhook_secrets import webhook_secrets
+from tests.around import Around
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +160,41 @@ def test_the_address_at_the_cloud_gets_its_status(
 ) -> None:
     settings.PUBLIC_URL = "http://127.0.0.1:8000"
     assert judge(service=service, name=NAME, url=url) == verdict
+
+
+def _echo(change: Callable[[str], str], around: Around) -> None:
+    def read(real: Any) -> Any:
+        remote = real()
+        return replace(remote, notification_url=change(remote.notification_url))
+
+    around.call("get_settings", read)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda url: url.replace("http://", "HTTP://").replace("localhost", "LOCALHOST"),
+        lambda url: url.rstrip("/"),
+        lambda url: url.replace("webhooks", "%77ebhooks"),
+        lambda url: url.replace("localhost/", "localhost:80/"),
+    ],
+    ids=["case", "slash", "escape", "port"],
+)
+def test_an_address_that_comes_back_in_an_equivalent_form_is_the_same(
+    cloud_service: Service, user: Any, settings: Any, around: Around, change: Callable[[str], str]
+) -> None:
+    settings.PUBLIC_URL = "http://localhost"
+    _echo(change, around)
+    _push(cloud_service, user)
+    state = read_now(service=cloud_service)
+    assert state.notification_status == V.SAME
+    rotate_webhook_secret(service=cloud_service, user=user, address=None)
+    assert read_now(service=cloud_service).notification_status == V.SAME
+
+
+@pytest.mark.parametrize("url", ["http://localhost:81/", "https://localhost/", "http://a@localhost/", "//[x"])
+def test_an_address_with_another_meaning_is_another(url: str) -> None:
+    assert not is_same_address("http://localhost/", url)
 
 
 @pytest.mark.parametrize(

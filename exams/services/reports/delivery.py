@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     Rule((errors.Unreachable, errors.Throttled), Means.WAIT, ReportFailure.AWAY),
     Rule(errors.ServerError, Means.WAIT, ReportFailure.AWAY, has_retry_after=True),
     Rule(errors.ProtocolError, Means.MAYBE_DONE, ReportFailure.UNCERTAIN, status=frozenset({None, 0})),
+    Rule(errors.Rejected, Means.MAYBE_DONE, ReportFailure.ALREADY_THERE, status=frozenset({409})),
     Rule(errors.Rejected, Means.NEVER, ReportFailure.TOO_LARGE, status=frozenset({413})),
     # A redirect is definite as well, because it is not followed.
     Rule(
@@ -68,7 +69,7 @@ def _send(report: Report, hold: Hold) -> Outcome:
 
 def _judge(report: Report, problem: CloudProblem) -> Outcome:
     if problem.means == Means.MAYBE_DONE:
-        return _end(report, R.UNCERTAIN, ReportFailure.UNCERTAIN, problem.detail)
+        return _end(report, R.UNCERTAIN, ReportFailure(problem.code), problem.detail)
     if problem.means != Means.WAIT:
         is_name = "name" in getattr(problem.error, "fields", ())
         reason = ReportFailure.NAME_REFUSED if is_name else ReportFailure(problem.code)

@@ -14,7 +14,7 @@ from background.locks import Busy
 from integrations.clarius import RemoteSettings, errors
 from integrations.cloud import CloudProblem
 from integrations.models import RemoteState, Service
-from integrations.services.settings.addresses import connect_url, is_public_https, webhook_url
+from integrations.services.settings.addresses import connect_url, differing, is_public_https, webhook_url
 from integrations.services.settings.registration import BUSY, FIELDS, Unanswered, changing, update_cloud
 from integrations.services.settings.remote_state import judge, store_settings, watch
 from integrations.services.settings.webhook_secrets import (
@@ -62,7 +62,7 @@ def push_settings(
         except OutcomeUnknown:
             doubt_secret(service=service)
             raise
-        kept = [name for name in FIELDS if getattr(remote, name) != wanted[name]]
+        kept = differing(remote, wanted)
         with transaction.atomic():
             service.is_notified, service.is_connectable = is_notified, is_connectable
             service.is_poll_only = not (is_notified or is_connectable)
@@ -103,8 +103,8 @@ def _push_new_secret(service: Service) -> None:
         withdraw_secret(service=service, secret=secret)
         raise
     store_settings(service=service, remote=remote)
-    if remote.notification_url != wanted[FIELDS[0]]:
-        raise NotPushed(_describe_kept([FIELDS[0]]))
+    if kept := differing(remote, wanted):
+        raise NotPushed(_describe_kept(kept))
 
 
 def _push(*, service: Service, wanted: dict[str, str], may_replace_foreign: bool) -> RemoteSettings:

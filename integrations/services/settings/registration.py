@@ -12,7 +12,7 @@ from background.locks import Busy, lock
 from integrations.clarius import RemoteSettings, errors
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import RemoteState, Service
-from integrations.services.settings.addresses import connect_url, is_public_https, webhook_url
+from integrations.services.settings.addresses import connect_url, differing, is_public_https, webhook_url
 from integrations.services.settings.webhook_secrets import COLUMNS, doubt_secret
 
 FIELDS = ("notification_url", "token_transfer_url")
@@ -56,7 +56,7 @@ def update_cloud(
     nothing was changed; `check` gets the settings before and the changes, and may raise to stop them.
     """
     before = _read_settings(service)
-    changes = {name: url for name, url in wanted.items() if getattr(before, name) != url}
+    changes = {name: wanted[name] for name in differing(before, wanted)}
     if check is not None:
         check(before, changes)
     if not changes:
@@ -133,10 +133,10 @@ def _urls(remote: RemoteSettings) -> tuple[str, ...]:
 
 
 def _compare(*, before: RemoteSettings, after: RemoteSettings, wanted: dict[str, str]) -> Registration:
-    kept = [name for name in FIELDS if getattr(after, name) != wanted[name]]
+    kept = differing(after, wanted)
     if kept:
         return Registration(False, f"Clarius Cloud kept another value for {' and '.join(kept)}.")
-    has_replaced = any(getattr(before, name) not in ("", wanted[name]) for name in FIELDS)
+    has_replaced = any(getattr(before, name) for name in differing(before, wanted))
     return Registration(True, has_replaced=has_replaced)
 
 

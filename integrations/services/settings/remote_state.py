@@ -15,7 +15,7 @@ from integrations.clarius import ClariusClient, RemoteSettings
 from integrations.cloud import CloudProblem, cloud
 from integrations.models import RemoteState, Service
 from integrations.services.masking import mask_url
-from integrations.services.settings.addresses import connect_url, webhook_url
+from integrations.services.settings.addresses import connect_url, is_same_address, webhook_url
 from integrations.services.settings.webhook_secrets import (
     extend_previous_secrets,
     settle_secrets,
@@ -39,12 +39,12 @@ def wanted_urls(*, service: Service) -> dict[str, str] | None:
 def judge(*, service: Service, name: str, url: str) -> RemoteState.Status:
     """Return the status of a setting at the Cloud compared with the expected one."""
     wanted = wanted_urls(service=service)
-    if wanted is not None and url == wanted[name]:
+    if wanted is not None and is_same_address(url, wanted[name]):
         return V.SAME
     if not url:
         return V.SAME if wanted is None else V.OFF
     if name == "notification_url" and any(
-        f"/{each}/" in url for each in webhook_secrets(service=service)[1:]
+        f"/{each}/" in f"{url}/" for each in webhook_secrets(service=service)[1:]
     ):
         return V.PREVIOUS
     return V.OURS if _origin(url) == _origin(settings.PUBLIC_URL) else V.FOREIGN

@@ -59,7 +59,7 @@ def settle_secrets(*, service: Service, url: str) -> bool:
         if not unsettled:
             return False
         former = service.webhook_secret
-        service.webhook_secret = next((each for each in unsettled if f"/{each}/" in url), former)
+        service.webhook_secret = next((each for each in unsettled if f"/{each}/" in f"{url}/"), former)
         replaced = dict.fromkeys([former, *unsettled, *_honoured(service, None)])
         replaced.pop(service.webhook_secret, None)
         service.unsettled_webhook_secrets = ""
