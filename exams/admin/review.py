@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from exams.admin.base import ContentAdmin
 from exams.models import Exam, Patient
 from exams.permissions import sees_all_content
-from exams.services.demographics import ALL_FIELDS
+from exams.services.exam_data import ALL_FIELDS
 
 
 @admin.register(Patient)

@@ -7,8 +7,8 @@ import pytest
 from accounts.models import User
 from audit.models import Entry
 from exams.models import Patient, Submission
-from exams.services.demographics import read_patient
-from exams.services.fetch.patients import match_patient
+from exams.services.exam_data import read_patient
+from exams.services.fetch.patient_matching import match_patient
 from exams.services.review.identity import split_patient
 from exams.services.transitions import NotAllowed
 from integrations.models import Customer

@@ -12,7 +12,7 @@ from exams.admin.fetch.attempts import AttemptsAdmin
 from exams.admin.holds import backlog
 from exams.admin.lists import HELP, WaitFilter, short_request
 from exams.models import Submission
-from exams.services.demographics import ALL_FIELDS
+from exams.services.exam_data import ALL_FIELDS
 from exams.services.maintenance import actions
 from foundation.adminkit.columns import LEASE_FIELDS
 

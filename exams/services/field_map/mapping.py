@@ -8,8 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from exams.models import Capture, FieldMap, Submission
-from exams.services.capture_links import capture_links
-from exams.services.demographics import as_text
+from exams.services.exam_data import as_text, capture_links
 from exams.services.field_map.paths import InvalidPath, Step, find_value, parse_path
 from integrations.clarius import DownloadData
 from integrations.clarius.errors import ProtocolError

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from exams.services.demographics import as_text
+from exams.services.exam_data import as_text
 from exams.services.field_map.paths import Step, remove_value
 
 # An answer may hold anything; a page stays readable up to these limits.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exams.models import FieldMap
-from exams.services.demographics import as_text
+from exams.services.exam_data import as_text
 from exams.services.field_map.mapping import list_paths, read_mapped, read_moment
 from exams.services.field_map.paths import find_value
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from audit.entries import add_entry
 from exams.models import Capture, Submission
-from exams.services.demographics import TEXT_FIELDS
+from exams.services.exam_data import TEXT_FIELDS
 from exams.storage import open_file
 
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4", "application/dicom": "dcm"}

@@ -6,7 +6,7 @@ from django.db.models import F
 from accounts.models import User
 from audit.entries import add_entry
 from exams.models import Patient, Submission
-from exams.services.demographics import ALL_FIELDS
+from exams.services.exam_data import ALL_FIELDS
 from exams.services.transitions import NotAllowed
 from integrations.models import Customer
 

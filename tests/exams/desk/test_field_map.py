@@ -11,7 +11,7 @@ from django.test import Client
 from audit.models import Entry
 from background.runner import run
 from exams.models import Capture, FieldMap, Submission
-from exams.services.capture_links import capture_links
+from exams.services.exam_data import capture_links
 from exams.services.field_map.mapping import read_moment
 from exams.services.field_map.paths import InvalidPath, find_value, parse_path
 from exams.services.field_map.rereading import READ_AGAIN, change_map

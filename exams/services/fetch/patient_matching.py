@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exams.models import Demographics, Patient
-from exams.services.demographics import ALL_FIELDS, folded
+from exams.services.exam_data import ALL_FIELDS, folded
 from integrations.models import Customer
 
 # Identifiers that people type when they have none.
