@@ -9,11 +9,12 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.views import ChangeList
 
 from audit.labels import find_targets, target_label, type_label
 from audit.models import Entry
 from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.lists import PortalList
+from foundation.searching import cut_search
 
 NOBODY = "the portal itself"
 # With a wrong password the account is unknown; the network address is not.
@@ -36,7 +37,7 @@ class TargetFilter(admin.SimpleListFilter):
         return queryset.filter(target_type=self.value()) if self.value() else queryset
 
 
-class LabelledList(ChangeList):
+class LabelledList(PortalList):
     """A page of entries that reads their accounts and objects together, not one by one."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -52,6 +53,7 @@ class EntryAdmin(PortalAdmin):
 
     list_display = ("at", "action", "outcome", "account", "target", "address")
     list_filter = ("action", "outcome", TargetFilter, "at")
+    link_lookups = ("target_type__exact", "target_id__exact")
     search_fields = ("actor_id", "actor_label", "target_id", "address", "action")
     search_help_text = "An account's address, an action, a network address or the identifier of an object."
     fields = (
@@ -72,7 +74,7 @@ class EntryAdmin(PortalAdmin):
     ordering = ("-at", "-id")
     actions = None
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PortalList]:
         return LabelledList
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
@@ -88,7 +90,8 @@ class EntryAdmin(PortalAdmin):
         """Also find entries by the e-mail address of the account, for readers who may see addresses."""
         found, may_repeat = super().get_search_results(request, queryset, search_term)
         if search_term and _may_read_accounts(request):
-            accounts = get_user_model()._default_manager.filter(email__icontains=search_term)
+            words = cut_search(search_term)[0]
+            accounts = get_user_model()._default_manager.filter(email__icontains=words)
             keys = [str(pk) for pk in accounts.values_list("pk", flat=True)[:MOST_ACCOUNTS]]
             found |= queryset.filter(actor_id__in=keys)
         return found, may_repeat

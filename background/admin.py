@@ -27,6 +27,7 @@ class OutgoingMailAdmin(PortalAdmin):
 
     list_display = ("id", "addressee", "subject", "state", "attempt_count", "created_at", "sent_at")
     list_filter = ("state",)
+    link_lookups = ("created_at__gte",)
     search_fields = ("subject",)
     search_help_text = "Words of the subject, or a whole e-mail address"
     ordering = ("-id",)

@@ -300,6 +300,8 @@ WEBHOOK_UNKNOWN_SECRET_SECONDS = 0.5
 WORKLIST_PAGE_SIZE = 50
 OWN_PAGE_SIZE = 25
 WORKLIST_COUNT_LIMIT = 10_000
+# The longest that PostgreSQL works on one statement of a list or a search.
+SEARCH_SECONDS = 10.0
 # Rows in one request of the administration. A confirmation form contains each of them, and Django reads at
 # most 1,000 fields.
 BULK_LIMIT = 500

@@ -25,6 +25,7 @@ class ReportAdmin(PartOfSubmission, AttemptsAdmin):
         "delivered_at",
     )
     list_filter = ("state", WaitFilter, ("given_up_at", admin.EmptyFieldListFilter))
+    link_lookups = ("failure_reason__exact",)
     list_select_related = ("submission__customer", "submission__service", "author")
     search_help_text = "The label of a customer, the UUID of a report or its request, or a SHA-256."
     ordering = ("-id",)

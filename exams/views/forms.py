@@ -7,6 +7,7 @@ from django import forms
 from exams.models import Report, Submission
 from exams.services.reports.drafts import NAME_LIMIT
 from exams.services.review.worklist import FREE, IN_TROUBLE, MINE, NO_REPORT, REPORTED, Filters
+from foundation.searching import RefusedFilter
 
 S = Submission.State
 SHOWN_STATES = {
@@ -19,7 +20,7 @@ SHOWN_STATES = {
 
 
 class WorklistForm(forms.Form):
-    """Filters from the URL; invalid ones are ignored."""
+    """Filters from the URL."""
 
     claim = forms.ChoiceField(
         choices=[("", "Everyone’s"), (FREE, "Unclaimed"), (MINE, "Mine")], required=False
@@ -46,8 +47,10 @@ class WorklistForm(forms.Form):
     )
 
     def filters(self, *, words: str = "") -> Filters:
-        """Return the valid filters."""
-        self.is_valid()
+        """Return the filters; raises RefusedFilter for an invalid one: without it other rows are shown."""
+        for name in self.errors:
+            label = self[name].label or name
+            raise RefusedFilter(f"The worklist cannot be filtered by this value of “{label}”.")
         given: dict[str, Any] = {name: value for name, value in self.cleaned_data.items() if value}
         return Filters(words=words, **given)
 

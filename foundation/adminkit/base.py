@@ -5,17 +5,22 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.exceptions import DisallowedModelAdminLookup, DisallowedModelAdminToField
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import flatten_fieldsets
-from django.core.exceptions import BadRequest, FieldDoesNotExist, ValidationError
+from django.core.exceptions import BadRequest, ValidationError
+from django.db import DataError
 from django.db.models import QuerySet
-from django.db.models.constants import LOOKUP_SEP
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 
 from foundation.actions import Action
 from foundation.adminkit.actions import respond, run_service
 from foundation.adminkit.columns import written
+from foundation.adminkit.lists import PortalList
+from foundation.searching import RefusedFilter, cut_search, time_limited
 
 
 class PortalAdmin(ModelAdmin):
@@ -28,8 +33,12 @@ class PortalAdmin(ModelAdmin):
     # The columns of the confirmation page; if empty, those of the list.
     question_columns: Sequence[str] = ()
     list_per_page = 50
-    # Counting millions of rows for a headline takes longer than the page itself.
+    # Counting millions of rows for a headline, or for each filter, takes longer than the page itself.
     show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    # Lookups that links of the portal use, beside the filters of the list. All others are refused: they
+    # reveal hidden columns letter by letter, and a pattern can occupy a database and its process for minutes.
+    link_lookups: Sequence[str] = ()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return "add" in self.allows and super().has_add_permission(request)
@@ -94,25 +103,26 @@ class PortalAdmin(ModelAdmin):
         """Return columns in the portal's format."""
         return [written(name, owner=self, opts=self.opts) for name in names]
 
-    # --- Refusals ----------------------------------------------------------------------------------------
+    # --- Filters and searches ----------------------------------------------------------------------------
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Refuse filters on hidden columns: they would reveal values letter by letter."""
-        name = lookup.partition(LOOKUP_SEP)[0]
-        return self._is_shown(name, request) and bool(super().lookup_allowed(lookup, value, request))
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PortalList]:
+        return PortalList
 
-    def _is_shown(self, name: str, request: HttpRequest) -> bool:
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list that the address asks for; raises RefusedFilter."""
         try:
-            field = self.opts.get_field(name)
-        except FieldDoesNotExist:
-            # Not a column: a filter of the list, or an unknown name.
-            return True
-        filters = (
-            each[0] if isinstance(each, (tuple, list)) else each for each in self.get_list_filter(request)
-        )
-        shown = [*self.get_list_display(request), *flatten_fieldsets(self.get_fieldsets(request)), *filters]
-        names = (each if isinstance(each, str) else getattr(each, "__name__", "") for each in shown)
-        return field is self.opts.pk or field.name in {each.partition(LOOKUP_SEP)[0] for each in names}
+            with time_limited():
+                return super().get_changelist_instance(request)
+        except (IncorrectLookupParameters, DisallowedModelAdminLookup, DisallowedModelAdminToField) as error:
+            raise RefusedFilter("The address contains a filter that this list does not have.") from error
+        except (OverflowError, DataError) as error:
+            raise RefusedFilter("A filter in the address has a value that no row can have.") from error
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Search for a bounded text; the list says so if it was cut."""
+        return super().get_search_results(request, queryset, cut_search(search_term)[0])
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any

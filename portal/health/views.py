@@ -18,6 +18,7 @@ from exams.services.maintenance.groups import list_unfinished
 from foundation.actions import Action
 from foundation.adminkit.actions import run_action
 from foundation.checks import Finding, Fix, problems_for
+from foundation.searching import RefusedFilter
 from integrations.models import Service
 from portal.health.count import forget_count
 
@@ -38,7 +39,8 @@ def show_problems(request: HttpRequest) -> HttpResponse:
     """Show administrators every problem, or those of one package, each with one button."""
     _require_staff(request)
     place = request.GET.get("of", "")
-    place = place if place in FILTERS else ""
+    if place and place not in FILTERS:
+        raise RefusedFilter("The problems cannot be filtered by this word.")
     found = [each for each in problems_for(request.user) if place in ("", each.check.place)]
     worker = latest_heartbeat(name="worker")
     age = (timezone.now() - worker.seen_at).total_seconds() if worker else None

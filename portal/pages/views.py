@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from foundation.searching import RefusedFilter
 from portal.pages.home import home_context
 
 RETRY_AFTER_SECONDS = 30
@@ -19,8 +20,9 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Answer a malformed request."""
-    return render(request, "400.html", status=400)
+    """Answer a malformed request, or one for a list that the address cannot have."""
+    refused = exception if isinstance(exception, RefusedFilter) else None
+    return render(request, "400.html", {"refused": refused, "problem": refused}, status=400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

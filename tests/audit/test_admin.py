@@ -27,7 +27,7 @@ def test_the_log_can_be_searched_and_filtered(client: Client, reader: Any, clini
     add_entry(action="exam.viewed", actor=clinician)
     add_entry(action="link.ended", outcome="refused")
     client.force_login(reader)
-    assert _actions(client, outcome__exact="refused") == ["link.ended"]
+    assert _actions(client, outcome="refused") == ["link.ended"]
     assert _actions(client, q="c…@example.test") == ["exam.viewed"]
     assert len(_actions(client)) == 2
 

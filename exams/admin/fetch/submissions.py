@@ -40,6 +40,13 @@ class SubmissionAdmin(AttemptsAdmin):
         "is_time_unreadable",
         ("given_up_at", admin.EmptyFieldListFilter),
     )
+    link_lookups = (
+        "failure_reason__exact",
+        "customer__isnull",
+        "received_at__lt",
+        "stored_count",
+        "stored_count__gt",
+    )
     list_select_related = ("service", "customer")
     search_fields = ("customer__label", "uuid", "request_uuid", "exam__exam_uuid", "customer__uuid")
     search_help_text = HELP

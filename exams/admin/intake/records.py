@@ -64,6 +64,7 @@ class NotificationRecordAdmin(SyncAdmin):
     list_before_template = "exams/intake/records_before.html"
     list_display = ("sent_at", "service", "outcome", "status", "latency", "arrived", "to_us", "submission")
     list_filter = ("outcome", DeliveryFilter, "service", "is_ours")
+    link_lookups = ("sent_at__gte",)
     search_fields = ("request_uuid",)
     search_help_text = "The UUID of a request."
     list_select_related = ("service",)

@@ -14,6 +14,7 @@ from exams.models import Capture, Report, Submission
 from exams.models.querysets import SubmissionQuerySet
 from exams.permissions import visible_submissions
 from exams.services.review.related import Numbered, number_submissions
+from foundation.searching import time_limited
 
 MINE, FREE = "mine", "free"
 NO_REPORT, IN_TROUBLE, REPORTED = "none", "trouble", "sent"
@@ -64,10 +65,14 @@ class Page:
         return self.count > settings.WORKLIST_COUNT_LIMIT
 
 
+@time_limited()
 def list_submissions(
     *, user: User, filters: Filters, after: uuid.UUID | None = None, before: uuid.UUID | None = None
 ) -> Page:
-    """Return the page below the row `after` or above the row `before`, or the newest page."""
+    """Return the page below the row `after` or above the row `before`, or the newest page.
+
+    Raises SearchTooLong.
+    """
     found = filter_submissions(user=user, filters=filters)
     rows, has_newer, has_older = _slice(user=user, found=found, after=after, before=before)
     return Page(
@@ -95,8 +100,9 @@ def filter_submissions(*, user: User, filters: Filters) -> SubmissionQuerySet:
     return found.matching(filters.words) if filters.words else found
 
 
+@time_limited()
 def count_newer(*, user: User, filters: Filters, than: uuid.UUID) -> int:
-    """Return how many matching submissions came after that row, counted up to 100."""
+    """Return how many matching submissions came after that row, counted up to 100; raises SearchTooLong."""
     row = visible_submissions(user).without_data().filter(uuid=than).first()
     if row is None:
         return 0

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from audit.entries import add_view
 from exams.models import Report
 from exams.services.review.clinician_exams import list_own_exams, list_own_reports
-from exams.views.review.worklist import parse_uuid
+from exams.views.review.worklist import read_cursor
 from foundation.address import client_address
 from integrations.models import Link
 
@@ -18,7 +18,7 @@ from integrations.models import Link
 def my(request: HttpRequest) -> HttpResponse:
     """Show the account's links, exams and reports."""
     links = Link.objects.filter(user=request.user).select_related("customer__service")  # type: ignore[misc]
-    page = list_own_exams(user=request.user, after=parse_uuid(request.GET.get("after")))  # type: ignore[arg-type]
+    page = list_own_exams(user=request.user, after=read_cursor(request, "after"))  # type: ignore[arg-type]
     reports: list[Report] = list_own_reports(user=request.user)  # type: ignore[arg-type]
     if page.rows or reports:
         add_view(

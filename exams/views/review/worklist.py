@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -17,13 +18,12 @@ from exams.permissions import is_reviewer, sees_all_content, visible_submissions
 from exams.services.review.worklist import Filters, count_newer, list_submissions
 from exams.views.forms import WorklistForm
 from foundation.address import client_address
+from foundation.searching import CUT, RefusedFilter, cut_search
 
 # The session keeps search texts by a short id, because they can contain names, and URLs end up in logs.
 SEARCHES = "worklist_searches"
 # Enough for the browser's back button; a session must not grow.
 SEARCHES_KEPT = 20
-# Longer than any name.
-LONGEST_SEARCH = 100
 
 
 @login_required
@@ -40,8 +40,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
     page = list_submissions(
         user=request.user,  # type: ignore[arg-type]
         filters=filters,
-        after=parse_uuid(request.GET.get("after")),
-        before=parse_uuid(request.GET.get("before")),
+        after=read_cursor(request, "after"),
+        before=read_cursor(request, "before"),
     )
     add_view(
         action="worklist.viewed",
@@ -74,7 +74,9 @@ def worklist_search(request: HttpRequest) -> HttpResponse:
     kept = {name: str(query[name]) for name in WorklistForm.base_fields if query.get(name)}
     # PostgreSQL refuses NUL, and names are stored without control characters.
     typed = "".join(each for each in request.POST.get("words", "") if each.isprintable() or each.isspace())
-    words = " ".join(typed.split())[:LONGEST_SEARCH]
+    words, is_cut = cut_search(" ".join(typed.split()))
+    if is_cut:
+        messages.warning(request, CUT)
     if words:
         kept["q"] = _keep(request, words)
         add_entry(action="worklist.searched", actor=request.user, address=client_address(request))
@@ -87,7 +89,7 @@ def _require_reader(request: HttpRequest) -> None:
 
 
 def _newer(request: HttpRequest, *, filters: Filters) -> HttpResponse:
-    top = parse_uuid(request.GET.get("top"))
+    top = read_cursor(request, "top")
     count = count_newer(user=request.user, filters=filters, than=top) if top else 0  # type: ignore[arg-type]
     if not count:
         return HttpResponse(status=204)
@@ -138,9 +140,10 @@ def _address(query: dict[str, str]) -> str:
     return f"{reverse('worklist')}?{urlencode(query)}" if query else reverse("worklist")
 
 
-def parse_uuid(text: str | None) -> uuid.UUID | None:
-    """Return the UUID, or None if the text is not one."""
+def read_cursor(request: HttpRequest, name: str) -> uuid.UUID | None:
+    """Return the row beside which a page begins, or None; raises RefusedFilter."""
+    text = request.GET.get(name)
     try:
-        return uuid.UUID(text or "")
-    except ValueError:
-        return None
+        return uuid.UUID(text) if text else None
+    except ValueError as error:
+        raise RefusedFilter("This list has no such page.") from error

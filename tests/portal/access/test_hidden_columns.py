@@ -65,13 +65,6 @@ def test_an_administrator_cannot_ask_for_what_is_hidden(stage: Stage, label: str
     assert _statuses(stage.browser("administrator"), label, name) == {400}
 
 
-def test_what_a_patient_is_called_is_asked_by_those_who_see_it(stage: Stage) -> None:
-    browser = stage.browser("administrator with content")
-    for start, is_found in (("Zebr", True), ("Yebr", False)):
-        page = browser.get(_list("exams.submission"), {"last_name__startswith": start}).content.decode()
-        assert (str(stage.submission.request_uuid) in page) == is_found
-
-
 def test_a_code_that_was_mailed_stays_in_the_mail(stage: Stage) -> None:
     OutgoingMail.objects.create(recipient="chief@example.test", subject="Your code", body="Code: K7WQ")
     Invitation.objects.create(email="guest@example.test")
@@ -97,9 +90,13 @@ def test_lists_are_filtered_by_what_they_show(stage: Stage) -> None:
     add_report(stage.submission)
     browser = stage.browser("administrator")
     seen = {
-        "exams.submission": {"state__exact": "ready", "failure_reason": "", "given_up_at__isempty": "1"},
-        "exams.report": {"state__exact": "signed", "submission": stage.submission.pk},
-        "exams.capture": {"kind__exact": Capture.Kind.IMAGE, "id__in": stage.image.pk},
+        "exams.submission": {
+            "state__exact": "ready",
+            "failure_reason__exact": "",
+            "given_up_at__isempty": "1",
+        },
+        "exams.report": {"state__exact": "signed", "waiting": "long"},
+        "exams.capture": {"kind__exact": Capture.Kind.IMAGE},
         "integrations.link": {"customer__service__id__exact": stage.service.pk, "state__exact": "confirmed"},
         "integrations.customer": {"status": "confirmed", "service__id__exact": stage.service.pk},
         "audit.entry": {"action": "exam.viewed", "at__gte": "2026-01-01 00:00:00+00:00"},
