@@ -13,6 +13,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections, conn
 
 from background.concurrency import half_of_threads
 from background.heartbeat import Pulse
+from background.interpreter import end_if_stuck
 from background.leases import release_all
 from background.models import Heartbeat
 from background.watchdog import CHECK_SECONDS, EXIT_STALLED, Watchdog
@@ -40,6 +41,7 @@ def freeze_loaded_objects(**kwargs: Any) -> None:
 @signals.worker_ready.connect(dispatch_uid="background.watch")
 def watch(sender: Any, **kwargs: Any) -> None:
     """Start the heartbeat and the watchdog of the worker whose consumer is `sender`."""
+    end_if_stuck()
     worker = sender.controller
     # A pool of processes acquires rows in its children, so this process cannot see their progress.
     has_threads = "thread" in worker.pool_cls.__module__

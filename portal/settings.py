@@ -268,6 +268,8 @@ ALERT_EMAILS = env.mailboxes("ALERT_EMAILS")
 
 # --- Background work -----------------------------------------------------------------------------
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL", default="memory://")
+# 0: processes whose interpreter is stuck are not ended.
+STUCK_SECONDS = env.number("STUCK_SECONDS", default=30, least=0, most=3600)
 WORKER_THREADS = env.number("WORKER_THREADS", default=4, least=1, most=64)
 POLL_MINUTES = env.number("POLL_MINUTES", default=15, least=1, most=1440)
 FULL_POLL_HOURS = env.number("FULL_POLL_HOURS", default=24, least=1, most=168)

@@ -8,6 +8,8 @@ import django
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 
+from background.interpreter import end_if_stuck
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 
@@ -31,6 +33,7 @@ class Handler(WSGIHandler):
 
 django.setup(set_prefix=False)
 application = Handler()
+end_if_stuck()
 # What is loaded by now is never freed; without this, the collector would examine it again and again.
 gc.collect()
 gc.freeze()

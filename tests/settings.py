@@ -9,6 +9,8 @@ os.environ.setdefault("SECRET_KEY", "suite-only-0123456789abcdefghijklmnopqrstuv
 os.environ.setdefault("TOKEN_LOOKUP_KEY", "suite-only-zyxwvutsrqponmlkjihgfedcba9876543210")
 os.environ.setdefault("FIELD_ENCRYPTION_KEYS", "c3VpdGUtb25seS1zdWl0ZS1vbmx5LXN1aXRlLW9ubHk=")
 os.environ.setdefault("EGRESS_ALLOWED_NETWORKS", "127.0.0.1/32")
+# The tests' own process may be held by a debugger.
+os.environ.setdefault("STUCK_SECONDS", "0")
 os.environ.setdefault("DATABASE_URL", f"sqlite:///{_scratch / 'portal.sqlite3'}")
 os.environ.setdefault("MEDIA_ROOT", str(_scratch / "media"))
 

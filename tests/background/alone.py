@@ -11,6 +11,7 @@ USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("TEST_BROKER_URL", "memory://")
 WORKER_THREADS = 4
+STUCK_SECONDS = int(os.environ.get("TEST_STUCK_SECONDS", "0"))
 LEASE_SECONDS, NUDGE_SECONDS, RETRY_BASE_SECONDS = 60.0, 60, 10.0
 EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
 EMAIL_FILE_PATH = os.environ["TEST_MAIL"]

@@ -16,7 +16,7 @@ SLUG = "echo"
 
 
 @contextmanager
-def _stopped_afterwards(folder: Path) -> Iterator[Site]:
+def stopped_afterwards(folder: Path) -> Iterator[Site]:
     with migrated_copy(folder) as database_url:
         site = Site(folder=folder, database_url=database_url)
         try:
@@ -28,7 +28,7 @@ def _stopped_afterwards(folder: Path) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An empty portal with its web server and its worker."""
-    with _stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
+    with stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
         site.start()
         yield site
 
@@ -36,7 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def pages_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An empty portal with its web server but no worker."""
-    with _stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
+    with stopped_afterwards(tmp_path_factory.mktemp("portal")) as site:
         site.start_web()
         yield site
 

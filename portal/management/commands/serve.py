@@ -57,6 +57,8 @@ class Command(BaseCommand):
             workers=options["workers"],
             blocking_threads=options["threads"],
             websockets=False,
+            # One that was stuck was ended (background/interpreter.py).
+            respawn_failed_workers=True,
             workers_kill_timeout=STOP_SECONDS,
         ).serve()
 
