@@ -105,7 +105,7 @@ class PortalAdmin(ModelAdmin):
 
     # --- Filters and searches ----------------------------------------------------------------------------
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PortalList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return PortalList
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:

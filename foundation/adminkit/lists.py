@@ -21,6 +21,8 @@ UNUSED = (ERROR_FLAG, IS_FACETS_VAR)
 class PortalList(ChangeList):
     """A list with the filters of `list_filter` and of the page's `link_lookups`; raises RefusedFilter."""
 
+    query: str
+
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         self.query, is_cut = cut_search(self.query)
