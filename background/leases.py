@@ -168,6 +168,10 @@ class Hold:
             renew(lease=self.lease)
             yield
 
+    def extend(self) -> None:
+        """Renew the lease now, before a call with an effect; raises LeaseLost."""
+        renew(lease=self.lease)
+
     @property
     def seconds_left(self) -> float:
         """Seconds until the work's deadline, never negative."""

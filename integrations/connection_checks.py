@@ -54,21 +54,15 @@ def look_at_key(service: Service) -> Iterator[Finding]:
     try:
         read_now(service=service)
     except CloudProblem as problem:
-        shape = _shape_of(service) if problem.code == Code.KEY_REFUSED else ""
-        yield Finding(sentence=f"{problem} {shape}".strip())
+        key = keyring.key_in_use(service=service) if problem.code == Code.KEY_REFUSED else None
+        shape = key_problem(key.secret) if key else None
+        yield Finding(sentence=f"{problem} {shape or ''}".strip())
         return
     if Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists():
         sentence = "The key works, but calls still wait since it was refused. Choose “Try the stored keys”."
         yield Finding(sentence=sentence)
     else:
-        key = keyring.usable_keys(service=service).defer("secret").get(is_in_use=True)
-        yield Finding(sentence=f"The key {key} works.", level=Level.OK)
-
-
-def _shape_of(service: Service) -> str:
-    """Return what is wrong with the form of the key in use, or nothing."""
-    key = keyring.usable_keys(service=service).filter(is_in_use=True).first()
-    return "" if key is None else key_problem(key.secret) or ""
+        yield Finding(sentence=f"The key {keyring.key_in_use(service=service)} works.", level=Level.OK)
 
 
 @of_service(code="exam-list", sentence="Clarius Cloud does not list the exams.")

@@ -70,7 +70,7 @@ def client_with(*, base_url: str, secret: str) -> ClariusClient:
 
 def client_for(*, service: Service) -> ClariusClient:
     """Return a client with the key in use, else with a standby key; raises NoKey, or BlockedByPolicy."""
-    key = usable_keys(service=service).filter(is_in_use=True).first()
+    key = key_in_use(service=service)
     secret = _decrypt(key)
     if key is None or not secret:
         key, secret = _fall_back(service)
@@ -83,6 +83,11 @@ def client_for(*, service: Service) -> ClariusClient:
 def usable_keys(*, service: Service) -> QuerySet[ApiKey]:
     """Return the stored keys that were not revoked."""
     return ApiKey.objects.filter(service=service, revoked_at=None)
+
+
+def key_in_use(*, service: Service) -> ApiKey | None:
+    """Return the key that calls, or None."""
+    return usable_keys(service=service).filter(is_in_use=True).first()
 
 
 def use_key(

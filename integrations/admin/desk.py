@@ -13,12 +13,7 @@ from django.urls import reverse
 from foundation.adminkit.requests import actor_of, find_row
 from integrations.cloud import CloudProblem
 from integrations.models import Service
-from integrations.services.keys.changes import KeyProblem
-from integrations.services.keys.rotation import CannotRotate
-from integrations.services.settings.push import NotPushed
-
-# Errors whose text tells the administrator what to do.
-PROBLEMS = (CannotRotate, CloudProblem, KeyProblem, NotPushed)
+from integrations.services.changing import NotDone
 
 
 class Desk:
@@ -56,7 +51,7 @@ class Desk:
             return show(self, problem="Unknown action.")
         try:
             answer = action(self)
-        except PROBLEMS as error:
+        except (CloudProblem, NotDone) as error:
             return show(self, problem=str(error))
         return self.back(page, message=answer) if isinstance(answer, str) else answer
 

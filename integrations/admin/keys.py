@@ -9,17 +9,14 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from foundation.adminkit.question import Question, ask
+from integrations import keyring
 from integrations.admin.desk import Desk, DeskAction
 from integrations.admin.desk_forms import CreateKeyForm, TypedKeyForm
-from integrations.models import ApiKey, KeyRotation, Service
+from integrations.models import KeyRotation, Service
+from integrations.services.changing import NotDone
 from integrations.services.keys import changes
-from integrations.services.keys.listing import ELSEWHERE, list_keys
-from integrations.services.keys.rotation import (
-    cancel_rotation,
-    open_rotation,
-    retry_rotation,
-    start_rotation,
-)
+from integrations.services.keys.listing import ELSEWHERE, list_keys, open_rotation
+from integrations.services.keys.rotation import cancel_rotation, retry_rotation, start_rotation
 from integrations.services.settings.remote_state import last_read, read_again
 
 PERMISSION = "integrations.manage_service"
@@ -57,22 +54,17 @@ def _state_of(service: Service) -> dict[str, object]:
     rotation = open_rotation(service=service)
     last = KeyRotation.objects.filter(service=service).first()
     reached = PATH.index(Step(rotation.step)) if rotation is not None else -1
-    in_use = _prefix_in_use(service)
+    in_use = keyring.key_in_use(service=service)
     return {
         "service": service,
         "rotation": rotation,
         "last_rotation": last,
-        "is_last_in_use": last is not None and bool(in_use) and last.new_prefix == in_use,
+        "is_last_in_use": bool(last and in_use and last.new_prefix == in_use.prefix),
         "steps": [(step.label, place < reached, place == reached) for place, step in enumerate(PATH)],
-        "can_be_replaced": bool(in_use) and service.circuit_opened_at is None,
+        "can_be_replaced": in_use is not None and service.circuit_opened_at is None,
         "keys": list_keys(service=service),
         "state": last_read(service=service),
     }
-
-
-def _prefix_in_use(service: Service) -> str:
-    keys_in_use = ApiKey.objects.filter(service=service, is_in_use=True, revoked_at=None)
-    return keys_in_use.values_list("prefix", flat=True).first() or ""
 
 
 def _ask(desk: Desk, *, action: str, prefix: str, title: str, **about: Any) -> HttpResponse:
@@ -113,7 +105,8 @@ def _read(desk: Desk) -> str:
 
 def _rotate(desk: Desk) -> str | HttpResponse:
     if not _is_confirmed(desk) and open_rotation(service=desk.service) is None:
-        prefix = _prefix_in_use(desk.service)
+        key = keyring.key_in_use(service=desk.service)
+        prefix = key.prefix if key else ""
         return _ask(
             desk,
             action="rotate",
@@ -158,7 +151,7 @@ def _create(desk: Desk) -> str | HttpResponse:
     if form.is_valid():
         try:
             key = changes.create_key(service=desk.service, name=form.cleaned_data["name"], **desk.actor)
-        except changes.KeyProblem as error:
+        except NotDone as error:
             form.add_error("name", str(error))
         else:
             return f"The key {key.prefix}… was created and stored as a standby key."
@@ -170,7 +163,7 @@ def _add(desk: Desk) -> str | HttpResponse:
     if form.is_valid():
         try:
             key = changes.add_typed_key(service=desk.service, **form.cleaned_data, **desk.actor)
-        except changes.KeyProblem as error:
+        except NotDone as error:
             form.add_error("key", str(error))
         else:
             return f"The key {key.prefix}… works and was saved."

@@ -1,4 +1,4 @@
-"""The actions that fix problems of services, syncs and links with one click."""
+"""The actions on services, syncs and links, for the administration and as fixes of problems."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from foundation.actions import Action
-from integrations.models import Link, Service, Sync
+from integrations.models import Service, Sync
 from integrations.services import sync
 from integrations.services.linking.links import check_again
 from integrations.services.settings import operation
@@ -14,20 +14,16 @@ from integrations.services.settings import operation
 SOON = "as soon as a worker is free"
 
 
-def for_each_service(work: Callable[..., None]) -> Callable[..., int]:
-    """Turn a function for one service into one for all services of a query set."""
+def for_each_service(work: Callable[..., object]) -> Callable[..., int]:
+    """Turn a function for one service into one for all of a query set, which counts those it changed.
+
+    False means that the service was left as it is.
+    """
 
     def do(*, queryset: QuerySet[Service], user: Any, address: str | None) -> int:
-        services = list(queryset)
-        for service in services:
-            work(service=service, user=user, address=address)
-        return len(services)
+        return sum(work(service=each, user=user, address=address) is not False for each in list(queryset))
 
     return do
-
-
-def _resume(*, queryset: QuerySet[Service], user: Any, address: str | None) -> int:
-    return sum(operation.resume_service(service=each, user=user, address=address) for each in list(queryset))
 
 
 def _read_again(*, queryset: QuerySet[Sync], user: Any, address: str | None) -> int:
@@ -37,25 +33,52 @@ def _read_again(*, queryset: QuerySet[Sync], user: Any, address: str | None) -> 
     return len(rows)
 
 
-def _confirm(*, queryset: QuerySet[Link], user: Any, address: str | None) -> int:
-    return sum(check_again(link=link, user=user, address=address) for link in queryset)
-
-
 POLL = Action(
-    name="poll", button="Poll now", message=f"are polled {SOON}", service=for_each_service(operation.poll_now)
+    name="poll_now",
+    button="Poll now",
+    message=f"will be polled {SOON}",
+    service=for_each_service(operation.poll_now),
 )
 POLL_EVERYTHING = Action(
     name="poll_everything",
     button="Poll everything",
-    message=f"are polled in full {SOON}",
+    message=f"will be polled from end to end {SOON}",
     service=for_each_service(operation.poll_everything),
 )
+PROBE = Action(
+    name="probe_keys",
+    button="Test the stored keys",
+    message=f"will be called with each stored key {SOON}",
+    service=for_each_service(operation.probe_soon),
+)
+PAUSE = Action(
+    name="pause",
+    title="Pause these services?",
+    explanation="Until someone resumes them, nothing is polled, fetched or sent, customers cannot "
+    "connect, API keys are not rotated, and notifications are refused.\n\n"
+    "Exams and reports that are already here can be read, reviewed and signed. Nothing is deleted or "
+    "changed at Clarius Cloud. The first poll after the pause fetches everything submitted meanwhile.",
+    button="Pause",
+    message="were paused",
+    service=for_each_service(operation.pause_service),
+    left="The others are already paused.",
+    is_grave=True,
+)
 RESUME = Action(
-    name="resume", button="Resume", message=f"are in use again and polled {SOON}", service=_resume
+    name="resume",
+    button="Resume",
+    message=f"were resumed and will be polled {SOON}",
+    service=for_each_service(operation.resume_service),
+    left="The others are not paused.",
 )
 READ_AGAIN = Action(
-    name="read_again", button="Read again", message=f"are read again {SOON}", service=_read_again
+    name="read_again", button="Read again", message=f"will be read again {SOON}", service=_read_again
 )
 CONFIRM = Action(
-    name="confirm", button="Confirm again", message=f"are confirmed at Clarius Cloud {SOON}", service=_confirm
+    name="ask_again",
+    button="Confirm again",
+    message="will be confirmed with Clarius Cloud",
+    service=check_again,
+    left="The others had already ended.",
+    is_partial=False,
 )

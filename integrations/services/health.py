@@ -13,7 +13,7 @@ from background.models import Heartbeat
 from foundation.checks import Check, Cost, Level, find
 from integrations.models import ApiKey, Customer, KeyRotation, RemoteState, Service
 from integrations.services.customers.reconciliation import count_statuses
-from integrations.services.keys.rotation import open_rotation
+from integrations.services.keys.listing import open_rotation
 from integrations.services.sections import Fact, sections_of
 from integrations.services.settings.addresses import is_public_https
 

@@ -15,8 +15,8 @@ from background.due import schedule
 from background.runner import wake
 from foundation.crypto import CannotDecrypt
 from integrations.clarius import clean_url, errors
-from integrations.keyring import Cause, store_key, use_key
-from integrations.models import ApiKey, Service
+from integrations.keyring import Cause, key_in_use, store_key, use_key
+from integrations.models import Service
 from integrations.services.keys.proof import KeyNotProven, prove_key
 from integrations.services.settings.addresses import (
     connect_url,
@@ -24,7 +24,7 @@ from integrations.services.settings.addresses import (
     is_sandbox_address,
     webhook_url,
 )
-from integrations.services.settings.registration import Registration, register_service
+from integrations.services.settings.push import Registration, register_service
 from integrations.services.settings.remote_state import watch
 from integrations.services.sync import make_syncs
 
@@ -123,7 +123,7 @@ def _prove_and_store(wishes: Wishes, *, user: User | None, address: str | None) 
 
 def _same_service(existing: Service, wishes: Wishes, *, base_url: str) -> Service:
     """Return an existing service that has the same key and address; raises CannotConnect for another."""
-    key = ApiKey.objects.filter(service=existing, is_in_use=True, revoked_at=None).first()
+    key = key_in_use(service=existing)
     try:
         is_same = key is not None and hmac.compare_digest(key.secret.encode(), wishes.key.encode())
     except CannotDecrypt:

@@ -14,7 +14,7 @@ from accounts.referrals import forget_referral
 from foundation.address import client_address
 from integrations.clarius.fields import is_token
 from integrations.models import Service
-from integrations.services.linking.links import Linking, Outcome, find_link, link_customer
+from integrations.services.linking.links import Outcome, find_link, link_customer
 from integrations.services.linking.pending import (
     PendingToken,
     carry_tokens,
@@ -67,7 +67,8 @@ def connect(request: HttpRequest, service: Service) -> HttpResponse:
     if held is not None:
         _drop_used(request, pending)
         return redirect(f"{reverse('link', args=[held.uuid])}?already")
-    return _show_form(request, service, ConnectForm(initial=_initial(request, pending)))
+    initial = {"slot": pending.slot, "label": request.user.get_full_name()}
+    return _show_form(request, service, ConnectForm(initial=initial))
 
 
 @require_safe
@@ -125,10 +126,6 @@ def _confirm(request: HttpRequest, service: Service) -> HttpResponse:
         address=client_address(request),
     )
     _drop_used(request, pending)
-    return _show_outcome(request, service, linking)
-
-
-def _show_outcome(request: HttpRequest, service: Service, linking: Linking) -> HttpResponse:
     if linking.link is None:
         return render(request, "integrations/linking/refused.html", {"service": service}, status=409)
     already = "?already" if linking.outcome == Outcome.ALREADY_YOURS else ""
@@ -143,10 +140,6 @@ def _drop_used(request: HttpRequest, pending: PendingToken) -> None:
 
 def _show_form(request: HttpRequest, service: Service, form: ConnectForm) -> HttpResponse:
     return render(request, "integrations/linking/connect.html", {"service": service, "form": form})
-
-
-def _initial(request: HttpRequest, pending: PendingToken) -> dict[str, str]:
-    return {"slot": pending.slot, "label": request.user.get_full_name()}  # type: ignore[union-attr]
 
 
 def _show_missing(request: HttpRequest, service: Service) -> HttpResponse:

@@ -68,5 +68,7 @@ def check_link(request: HttpRequest, link: uuid.UUID) -> HttpResponse:
     if not is_allowed(request=request, action="check_link", per_minute=CHECKS_PER_MINUTE):
         messages.warning(request, "You checked this link too often. Wait one minute, then try again.")
     else:
-        links.check_again(link=own, user=own.user, address=client_address(request))
+        links.check_again(
+            queryset=Link.objects.filter(pk=own.pk), user=own.user, address=client_address(request)
+        )
     return redirect("link", own.uuid)

@@ -3,6 +3,7 @@
 from django.conf import settings
 
 from accounts.models import User
+from integrations.keyring import key_in_use
 from integrations.models import Customer, Link, Service
 from integrations.services.linking.links import link_customer
 from integrations.services.setup import CannotConnect, Mode, Wishes, connect
@@ -20,13 +21,14 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
     service = Service.objects.filter(slug=SLUG).first()
     if service is not None and service.is_registered and demo.data.get("connected") == addresses:
         return service
+    stored = service and key_in_use(service=service)
     try:
         wishes = Wishes(
             slug=SLUG,
             name="Echo reading (demo)",
             base_url=sandbox.url,
             # The sandbox keeps its keys when it moves to another port.
-            key=_stored_key(service=service) or sandbox.new_key(),
+            key=stored.secret if stored else sandbox.new_key(),
             mode=Mode.REGISTER,
             take=Service.Take.ALL,
         )
@@ -38,11 +40,6 @@ def connect_service(*, sandbox: Sandbox, demo: DemoFile) -> Service:
     demo.data["connected"] = addresses
     demo.save()
     return setup.service
-
-
-def _stored_key(*, service: Service | None) -> str | None:
-    key = service.api_keys.filter(is_in_use=True).first() if service else None
-    return key.secret if key else None
 
 
 def link_clinician(*, sandbox: Sandbox, service: Service, clinician: User) -> list[Customer]:

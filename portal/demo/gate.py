@@ -23,7 +23,9 @@ def is_open(request: HttpRequest) -> bool:
     if not (_is_loopback(_requested_host(request)) and _is_loopback(request.META.get("REMOTE_ADDR"))):
         return False
     services = Service.objects.filter(is_active=True)
-    return all(service.is_sandbox and _is_loopback(_host(service)) for service in services)
+    return all(
+        service.is_sandbox and _is_loopback(urlsplit(service.base_url).hostname) for service in services
+    )
 
 
 def _requested_host(request: HttpRequest) -> str | None:
@@ -32,10 +34,6 @@ def _requested_host(request: HttpRequest) -> str | None:
     except DisallowedHost:
         # The page that refuses such a request calls this too.
         return None
-
-
-def _host(service: Service) -> str | None:
-    return urlsplit(service.base_url).hostname
 
 
 def _is_loopback(host: str | None) -> bool:

@@ -39,16 +39,12 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     return {
         "intended_use_notice": settings.INTENDED_USE_NOTICE,
         "is_demo": bool(settings.DEMO_FILE),
-        "has_sandbox_service": _has_sandbox_service,
+        "has_sandbox_service": Service.objects.in_use().filter(is_sandbox=True).exists,
         "nav": partial(_nav, request),
         "refusals": partial(_refusals, request),
         "account_nav": partial(_account_nav, request),
         "zone_name": timezone.get_current_timezone_name,
     }
-
-
-def _has_sandbox_service() -> bool:
-    return Service.objects.filter(is_active=True, is_sandbox=True).exists()
 
 
 def _refusals(request: HttpRequest) -> list[Refusal]:

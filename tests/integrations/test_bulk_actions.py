@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from audit.models import Entry
 from integrations.models import Customer, Link, Service
-from integrations.services.linking.links import customers_of
 from tests.people import make_person, proven
 
 pytestmark = pytest.mark.django_db
@@ -70,8 +69,8 @@ def test_suspending_asks_first_and_takes_exactly_the_rows_shown(
     assert Link.objects.active().count() == 30
     _hold(service, other_clinician, 1)
     assert "30 of 30 links were suspended." in _messages(_sent_again(client, page))
-    assert not customers_of(clinician).exists()
-    assert customers_of(other_clinician).count() == 1
+    assert not Customer.objects.held_by(clinician).exists()
+    assert Customer.objects.held_by(other_clinician).count() == 1
     ended = Link.objects.get(pk=shown[0].pk)
     assert (ended.state, ended.reason) == (Link.State.UNLINKED, Link.Reason.SUSPENDED)
     assert ended.ended_at is not None

@@ -10,9 +10,9 @@ from django.utils import timezone
 from audit.models import Entry
 from background.runner import TRIES, run
 from integrations.keyring import KeyState, is_circuit_open, judge_refusal
-from integrations.models import ApiKey, Link, Service
+from integrations.models import ApiKey, Customer, Link, Service
 from integrations.services.linking.confirmation import CONFIRM
-from integrations.services.linking.links import check_again, customers_of, link_customer, unlink
+from integrations.services.linking.links import check_again, link_customer, unlink
 from tests.integrations.scripted import ScriptedCloud
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +37,11 @@ def test_a_confirmed_link_shows_its_customer_and_makes_a_full_poll_due(
     link: Link, scripted: ScriptedCloud, token: str, clinician: Any
 ) -> None:
     scripted.tokens.add(token)
-    assert not customers_of(clinician).exists()
+    assert not Customer.objects.held_by(clinician).exists()
     done = _work(link)
     assert (done.state, done.not_before, done.reason) == (Link.State.CONFIRMED, None, "")
     assert done.confirmed_at is not None
-    assert list(customers_of(clinician)) == [link.customer]
+    assert list(Customer.objects.held_by(clinician)) == [link.customer]
     service = Service.objects.get()
     assert service.full_poll_due_at is not None
     assert service.not_before is not None
@@ -107,11 +107,11 @@ def test_only_an_unknown_customer_ends_a_confirmed_link(
 ) -> None:
     scripted.tokens.add(token)
     _work(link)
-    check_again(link=link, user=clinician, address=None)
+    check_again(queryset=Link.objects.filter(pk=link.pk), user=clinician, address=None)
     _disturb(scripted, settings, trouble)
     for _ in range(TRIES + 2):
         assert _work(link).state == Link.State.CONFIRMED
-    assert customers_of(clinician).exists()
+    assert Customer.objects.held_by(clinician).exists()
     assert not Entry.objects.filter(action="link.gone").exists()
 
 
@@ -120,7 +120,7 @@ def test_a_refused_confirmed_link_is_not_confirmed_again_and_stores_the_reason(
 ) -> None:
     scripted.tokens.add(token)
     _work(link)
-    check_again(link=link, user=clinician, address=None)
+    check_again(queryset=Link.objects.filter(pk=link.pk), user=clinician, address=None)
     scripted.script("POST", CALL, lambda: (400, {"token": ["Invalid."]}))
     for _ in range(TRIES):
         done = _work(link)
@@ -129,7 +129,7 @@ def test_a_refused_confirmed_link_is_not_confirmed_again_and_stores_the_reason(
     assert "Rejected 400" in done.detail
     # A person may check it again.
     scripted.scripts.clear()
-    check_again(link=link, user=clinician, address=None)
+    check_again(queryset=Link.objects.filter(pk=link.pk), user=clinician, address=None)
     assert _work(link).reason == ""
 
 
@@ -216,7 +216,7 @@ def test_a_link_that_is_ended_during_the_call_stays_ended_and_keeps_its_reason(
     done = _work(link)
     assert (done.state, done.lease_until, done.not_before) == (Link.State.UNLINKED, None, None)
     assert (done.reason, done.detail) == (Link.Reason.DISPUTED, "")
-    assert not customers_of(clinician).exists()
+    assert not Customer.objects.held_by(clinician).exists()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -241,7 +241,7 @@ def test_a_link_that_is_confirmed_again_keeps_no_earlier_reason(
     scripted.tokens.add(token)
     _work(link)
     scripted.script("POST", CALL, lambda: (503, {}))
-    check_again(link=link, user=clinician, address=None)
+    check_again(queryset=Link.objects.filter(pk=link.pk), user=clinician, address=None)
     assert _work(link).reason == Link.Reason.CLOUD_AWAY
     scripted.scripts.clear()
     done = _work(link)
@@ -253,15 +253,15 @@ def test_checking_a_confirmed_link_again_finds_that_it_is_gone(
 ) -> None:
     scripted.tokens.add(token)
     _work(link)
-    assert check_again(link=link, user=clinician, address=None)
+    assert check_again(queryset=Link.objects.filter(pk=link.pk), user=clinician, address=None)
     assert _work(link).state == Link.State.CONFIRMED
     scripted.tokens.clear()
     done = _work(link)
     assert (done.state, done.confirmed_at is not None) == (Link.State.GONE, True)
-    assert not customers_of(clinician).exists()
+    assert not Customer.objects.held_by(clinician).exists()
     assert mails(clinician.email)[-1] == "Your connection to Echo reading has ended"
     assert Entry.objects.get(action="link.gone").outcome == "not_found"
-    assert not check_again(link=link, user=clinician, address=None)
+    assert not check_again(queryset=Link.objects.filter(pk=link.pk), user=clinician, address=None)
 
 
 def test_a_paused_service_confirms_nothing_until_it_is_resumed(

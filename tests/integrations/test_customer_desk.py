@@ -12,8 +12,9 @@ from accounts.models import Invitation
 from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, Service, Sync
-from integrations.services.customers.changes import CannotDo, mark_gone
-from integrations.services.linking.links import customers_of, link_customer
+from integrations.services.changing import NotDone
+from integrations.services.customers.changes import mark_gone
+from integrations.services.linking.links import link_customer
 from integrations.services.sync import find_sync
 from tests.people import make_person, proven
 
@@ -126,7 +127,7 @@ def test_a_pending_link_is_confirmed_at_once(
     Link.objects.update(state=Link.State.PENDING, confirmed_at=None)
     scripted.tokens.add(token)
     _do(client, customer, "confirm")
-    assert list(customers_of(clinician)) == [customer]
+    assert list(Customer.objects.held_by(clinician)) == [customer]
     assert Service.objects.get().full_poll_due_at is not None
 
 
@@ -171,10 +172,10 @@ def test_a_link_that_is_gone_is_restored_for_its_account(
 ) -> None:
     _do(client, customer, "gone")
     assert Link.objects.get().reason == Link.Reason.MARKED
-    assert not customers_of(clinician).exists()
+    assert not Customer.objects.held_by(clinician).exists()
     scripted.tokens.add(token)
     _do(client, customer, "confirm")
-    assert list(customers_of(clinician)) == [customer]
+    assert list(Customer.objects.held_by(clinician)) == [customer]
     assert Link.objects.count() == 2
     # Without it, the last mail would say that the connection has ended.
     assert mails(clinician.email)[-1] == "Your account is connected to Echo reading again"
@@ -222,7 +223,7 @@ def test_a_link_that_ends_while_it_is_decided_is_not_said_to_be_ended_by_it(
 ) -> None:
     link = Link.objects.with_customer().get()
     Link.objects.update(state=Link.State.UNLINKED, ended_at=timezone.now())
-    with pytest.raises(CannotDo, match="has ended"):
+    with pytest.raises(NotDone, match="has ended"):
         mark_gone(link=link, user=administrator, address=None)
     assert _outcomes("customer.marked_gone") == []
 

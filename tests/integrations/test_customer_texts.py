@@ -11,7 +11,8 @@ from accounts.models import Invitation
 from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Customer, Link, Service
-from integrations.services.customers.changes import CannotDo, invite_customer
+from integrations.services.changing import NotDone
+from integrations.services.customers.changes import invite_customer
 from tests.people import logged_in, make_person, proven
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +94,7 @@ def test_two_requests_at_once_invite_once(service: Service, clinician: Any, has_
     customer, email = _customer(service, "a"), clinician.email if has_account else "owner@example.test"
     # Both have read the customer before either writes.
     invite_customer(customer=customer, email=email, user=administrator, address=None)
-    with pytest.raises(CannotDo, match="No second mail was sent"):
+    with pytest.raises(NotDone, match="No second mail was sent"):
         invite_customer(customer=customer, email=email.upper(), user=administrator, address=None)
     assert (OutgoingMail.objects.count(), Invitation.objects.count()) == (1, 0 if has_account else 1)
     assert Entry.objects.filter(action="customer.invited").count() == 1

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from background.models import Heartbeat
 from integrations.models import ApiKey, RemoteState, Service
-from tests.people import logged_in, make_person
+from tests.people import logged_in, make_person, proven
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/integrations/service/"
@@ -17,7 +17,7 @@ LIST = "/admin/integrations/service/"
 
 @pytest.fixture
 def client(db: None) -> Client:
-    return logged_in(make_person("administrator", "Administrators", is_staff=True))
+    return proven(make_person("administrator", "Administrators", is_staff=True))
 
 
 @pytest.fixture
@@ -115,7 +115,9 @@ def test_messages_count_the_services_they_are_about(client: Client, service: Ser
     asked = act(client, "pause", service, other)
     assert "2 selected" in asked and "Second reading" in asked
     assert "2 of 2 services were paused." in act(client, "pause", service, other, confirmed="yes")
-    assert "1 of 1 services were resumed." in act(client, "resume", service)
+    assert "1 of 1 services were resumed and will be polled as soon as a worker is free." in act(
+        client, "resume", service
+    )
     assert "0 of 1 services were paused. The others are already paused." in act(
         client, "pause", other, confirmed="yes"
     )

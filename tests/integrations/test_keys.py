@@ -7,7 +7,8 @@ import pytest
 from audit.models import Entry
 from background.runner import run
 from integrations.models import ApiKey, RemoteState, Service
-from integrations.services.keys.changes import KeyProblem, add_typed_key, create_key, revoke_key
+from integrations.services.changing import NotDone
+from integrations.services.keys.changes import add_typed_key, create_key, revoke_key
 from integrations.services.keys.listing import list_keys
 from integrations.services.keys.rotation import ROTATE, start_rotation
 from integrations.services.settings.remote_state import read_now
@@ -52,16 +53,16 @@ def test_a_key_whose_answer_was_lost_is_not_left_behind(
 ) -> None:
     cloud.fault(match="keys", kind="delay", seconds=0)
     cloud.fault(match="keys", kind="cut_after")
-    with pytest.raises(KeyProblem):
+    with pytest.raises(NotDone):
         create_key(service=cloud_service, name="standby", user=user, address=None)
     assert _states(cloud_service) == {"portal": "in use"}
     assert Entry.objects.get(action="api_key.created").outcome == "refused"
 
 
 def test_a_taken_name_is_refused(cloud_service: Service, user: Any) -> None:
-    with pytest.raises(KeyProblem, match="name"):
+    with pytest.raises(NotDone, match="name"):
         create_key(service=cloud_service, name="portal", user=user, address=None)
-    with pytest.raises(KeyProblem, match="1 to 50"):
+    with pytest.raises(NotDone, match="1 to 50"):
         create_key(service=cloud_service, name=" ", user=user, address=None)
 
 
@@ -69,7 +70,7 @@ def test_the_key_in_use_is_not_revoked_and_no_call_is_made(
     cloud: Any, cloud_service: Service, user: Any
 ) -> None:
     prefix = ApiKey.objects.get().prefix
-    with pytest.raises(KeyProblem, match="in use"):
+    with pytest.raises(NotDone, match="in use"):
         revoke_key(service=cloud_service, prefix=prefix, user=user, address=None)
     assert not cloud.calls(path="api-keys")
 
@@ -86,7 +87,7 @@ def test_a_key_only_the_cloud_has_can_be_revoked(cloud: Any, cloud_service: Serv
 def test_a_cloud_that_is_away_revokes_nothing_here(cloud: Any, cloud_service: Service, user: Any) -> None:
     key = create_key(service=cloud_service, name="standby", user=user, address=None)
     cloud.fault(match="keys", kind="status", status=503, times=99)
-    with pytest.raises(KeyProblem, match="not known"):
+    with pytest.raises(NotDone, match="not known"):
         revoke_key(service=cloud_service, prefix=key.prefix, user=user, address=None)
     key.refresh_from_db()
     assert key.revoked_at is None
@@ -95,7 +96,7 @@ def test_a_cloud_that_is_away_revokes_nothing_here(cloud: Any, cloud_service: Se
 
 def test_a_typed_key_is_tested_before_it_is_stored(cloud: Any, cloud_service: Service, user: Any) -> None:
     for wrong in ("", "onlyprefix", "aaaaaaaa." + "b" * 32):
-        with pytest.raises(KeyProblem):
+        with pytest.raises(NotDone):
             add_typed_key(service=cloud_service, key=wrong, is_to_be_used=True, user=user, address=None)
     assert ApiKey.objects.count() == 1
 

@@ -11,7 +11,7 @@ from audit.models import Entry
 from background.runner import run
 from integrations.models import Customer, Link, Service
 from integrations.services.linking.confirmation import CONFIRM
-from integrations.services.linking.links import Outcome, customers_of, link_customer
+from integrations.services.linking.links import Outcome, link_customer
 from integrations.services.linking.transitions import ALLOWED, NotAllowed, move_link
 from integrations.views.links import CHECKS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
@@ -91,7 +91,7 @@ def test_unlinking_hides_the_customer_at_once(
 ) -> None:
     scripted.tokens.add(token)
     run(CONFIRM, pk=link.pk)
-    assert customers_of(clinician).exists()
+    assert Customer.objects.held_by(clinician).exists()
     assert (
         b"Unlinking does not end your subscription in Clarius Cloud."
         in client.get(f"/links/{link.uuid}/unlink/").content
@@ -99,7 +99,7 @@ def test_unlinking_hides_the_customer_at_once(
     client.post(f"/links/{link.uuid}/unlink/")
     ended = Link.objects.get()
     assert (ended.state, ended.reason, ended.not_before) == (Link.State.UNLINKED, Link.Reason.BY_OWNER, None)
-    assert not customers_of(clinician).exists()
+    assert not Customer.objects.held_by(clinician).exists()
     client.post(f"/links/{link.uuid}/unlink/")
     assert Entry.objects.filter(action="link.ended").count() == 1
 

@@ -16,9 +16,8 @@ from integrations.clarius import errors
 from integrations.clarius.client import ClariusClient
 from integrations.keyring import NoKey, client_for
 from integrations.models import ApiKey, RemoteState, Service
+from integrations.services.changing import NotDone, OutcomeUnknown
 from integrations.services.keys.changes import (
-    KeyProblem,
-    OutcomeUnknown,
     add_typed_key,
     create_key,
     revoke_key,
@@ -88,7 +87,7 @@ def test_a_revocation_that_did_not_happen_leaves_a_standby_key(
     cloud: Any, cloud_service: Service, spare: ApiKey, user: Any
 ) -> None:
     cloud.fault(match="keys", kind="status", status=500)
-    with pytest.raises(KeyProblem, match="was not revoked"):
+    with pytest.raises(NotDone, match="was not revoked"):
         _revoke(cloud_service, spare, user)
     spare.refresh_from_db()
     assert (spare.revoked_at, bool(spare.secret)) == (None, True)
@@ -117,7 +116,7 @@ def test_the_failing_one_of_two_requests_with_one_name_harms_no_key(
 
     def second_click(client: ClariusClient, **wishes: Any) -> Any:
         if not errors:
-            with pytest.raises(KeyProblem) as refused:
+            with pytest.raises(NotDone) as refused:
                 create_key(service=cloud_service, name="spare", user=user, address=None)
             errors.append(str(refused.value))
         return create(client, **wishes)
@@ -142,7 +141,7 @@ def test_a_key_that_is_being_revoked_is_not_put_into_use(
     old = ApiKey.objects.get(is_in_use=True)
 
     def use() -> None:
-        with pytest.raises(KeyProblem):
+        with pytest.raises(NotDone):
             use_key(service=cloud_service, prefix=spare.prefix, user=user, address=None)
 
     def refuse() -> None:
@@ -159,7 +158,7 @@ def test_a_key_that_is_being_revoked_is_not_put_into_use(
 
     monkeypatch.setattr(ClariusClient, "revoke_api_key", hooked)
     if how == "circuit":
-        with pytest.raises(KeyProblem):
+        with pytest.raises(NotDone):
             _revoke(cloud_service, spare, user)
     else:
         _revoke(cloud_service, spare, user)

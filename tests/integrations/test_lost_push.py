@@ -13,14 +13,13 @@ from exams.views import webhook
 from integrations.clarius.client import ClariusClient
 from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
+from integrations.services.changing import NotDone, OutcomeUnknown
 from integrations.services.settings.addresses import webhook_url
 from integrations.services.settings.push import (
-    NotPushed,
-    OutcomeUnknown,
     push_settings,
+    register_service,
     rotate_webhook_secret,
 )
-from integrations.services.settings.registration import register_service
 from integrations.services.settings.remote_state import judge, read_now
 from tests.people import make_person
 
@@ -122,7 +121,7 @@ def test_many_lost_secrets_are_all_kept(cloud: Any, registered: Service, user: A
         _lose_answers(cloud)
         with pytest.raises(OutcomeUnknown):
             _rotate(user)
-        with pytest.raises(NotPushed):
+        with pytest.raises(NotDone):
             _rotate(user)
         cloud.clear_faults()
         _let_time_pass()
@@ -149,7 +148,7 @@ def test_two_pushes_never_overtake_each_other(
 
     def meanwhile(client: ClariusClient, **changes: Any) -> Any:
         for other in (lambda: _rotate(user), lambda: _push(registered, user, is_connectable=False)):
-            with pytest.raises(NotPushed) as error:
+            with pytest.raises(NotDone) as error:
                 other()
             refused.append(str(error.value))
         return update(client, **changes)
@@ -178,7 +177,7 @@ def test_a_push_that_died_blocks_others_only_for_a_while(
         patched.setattr(Lock, "end", lambda held: None)
         with pytest.raises(Killed):
             _rotate(user)
-    with pytest.raises(NotPushed, match="at this moment"):
+    with pytest.raises(NotDone, match="at this moment"):
         _rotate(user)
     Service.objects.update(change_until=timezone.now() - timedelta(seconds=1))
     _rotate(user)
@@ -226,7 +225,7 @@ def test_a_push_that_did_not_arrive_reports_that_nothing_was_changed(
 ) -> None:
     cloud.fault(match="settings", kind="delay", seconds=0)
     cloud.fault(match="settings", kind="status", status=500)
-    with pytest.raises(NotPushed, match="Nothing was changed"):
+    with pytest.raises(NotDone, match="Nothing was changed"):
         _push(registered, user, is_notified=False)
     assert Service.objects.get().is_notified
     assert _outcomes("service.settings_pushed") == ["ok", "refused"]
@@ -268,6 +267,6 @@ def test_an_unknown_outcome_does_not_unregister_the_service(cloud: Any, register
 
 def test_without_a_public_https_address_the_refusal_is_audited(cloud_service: Service, user: Any) -> None:
     cloud_service.is_sandbox = False
-    with pytest.raises(NotPushed, match="https://"):
+    with pytest.raises(NotDone, match="https://"):
         _push(cloud_service, user)
     assert _outcomes("service.settings_pushed") == ["refused"]

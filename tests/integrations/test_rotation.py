@@ -14,7 +14,8 @@ from background.models import OutgoingMail
 from background.runner import run
 from integrations.clarius.transport import Transport
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.keys.changes import KeyProblem, revoke_key
+from integrations.services.changing import NotDone
+from integrations.services.keys.changes import revoke_key
 from integrations.services.keys.rotation import ROTATE, RotationUnderWay, rotate_if_old, start_rotation
 from tests.integrations.rotating import finish_rotation, key_works, listed_keys, run_rotation
 from tests.people import make_person
@@ -151,7 +152,7 @@ def test_keys_of_a_rotation_in_progress_cannot_be_revoked(cloud: Any, cloud_serv
     rotation = run_rotation(start_rotation(service=cloud_service, cause="person"))
     user = make_person("administrator", is_staff=True)
     for prefix in (rotation.old_prefix, rotation.new_prefix):
-        with pytest.raises(KeyProblem):
+        with pytest.raises(NotDone):
             revoke_key(service=cloud_service, prefix=prefix, user=user, address=None)
     assert len(listed_keys(cloud_service)) == 2
 

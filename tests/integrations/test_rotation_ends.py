@@ -13,9 +13,9 @@ from background.models import OutgoingMail
 from background.runner import run
 from integrations import keyring
 from integrations.models import ApiKey, KeyRotation, Service
+from integrations.services.changing import NotDone
 from integrations.services.keys.rotation import (
     ROTATE,
-    CannotRotate,
     cancel_rotation,
     rotate_if_old,
     start_rotation,
@@ -102,7 +102,7 @@ def test_a_waiting_rotation_is_cancelled_by_a_person(cloud: Any, cloud_service: 
     assert _outcomes("api_key.rotation_cancelled") == ["ok"]
     # A worker that comes late finds nothing to do.
     assert run_rotation(ended).step == Step.FAILED
-    with pytest.raises(CannotRotate):
+    with pytest.raises(NotDone):
         cancel_rotation(rotation=ended, user=user, address=None)
     assert _outcomes("api_key.rotation_cancelled") == ["ok", "refused"]
     assert finish_rotation(start_rotation(service=cloud_service, cause="person")).step == Step.DONE
@@ -111,7 +111,7 @@ def test_a_waiting_rotation_is_cancelled_by_a_person(cloud: Any, cloud_service: 
 def test_a_rotation_that_a_worker_leases_is_not_cancelled(cloud_service: Service, user: Any) -> None:
     rotation = start_rotation(service=cloud_service, cause="person")
     KeyRotation.objects.update(lease_until=timezone.now() + timedelta(minutes=1))
-    with pytest.raises(CannotRotate, match="is running at the moment"):
+    with pytest.raises(NotDone, match="is running at the moment"):
         cancel_rotation(rotation=rotation, user=user, address=None)
     assert KeyRotation.objects.get().step == Step.INTENDED
 
@@ -130,7 +130,7 @@ def test_without_a_working_key_it_ends_after_a_day(cloud: Any, cloud_service: Se
 def test_no_rotation_starts_while_every_key_is_refused(cloud: Any, cloud_service: Service, user: Any) -> None:
     cloud.revoke_key(key=ApiKey.objects.get().secret)
     keyring.judge_refusal(service=cloud_service)
-    with pytest.raises(CannotRotate, match="No stored key works"):
+    with pytest.raises(NotDone, match="No stored key works"):
         start_rotation(service=cloud_service, cause="person", user=user)
     assert not KeyRotation.objects.exists()
     assert _outcomes("api_key.rotation_started") == ["refused"]
@@ -140,7 +140,7 @@ def test_a_second_request_is_audited_as_refused(cloud_service: Service, user: An
     for _ in range(2):
         try:
             start_rotation(service=cloud_service, cause="person", user=user)
-        except CannotRotate:
+        except NotDone:
             continue
     assert _outcomes("api_key.rotation_started") == ["ok", "refused"]
 

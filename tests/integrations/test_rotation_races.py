@@ -10,7 +10,8 @@ from django.utils import timezone
 from audit.models import Entry
 from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
-from integrations.services.keys.changes import KeyProblem, add_typed_key
+from integrations.services.changing import NotDone
+from integrations.services.keys.changes import add_typed_key
 from integrations.services.keys.rotation import ROTATE, start_rotation
 from tests.integrations.rotating import finish_rotation, key_works, run_rotation
 from tests.integrations.scripted import ScriptedCloud
@@ -60,7 +61,7 @@ def test_a_key_that_is_being_replaced_is_not_typed_in_again(
     user = make_person("administrator", is_staff=True)
     new = ApiKey.objects.get(is_in_use=True).secret
     for key in (old, new):
-        with pytest.raises(KeyProblem, match="Wait until that is over"):
+        with pytest.raises(NotDone, match="Wait until that is over"):
             add_typed_key(
                 service=cloud_service, key=key, is_to_be_used=is_to_be_used, user=user, address=None
             )

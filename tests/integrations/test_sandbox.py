@@ -7,9 +7,8 @@ import pytest
 from django.utils import timezone
 
 from background.runner import run
-from integrations.models import Link, Service
+from integrations.models import Customer, Link, Service
 from integrations.services.linking.confirmation import CONFIRM
-from integrations.services.linking.links import customers_of
 from tests.people import logged_in
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +40,7 @@ def test_a_customer_of_the_cloud_is_linked_and_confirmed_there(
     assert not cloud.is_confirmed(token=customer.token)
     assert _work(link).state == Link.State.CONFIRMED
     assert cloud.is_confirmed(token=customer.token)
-    assert [str(one) for one in customers_of(clinician)] == [customer.name]
+    assert [str(one) for one in Customer.objects.held_by(clinician)] == [customer.name]
 
 
 def test_a_confirmation_whose_answer_is_lost_is_repeated(cloud: Any, customer: Any, link: Link) -> None:

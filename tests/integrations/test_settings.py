@@ -16,11 +16,11 @@ from integrations.clarius import RemoteSettings
 from integrations.cloud import CloudProblem
 from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
+from integrations.services.changing import NotDone
 from integrations.services.masking import mask_url
 from integrations.services.remote_look import LOOK
 from integrations.services.settings.addresses import connect_url, is_same_address, webhook_url
 from integrations.services.settings.push import (
-    NotPushed,
     WouldReplaceForeign,
     push_settings,
     rotate_webhook_secret,
@@ -104,7 +104,7 @@ def test_a_cloud_that_refuses_or_is_away_changes_nothing_here(
     cloud: Any, cloud_service: Service, user: Any, fault: dict[str, Any]
 ) -> None:
     cloud.fault(match="settings", **fault)
-    with pytest.raises(NotPushed):
+    with pytest.raises(NotDone):
         _push(cloud_service, user, is_notified=False)
     service = Service.objects.get()
     assert (service.is_notified, service.is_registered) == (True, False)
@@ -115,7 +115,7 @@ def test_nothing_is_sent_to_the_cloud_without_a_public_https_address(
     cloud: Any, cloud_service: Service, user: Any
 ) -> None:
     cloud_service.is_sandbox = False
-    with pytest.raises(NotPushed, match="https://"):
+    with pytest.raises(NotDone, match="https://"):
         _push(cloud_service, user)
     assert not cloud.calls(path="settings")
 
@@ -252,7 +252,7 @@ def test_a_secret_that_was_not_pushed_is_forgotten(cloud: Any, cloud_service: Se
     _push(cloud_service, user)
     old = cloud_service.webhook_secret
     cloud.fault(match="settings", kind="status", status=500, times=99)
-    with pytest.raises(NotPushed):
+    with pytest.raises(NotDone):
         rotate_webhook_secret(service=cloud_service, user=user, address=None)
     # The Cloud's settings could not be read, so nothing was sent.
     assert webhook_secrets(service=Service.objects.get()) == (old,)

@@ -9,7 +9,7 @@ from accounts.models import User
 from exams.models import Report, Submission
 from exams.permissions import visible_submissions
 from exams.services.review.worklist import Row, describe_rows
-from integrations.services.linking.links import customers_of
+from integrations.models import Customer
 
 # The page shows the newest reports; older ones are on their exams' pages.
 REPORT_LIMIT = 25
@@ -47,4 +47,4 @@ def list_own_reports(*, user: User) -> list[Report]:
 
 
 def _linked_customers(user: User) -> list[int]:
-    return list(customers_of(user).values_list("pk", flat=True))
+    return list(Customer.objects.held_by(user).values_list("pk", flat=True))

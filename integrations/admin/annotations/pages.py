@@ -21,7 +21,6 @@ from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotations.editing import (
     Actor,
     ChangedMeanwhile,
-    NotSaved,
     base_of,
     customize_application,
     read_application,
@@ -35,6 +34,7 @@ from integrations.services.annotations.groups import (
     import_json,
     read_groups,
 )
+from integrations.services.changing import NotDone
 
 # The newest snapshots; the list of snapshots has all of them.
 SNAPSHOTS_SHOWN = 20
@@ -128,7 +128,7 @@ class AnnotationPages:
             )
         except NotValid as error:
             return self._editor(drafts, problems=error.problems, base=self._sent_base())
-        except (CloudProblem, NotSaved) as error:
+        except (CloudProblem, NotDone) as error:
             return self._editor(drafts, problems=[str(error)], base=self._sent_base())
         except ChangedMeanwhile:
             return self._editor(drafts, problems=[CHANGED], theirs=self._application)
@@ -137,7 +137,7 @@ class AnnotationPages:
     def _read_again(self) -> HttpResponse:
         try:
             read_application(application=self._application, actor=self._actor())
-        except (CloudProblem, NotSaved) as error:
+        except (CloudProblem, NotDone) as error:
             return self._editor(self._stored(), problems=[str(error)])
         return self._done(READ)
 
@@ -217,7 +217,7 @@ class AnnotationPages:
         """Write, and return the problems, or None if it succeeded."""
         try:
             write()
-        except (CloudProblem, NotSaved) as error:
+        except (CloudProblem, NotDone) as error:
             return [str(error)]
         except ChangedMeanwhile:
             return [CHANGED]

@@ -25,10 +25,6 @@ class CustomerAction:
     needs_holder: bool = True
 
 
-def _confirm(customer: Customer, form: ActionForm, actor: dict[str, Any]) -> str:
-    return changes.confirm_again(customer=customer, **actor)
-
-
 def _gone(customer: Customer, form: HolderForm, actor: dict[str, Any]) -> str:
     assert form.link is not None  # noqa: S101 - a valid form has found the link
     changes.mark_gone(link=form.link, **actor)
@@ -62,7 +58,7 @@ ACTIONS: dict[str, CustomerAction] = {
             "gone, it is restored for its former account."
         ),
         button="Confirm at Clarius Cloud",
-        work=_confirm,
+        work=lambda customer, form, actor: changes.confirm_again(customer=customer, **actor),
     ),
     "gone": CustomerAction(
         title="Mark as gone",

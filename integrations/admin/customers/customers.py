@@ -1,5 +1,6 @@
 """Customers with their links, portal accounts and listing by Clarius Cloud; tokens are never read."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,15 +10,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 
 from accounts.models import User
-from foundation.actions import Action
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
 from integrations.admin.customers.actions import ACTIONS
 from integrations.admin.records import SyncAdmin
 from integrations.cloud import CloudProblem
 from integrations.models import Customer, Link, Sync
-from integrations.services.customers.changes import CannotDo, active_link, describe_customer
-from integrations.services.linking.links import check_links_again
+from integrations.services.actions import CONFIRM
+from integrations.services.changing import NotDone
+from integrations.services.customers.changes import active_link, describe_customer
+from integrations.services.linking.links import check_again
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -34,17 +36,12 @@ class StatusFilter(admin.SimpleListFilter):
 
 
 def _ask_again(*, queryset: QuerySet[Customer], user: User, address: str | None) -> int:
-    links = Link.objects.filter(customer__in=list(queryset.values_list("pk", flat=True)))
-    return check_links_again(links=links, user=user, address=address)
+    links = Link.objects.filter(customer__in=queryset.values("pk"))
+    return check_again(queryset=links, user=user, address=address)
 
 
-ASK_AGAIN = Action(
-    name="ask_again",
-    button="Confirm again",
-    message="will be confirmed with Clarius Cloud",
-    service=_ask_again,
-    left="No account holds the others, so there is nothing to confirm.",
-    is_partial=False,
+ASK_AGAIN = replace(
+    CONFIRM, service=_ask_again, left="No account holds the others, so there is nothing to confirm."
 )
 
 
@@ -141,7 +138,7 @@ class CustomerAdmin(SyncAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 message = action.work(customer, form, actor_of(request))
-            except (CannotDo, CloudProblem) as error:
+            except (CloudProblem, NotDone) as error:
                 form.add_error(None, str(error))
             else:
                 messages.success(request, message)

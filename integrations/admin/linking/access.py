@@ -33,7 +33,9 @@ class ReviewerAccessAdmin(PortalAdmin):
     ) -> ModelChoiceField | None:
         """Offer reviewers other than this administrator: nobody grants themselves access to patient data."""
         if db_field.name == "user":
-            kwargs["queryset"] = _reviewers(request)
+            reviewers = User.objects.filter(groups__name=REVIEWERS, is_active=True).order_by("email")
+            actor = _acting(request)["actor"]
+            kwargs["queryset"] = reviewers if actor.is_superuser else reviewers.exclude(pk=actor.pk)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -53,8 +55,3 @@ class ReviewerAccessAdmin(PortalAdmin):
 
 def _acting(request: HttpRequest) -> dict[str, Any]:
     return {"actor": request.user, "address": client_address(request)}
-
-
-def _reviewers(request: HttpRequest) -> QuerySet[User]:
-    reviewers = User.objects.filter(groups__name=REVIEWERS, is_active=True).order_by("email")
-    return reviewers if request.user.is_superuser else reviewers.exclude(pk=_acting(request)["actor"].pk)

@@ -1,38 +1,20 @@
 """Links between accounts and customers, with their states."""
 
 from django.contrib import admin
-from django.db.models import QuerySet
 
-from accounts.models import User
 from audit.labels import register_label
 from foundation.actions import Action
 from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.columns import LEASE_FIELDS
 from integrations.models import Link
-from integrations.services.linking.links import check_links_again, suspend_links
+from integrations.services.actions import CONFIRM
+from integrations.services.linking.links import suspend_links
 
 register_label(
     model=Link, label=lambda link: f"of {link.customer} and {link.user}", related=("customer", "user")
 )
 
 
-def _ask_again(*, queryset: QuerySet[Link], user: User, address: str | None) -> int:
-    return check_links_again(links=queryset, user=user, address=address)
-
-
-def _suspend(*, queryset: QuerySet[Link], user: User, address: str | None) -> int:
-    return suspend_links(pks=list(queryset.values_list("pk", flat=True)), user=user, address=address)
-
-
-ENDED = "The others had already ended."
-ASK_AGAIN = Action(
-    name="ask_again",
-    button="Confirm again",
-    message="will be confirmed with Clarius Cloud",
-    service=_ask_again,
-    left=ENDED,
-    is_partial=False,
-)
 SUSPEND = Action(
     name="suspend",
     title="Suspend these links?",
@@ -41,8 +23,8 @@ SUSPEND = Action(
     "has no call for this.",
     button="Suspend",
     message="were suspended",
-    service=_suspend,
-    left=ENDED,
+    service=suspend_links,
+    left=CONFIRM.left,
     is_partial=False,
     is_grave=True,
 )
@@ -69,4 +51,4 @@ class LinkAdmin(PortalAdmin):
     )
     operators = "integrations.operate_link"
     question_columns = ("user", "customer", "customer__service", "state")
-    actions = (ASK_AGAIN, SUSPEND)
+    actions = (CONFIRM, SUSPEND)

@@ -11,8 +11,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
-from accounts.models import User
-from foundation.actions import Action
 from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.columns import LEASE_FIELDS
 from foundation.adminkit.requests import actor_of, find_row
@@ -20,61 +18,10 @@ from integrations.admin import keys
 from integrations.admin.settings import setting_pages
 from integrations.admin.settings.connect import connect_page, was_just_connected
 from integrations.models import ApiKey, Service
+from integrations.services.actions import PAUSE, POLL, POLL_EVERYTHING, PROBE, RESUME
 from integrations.services.health import health_of
 from integrations.services.settings import operation
 from integrations.services.settings.addresses import connect_url, is_public_https
-
-
-def _each(work: Callable[..., bool | None]) -> Callable[..., int]:
-    """Return the service function of an action, which does the work for each row and counts the changes."""
-
-    def do(*, queryset: QuerySet[Service], user: User, address: str | None) -> int:
-        return sum(work(service=each, user=user, address=address) is not False for each in list(queryset))
-
-    return do
-
-
-SOON = "as soon as a worker is free"
-ACTIONS = (
-    Action(
-        name="poll_now",
-        button="Poll now",
-        message=f"will be polled {SOON}",
-        service=_each(operation.poll_now),
-    ),
-    Action(
-        name="poll_everything",
-        button="Poll everything",
-        message=f"will be polled from end to end {SOON}",
-        service=_each(operation.poll_everything),
-    ),
-    Action(
-        name="probe_keys",
-        button="Test the stored keys",
-        message=f"will be called with each stored key {SOON}",
-        service=_each(operation.probe_soon),
-    ),
-    Action(
-        name="pause",
-        title="Pause these services?",
-        explanation="Until someone resumes them, nothing is polled, fetched or sent, customers cannot "
-        "connect, API keys are not rotated, and notifications are refused.\n\n"
-        "Exams and reports that are already here can be read, reviewed and signed. Nothing is deleted or "
-        "changed at Clarius Cloud. The first poll after the pause fetches everything submitted meanwhile.",
-        button="Pause",
-        message="were paused",
-        service=_each(operation.pause_service),
-        left="The others are already paused.",
-        is_grave=True,
-    ),
-    Action(
-        name="resume",
-        button="Resume",
-        message="were resumed",
-        service=_each(operation.resume_service),
-        left="The others are not paused.",
-    ),
-)
 
 
 @admin.register(Service)
@@ -119,7 +66,7 @@ class ServiceAdmin(PortalAdmin):
     readonly_fields = ("masked_webhook", "connect_address", "is_refused")
     operators = "integrations.operate_service"
     question_columns = ("name", "is_active", "polled_at")
-    actions = (*ACTIONS, "reveal_webhook")
+    actions = (POLL, POLL_EVERYTHING, PROBE, PAUSE, RESUME, "reveal_webhook")
 
     list_before_template = "integrations/settings/connect_link.html"
     show_add_link = False

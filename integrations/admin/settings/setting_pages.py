@@ -6,14 +6,15 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
-from foundation.checks import Audience, Check, find
+from foundation.checks import Audience, find
 from integrations.admin.desk import Desk, DeskAction
 from integrations.admin.desk_forms import PushForm
 from integrations.models import RemoteState
+from integrations.services.changing import NotDone
 from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import is_loopback, is_public_https
 from integrations.services.settings.operation import audit_test, reveal_webhook
-from integrations.services.settings.push import NotPushed, push_settings, rotate_webhook_secret
+from integrations.services.settings.push import push_settings, rotate_webhook_secret
 from integrations.services.settings.remote_state import last_read, read_again, wanted_urls
 
 MANAGE = "integrations.manage_service"
@@ -52,17 +53,19 @@ def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse
     desk = Desk(site=site, request=request, pk=pk, permission=OPERATE)
     if request.method != "POST":
         return desk.back("change")
-    findings = list(find(_is_tested, subjects=[desk.service], is_thorough=True))
+    # Only the command opens a connection to the broker.
+    findings = list(
+        find(
+            lambda check: Audience.OPERATORS in check.audience and check.code != "broker",
+            subjects=[desk.service],
+            is_thorough=True,
+        )
+    )
     is_well = all(each.outcome != "failed" for each in findings)
     audit_test(service=desk.service, is_well=is_well, **desk.actor)
     return desk.render(
         "integrations/settings/findings.html", title="test of the connection", findings=findings
     )
-
-
-def _is_tested(check: Check) -> bool:
-    # Only the command opens a connection to the broker.
-    return Audience.OPERATORS in check.audience and check.code != "broker"
 
 
 def _show(desk: Desk, *, problem: str = "", form: PushForm | None = None) -> HttpResponse:
@@ -116,7 +119,7 @@ def _push(desk: Desk) -> str | HttpResponse:
     }
     try:
         push_settings(service=desk.service, **wishes, **desk.actor)
-    except NotPushed as error:
+    except NotDone as error:
         form.add_error(None, str(error))
         return _show(desk, form=form)
     return "The settings were saved at Clarius Cloud."

@@ -46,12 +46,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Connect; raises CommandError with one sentence."""
         take, since = _take(options["take"])
+        known = Service.objects.filter(slug=options["slug"]).only("base_url").first()
+        poll_only = Mode.POLL_ONLY if options["poll_only"] else Mode.STORE
         wishes = Wishes(
             slug=options["slug"],
             name=options["name"],
-            base_url=options["base_url"] or _known_base_url(options["slug"]),
+            base_url=options["base_url"] or (known.base_url if known else CLARIUS_CLOUD),
             key=_read_key(),
-            mode=_mode(options),
+            mode=Mode.REGISTER if options["register"] else poll_only,
             take=take,
             since=since,
         )
@@ -86,17 +88,6 @@ class Command(BaseCommand):
         self.stdout.write(f"Notification URL (secret): {setup.webhook_url}")
         self.stdout.write(f"Token transfer URL:        {setup.connect_url}")
         self.stdout.write(f"Registered at the Cloud:   {'yes' if service.is_registered else 'no'}")
-
-
-def _known_base_url(slug: str) -> str:
-    service = Service.objects.filter(slug=slug).only("base_url").first()
-    return service.base_url if service is not None else CLARIUS_CLOUD
-
-
-def _mode(options: dict[str, Any]) -> Mode:
-    if options["register"]:
-        return Mode.REGISTER
-    return Mode.POLL_ONLY if options["poll_only"] else Mode.STORE
 
 
 def _take(parts: list[str] | None) -> tuple[str | None, datetime | None]:

@@ -38,12 +38,9 @@ class Command(BaseCommand):
             counts = count_statuses(service=service)
             results[service.slug] = {"listed": sync.seen_count, **counts}
             if not options["json"]:
-                self.stdout.write(f"{service.slug}: {sync.result}; {_summary(counts)}")
+                found = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
+                self.stdout.write(f"{service.slug}: {sync.result}; {', '.join(found)}")
         if options["json"]:
             self.stdout.write(json.dumps(results))
         if failures:
             raise CommandError("\n".join(failures))
-
-
-def _summary(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count)

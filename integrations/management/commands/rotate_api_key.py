@@ -7,13 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from background.runner import run
 from integrations.models import KeyRotation, Service
-from integrations.services.keys.rotation import (
-    ROTATE,
-    CannotRotate,
-    open_rotation,
-    retry_rotation,
-    start_rotation,
-)
+from integrations.services.changing import NotDone
+from integrations.services.keys.listing import open_rotation
+from integrations.services.keys.rotation import ROTATE, retry_rotation, start_rotation
 
 # A step usually takes less than a second.
 LOOK_EVERY_SECONDS = 2.0
@@ -42,10 +38,13 @@ class Command(BaseCommand):
         if service is None:
             raise CommandError("There is no service with this slug.")
         rotation = open_rotation(service=service)
-        if rotation is None:
-            rotation = _start(service)
-        else:
-            retry_rotation(rotation=rotation, user=None, address=None)
+        try:
+            if rotation is None:
+                rotation = start_rotation(service=service, cause="command")
+            else:
+                retry_rotation(rotation=rotation, user=None, address=None)
+        except NotDone as error:
+            raise CommandError(str(error)) from None
         self._follow(rotation, has_to_wait=not options["no_wait"])
 
     def _follow(self, rotation: KeyRotation, *, has_to_wait: bool) -> None:
@@ -65,10 +64,3 @@ class Command(BaseCommand):
                 self.stdout.write("A worker continues.")
                 return
             time.sleep(LOOK_EVERY_SECONDS)
-
-
-def _start(service: Service) -> KeyRotation:
-    try:
-        return start_rotation(service=service, cause="command")
-    except CannotRotate as error:
-        raise CommandError(str(error)) from None

@@ -16,6 +16,7 @@ from integrations.cloud import PAGE, CloudProblem, Code, Means, cloud
 from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotations.applications import remote_values
 from integrations.services.annotations.groups import check_groups, core, fingerprint
+from integrations.services.changing import NotDone
 from integrations.services.reading import is_exact
 
 Outcome = AnnotationSnapshot.Outcome
@@ -31,10 +32,6 @@ CANNOT_KEEP = (
     "Clarius Cloud has something in these annotations that the portal cannot store exactly, such as a NUL or "
     "more than 40 levels of nested lists. Nothing was changed, since it would be lost."
 )
-
-
-class NotSaved(Exception):
-    """Nothing was changed; the message gives the reader the reason."""
 
 
 class ChangedMeanwhile(Exception):
@@ -69,7 +66,7 @@ def customize_application(
 ) -> None:
     """Replace the annotations; an empty list means no annotations at all.
 
-    Raises NotValid, NotSaved, ChangedMeanwhile, and CloudProblem, which tells if the change may be made.
+    Raises NotValid, NotDone, ChangedMeanwhile, and CloudProblem, which tells if the change may be made.
     """
     check_groups(groups)
     uuid = application.remote_uuid
@@ -131,7 +128,7 @@ def _locked(application: Application, actor: Actor, action: str) -> Iterator[Loc
             yield held
     except Busy:
         _audit(application, actor, action, "busy")
-        raise NotSaved(BUSY) from None
+        raise NotDone(BUSY) from None
 
 
 def _require_unchanged(application: Application, base: str, actor: Actor, action: str) -> None:
@@ -146,7 +143,7 @@ def _require_unchanged(application: Application, base: str, actor: Actor, action
         raise ChangedMeanwhile
     if before is not None and not is_exact([group.to_json() for group in before.annotations]):
         _audit(application, actor, action, "refused")
-        raise NotSaved(CANNOT_KEEP)
+        raise NotDone(CANNOT_KEEP)
 
 
 def _check_outcome(

@@ -14,7 +14,8 @@ from background.due import from_now
 from background.mail import queue_mail
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.models import Customer, Link
-from integrations.services.linking.confirmation import accept_link, mail_gone
+from integrations.services.changing import NotDone
+from integrations.services.linking.confirmation import accept_link, end_link, mail_gone
 from integrations.services.linking.transitions import NotAllowed, move_link
 
 State = Link.State
@@ -23,10 +24,6 @@ ENDED = "Its link has ended, and its account was notified by mail."
 
 # A button that is pressed twice sends one mail.
 INVITED_TWICE = timedelta(minutes=1)
-
-
-class CannotDo(Exception):
-    """Nothing was changed; the message is one sentence for the reader."""
 
 
 def active_link(*, customer: Customer) -> Link | None:
@@ -46,23 +43,21 @@ def describe_customer(
 def confirm_again(*, customer: Customer, user: User, address: str | None) -> str:
     """Confirm the customer at the Cloud again and return a sentence about the outcome.
 
-    A link that is gone is created again for its former account if that account is active. Raises CannotDo
+    A link that is gone is created again for its former account if that account is active. Raises NotDone
     if nobody holds or held the customer, CloudProblem if the Cloud does not confirm it.
     """
     link = active_link(customer=customer)
     former = None if link else _gone_link(customer)
     if link is None and former is None:
-        raise CannotDo("No account holds this customer. Invite its owner to press Connect in Clarius Cloud.")
+        raise NotDone("No account holds this customer. Invite its owner to press Connect in Clarius Cloud.")
     try:
         with cloud(customer.service, rules=PAGE) as client:
             client.confirm_customer(token=customer.token)
     except CloudProblem as problem:
         outcome = "not_found" if problem.is_unknown else "failed"
-        is_ended = problem.is_unknown and link is not None
         with transaction.atomic():
             _audit("customer.confirmed", customer, user, address, outcome)
-            if problem.is_unknown and link is not None and _end_link(link=link, reason=Reason.UNKNOWN):
-                mail_gone(link=link)
+            is_ended = problem.is_unknown and link is not None and _end_unknown(link)
         raise problem.also(ENDED if is_ended else "Nothing was changed in the portal.") from None
     try:
         with transaction.atomic():
@@ -75,17 +70,19 @@ def confirm_again(*, customer: Customer, user: User, address: str | None) -> str
             if link is not None and link.state == State.PENDING:
                 accept_link(link=link)
     except (NotAllowed, IntegrityError):
-        raise CannotDo("The link has just changed. Reload the page.") from None
+        raise NotDone("The link has just changed. Reload the page.") from None
     return "Clarius Cloud confirmed this customer."
 
 
 def mark_gone(*, link: Link, user: User, address: str | None) -> None:
-    """End an active link as gone, and mail its account; raises CannotDo if it has ended."""
-    with transaction.atomic():
-        if not _end_link(link=link, reason=Reason.MARKED):
-            raise CannotDo("The link has ended in the meantime.")
-        _audit("customer.marked_gone", link.customer, user, address, "ok")
-        _mail_marked(link=link)
+    """End an active link as gone, and mail its account; raises NotDone if it has ended."""
+    try:
+        with transaction.atomic():
+            end_link(link=link, reason=Reason.MARKED)
+            _audit("customer.marked_gone", link.customer, user, address, "ok")
+            _mail_marked(link=link)
+    except NotAllowed:
+        raise NotDone("The link has ended in the meantime.") from None
 
 
 def transfer_customer(
@@ -98,18 +95,18 @@ def transfer_customer(
     user: User,
     address: str | None,
 ) -> Link:
-    """Give the customer of an active link to another account, and mail both; raises CannotDo.
+    """Give the customer of an active link to another account, and mail both; raises NotDone.
 
     The reason is stored with the ended link for administrators; the audit entry has both accounts.
     """
     customer = link.customer
     if not recipient.is_active or recipient.pk == link.user_id:
-        raise CannotDo("Choose another account that is active.")
+        raise NotDone("Choose another account that is active.")
     if recipient.pk == user.pk and not user.is_superuser:
         # Administrators see no patient content, and this would give them the customer's exams.
-        raise CannotDo("You cannot transfer a customer to yourself. Ask another administrator.")
+        raise NotDone("You cannot transfer a customer to yourself. Ask another administrator.")
     if not reason.strip():
-        raise CannotDo("Enter a reason for the transfer.")
+        raise NotDone("Enter a reason for the transfer.")
     try:
         with transaction.atomic():
             move_link(pk=link.pk, to=State.UNLINKED, reason=Reason.TRANSFERRED, detail=reason.strip())
@@ -132,24 +129,24 @@ def transfer_customer(
             )
             _mail_transfer(former=link, new=new)
     except NotAllowed:
-        raise CannotDo("The link has ended in the meantime.") from None
+        raise NotDone("The link has ended in the meantime.") from None
     return new
 
 
 def invite_customer(*, customer: Customer, email: str, user: User, address: str | None) -> None:
     """Mail somebody an invitation to sign up and press Connect; links nothing.
 
-    Raises CannotDo if an account holds the customer, or if the address got a mail in the last minute.
+    Raises NotDone if an account holds the customer, or if the address got a mail in the last minute.
     """
     if active_link(customer=customer) is not None:
-        raise CannotDo("An account holds this customer already.")
+        raise NotDone("An account holds this customer already.")
     with transaction.atomic():
         # This comes first: of two requests at once the second waits here and then finds the first one's time.
         now = timezone.now()
         mailed = Q(invited_email__iexact=email, invited_at__gt=now - INVITED_TWICE)
         row = Customer.objects.filter(~mailed, pk=customer.pk)
         if not row.update(invited_at=now, invited_email=email):
-            raise CannotDo(f"{email} was invited less than a minute ago. No second mail was sent.")
+            raise NotDone(f"{email} was invited less than a minute ago. No second mail was sent.")
         has_account = User.objects.filter(email__iexact=email).exists()
         url = f"{settings.PUBLIC_URL}/accounts/login/"
         invitation = None
@@ -184,14 +181,13 @@ def _gone_link(customer: Customer) -> Link | None:
     return last if last is not None and last.state == State.GONE and last.user.is_active else None
 
 
-def _end_link(*, link: Link, reason: Reason) -> bool:
-    to = State.GONE if link.state == State.CONFIRMED else State.REJECTED
+def _end_unknown(link: Link) -> bool:
+    """End a link that the Cloud does not know, and mail its account; False if it has ended meanwhile."""
     try:
-        move_link(pk=link.pk, to=to, reason=reason, detail="")
+        end_link(link=link, reason=Reason.UNKNOWN)
     except NotAllowed:
-        # It ended in the meantime.
         return False
-    add_entry(action=f"link.{to}", target=link)
+    mail_gone(link=link)
     return True
 
 

@@ -10,8 +10,8 @@ from audit.entries import add_entry
 from foundation.crypto import lookup_digest, still_encrypted
 from integrations.clarius import ClariusClient
 from integrations.models import Customer, Link, ListedToken, Service, Sync
-from integrations.services.linking.confirmation import mail_gone
-from integrations.services.linking.transitions import NotAllowed, move_link
+from integrations.services.linking.confirmation import end_link, mail_gone
+from integrations.services.linking.transitions import NotAllowed
 from integrations.services.reading import ImplausibleAnswer, Reading
 
 # Small enough for flat memory, and 10,000 customers are ten calls.
@@ -90,7 +90,10 @@ def _apply(reading: Reading) -> str:
         new=str(new_count),
         gone=str(gone_count),
     )
-    return _sentence(listed=listed_count, new=new_count, gone=gone_count)
+    parts = [f"{listed_count:,} listed"]
+    parts += [f"{new_count:,} new here"] if new_count else []
+    parts += [f"{gone_count:,} gone"] if gone_count else []
+    return ", ".join(parts)
 
 
 def _add_unknown(reading: Reading) -> int:
@@ -99,22 +102,21 @@ def _add_unknown(reading: Reading) -> int:
     count, last = 0, 0
     while batch := list(unknown.filter(pk__gt=last)[:BATCH]):
         Customer.objects.bulk_create(
-            [_unheld(reading, row) for row in batch],
+            [
+                Customer(
+                    service=reading.service,
+                    token=still_encrypted(row, "token"),
+                    token_digest=row.token_digest,
+                    listed_at=reading.started_at,
+                )
+                for row in batch
+            ],
             update_conflicts=True,
             unique_fields=["service", "token_digest"],
             update_fields=["listed_at"],
         )
         count, last = count + len(batch), batch[-1].pk
     return count
-
-
-def _unheld(reading: Reading, row: ListedToken) -> Customer:
-    return Customer(
-        service=reading.service,
-        token=still_encrypted(row, "token"),
-        token_digest=row.token_digest,
-        listed_at=reading.started_at,
-    )
 
 
 def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
@@ -132,25 +134,15 @@ def _count_missed(customers: QuerySet[Customer], reading: Reading) -> int:
     return end_as_gone(links=list(lost.with_customer().select_related("user")), reason=Link.Reason.NOT_LISTED)
 
 
-def end_as_gone(*, links: Sequence[Link], reason: str) -> int:
+def end_as_gone(*, links: Sequence[Link], reason: Link.Reason) -> int:
     """End confirmed links as gone, mail their accounts, and return how many; no exam is deleted."""
     count = 0
     for link in links:
         try:
             with transaction.atomic():
-                move_link(pk=link.pk, to=Link.State.GONE, reason=reason)
-                add_entry(action="link.gone", target=link)
+                end_link(link=link, reason=reason)
                 mail_gone(link=link)
         except NotAllowed:
             continue
         count += 1
     return count
-
-
-def _sentence(*, listed: int, new: int, gone: int) -> str:
-    parts = [f"{listed:,} listed"]
-    if new:
-        parts.append(f"{new:,} new here")
-    if gone:
-        parts.append(f"{gone:,} gone")
-    return ", ".join(parts)

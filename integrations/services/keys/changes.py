@@ -1,47 +1,35 @@
 """Create, add, use and revoke the service's keys for a person; no secret leaves this layer."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from audit.entries import add_entry
 from background.due import schedule
-from background.locks import Busy, lock
 from foundation.crypto import CannotDecrypt
 from integrations import keyring
 from integrations.clarius import CreatedKey, RemoteKey
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.keyring import Cause
 from integrations.models import ApiKey, RemoteState, Service
-from integrations.services.keys.listing import open_rotations
+from integrations.services.changing import NotDone, OutcomeUnknown, audited, changing
+from integrations.services.keys.listing import open_rotation
 from integrations.services.keys.proof import KeyNotProven, prove_key
-from integrations.services.settings.registration import BUSY
 from integrations.services.settings.remote_state import read_now
 
 BEING_REPLACED = "The key in use is being replaced. Wait until that is over."
 
 
-class KeyProblem(Exception):
-    """Nothing was done; the message is one sentence for the reader."""
-
-
-class OutcomeUnknown(KeyProblem):
-    """The Cloud may have made the change or not; nothing was changed here."""
-
-
 def create_key(*, service: Service, name: str, user: User, address: str | None) -> ApiKey:
-    """Create a key at the Cloud and store it as a standby key; raises KeyProblem."""
+    """Create a key at the Cloud and store it as a standby key; raises NotDone."""
     audit = partial(add_entry, action="api_key.created", actor=user, target=service, address=address)
     name = name.strip()
-    with _audited(audit), _locked(service):
+    with audited(audit), changing(service):
         if not 1 <= len(name) <= 50:
-            raise KeyProblem("The name may have 1 to 50 characters.")
+            raise NotDone("The name may have 1 to 50 characters.")
         created = _create_at_cloud(service=service, name=name)
         with transaction.atomic():
             key = ApiKey.objects.create(
@@ -55,18 +43,17 @@ def create_key(*, service: Service, name: str, user: User, address: str | None) 
 def add_typed_key(
     *, service: Service, key: str, is_to_be_used: bool, user: User, address: str | None
 ) -> ApiKey:
-    """Test a key that a person entered and store it, in use or as a standby key; raises KeyProblem."""
+    """Test a key that a person entered and store it, in use or as a standby key; raises NotDone."""
     audit = partial(add_entry, action="api_key.typed", actor=user, target=service, address=address)
-    with _audited(audit):
+    with audited(audit):
         try:
             prove_key(base_url=service.base_url, key=key)
         except KeyNotProven as error:
-            raise KeyProblem(str(error)) from None
+            raise NotDone(str(error)) from None
         with transaction.atomic():
             row = _store_typed(service=service, key=key)
             audit(prefix=row.prefix)
-            in_use = keyring.usable_keys(service=service).filter(is_in_use=True)
-            if is_to_be_used or not in_use.exists():
+            if is_to_be_used or keyring.key_in_use(service=service) is None:
                 keyring.use_key(service=service, key=row, cause=Cause.STORED, actor=user, address=address)
                 _poll_everything(service)
     _read_again(service)
@@ -74,18 +61,18 @@ def add_typed_key(
 
 
 def _store_typed(*, service: Service, key: str) -> ApiKey:
-    """Store a tested key; raises KeyProblem for one that is part of a rotation in progress."""
+    """Store a tested key; raises NotDone for one that is part of a rotation in progress."""
     Service.objects.select_for_update().get(pk=service.pk)
     prefix = key.partition(".")[0]
-    if open_rotations(service=service).filter(Q(old_prefix=prefix) | Q(new_prefix=prefix)).exists():
-        raise KeyProblem(BEING_REPLACED)
+    if _is_rotating(service, prefix):
+        raise NotDone(BEING_REPLACED)
     return keyring.store_key(service=service, key=key)
 
 
 def use_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Test a standby key and use it from now on; raises KeyProblem, and then nothing was changed."""
+    """Test a standby key and use it from now on; raises NotDone, and then nothing was changed."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
-    with _audited(partial(add_entry, action="api_key.switched", actor=user, **about)):
+    with audited(partial(add_entry, action="api_key.switched", actor=user, **about)):
         _prove_standby(service=service, prefix=prefix)
         with transaction.atomic():
             Service.objects.select_for_update().get(pk=service.pk)
@@ -97,11 +84,11 @@ def use_key(*, service: Service, prefix: str, user: User, address: str | None) -
 
 
 def revoke_key(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Revoke a key that is not in use; raises KeyProblem, and OutcomeUnknown if the answer was lost."""
+    """Revoke a key that is not in use; raises NotDone, and OutcomeUnknown if the answer was lost."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
     audit = partial(add_entry, action="api_key.revoked", actor=user, **about)
     check = partial(_refuse_if_needed, service=service, prefix=prefix)
-    with _audited(audit), _locked(service):
+    with audited(audit), changing(service):
         with keyring.withdrawn(service=service, prefix=prefix, check=check):
             _revoke_at_cloud(service=service, prefix=prefix)
         with transaction.atomic():
@@ -113,45 +100,22 @@ def revoke_key(*, service: Service, prefix: str, user: User, address: str | None
 
 
 def check_revocation(*, service: Service, prefix: str, user: User, address: str | None) -> None:
-    """Raise KeyProblem for a key that is needed, before a person is asked to confirm."""
+    """Raise NotDone for a key that is needed, before a person is asked to confirm."""
     about: dict[str, Any] = {"target": service, "address": address, "prefix": prefix[:40]}
-    with _audited(partial(add_entry, action="api_key.revoked", actor=user, **about)):
+    with audited(partial(add_entry, action="api_key.revoked", actor=user, **about)):
         _refuse_if_needed(service=service, prefix=prefix)
-
-
-@contextmanager
-def _audited(audit: Callable[..., Any]) -> Iterator[None]:
-    """Audit a refused or unknown outcome; a success is audited where it happens."""
-    try:
-        yield
-    except KeyProblem as error:
-        audit(outcome="unknown" if isinstance(error, OutcomeUnknown) else "refused")
-        raise
-
-
-@contextmanager
-def _locked(service: Service) -> Iterator[None]:
-    """Hold the lock for changes of keys and settings; raises KeyProblem."""
-    try:
-        with lock(service, field="change_until"):
-            yield
-    except Busy:
-        raise KeyProblem(BUSY) from None
-    except OutcomeUnknown:
-        schedule(RemoteState.objects.filter(service=service))
-        raise
 
 
 def _create_at_cloud(*, service: Service, name: str) -> CreatedKey:
     try:
         if name in {key.name for key in _list_at_cloud(service)}:
-            raise KeyProblem("Clarius Cloud has a key of this name already. Choose another.")
+            raise NotDone("Clarius Cloud has a key of this name already. Choose another.")
         with cloud(service, rules=PAGE, always=True) as client:
             return client.create_api_key(name=name)
     except CloudProblem as problem:
         if problem.may_be_done:
             _revoke_lost(service, name=name)
-        raise KeyProblem(f"No key was created. {problem.quoted}") from None
+        raise NotDone(f"No key was created. {problem.quoted}") from None
 
 
 def _list_at_cloud(service: Service) -> tuple[RemoteKey, ...]:
@@ -181,11 +145,11 @@ def _revoke_at_cloud(*, service: Service, prefix: str) -> None:
             client.revoke_api_key(prefix=prefix)
     except ValueError:
         # The prefix would change the path of the call.
-        raise KeyProblem("The key was not revoked. This is not the prefix of a key.") from None
+        raise NotDone("The key was not revoked. This is not the prefix of a key.") from None
     except CloudProblem as problem:
         if problem.may_be_done and not _is_listed(service, prefix=prefix):
             return
-        raise KeyProblem(f"The key was not revoked. {problem.quoted}") from None
+        raise NotDone(f"The key was not revoked. {problem.quoted}") from None
 
 
 def _is_listed(service: Service, *, prefix: str) -> bool:
@@ -203,33 +167,36 @@ def _prove_standby(*, service: Service, prefix: str) -> None:
     try:
         prove_key(base_url=service.base_url, key=key.secret)
     except CannotDecrypt:
-        raise KeyProblem(
-            "This key cannot be decrypted with FIELD_ENCRYPTION_KEYS. Type it in again."
-        ) from None
+        raise NotDone("This key cannot be decrypted with FIELD_ENCRYPTION_KEYS. Type it in again.") from None
     except KeyNotProven as error:
         refusal = "Clarius Cloud does not accept this one. Choose another, or type one in."
-        raise KeyProblem(f"The key in use stays. {refusal if error.is_key_at_fault else error}") from None
+        raise NotDone(f"The key in use stays. {refusal if error.is_key_at_fault else error}") from None
 
 
 def _standby(*, service: Service, prefix: str) -> ApiKey:
-    """Return the stored key that may be put into use; raises KeyProblem."""
-    if open_rotations(service=service).exists():
-        raise KeyProblem(BEING_REPLACED)
+    """Return the stored key that may be put into use; raises NotDone."""
+    if open_rotation(service=service) is not None:
+        raise NotDone(BEING_REPLACED)
     key = keyring.usable_keys(service=service).filter(prefix=prefix).first()
     if key is None:
-        raise KeyProblem("This key is not stored here any more. Type it in, or choose another.")
+        raise NotDone("This key is not stored here any more. Type it in, or choose another.")
     if key.is_in_use:
-        raise KeyProblem("This key is in use already.")
+        raise NotDone("This key is in use already.")
     return key
 
 
 def _refuse_if_needed(*, service: Service, prefix: str) -> None:
     if not prefix:
-        raise KeyProblem("The prefix is empty.")
+        raise NotDone("The prefix is empty.")
     if ApiKey.objects.filter(service=service, prefix=prefix, is_in_use=True).exists():
-        raise KeyProblem("This key is in use. Replace it instead: that revokes it at the end.")
-    if open_rotations(service=service).filter(Q(new_prefix=prefix) | Q(old_prefix=prefix)).exists():
-        raise KeyProblem("This key is part of a replacement that is under way.")
+        raise NotDone("This key is in use. Replace it instead: that revokes it at the end.")
+    if _is_rotating(service, prefix):
+        raise NotDone("This key is part of a replacement that is under way.")
+
+
+def _is_rotating(service: Service, prefix: str) -> bool:
+    rotation = open_rotation(service=service)
+    return rotation is not None and prefix in (rotation.old_prefix, rotation.new_prefix)
 
 
 def _poll_everything(service: Service) -> None:

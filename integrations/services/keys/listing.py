@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 
 from integrations.models import ApiKey, KeyRotation, RemoteState, Service
@@ -52,7 +51,7 @@ def list_keys(*, service: Service) -> list[KeyRow]:
     state = RemoteState.objects.filter(service=service).first()
     listed = {each["prefix"]: each for each in (state.keys if state else [])}
     read_at = state.read_at if state is not None else None
-    retiring = set(open_rotations(service=service).values_list("old_prefix", flat=True))
+    rotation = open_rotation(service=service)
     # The circuit opens when the Cloud has refused all keys.
     is_refused = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists()
     rows = [
@@ -60,7 +59,7 @@ def list_keys(*, service: Service) -> list[KeyRow]:
             key,
             listed.pop(key.prefix, None),
             read_at=read_at,
-            is_retiring=key.prefix in retiring,
+            is_retiring=rotation is not None and key.prefix == rotation.old_prefix,
             is_refused=is_refused,
         )
         for key in ApiKey.objects.filter(service=service)
@@ -72,9 +71,9 @@ def list_keys(*, service: Service) -> list[KeyRow]:
     return sorted(rows, key=lambda row: order.index(row.state))
 
 
-def open_rotations(*, service: Service) -> QuerySet[KeyRotation]:
-    """Return the rotation in progress, if any."""
-    return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED)
+def open_rotation(*, service: Service) -> KeyRotation | None:
+    """Return the rotation that has not ended yet, or None."""
+    return KeyRotation.objects.filter(service=service).exclude(step__in=KeyRotation.ENDED).first()
 
 
 def _created(there: dict[str, Any]) -> datetime | None:

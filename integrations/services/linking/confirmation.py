@@ -36,19 +36,13 @@ def _confirm(link: Link, hold: Hold) -> Outcome:
             client.confirm_customer(token=token)
     except CloudProblem as problem:
         if problem.means == Means.NEVER:
-            return Done(effect=partial(_end_link, link, reason=Reason.UNKNOWN))
+            return Done(effect=partial(_refuse, link, reason=Reason.UNKNOWN))
         if problem.code == Code.PAUSED:
             return problem.later()
         reason = Reason.NOT_ACCEPTED if problem.means == Means.COUNT else Reason.CLOUD_AWAY
         return problem.later(reason=reason, detail=f"{problem.kind}: {problem}")
-    return Done({"reason": "", "detail": ""}, effect=partial(_store_success, link))
-
-
-def _store_success(link: Link) -> None:
-    if link.state == Link.State.CONFIRMED:
-        _forget_missed(link=link)
-    else:
-        accept_link(link=link)
+    store = _forget_missed if link.state == Link.State.CONFIRMED else accept_link
+    return Done({"reason": "", "detail": ""}, effect=partial(store, link=link))
 
 
 def accept_link(*, link: Link) -> None:
@@ -78,18 +72,26 @@ def _forget_missed(*, link: Link) -> None:
     Customer.objects.filter(pk=link.customer_id).update(missed_sync_count=0, missed_at=None)
 
 
-def _end_link(link: Link, *, reason: Reason) -> None:
+def end_link(*, link: Link, reason: Reason, outcome: str = "ok") -> str:
+    """End an active link: it is gone if it was confirmed, else rejected; returns the new state.
+
+    Call it in a transaction. Raises NotAllowed.
+    """
     to = Link.State.GONE if link.state == Link.State.CONFIRMED else Link.State.REJECTED
     move_link(pk=link.pk, to=to, reason=reason, detail="")
-    add_entry(action=f"link.{to}", outcome="not_found", target=link)
-    if to == Link.State.GONE:
+    add_entry(action=f"link.{to}", outcome=outcome, target=link)
+    return to
+
+
+def _refuse(link: Link, *, reason: Reason) -> None:
+    if end_link(link=link, reason=reason, outcome="not_found") == Link.State.GONE:
         mail_gone(link=link)
 
 
 def _stop(link: Link, hold: Hold, last: Later | None) -> Done:
     """Stop trying: a pending link is rejected, a confirmed one stays until the Cloud does not know it."""
     if link.state == Link.State.PENDING:
-        return Done(effect=partial(_end_link, link, reason=Reason.NOT_ACCEPTED))
+        return Done(effect=partial(_refuse, link, reason=Reason.NOT_ACCEPTED))
     # If every worker died before it had an answer, the link stores no reason.
     nothing: Mapping[str, Any] = {"reason": "", "detail": ""}
     return Done(nothing if last is None else last.changes)

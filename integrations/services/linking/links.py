@@ -1,6 +1,5 @@
 """Link portal accounts to customers, check the links again, and end them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,11 +38,6 @@ class Linking:
     link: Link | None = None
 
 
-def customers_of(user: User) -> QuerySet[Customer]:
-    """Return the customers to which the account holds a confirmed link now."""
-    return Customer.objects.held_by(user)
-
-
 def find_link(*, service: Service, token: str, user: User) -> Link | None:
     """Return the account's own active link to this token, or None; reveals nothing of other accounts."""
     customers = Customer.objects.filter(service=service, token_digest=lookup_digest(token))
@@ -54,7 +48,9 @@ def link_customer(
     *, service: Service, token: str, user: User, label: str = "", institution: str = "", address: str | None
 ) -> Linking:
     """Link `user` to `token`, pending until the Cloud confirms; refused if another account holds it."""
-    customer = _get_customer(service=service, token=token)
+    customer, _ = Customer.objects.get_or_create(
+        service=service, token_digest=lookup_digest(token), defaults={"token": token}
+    )
     held = Link.objects.active().filter(customer=customer).first()
     if held is None:
         try:
@@ -71,13 +67,6 @@ def link_customer(
         return Linking(Outcome.ALREADY_YOURS, held)
     _refuse(customer=customer, user=user, address=address)
     return Linking(Outcome.REFUSED)
-
-
-def _get_customer(*, service: Service, token: str) -> Customer:
-    customer, _ = Customer.objects.get_or_create(
-        service=service, token_digest=lookup_digest(token), defaults={"token": token}
-    )
-    return customer
 
 
 def _make_link(*, customer: Customer, user: User, label: str, institution: str, address: str | None) -> Link:
@@ -135,24 +124,18 @@ def unlink(*, link: Link, user: User, address: str | None, reason: Reason = Reas
     return True
 
 
-def suspend_links(*, pks: Sequence[int], user: User, address: str | None) -> int:
+def suspend_links(*, queryset: QuerySet[Link], user: User, address: str | None) -> int:
     """End the active ones of these links in one step, and return how many there were."""
     with transaction.atomic():
-        ended = unlink_all(links=Link.objects.filter(pk__in=pks), reason=Reason.SUSPENDED)
+        ended = unlink_all(links=Link.objects.filter(pk__in=queryset.values("pk")), reason=Reason.SUSPENDED)
         add_entries(action="link.suspended", targets=ended, actor=user, address=address)
     return len(ended)
 
 
-def check_again(*, link: Link, user: User, address: str | None) -> bool:
-    """Make the confirmation of the link due now; False if it has ended."""
-    links = Link.objects.filter(pk=link.pk)
-    return check_links_again(links=links, user=user, address=address) == 1
-
-
-def check_links_again(*, links: QuerySet[Link], user: User, address: str | None) -> int:
+def check_again(*, queryset: QuerySet[Link], user: User, address: str | None) -> int:
     """Make the confirmation of the active links due now, and return how many there are."""
     with transaction.atomic():
-        active = list(links.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
+        active = list(queryset.filter(state__in=Link.ACTIVE).select_for_update().order_by("pk"))
         schedule(Link.objects.filter(pk__in=[link.pk for link in active]))
         add_entries(action="link.checked", targets=active, actor=user, address=address)
     return len(active)

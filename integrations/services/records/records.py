@@ -32,10 +32,15 @@ def read_records(client: ClariusClient, reading: Reading) -> Callable[[], str]:
         reading.show_progress(seen=seen, expected=page.count)
 
     def apply() -> str:
-        dropped = _drop_old(service=reading.service)
+        # With a shorter time than the Cloud's, the next sync would add them again.
+        kept_for = max(timedelta(days=settings.RECORDS_RETENTION_DAYS), KEPT_BY_THE_CLOUD)
+        old = NotificationRecord.objects.filter(
+            service=reading.service, sent_at__lt=timezone.now() - kept_for
+        )
+        dropped, _ = old.delete()
         parts = [f"{seen:,} at the Cloud", f"{new:,} new"]
         parts += [f"{faulty:,} could not be read"] if faulty else []
-        parts += [f"{dropped:,} dropped after {_retention().days} days"] if dropped else []
+        parts += [f"{dropped:,} dropped after {kept_for.days} days"] if dropped else []
         return ", ".join(parts)
 
     return apply
@@ -87,14 +92,3 @@ def _outcome(*, status: int | None, response: object, error: str | None) -> str:
     if error or (status is not None and not 200 <= status < 300):
         return Outcome.FAILED
     return Outcome.ANSWERED if status is not None else Outcome.UNCLEAR
-
-
-def _retention() -> timedelta:
-    # With a shorter time than the Cloud's, the next sync would add them again.
-    return max(timedelta(days=settings.RECORDS_RETENTION_DAYS), KEPT_BY_THE_CLOUD)
-
-
-def _drop_old(*, service: Service) -> int:
-    old = NotificationRecord.objects.filter(service=service, sent_at__lt=timezone.now() - _retention())
-    count, _ = old.delete()
-    return count

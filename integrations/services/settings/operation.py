@@ -43,12 +43,23 @@ def probe_soon(*, service: Service, user: User, address: str | None) -> None:
 
 def pause_service(*, service: Service, user: User, address: str | None) -> bool:
     """Stop polling and connecting; nothing is deleted. False if it is paused already."""
-    return _switch(service=service, user=user, address=address, is_active=False)
+    with transaction.atomic():
+        if not Service.objects.in_use().filter(pk=service.pk).update(is_active=False):
+            return False
+        add_entry(action=PAUSED, actor=user, target=service, address=address)
+    return True
 
 
 def resume_service(*, service: Service, user: User, address: str | None) -> bool:
     """Poll and connect again, beginning with a full poll. False if it is not paused."""
-    return _switch(service=service, user=user, address=address, is_active=True)
+    paused = Service.objects.filter(pk=service.pk, is_active=False)
+    with transaction.atomic():
+        if not paused.update(is_active=True, full_poll_due_at=timezone.now()):
+            return False
+        schedule(Service.objects.filter(pk=service.pk))
+        wake(service)
+        add_entry(action="service.resumed", actor=user, target=service, address=address)
+    return True
 
 
 def paused_since(*, service: Service) -> datetime | None:
@@ -69,18 +80,3 @@ def audit_test(*, service: Service, is_well: bool, user: User, address: str | No
     """Audit a test of the connection and its result."""
     outcome = "ok" if is_well else "failed"
     add_entry(action="service.tested", outcome=outcome, actor=user, target=service, address=address)
-
-
-def _switch(*, service: Service, user: User, address: str | None, is_active: bool) -> bool:
-    with transaction.atomic():
-        switched = Service.objects.filter(pk=service.pk).exclude(is_active=is_active)
-        if not switched.update(is_active=is_active):
-            return False
-        if is_active:
-            Service.objects.filter(pk=service.pk).update(full_poll_due_at=timezone.now())
-            schedule(Service.objects.filter(pk=service.pk))
-            wake(service)
-        add_entry(
-            action="service.resumed" if is_active else PAUSED, actor=user, target=service, address=address
-        )
-    return True

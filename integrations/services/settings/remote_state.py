@@ -23,6 +23,7 @@ from integrations.services.settings.webhook_secrets import (
 )
 
 V = RemoteState.Status
+FIELDS = ("notification_url", "token_transfer_url")
 HARMLESS = {V.SAME, V.UNKNOWN}
 
 
@@ -97,10 +98,7 @@ def _store_state(*, service: Service, client: ClariusClient) -> RemoteState:
 def store_settings(*, service: Service, remote: RemoteSettings) -> bool:
     """Store the settings, and audit when they begin to differ; True if a pending secret was adopted."""
     has_adopted = settle_secrets(service=service, url=remote.notification_url)
-    statuses = {
-        name: judge(service=service, name=name, url=getattr(remote, name))
-        for name in ("notification_url", "token_transfer_url")
-    }
+    statuses = {name: judge(service=service, name=name, url=getattr(remote, name)) for name in FIELDS}
     if statuses["notification_url"] == V.PREVIOUS:
         extend_previous_secrets(service=service)
     has_drifted = not set(statuses.values()) <= HARMLESS

@@ -1,6 +1,8 @@
 """The secrets in the webhook's address: the current one, replaced ones, and those the Cloud may have."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -27,34 +29,35 @@ def webhook_secrets(*, service: Service, now: datetime | None = None) -> tuple[s
 
 def replace_secret(*, service: Service) -> None:
     """Create a secret without sending it to the Cloud; the next reading shows which one it has."""
-    with transaction.atomic():
-        _lock(service)
-        _note_unsettled(service, service.webhook_secret)
+    with _locked(service):
+        _add_unsettled(service, service.webhook_secret)
         service.webhook_secret = secrets.token_urlsafe(32)
-        _save(service)
 
 
 def propose_secret(*, service: Service) -> str:
     """Return a new secret that the webhook accepts at once, so no notification to it is lost."""
     proposed = secrets.token_urlsafe(32)
-    _change_unsettled(service, added=proposed)
+    with _locked(service):
+        _add_unsettled(service, proposed)
     return proposed
 
 
 def withdraw_secret(*, service: Service, secret: str) -> None:
     """Drop a proposed secret that the Cloud certainly did not store."""
-    _change_unsettled(service, removed=secret)
+    with _locked(service):
+        kept = [each for each in service.unsettled_webhook_secrets.split() if each != secret]
+        service.unsettled_webhook_secrets = " ".join(kept)
 
 
 def doubt_secret(*, service: Service) -> None:
     """Accept the current secret, even after its replacement, until a reading shows what the Cloud has."""
-    _change_unsettled(service, added=service.webhook_secret)
+    with _locked(service):
+        _add_unsettled(service, service.webhook_secret)
 
 
 def settle_secrets(*, service: Service, url: str) -> bool:
     """Use the secret that the Cloud has, accept the others for an hour; True if it changed."""
-    with transaction.atomic():
-        _lock(service)
+    with _locked(service):
         unsettled = service.unsettled_webhook_secrets.split()
         if not unsettled:
             return False
@@ -65,7 +68,6 @@ def settle_secrets(*, service: Service, url: str) -> bool:
         service.unsettled_webhook_secrets = ""
         service.previous_webhook_secret = " ".join(replaced)
         service.previous_webhook_until = timezone.now() + HONOURED
-        _save(service)
         return service.webhook_secret != former
 
 
@@ -81,23 +83,16 @@ def _honoured(service: Service, now: datetime | None) -> list[str]:
     return service.previous_webhook_secret.split() if is_honoured else []
 
 
-def _change_unsettled(service: Service, *, added: str = "", removed: str = "") -> None:
+def _add_unsettled(service: Service, secret: str) -> None:
+    known = dict.fromkeys([*service.unsettled_webhook_secrets.split(), secret])
+    service.unsettled_webhook_secrets = " ".join(known)
+
+
+@contextmanager
+def _locked(service: Service) -> Iterator[None]:
+    """Lock the row and read what others wrote; the body's changes are saved."""
     with transaction.atomic():
-        _lock(service)
-        _note_unsettled(service, added, removed=removed)
-        _save(service)
-
-
-def _note_unsettled(service: Service, added: str, *, removed: str = "") -> None:
-    kept = dict.fromkeys([*service.unsettled_webhook_secrets.split(), added])
-    service.unsettled_webhook_secrets = " ".join(each for each in kept if each and each != removed)
-
-
-def _lock(service: Service) -> None:
-    """Lock the row, and read what others wrote since it was read."""
-    Service.objects.select_for_update().only("pk").get(pk=service.pk)
-    service.refresh_from_db(fields=COLUMNS)
-
-
-def _save(service: Service) -> None:
-    service.save(update_fields=COLUMNS)
+        Service.objects.select_for_update().only("pk").get(pk=service.pk)
+        service.refresh_from_db(fields=COLUMNS)
+        yield
+        service.save(update_fields=COLUMNS)
