@@ -48,8 +48,12 @@ SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_NAME = "portal_session"
-CSRF_COOKIE_NAME = "portal_csrf"
+# Browsers accept a name with this prefix from this very host and by https only, so that neither another host
+# of the domain nor a page without TLS can set one of these cookies.
+COOKIE_PREFIX = "__Host-" if IS_HTTPS else ""
+SESSION_COOKIE_NAME = f"{COOKIE_PREFIX}portal_session"
+CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}portal_csrf"
+MESSAGE_STORAGE = "portal.pages.messages.Storage"
 SESSION_ENGINE = "foundation.sessions"
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 CSRF_FAILURE_VIEW = "portal.pages.views.csrf_failure"
@@ -85,10 +89,11 @@ INSTALLED_APPS = [
     "portal",
 ]
 MIDDLEWARE = [
+    "portal.pages.middleware.RefusedFeatures",
     "django.middleware.security.SecurityMiddleware",
     "portal.pages.middleware.WebhookShortcut",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "portal.pages.middleware.ContentSecurityPolicy",
     "portal.pages.middleware.ReadableRequests",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -148,9 +153,8 @@ if DEMO_FILE and not IS_LOCAL:
     )
 DEMO_SANDBOX_URL = env.str("PORTAL_DEMO_SANDBOX_URL", default="")
 
+# The administration and the features of browsers have theirs in portal/pages/policies.py.
 CONTENT_SECURITY_POLICY = {
-    # The admin theme evaluates expressions in its templates; its pages have their own policy.
-    "EXCLUDE_URL_PREFIXES": ["/admin/"],
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -253,7 +257,7 @@ ACCOUNT_LOGIN_BY_CODE_TIMEOUT = _CODE_SECONDS
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
 # Says on which devices an account has logged in before. Browsers accept the prefix only with https.
-DEVICE_COOKIE_NAME = "__Host-portal_device" if IS_HTTPS else "portal_device"
+DEVICE_COOKIE_NAME = f"{COOKIE_PREFIX}portal_device"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 SIGNUP_OPEN = env.flag("SIGNUP_OPEN", default=True)

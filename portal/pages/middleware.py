@@ -3,14 +3,39 @@
 from collections.abc import Callable
 from typing import Any
 
+from csp.middleware import CSPMiddleware, PolicyParts
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
+from portal.pages import policies
+
 NUL = "\x00"
 WEBHOOK_PREFIX = "/webhooks/"
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+class RefusedFeatures:
+    """Switch off, in every response, the features of browsers that the portal does not use."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        response["Permissions-Policy"] = policies.PERMISSIONS
+        return response
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """Add the policy to every response; pages of the administration get what their theme needs."""
+
+    def get_policy_parts(self, request: HttpRequest, response: Any, report_only: bool = False) -> PolicyParts:
+        parts = super().get_policy_parts(request, response, report_only)
+        if request.path_info.startswith("/admin/") and not report_only:
+            parts.update = dict(policies.ADMINISTRATION)
+        return parts
 
 
 class WebhookShortcut:

@@ -34,7 +34,7 @@ def _read() -> set[str]:
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text))
 
 
-def _load(**variables: str) -> dict[str, Any]:
+def load_settings(**variables: str) -> dict[str, Any]:
     """Read the settings with these variables and no others; raises ImproperlyConfigured."""
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
@@ -46,7 +46,7 @@ def _load(**variables: str) -> dict[str, Any]:
 
 def _refused(**variables: str) -> str:
     with pytest.raises(ImproperlyConfigured) as caught:
-        _load(**GOOD | variables)
+        load_settings(**GOOD | variables)
     return str(caught.value)
 
 
@@ -63,7 +63,7 @@ def test_every_variable_of_the_example_has_a_comment_above() -> None:
 
 
 def test_the_example_starts_with_secrets_filled_in() -> None:
-    loaded = _load(**_example() | GOOD)
+    loaded = load_settings(**_example() | GOOD)
     assert (loaded["PUBLIC_URL"], loaded["SECURE_SSL_REDIRECT"]) == ("http://127.0.0.1:8000", False)
 
 
@@ -164,15 +164,15 @@ def test_a_password_that_breaks_its_address_stops_the_start_unquoted(name: str, 
     ],
 )
 def test_addresses_of_every_kind_are_read(variables: dict[str, str]) -> None:
-    _load(**GOOD | variables)
+    load_settings(**GOOD | variables)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
-    assert _load(**dict.fromkeys(_example(), "") | GOOD)["POLL_MINUTES"] == 15
+    assert load_settings(**dict.fromkeys(_example(), "") | GOOD)["POLL_MINUTES"] == 15
 
 
 def test_a_secret_may_begin_with_a_dollar_sign() -> None:
-    assert _load(**GOOD | {"SECRET_KEY": "$" + GOOD["SECRET_KEY"]})["SECRET_KEY"].startswith("$")
+    assert load_settings(**GOOD | {"SECRET_KEY": "$" + GOOD["SECRET_KEY"]})["SECRET_KEY"].startswith("$")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def _find_contradictions() -> list[CheckMessage]:
 
 
 def test_cookies_and_redirect_follow_from_the_public_address() -> None:
-    loaded = _load(**GOOD, PUBLIC_URL="https://portal.example.com/")
+    loaded = load_settings(**GOOD, PUBLIC_URL="https://portal.example.com/")
     assert (loaded["PUBLIC_URL"], loaded["SECURE_SSL_REDIRECT"]) == ("https://portal.example.com", True)
 
 
@@ -211,8 +211,8 @@ def test_a_file_named_by_the_environment_is_read_and_the_environment_comes_first
     lines = [f"{name}={value}" for name, value in (_example() | GOOD).items()]
     file = tmp_path / "env"
     file.write_text("\n".join([*lines, "PUBLIC_URL=https://portal.example.com"]))
-    assert _load(ENV_FILE=str(file))["PUBLIC_URL"] == "https://portal.example.com"
-    loaded = _load(ENV_FILE=str(file), PUBLIC_URL="https://other.example.com")
+    assert load_settings(ENV_FILE=str(file))["PUBLIC_URL"] == "https://portal.example.com"
+    loaded = load_settings(ENV_FILE=str(file), PUBLIC_URL="https://other.example.com")
     assert loaded["PUBLIC_URL"] == "https://other.example.com"
 
 

@@ -37,4 +37,7 @@ def test_an_address_that_is_no_webhook_is_an_ordinary_page_not_found() -> None:
 
 def test_the_shortcut_comes_before_all_costly_middleware() -> None:
     place = settings.MIDDLEWARE.index("portal.pages.middleware.WebhookShortcut")
-    assert settings.MIDDLEWARE[:place] == ["django.middleware.security.SecurityMiddleware"]
+    assert settings.MIDDLEWARE[:place] == [
+        "portal.pages.middleware.RefusedFeatures",
+        "django.middleware.security.SecurityMiddleware",
+    ]
