@@ -222,12 +222,12 @@ def test_a_missing_file_stops_the_start() -> None:
 
 
 def test_a_trial_on_this_machine_makes_its_secrets_once(tmp_path: Path) -> None:
-    first = _load(VAR_DIR=str(tmp_path / "var"))
+    first = load_settings(VAR_DIR=str(tmp_path / "var"))
     file = tmp_path / "var" / "secrets.env"
     assert file.stat().st_mode & 0o777 == 0o600
     made = file.read_text()
     assert {line.partition("=")[0] for line in made.splitlines()} == set(GOOD)
-    again = _load(VAR_DIR=str(tmp_path / "var"))
+    again = load_settings(VAR_DIR=str(tmp_path / "var"))
     assert all(again[name] == first[name] for name in GOOD)
     assert [each.name for each in file.parent.iterdir()] == ["secrets.env"]
 
@@ -253,10 +253,10 @@ def test_a_portal_that_others_can_reach_makes_no_secrets(tmp_path: Path) -> None
     assert all(name in sentence for name in GOOD)
     assert not list(tmp_path.iterdir())
     # After a trial the message says how its data stays readable.
-    _load(VAR_DIR=str(tmp_path))
+    load_settings(VAR_DIR=str(tmp_path))
     file = str(tmp_path / "secrets.env")
     assert f"set ENV_FILE={file}" in _refused(**public)
-    _load(
+    load_settings(
         VAR_DIR=str(tmp_path), PUBLIC_URL="https://portal.example.com", TRUSTED_PROXY_COUNT="1", ENV_FILE=file
     )
 

@@ -104,9 +104,7 @@ class _Links(HTMLParser):
             self.found.add(target)
 
 
-def test_the_pages_of_the_sandbox_keep_to_their_policy(
-    cloud: Cloud, live_server: LiveServer, db: Any
-) -> None:
+def test_the_pages_of_the_sandbox_keep_to_their_policy(cloud: Cloud) -> None:
     customer = cloud.add_customer(name="Dr. Ada Osei", institution="Harbour Clinic")
     cloud.submit(customer=customer.token)
     with _watched("none", cloud.url) as (page, complaints):
