@@ -2,7 +2,6 @@
 
 import os
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -12,16 +11,12 @@ import pytest
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
+from tests.portal.loading import GOOD, load_settings
 from tests.processes import ROOT
 
 # What only `docker compose` reads, and what only the demo sets.
 COMPOSE = {"POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "HTTP_BIND"}
 DEMO = {"PORTAL_DEMO_FILE", "PORTAL_DEMO_SANDBOX_URL"}
-GOOD = {
-    "SECRET_KEY": "k9fJ2mQ7xW4bT6zR1vN8cL3hY5pD0sGa",
-    "TOKEN_LOOKUP_KEY": "a0Gs5pD3hYcLvN81R6zTb4Wx7Qm2Jf9k",
-    "FIELD_ENCRYPTION_KEYS": "c3VpdGUtb25seS1zdWl0ZS1vbmx5LXN1aXRlLW9ubHk=",
-}
 
 
 def _example() -> dict[str, str]:
@@ -32,16 +27,6 @@ def _example() -> dict[str, str]:
 def _read() -> set[str]:
     text = (ROOT / "portal/settings.py").read_text()
     return set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', text))
-
-
-def load_settings(**variables: str) -> dict[str, Any]:
-    """Read the settings with these variables and no others; raises ImproperlyConfigured."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in os.environ:
-            patch.delenv(name)
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        return runpy.run_path(str(ROOT / "portal/settings.py"))
 
 
 def _refused(**variables: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from tests.people import logged_in, make_person
-from tests.portal.test_environment import GOOD, load_settings
+from tests.portal.loading import GOOD, load_settings
 
 pytestmark = pytest.mark.django_db
 HTTPS = GOOD | {"PUBLIC_URL": "https://portal.example.test", "TRUSTED_PROXY_COUNT": "1"}
