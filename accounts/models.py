@@ -8,10 +8,16 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
+from django.dispatch import Signal
 from django.utils import timezone
 
 # Long enough for a holiday, short enough for a forgotten mail to expire.
 INVITATION_DAYS = 14
+# A grant that nobody decided about in this time can no longer be approved; those made are shown for as long.
+GRANT_DAYS = 7
+
+# `createsuperuser` made an account; its argument is `user`. It has no request, so nothing else would notice.
+superuser_created = Signal()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -28,7 +34,9 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create an account with every permission."""
-        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        user = self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+        superuser_created.send(sender=type(user), user=user)
+        return user
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return self.get(email__iexact=username)
@@ -95,3 +103,67 @@ class Invitation(models.Model):
     def inviter(self) -> str:
         """The person who invited, as pages name them."""
         return self.invited_by.display_name if self.invited_by is not None else "An administrator"
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    """Filters of grants."""
+
+    def waiting(self) -> "GrantQuerySet":
+        """Return those that a second administrator can still approve."""
+        return self.filter(state=Grant.State.WAITING, expires_at__gt=timezone.now())
+
+    def made_lately(self) -> "GrantQuerySet":
+        """Return those made in the last week."""
+        since = timezone.now() - timedelta(days=GRANT_DAYS)
+        return self.filter(state=Grant.State.MADE, decided_at__gte=since)
+
+
+def _grant_end() -> Any:
+    return timezone.now() + timedelta(days=GRANT_DAYS)
+
+
+class Grant(models.Model):
+    """Access to patients, or a right that leads to it, as an administrator gave or asked for it.
+
+    Only its state changes: what was asked for stays as it was.
+    """
+
+    class Kind(models.TextChoices):
+        INVITATION = "invitation", "invitation of a reviewer"
+        ACCOUNT = "account", "rights of an account"
+        GROUP = "group", "permissions of a group"
+        PASSWORD = "password", "password of an account"
+        SUPERUSER = "superuser", "superuser by command"
+        REVIEW = "review", "review of a service"
+        TRANSFER = "transfer", "transfer of a customer"
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "waiting for approval"
+        MADE = "made", "made"
+        DECLINED = "declined", "declined"
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    # A sentence for administrators, and the same for the function that makes the grant.
+    what = models.CharField("what", max_length=500)
+    details = models.JSONField(default=dict)
+    recipient = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    # The recipient's address when it was asked for: whoever owns another one by then is not meant.
+    email = models.EmailField("for", blank=True)
+    asked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    address = models.GenericIPAddressField("network address", null=True, blank=True)
+    expires_at = models.DateTimeField("can be approved until", default=_grant_end)
+    # Empty if it was made at once.
+    decided_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.CASCADE, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+
+    objects = GrantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-asked_at", "-pk"]
+        permissions = [("decide_grant", "Can approve and decline what another administrator asked for")]
+
+    def __str__(self) -> str:
+        return self.what

@@ -16,6 +16,8 @@ ADMINISTRATOR_PERMISSIONS: dict[str, tuple[str, ...]] = {
         "add_invitation",
         "change_invitation",
         "delete_invitation",
+        "view_grant",
+        "decide_grant",
     ),
     "auth": ("view_group",),
     "audit": ("view_entry",),

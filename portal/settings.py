@@ -261,6 +261,8 @@ DEVICE_COOKIE_NAME = f"{COOKIE_PREFIX}portal_device"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 SIGNUP_OPEN = env.flag("SIGNUP_OPEN", default=True)
+# Whatever gives somebody access waits for a second administrator.
+GRANTS_NEED_TWO = env.flag("GRANTS_NEED_TWO", default=False)
 
 # --- Mail -----------------------------------------------------------------------------------------------
 _mail = env.mail("EMAIL_URL", default=f"filemail:///{str(VAR_DIR / 'mail').lstrip('/')}")

@@ -8,9 +8,10 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import Invitation, User, invitation_end
+from accounts.models import Grant, Invitation, User, invitation_end
 from accounts.referrals import invitation_code
 from accounts.roles import REVIEWERS
+from accounts.services.grants import ask_for, makes
 from audit.entries import add_entry
 from background.mail import queue_mail
 from foundation.crypto import lookup_digest
@@ -22,6 +23,24 @@ def make_invitation_url(*, invitation: Invitation) -> str:
     invitation.code_digest, invitation.expires_at = lookup_digest(code), invitation_end()
     invitation.save(update_fields=["code_digest", "expires_at"])
     return f"{settings.PUBLIC_URL}/invitations/{code}/"
+
+
+def invite_reviewer(*, email: str, user: User, address: str | None) -> Grant:
+    """Ask for an invitation that gives its owner the role of a reviewer; raises CannotGrant."""
+    return ask_for(
+        kind=Grant.Kind.INVITATION,
+        what=f"an invitation as reviewer for {email}",
+        details={},
+        email=email,
+        user=user,
+        address=address,
+    )
+
+
+@makes(Grant.Kind.INVITATION)
+def _invite_reviewer(grant: Grant) -> None:
+    made = Invitation.objects.create(email=grant.email, is_reviewer=True, invited_by=grant.asked_by)
+    send_invitation(invitation=made, actor=grant.asked_by, address=grant.address)
 
 
 def send_invitation(*, invitation: Invitation, actor: User | None, address: str | None) -> None:

@@ -14,6 +14,7 @@ from django.core.exceptions import BadRequest, ValidationError
 from django.db import DataError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
 
 from foundation.actions import Action
@@ -75,6 +76,20 @@ class PortalAdmin(ModelAdmin):
             messages.warning(request, "Select at least one row.")
             return HttpResponseRedirect(request.get_full_path())
         return super().changelist_view(request, extra_context)
+
+    # --- Forms that only ask for what they add ------------------------------------------------------------
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Log nothing that does not exist yet."""
+        return super().log_addition(request, obj, message) if obj.pk else None
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """Go back to the list if the row does not exist yet; a message of the page says what it waits for."""
+        if obj.pk:
+            return super().response_add(request, obj, post_url_continue)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
     # --- Columns -----------------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ SHOWN = 50
 FILTERS = {
     "exams": "Exams and reports",
     "integrations": "Services",
+    "accounts": "People",
     "background": "Processes and mail",
     "portal": "Machine",
 }

@@ -32,6 +32,7 @@ MODELS = {
     "People": {
         "accounts.user": "person",
         "accounts.invitation": "mail",
+        "accounts.grant": "verified_user",
         "auth.group": "group",
         "integrations.revieweraccess": "badge",
         "account.emailaddress": "alternate_email",

@@ -35,6 +35,8 @@ PAGES = frozenset(
 ACTIONS = frozenset(
     {
         # Who may see patients.
+        "admin:accounts_grant_changelist.approve",
+        "admin:accounts_grant_changelist.decline",
         "admin:accounts_invitation_add",
         "admin:accounts_invitation_changelist.send_again",
         "admin:accounts_user_change",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from accounts.models import Grant
 from integrations.admin.customers.forms import ActionForm, HolderForm, InviteForm, TransferForm
 from integrations.models import Customer
 from integrations.services.customers import changes
@@ -33,7 +34,7 @@ def _gone(customer: Customer, form: HolderForm, actor: dict[str, Any]) -> str:
 
 def _transfer(customer: Customer, form: TransferForm, actor: dict[str, Any]) -> str:
     assert form.recipient and form.link  # noqa: S101 - a valid form has found both
-    changes.transfer_customer(
+    grant = changes.transfer_customer(
         link=form.link,
         recipient=form.recipient,
         reason=form.cleaned_data["reason"],
@@ -41,6 +42,8 @@ def _transfer(customer: Customer, form: TransferForm, actor: dict[str, Any]) -> 
         institution=form.cleaned_data["institution"],
         **actor,
     )
+    if grant.state == Grant.State.WAITING:
+        return f"This takes effect when a second administrator approves it: {grant.what}."
     return "The customer was transferred. Both accounts will be notified, and Clarius Cloud has to confirm."
 
 

@@ -8,12 +8,14 @@ from django.db.models import QuerySet
 from django.forms import ModelChoiceField
 from django.http import HttpRequest
 
+from accounts.admin import tell_waiting
 from accounts.models import User
 from accounts.roles import REVIEWERS
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.requests import actor_of
 from integrations.models import ReviewerAccess
-from integrations.services.linking.access import audit_grant, audit_removal
+from integrations.services.linking.access import audit_removal, grant_review
 
 
 @admin.register(ReviewerAccess)
@@ -39,9 +41,11 @@ class ReviewerAccessAdmin(PortalAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        with transaction.atomic():
-            super().save_model(request, obj, form, change)
-            audit_grant(access=obj, **_acting(request))
+        """Ask for the access; it may wait for a second administrator."""
+        grant = grant_review(reviewer=obj.user, service=obj.service, **actor_of(request))
+        tell_waiting(request, grant)
+        made = ReviewerAccess.objects.filter(user=obj.user, service=obj.service)
+        obj.pk = made.values_list("pk", flat=True).first()
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():

@@ -7,7 +7,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Invitation, User
+from accounts.models import Grant, Invitation, User
+from accounts.services.grants import CannotGrant, ask_for, makes
 from accounts.services.invitations import make_invitation_url
 from audit.entries import add_entry
 from background.due import from_now
@@ -94,12 +95,11 @@ def transfer_customer(
     institution: str,
     user: User,
     address: str | None,
-) -> Link:
-    """Give the customer of an active link to another account, and mail both; raises NotDone.
+) -> Grant:
+    """Ask to give the customer of an active link to another account; raises NotDone.
 
     The reason is stored with the ended link for administrators; the audit entry has both accounts.
     """
-    customer = link.customer
     if not recipient.is_active or recipient.pk == link.user_id:
         raise NotDone("Choose another account that is active.")
     if recipient.pk == user.pk and not user.is_superuser:
@@ -108,29 +108,56 @@ def transfer_customer(
     if not reason.strip():
         raise NotDone("Enter a reason for the transfer.")
     try:
-        with transaction.atomic():
-            move_link(pk=link.pk, to=State.UNLINKED, reason=Reason.TRANSFERRED, detail=reason.strip())
-            new = Link.objects.create(
-                customer=customer,
-                user=recipient,
-                label=label,
-                institution=institution,
-                not_before=from_now(),
-            )
-            Customer.objects.filter(pk=customer.pk).update(label=label, institution=institution)
-            add_entry(
-                action="customer.transferred",
-                actor=user,
-                target=customer,
-                address=address,
-                former=str(link.user.uuid),
-                new=str(recipient.uuid),
-                link=str(new.uuid),
-            )
-            _mail_transfer(former=link, new=new)
+        return ask_for(
+            kind=Grant.Kind.TRANSFER,
+            what=f"the exams of {_unnamed(link.customer)}, held by {link.user.email}, to {recipient.email}",
+            details={
+                "link": str(link.uuid),
+                "reason": reason.strip(),
+                "label": label,
+                "institution": institution,
+            },
+            recipient=recipient,
+            user=user,
+            address=address,
+        )
+    except CannotGrant as error:
+        raise NotDone(str(error)) from None
+
+
+def _unnamed(customer: Customer) -> str:
+    # A label can be the name of a person, and this is mailed.
+    return f"customer {customer.token_digest[:4].upper()} of {customer.service.name}"
+
+
+@makes(Grant.Kind.TRANSFER)
+def _transfer(grant: Grant) -> None:
+    link = (
+        Link.objects.active()
+        .with_customer()
+        .select_related("user")
+        .filter(uuid=grant.details["link"])
+        .first()
+    )
+    recipient, described = grant.recipient, {name: grant.details[name] for name in ("label", "institution")}
+    if link is None or recipient is None or not recipient.is_active:
+        raise CannotGrant("The link has ended in the meantime, or the new account is switched off.")
+    try:
+        move_link(pk=link.pk, to=State.UNLINKED, reason=Reason.TRANSFERRED, detail=grant.details["reason"])
     except NotAllowed:
-        raise NotDone("The link has ended in the meantime.") from None
-    return new
+        raise CannotGrant("The link has ended in the meantime.") from None
+    new = Link.objects.create(customer=link.customer, user=recipient, not_before=from_now(), **described)
+    Customer.objects.filter(pk=link.customer_id).update(**described)
+    add_entry(
+        action="customer.transferred",
+        actor=grant.asked_by,
+        target=link.customer,
+        address=grant.address,
+        former=str(link.user.uuid),
+        new=str(recipient.uuid),
+        link=str(new.uuid),
+    )
+    _mail_transfer(former=link, new=new)
 
 
 def invite_customer(*, customer: Customer, email: str, user: User, address: str | None) -> None:

@@ -12,6 +12,9 @@ from tests.portal.access.answers import (
 # Actions on the selected rows of a list.
 ACTIONS = {
     "account_emailaddress.delete_selected": NOT_OFFERED_TO_SUPERUSERS,
+    "accounts_grant.approve": ADMINISTRATORS_DO,
+    "accounts_grant.decline": ADMINISTRATORS_DO,
+    "accounts_grant.delete_selected": NOT_OFFERED,
     "accounts_invitation.delete_selected": ADMINISTRATORS_DO,
     "accounts_invitation.send_again": ADMINISTRATORS_DO,
     "accounts_user.delete_selected": NOT_OFFERED,

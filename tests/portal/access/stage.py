@@ -18,8 +18,9 @@ from django.template.backends.django import Template
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from accounts.models import Invitation
+from accounts.models import Grant, Invitation
 from accounts.roles import ADMINISTRATORS
+from accounts.services.invitations import invite_reviewer
 from audit.entries import add_entry
 from background.models import Heartbeat, OutgoingMail
 from exams.models import BacklogImport, FieldMap, MaintenanceTask, PollRun, RejectedNotification
@@ -175,6 +176,9 @@ def _add_rows(desk: Desk) -> None:
     OutgoingMail.objects.create(recipient="a@example.test", subject="Hello", body="Code", state="failed")
     Invitation.objects.create(email="guest@example.test")
     Group.objects.create(name="Guests")
+    with override_settings(GRANTS_NEED_TWO=True):
+        asked = invite_reviewer(email="second@example.test", user=make_person("asker"), address=None)
+    Grant.objects.filter(pk=asked.pk).update(decided_at=now)
     EmailAddress.objects.create(user=people["outsider"], email="second@example.test")
     AnnotationSnapshot.objects.create(application=desk.application, is_customized=False, taken_at=now)
     # One for an unknown submission, and the newest for a known one.

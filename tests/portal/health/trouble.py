@@ -4,8 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+from django.test import override_settings
 from django.utils import timezone
 
+from accounts.models import Grant
+from accounts.services.grants import record_grant
+from accounts.services.invitations import invite_reviewer
 from background.models import Heartbeat, OutgoingMail
 from exams.models import PollRun, Report, Submission
 from integrations.models import (
@@ -103,6 +107,22 @@ def _customer(stage: Stage) -> None:
     customers.update(missed_sync_count=1, missed_at=timezone.now())
 
 
+def _grant(stage: Stage) -> None:
+    admin = stage.people["administrator"]
+    record_grant(
+        kind=Grant.Kind.PASSWORD,
+        what="a new password for somebody",
+        recipient=admin,
+        user=admin,
+        address=None,
+    )
+
+
+def _grant_asked(stage: Stage) -> None:
+    with override_settings(GRANTS_NEED_TWO=True):
+        invite_reviewer(email="a@example.test", user=stage.people["administrator"], address=None)
+
+
 LONG_AGO = timedelta(hours=5)
 DAYS_AGO = timedelta(days=3)
 TROUBLE: dict[str, Callable[[Stage], Any]] = {
@@ -126,6 +146,8 @@ TROUBLE: dict[str, Callable[[Stage], Any]] = {
     "worker-silent": lambda _: Heartbeat.objects.filter(name="worker").delete(),
     "beat-silent": lambda _: Heartbeat.objects.filter(name="beat").update(seen_at=timezone.now() - LONG_AGO),
     "mail-failed": _mail,
+    "grants-made": _grant,
+    "grants-waiting": _grant_asked,
     "exams-held-unlinked": lambda _: change(state="held", hold_reason="unlinked"),
     "exams-held-backlog": lambda _: change(state="held", hold_reason="before_start"),
     "exams-held-foreign-url": lambda _: change(state="held", hold_reason="foreign_url"),
