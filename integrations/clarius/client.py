@@ -186,9 +186,14 @@ class ClariusClient:
         return CreatedKey.from_json(answer.json())
 
     def revoke_api_key(self, *, prefix: str) -> None:
-        """Revoke a key other than the one in use; a key that no longer exists counts as revoked."""
+        """Revoke a key other than the one in use; a key that no longer exists counts as revoked.
+
+        Raises ValueError for a prefix that would change the path.
+        """
+        if not prefix or prefix in {".", ".."}:
+            raise ValueError("A part of a path must not be empty.")
         try:
-            self._transport.call("DELETE", self._url(f"services/api-keys/{_segment(prefix)}/"))
+            self._transport.call("DELETE", self._url(f"services/api-keys/{quote(prefix, safe='')}/"))
         except NotFound:
             return
 
@@ -250,10 +255,3 @@ class ClariusClient:
                 raise page.faulty[0]
             items += page.results
         return tuple(items)
-
-
-def _segment(text: str) -> str:
-    """Quote one part of a path; raises ValueError for a part that would change the path."""
-    if not text or text in {".", ".."}:
-        raise ValueError("A part of a path must not be empty.")
-    return quote(text, safe="")

@@ -6,7 +6,6 @@ KEYWORD = "Service-API-Key"
 
 # Documented keys have 8 and 32 characters; other lengths are accepted so that a longer key works as well.
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{4,32}\.[A-Za-z0-9_-]{16,200}")
-_HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
 class Secret:
@@ -45,8 +44,3 @@ def key_problem(key: str) -> str | None:
     if not prefix or not _SHAPE.fullmatch(key):
         return "This does not look like an API key; it should be a short prefix, a dot and a long secret."
     return None
-
-
-def is_header_safe(key: str) -> bool:
-    """Tell whether a header can carry the key: printable ASCII without spaces, not empty."""
-    return bool(_HEADER_SAFE.fullmatch(key))

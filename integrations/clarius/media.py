@@ -9,13 +9,11 @@ import requests
 import urllib3.exceptions
 
 from integrations.clarius import errors
-from integrations.clarius.bodies import pieces
-from integrations.clarius.deadlines import Deadline, within
+from integrations.clarius.deadlines import Deadline, pieces, within
 from integrations.clarius.egress import Policy, Resolver, clean_url, system_resolver
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter
-from integrations.clarius.retries import retry_after
-from integrations.clarius.transport import connection_error, user_agent
+from integrations.clarius.transport import connection_error, retry_after, user_agent
 
 # Enough for a storage service that moved a file; more looks like a circle.
 MAX_REDIRECTS = 3

@@ -68,27 +68,19 @@ def read_steadily(transport: Transport, url: str, read: Callable[[Any], T]) -> I
 
 def _read_page(answer: Any, read: Callable[[Any], T], number: int) -> tuple[Page[T], str | None]:
     if isinstance(answer, list):
-        results, faulty = _read_items(answer, read)
-        return Page(results, len(answer), number, faulty), None
+        answer = {"results": answer, "count": len(answer)}
     source = fields.as_object(answer, what="page")
-    results, faulty = _read_items(fields.as_list(source.get("results"), what="results"), read)
+    results, faulty = [], []
+    for item in fields.as_list(source.get("results"), what="results"):
+        # One unreadable item must not hide the others.
+        try:
+            results.append(read(item))
+        except ProtocolError as error:
+            faulty.append(error)
     count, following = source.get("count"), source.get("next")
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         # It is only shown; where the list ends says `next`.
         count = None
     if following is not None and not isinstance(following, str):
         raise fields.missing("next")
-    return Page(results, count, number, faulty), following or None
-
-
-def _read_items(
-    items: list[Any], read: Callable[[Any], T]
-) -> tuple[tuple[T, ...], tuple[ProtocolError, ...]]:
-    results, faulty = [], []
-    for item in items:
-        # One unreadable item must not hide the others.
-        try:
-            results.append(read(item))
-        except ProtocolError as error:
-            faulty.append(error)
-    return tuple(results), tuple(faulty)
+    return Page(tuple(results), count, number, tuple(faulty)), following or None

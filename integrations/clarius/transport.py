@@ -1,11 +1,17 @@
-"""The one door to the service's own origin: every call passes here, and only here the key is added."""
+"""The one door to the service's own origin: every call passes here, and only here the key is added.
+
+Idempotent calls are retried within a call; longer waits are left to the caller.
+"""
 
 import json
 import math
+import random
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NoReturn
@@ -14,8 +20,7 @@ from urllib.parse import urljoin
 import requests
 
 from integrations.clarius import errors
-from integrations.clarius.bodies import pieces
-from integrations.clarius.deadlines import Deadline, within
+from integrations.clarius.deadlines import Deadline, pieces, within
 from integrations.clarius.egress import (
     DEFAULT_PORTS,
     CleanUrl,
@@ -25,24 +30,26 @@ from integrations.clarius.egress import (
     clean_url,
     system_resolver,
 )
-from integrations.clarius.keys import KEYWORD, Secret, is_header_safe, key_problem
+from integrations.clarius.keys import KEYWORD, Secret, key_problem
 from integrations.clarius.masking import mask
 from integrations.clarius.pinning import PinnedAdapter, never_connected, pinned_session
-from integrations.clarius.retries import (
-    IDEMPOTENT_METHODS,
-    RETRIED_STATUSES,
-    moment,
-    retry_after,
-    wait_seconds,
-)
 
 # For a whole call, retries included.
 TOTAL_SECONDS = 60.0
 # A page of 10,000 tokens, the largest, has about half a megabyte.
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
+# Any other failure is definite, or better retried by whoever schedules the next attempt.
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+# Repeating one of these has no further effect.
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+# More would hold up the worker; the job that calls retries later.
+MAX_RETRIES = 2
+# The longest pause within a call; longer waits are left to the caller.
+LONGEST_WAIT_SECONDS = 5.0
 LOOKS_RIGHT = (
     "The API key has the right form: it was revoked, belongs to another Cloud, or lacks the permission."
 )
+_HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
 @cache
@@ -126,7 +133,7 @@ class Transport:
         base = clean_url(base_url)
         if base.query is not None:
             raise errors.BlockedByPolicy("The address of the Cloud must not carry a query.")
-        if not is_header_safe(api_key.reveal()):
+        if not _HEADER_SAFE.fullmatch(api_key.reveal()):
             raise ValueError("The API key is empty or contains characters that a header cannot carry.")
         self.origin = base.origin
         self._root = f"{base.origin}{base.path.rstrip('/')}/api/public/v0/"
@@ -260,3 +267,31 @@ def _kind(error: requests.RequestException) -> str:
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     cause = reason.args[0] if isinstance(reason, Exception) and reason.args else None
     return type(cause if isinstance(cause, Exception) else error).__name__
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
+    """Read `Retry-After` in seconds or as a date (RFC 9110); None when it is absent or invalid."""
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.isdigit():
+        return timedelta(seconds=min(int(value[:9]), 10**8))
+    until = moment(value)
+    return None if until is None else max(timedelta(), until - (now or datetime.now(UTC)))
+
+
+def moment(text: str) -> datetime | None:
+    """Read an HTTP date (RFC 9110), in UTC where it names no zone; None when it is absent or invalid."""
+    try:
+        read = parsedate_to_datetime(text)
+    except (TypeError, ValueError):
+        return None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def wait_seconds(*, retry: int, asked: timedelta | None) -> float | None:
+    """Return the pause before retry number `retry` (from 0), or None for no further retry."""
+    if retry >= MAX_RETRIES:
+        return None
+    pause = random.uniform(0.1, 0.3) * 3**retry  # noqa: S311
+    if asked is not None:
+        pause = max(pause, asked.total_seconds())
+    return pause if pause <= LONGEST_WAIT_SECONDS else None

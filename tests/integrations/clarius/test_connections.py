@@ -135,7 +135,7 @@ def test_slow_headers_end_at_the_deadline(call: Callable[[str], object]) -> None
 def test_a_body_below_the_minimum_rate_is_abandoned_before_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("integrations.clarius.bodies.GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("integrations.clarius.deadlines.GRACE_SECONDS", 0.1)
 
     def drip(handler: Handler, call: Call) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n")

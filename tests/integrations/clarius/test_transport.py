@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from integrations.clarius import ClariusClient, Secret, errors
-from integrations.clarius.retries import MAX_RETRIES, retry_after, wait_seconds
-from integrations.clarius.transport import Transport
+from integrations.clarius.transport import MAX_RETRIES, Transport, retry_after, wait_seconds
 from tests.integrations.clarius.servers import Call, Canary, Handler, serving
 
 KEY = "Q4nmtzH5.mvIzWOlklcrFJ3iWaJTFESYCzCe8j6TQ"
