@@ -3,11 +3,19 @@
 import pytest
 
 from tests.cloud import cloud, cloud_process, cloud_service
+from tests.e2e.chromium import browser
 from tests.flush import django_db_setup
 from tests.migrated import begin_run, django_db_modify_db_settings, end_run
 from tests.order import put_the_longest_first
 
-__all__ = ["cloud", "cloud_process", "cloud_service", "django_db_modify_db_settings", "django_db_setup"]
+__all__ = [
+    "browser",
+    "cloud",
+    "cloud_process",
+    "cloud_service",
+    "django_db_modify_db_settings",
+    "django_db_setup",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

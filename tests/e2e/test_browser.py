@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.cloud import Cloud
-from tests.e2e.chromium import NEEDS_CHROMIUM, SECONDS, chromium, log_in
+from tests.e2e.chromium import MILLISECONDS, NEEDS_CHROMIUM, chromium, follow, log_in
 from tests.e2e.conftest import SLUG
 from tests.e2e.site import Site
 
@@ -28,7 +28,7 @@ def problems() -> list[str]:
 
 def _open(browser: Browser, problems: list[str]) -> Page:
     page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(SECONDS)
+    page.set_default_timeout(MILLISECONDS)
     page.context.on(
         "console", lambda message: problems.append(message.text) if message.type == "error" else None
     )
@@ -42,14 +42,14 @@ def _link(cloud_page: Page, site: Site) -> Page:
     with cloud_page.context.expect_page() as opened:
         card.get_by_role("link", name="Connect").click()
     portal = opened.value
-    portal.set_default_timeout(SECONDS)
-    portal.get_by_role("main").get_by_role("link", name="Log in").click()
+    portal.set_default_timeout(MILLISECONDS)
+    follow(portal, portal.get_by_role("main").get_by_role("link", name="Log in"))
     log_in(portal, "clinician@example.test")
     assert "token" not in portal.url
     expect(portal.locator(".identity")).to_contain_text("clinician@example.test")
-    portal.get_by_role("button", name="Connect", exact=True).click()
+    follow(portal, portal.get_by_role("button", name="Connect", exact=True))
     # The page updates automatically.
-    expect(portal.get_by_role("main")).to_contain_text("linked", timeout=SECONDS, ignore_case=True)
+    expect(portal.get_by_role("main")).to_contain_text("linked", ignore_case=True)
     return portal
 
 
@@ -59,7 +59,7 @@ def _submit(cloud_page: Page, cloud: Cloud) -> None:
     cloud_page.locator("input[name=first_name]").fill("")
     cloud_page.locator("input[name=last_name]").fill("王伟")
     cloud_page.locator("select[name=customer]").select_option(label="Dr. Lena Fischer · Harbour Clinic")
-    cloud_page.get_by_role("button", name="Submit to service").click()
+    follow(cloud_page, cloud_page.get_by_role("button", name="Submit to service"))
 
 
 def _view_exam(reviewer: Page, site: Site) -> None:
@@ -72,9 +72,9 @@ def _view_exam(reviewer: Page, site: Site) -> None:
         if row.is_visible():
             break
         reviewer.wait_for_timeout(1000)
-    row.click()
+    follow(reviewer, row)
     expect(reviewer.get_by_role("main")).to_contain_text("BROWSER-1")
-    expect(reviewer.get_by_text("ready", exact=True).first).to_be_visible(timeout=SECONDS)
+    expect(reviewer.get_by_text("ready", exact=True).first).to_be_visible()
     reviewer.reload()
     video = reviewer.locator("video").first
     video.evaluate("video => { video.muted = true; return video.play(); }")
@@ -89,16 +89,16 @@ def _view_exam(reviewer: Page, site: Site) -> None:
 
 
 def _report(reviewer: Page, file: Path) -> None:
-    reviewer.get_by_role("link", name="Add a report").click()
+    follow(reviewer, reviewer.get_by_role("link", name="Add a report"))
     reviewer.locator("input[name=name]").fill("Browser report")
     reviewer.locator("input[type=file]").set_input_files(file)
-    reviewer.get_by_role("button", name="Continue").click()
+    follow(reviewer, reviewer.get_by_role("button", name="Continue"))
     main = reviewer.get_by_role("main")
     for text in ("王伟", "BROWSER-1", file.name):
         expect(main).to_contain_text(text)
     assert "BROWSER-1" not in reviewer.url + reviewer.title()
-    reviewer.get_by_role("button", name="Sign and send").click()
-    expect(main).to_contain_text("delivered", timeout=SECONDS, ignore_case=True)
+    follow(reviewer, reviewer.get_by_role("button", name="Sign and send"))
+    expect(main).to_contain_text("delivered", ignore_case=True)
 
 
 def test_the_whole_story_with_two_windows(

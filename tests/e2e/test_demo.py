@@ -14,7 +14,7 @@ import requests
 from playwright.sync_api import expect
 
 from tests.cloud import Cloud
-from tests.e2e.chromium import NEEDS_CHROMIUM, chromium
+from tests.e2e.chromium import NEEDS_CHROMIUM, chromium, follow
 from tests.e2e.person import Person
 from tests.processes import ROOT, Process, free_ports, processes_with, wait_for
 from tests.rendered import rendered_exams
@@ -127,7 +127,7 @@ def test_the_buttons_of_the_home_page_send_exams_in_a_browser(demo: Demo, runnin
         page = browser.new_page()
         page.goto(demo.url)
         for number, name in enumerate(("Send an exam", "Send without notification"), start=1):
-            page.get_by_role("button", name=name).click()
+            follow(page, page.get_by_role("button", name=name))
             expect(page.get_by_role("heading", name="Try it")).to_be_visible()
             assert page.url.startswith(demo.url)
             assert len(demo.cloud.submissions()) == before + number

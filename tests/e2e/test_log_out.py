@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.e2e.chromium import NEEDS_CHROMIUM, SECONDS, chromium, log_in
+from tests.e2e.chromium import MILLISECONDS, NEEDS_CHROMIUM, chromium, follow, log_in
 from tests.e2e.site import Site
 
 EMAIL = "clinician@example.test"
@@ -42,7 +42,7 @@ def page(pages_only: Site, browser: Browser) -> Iterator[Page]:
     """A page of somebody who has just logged in."""
     context = browser.new_context()
     page = context.new_page()
-    page.set_default_timeout(SECONDS / 3)
+    page.set_default_timeout(MILLISECONDS)
     page.goto(f"{pages_only.url}/accounts/login/")
     log_in(page, EMAIL)
     expect(page.get_by_role("heading", name="Welcome")).to_be_visible()
@@ -52,7 +52,7 @@ def page(pages_only: Site, browser: Browser) -> Iterator[Page]:
 
 def _log_out(page: Page) -> None:
     page.locator("details.account summary").click()
-    page.get_by_role("button", name="Log out").click()
+    follow(page, page.get_by_role("button", name="Log out"))
     expect(page.get_by_role("link", name="Log in").first).to_be_visible()
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from exams.models import Submission
-from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
+from tests.e2e.chromium import NEEDS_CHROMIUM, follow, page_of
 from tests.exams.cast import Stage
 from tests.exams.desk.answers import ANSWER
 from tests.exams.rows import make_submission
@@ -30,10 +30,10 @@ def problems() -> list[str]:
 
 
 @pytest.fixture
-def page(stage: Stage, live_server: LiveServer, problems: list[str]) -> Iterator[Page]:
+def page(stage: Stage, live_server: LiveServer, browser: Browser, problems: list[str]) -> Iterator[Page]:
     """A page of an administrator who is logged in."""
     session = logged_in(stage.people["administrator"]).cookies["portal_session"].value
-    with page_of(session, url=live_server.url) as page:
+    with page_of(session, browser=browser, url=live_server.url) as page:
         page.on("response", lambda r: problems.append(f"{r.status} {r.url}") if r.status >= 400 else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         yield page
@@ -50,13 +50,13 @@ def test_failed_submissions_are_fetched_again_in_bulk(stage: Stage, page: Page, 
         make_submission(stage.customer, state="failed", failure_reason="No room.")
     page.goto("/admin/")
     assert axe(page) == []
-    page.get_by_role("link", name="No room.").click()
+    follow(page, page.get_by_role("link", name="No room."))
     page.locator("#action-toggle").first.check()
     page.locator("select[name=action]").select_option("retry")
-    page.get_by_role("button", name="Run").click()
+    follow(page, page.get_by_role("button", name="Run"))
     expect(page.get_by_role("heading", name="Fetch again?")).to_be_visible()
     assert axe(page) == []
-    page.get_by_role("button", name="Fetch again").click()
+    follow(page, page.get_by_role("button", name="Fetch again"))
     expect(page.get_by_text("3 of 3 submissions are fetched again.")).to_be_visible()
     assert Submission.objects.filter(state="received").count() == 3
     assert problems == []
@@ -71,7 +71,7 @@ def test_a_map_is_previewed_while_it_is_typed(stage: Stage, page: Page, problems
     expect(page.get_by_text("Application: Write names joined by dots")).to_be_visible()
     assert axe(page) == []
     page.get_by_label("Application").fill("exam.preset")
-    page.get_by_role("button", name="Save and read stored answers again").click()
+    follow(page, page.get_by_role("button", name="Save and read stored answers again"))
     expect(page.get_by_text("0 of 1 stored answers read again")).to_be_visible()
     assert problems == []
 

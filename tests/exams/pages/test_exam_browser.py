@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from exams.models import Submission
-from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
+from tests.e2e.chromium import NEEDS_CHROMIUM, follow, page_of, press
 from tests.exams import pictures
 from tests.exams.cast import Stage, add_file, add_image, add_submission
 from tests.exams.rows import make_capture
@@ -26,10 +27,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def page(transactional_stage: Stage, live_server: LiveServer) -> Iterator[Page]:
+def page(transactional_stage: Stage, live_server: LiveServer, browser: Browser) -> Iterator[Page]:
     """A page of a reviewer who is logged in."""
     session = logged_in(transactional_stage.people["reviewer"]).cookies["portal_session"].value
-    with page_of(session, url=live_server.url) as page:
+    with page_of(session, browser=browser, url=live_server.url) as page:
         yield page
 
 
@@ -39,43 +40,32 @@ def _add_older(stage: Stage, *names: str) -> None:
         add_image(add_submission(stage.customer, last_name=name, submitted_at=at))
 
 
-def _press(page: Page, key: str) -> None:
-    with page.expect_navigation():
-        page.keyboard.press(key)
-
-
-def _follow(page: Page, link: Locator) -> None:
-    """Click a link and wait until the page behind it listens to keys."""
-    with page.expect_navigation():
-        link.click()
-
-
 def test_keys_and_links_lead_from_exam_to_exam_and_back_to_the_same_list(
     transactional_stage: Stage, page: Page
 ) -> None:
     _add_older(transactional_stage, "Second", "Third")
     page.goto(SHOWN)
-    _follow(page, page.locator(".row-link").first)
+    follow(page, page.locator(".row-link").first)
     first = page.get_by_role("link", name="Previous exam")
     expect(first).to_be_hidden()
-    _press(page, "n")
+    press(page, "n")
     expect(page.locator("h1")).to_contain_text("Second")
-    _follow(page, page.get_by_role("link", name="Next exam"))
+    follow(page, page.get_by_role("link", name="Next exam"))
     expect(page.locator("h1")).to_contain_text("Third")
     expect(page.get_by_role("link", name="Next exam")).to_be_hidden()
-    _press(page, "p")
+    press(page, "p")
     expect(page.locator("h1")).to_contain_text("Second")
-    _press(page, "w")
+    press(page, "w")
     assert page.url.endswith(SHOWN)
 
 
 def test_the_pages_of_a_report_link_onward_too(transactional_stage: Stage, page: Page) -> None:
     _add_older(transactional_stage, "Second")
     page.goto(SHOWN)
-    _follow(page, page.locator(".row-link").first)
-    _follow(page, page.get_by_role("link", name="Add a report"))
+    follow(page, page.locator(".row-link").first)
+    follow(page, page.get_by_role("link", name="Add a report"))
     page.locator("input[name=name]").press("n")
-    _follow(page, page.get_by_role("link", name="Next exam"))
+    follow(page, page.get_by_role("link", name="Next exam"))
     expect(page.locator("h1")).to_contain_text("Second")
 
 
@@ -85,7 +75,7 @@ def test_an_exam_that_was_not_in_the_list_links_back_to_the_list_only(
     page.goto("/worklist/?state=failed")
     page.goto(f"/exams/{transactional_stage.submission.uuid}/")
     expect(page.get_by_role("link", name="Next exam")).to_be_hidden()
-    _follow(page, page.get_by_role("link", name="‹ Worklist"))
+    follow(page, page.get_by_role("link", name="‹ Worklist"))
     assert page.url.endswith("/worklist/?state=failed")
 
 
@@ -93,7 +83,7 @@ def test_claiming_keeps_the_shown_capture(transactional_stage: Stage, page: Page
     page.goto(f"/exams/{transactional_stage.submission.uuid}/")
     page.keyboard.press("j")
     expect(page.locator("[data-counter]")).to_have_text("2 / 2")
-    page.get_by_role("button", name="Claim").click()
+    follow(page, page.get_by_role("button", name="Claim"))
     expect(page.get_by_text("Claimed by you")).to_be_visible()
     expect(page.locator("[data-counter]")).to_have_text("2 / 2")
 
@@ -109,9 +99,12 @@ def test_a_loop_is_played_and_stepped_by_buttons_and_keys(transactional_stage: S
     expect(button).to_have_text("Pause")
     button.click()
     expect(button).to_have_text("Play")
+    # Without its length a loop cannot be stepped.
+    page.wait_for_function("document.querySelector('video').readyState > 0")
+    page.get_by_role("button", name="One frame forward").click()
     before = page.evaluate("document.querySelector('video').currentTime")
     page.get_by_role("button", name="One frame back").click()
-    assert page.evaluate("document.querySelector('video').currentTime") < before
+    page.wait_for_function("before => document.querySelector('video').currentTime < before", arg=before)
     page.goto(f"/exams/{transactional_stage.submission.uuid}/")
     expect(button).to_be_hidden()
 
@@ -124,8 +117,10 @@ def _await(stage: Stage, **fields: Any) -> Submission:
 
 
 def _arrive(submission: Submission, position: int) -> None:
-    submission.captures.filter(position=position).delete()
-    add_image(submission, position=position)
+    # The page asks while it is open, and would show each step.
+    with transaction.atomic():
+        submission.captures.filter(position=position).delete()
+        add_image(submission, position=position)
 
 
 def test_the_viewer_starts_once_there_is_a_capture_to_show(transactional_stage: Stage, page: Page) -> None:
@@ -135,7 +130,7 @@ def test_the_viewer_starts_once_there_is_a_capture_to_show(transactional_stage: 
     expect(page.locator("[data-counter]")).to_have_text("1 / 3")
     submission.captures.filter(position=1).update(state="failed", failure_reason="gone")
     _arrive(submission, 2)
-    expect(page.locator("[data-counter]")).to_have_text("2 / 3", timeout=15_000)
+    expect(page.locator("[data-counter]")).to_have_text("2 / 3")
     # What the reader picks is shown again, whatever it is.
     page.locator('[data-pick="1"]').click()
     page.goto("/worklist/")
@@ -153,7 +148,7 @@ def test_an_open_question_stays_open_while_captures_arrive(transactional_stage: 
     button = page.get_by_role("button", name="Take over", exact=True)
     expect(button).to_be_focused()
     _arrive(submission, 1)
-    expect(page.locator("#capture-1 img")).to_have_count(1, timeout=15_000)
+    expect(page.locator("#capture-1 img")).to_have_count(1)
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Claimed by you")).to_be_visible()

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from background.runner import run
 from integrations.models import ApiKey, KeyRotation, Service
 from integrations.services.keys.rotation import ROTATE
-from tests.e2e.chromium import NEEDS_CHROMIUM
+from tests.e2e.chromium import NEEDS_CHROMIUM, follow
 
 pytestmark = [
     pytest.mark.browser,
@@ -32,10 +32,10 @@ def test_a_rotation_asks_first_and_shows_progress_without_a_reload(
     old = ApiKey.objects.get()
     keys = f"{live_server.url}/admin/integrations/service/{cloud_service.pk}/keys/"
     page.goto(keys)
-    page.get_by_role("button", name="Rotate key").click()
+    follow(page, page.get_by_role("button", name="Rotate key"))
     expect(page.get_by_role("heading", name=f"rotate the key {old.prefix}")).to_be_visible()
     _is_sound(page)
-    page.get_by_role("button", name="Rotate key").click()
+    follow(page, page.get_by_role("button", name="Rotate key"))
     expect(page.get_by_role("heading", name="The key in use is being rotated")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel rotation")).to_be_visible()
     run(ROTATE, pk=KeyRotation.objects.get().pk)
@@ -55,12 +55,12 @@ def test_a_key_that_only_the_cloud_has_is_revoked_after_a_warning(
 ) -> None:
     stranger = cloud.new_key(name="staging").partition(".")[0]
     page.goto(f"{live_server.url}/admin/integrations/service/{cloud_service.pk}/keys/")
-    page.get_by_role("button", name="Refresh list").click()
-    page.get_by_role("button", name=f"Revoke {stranger}").click()
+    follow(page, page.get_by_role("button", name="Refresh list"))
+    follow(page, page.get_by_role("button", name=f"Revoke {stranger}"))
     expect(page.get_by_text("Another deployment may use it")).to_be_visible()
     _is_sound(page)
-    page.get_by_role("link", name="Cancel").click()
-    page.get_by_role("button", name=f"Revoke {stranger}").click()
-    page.get_by_role("button", name="Revoke key").click()
+    follow(page, page.get_by_role("link", name="Cancel"))
+    follow(page, page.get_by_role("button", name=f"Revoke {stranger}"))
+    follow(page, page.get_by_role("button", name="Revoke key"))
     expect(page.get_by_text("was revoked")).to_be_visible()
     expect(page.locator("tr", has_text=stranger)).to_have_count(0)

@@ -7,12 +7,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib import admin
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from exams.models import Call
 from integrations.models import NotificationRecord
-from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
+from tests.e2e.chromium import NEEDS_CHROMIUM, follow, page_of
 from tests.exams.cast import add_report
 from tests.exams.rows import make_submission
 from tests.portal.access.stage import Desk
@@ -42,10 +42,10 @@ pytestmark = [
 
 
 @pytest.fixture
-def phone(desk: Desk, live_server: LiveServer) -> Iterator[Page]:
+def phone(desk: Desk, live_server: LiveServer, browser: Browser) -> Iterator[Page]:
     """A phone on which the superuser is logged in."""
     session = desk.browsers["superuser"].cookies["portal_session"].value
-    with page_of(session, url=live_server.url, width=WIDTH, height=844) as page:
+    with page_of(session, browser=browser, url=live_server.url, width=WIDTH, height=844) as page:
         yield page
 
 
@@ -122,11 +122,11 @@ def test_the_page_of_problems_fits_a_phone_and_pleases_axe(desk: Desk, phone: Pa
     add_report(desk.stage.submission, state="uncertain")
     assert _misfit(phone, "/problems/") == []
     assert Axe().run(phone).response["violations"] == []
-    phone.get_by_role("button", name="Decide").click()
+    follow(phone, phone.get_by_role("button", name="Decide"))
     assert phone.evaluate("document.documentElement.scrollWidth") <= WIDTH
     assert Axe().run(phone).response["violations"] == []
     phone.get_by_role("checkbox").check()
-    phone.get_by_role("button", name="Mark as arrived").click()
+    follow(phone, phone.get_by_role("button", name="Mark as arrived"))
     expect(phone.get_by_text("1 of 1 reports count as delivered.")).to_be_visible()
-    phone.get_by_role("button", name="Fetch again").click()
+    follow(phone, phone.get_by_role("button", name="Fetch again"))
     expect(phone.get_by_text("1 of 1 submissions are fetched again.")).to_be_visible()
