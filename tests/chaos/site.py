@@ -29,9 +29,9 @@ class ChaosSite(Site):
         self._thaw_at: dict[str, float] = {}
         # With the same threads as in the product: with others it would fail in other ways.
         web = tuple(web_arguments(port=self._port))
-        self._commands = {"web": web, **self._background_commands()}
+        self._arguments = {"web": web, **self._background_arguments()}
 
-    def _background_commands(self) -> dict[str, tuple[str, ...]]:
+    def _background_arguments(self) -> dict[str, tuple[str, ...]]:
         if self.broker is None:
             return {"worker": ("manage.py", "worker")}
         workers = {f"worker-{number}": (*WORKER, f"worker-{number}@%h") for number in (1, 2)}
@@ -40,12 +40,12 @@ class ChaosSite(Site):
     @property
     def parts(self) -> list[str]:
         """The names of the processes."""
-        return list(self._commands)
+        return list(self._arguments)
 
     @property
     def workers(self) -> list[str]:
         """The names of the processes that lease rows."""
-        return [name for name in self._commands if name.startswith("worker")]
+        return [name for name in self._arguments if name.startswith("worker")]
 
     def start(self) -> None:
         """Migrate and start every part."""
@@ -60,10 +60,10 @@ class ChaosSite(Site):
                 self._parts[name].send_group(signal.SIGCONT)
         if self.broker is not None:
             self.broker.start(is_awaited=False)
-        dead = [name for name in self._commands if not self._is_running(name)]
+        dead = [name for name in self._arguments if not self._is_running(name)]
         for name in dead:
             self._thaw_at.pop(name, None)
-            self._parts[name] = self._process(name, *self._commands[name])
+            self._parts[name] = self._process(name, *self._arguments[name])
         return dead
 
     def _is_running(self, name: str) -> bool:
@@ -91,11 +91,12 @@ class ChaosSite(Site):
 
     def stop_background(self) -> None:
         """Stop the background processes after their current work."""
-        for name in self._commands:
+        for name in self._arguments:
             if name != "web" and name in self._parts:
                 self._parts[name].stop()
 
     def stop(self) -> None:
         """End every part at once."""
+        super().stop()
         for process in self._parts.values():
             process.kill()

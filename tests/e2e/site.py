@@ -3,8 +3,6 @@
 import json
 import os
 import secrets
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import requests
 from cryptography.fernet import Fernet
 
 from portal.demo.supervisor import web_arguments
+from tests.e2e.commands import Commands
 from tests.e2e.person import PASSWORD, Person
 from tests.migrated import VARIABLE
-from tests.processes import ROOT, Process, free_ports, wait_for
+from tests.processes import Process, free_ports, wait_for
 
 CREATE_ACCOUNT = """
 from django.contrib.auth import get_user_model
@@ -41,6 +40,7 @@ class Site:
         self._port = port
         self._web: Process | None = None
         self._workers: list[Process] = []
+        self._commands: Commands | None = None
         self.environment: dict[str, str] = {
             "SECRET_KEY": secrets.token_urlsafe(48),
             "TOKEN_LOOKUP_KEY": secrets.token_urlsafe(48),
@@ -86,6 +86,8 @@ class Site:
 
     def stop(self) -> None:
         """Stop every process."""
+        if self._commands:
+            self._commands.stop()
         for process in [*self._workers, *([self._web] if self._web else [])]:
             process.stop()
 
@@ -103,19 +105,12 @@ class Site:
     # --- Access ---
     def run(self, *arguments: str, **variables: str) -> str:
         """Run a management command and return what it printed; raises AssertionError if it fails."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], **self.environment, **variables},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        self._commands = self._commands or Commands(self.environment)
+        done = self._commands.run(*arguments, **variables)
         with (self.folder / "commands.log").open("a") as log:
-            log.write(done.stderr)
-        assert done.returncode == 0, f"{arguments}: {done.stdout[-2000:]}{done.stderr[-3000:]}"
-        return done.stdout
+            log.write(done.errors)
+        assert done.code == 0, f"{arguments}: {done.output[-2000:]}{done.errors[-3000:]}"
+        return done.output
 
     def run_json(self, *arguments: str, **variables: str) -> Any:
         """Run a management command with `--json` and return its output."""
