@@ -2,6 +2,7 @@
 
 import io
 import tempfile
+import zlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -60,3 +61,16 @@ def disc_size(picture: Image.Image) -> tuple[int, int]:
         picture.convert("L").point(lambda value: 255 * (value > 127)).getbbox() or (0,) * 4
     )
     return right - left, bottom - top
+
+
+def squeezed(unit: bytes, count: int) -> bytes:
+    """Return `unit` repeated so often, compressed by zlib, without compressing more than two of them."""
+    packer = zlib.compressobj(9)
+    # What follows a full flush depends on nothing before it.
+    first = packer.compress(unit) + packer.flush(zlib.Z_FULL_FLUSH)
+    other = packer.compress(unit) + packer.flush(zlib.Z_FULL_FLUSH)
+    end = zlib.compressobj(9, wbits=-zlib.MAX_WBITS).flush()
+    checksum = zlib.adler32(b"")
+    for _ in range(count):
+        checksum = zlib.adler32(unit, checksum)
+    return first + other * (count - 1) + end + checksum.to_bytes(4, "big")

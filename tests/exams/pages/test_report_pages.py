@@ -15,6 +15,7 @@ from exams import storage
 from exams.models import PageRendering, Report
 from exams.services.reports.drafts import sign_report
 from exams.services.reports.pages import NO_PAGES, RENDER_PAGES
+from tests.exams import pictures
 from tests.exams.cast import Stage, add_report
 from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago, from_now
@@ -96,9 +97,7 @@ def test_a_document_that_cannot_be_read_can_still_be_downloaded_and_signed(
 
 def page_bomb() -> bytes:
     """A document of 3 KB whose only page wants 1.5 GB."""
-    squeeze, blank = zlib.compressobj(9), b" " * (1 << 20)
-    once = b"".join(squeeze.compress(blank) for _ in range(1500)) + squeeze.flush()
-    stream = zlib.compress(once, 9)
+    stream = zlib.compress(pictures.squeezed(b" " * (1 << 20), 1500), 9)
     about = b"<</Length %d/Filter[/FlateDecode/FlateDecode]>>" % len(stream)
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",

@@ -31,12 +31,14 @@ def _watch(event: str, details: tuple[Any, ...]) -> None:
         _opened.append(details[1][:2])
 
 
-# An audit hook cannot be removed from the interpreter, so it checks whether a test is on.
-sys.addaudithook(_watch)
+@pytest.fixture(scope="module")
+def watched() -> None:
+    # An audit hook cannot be removed from the interpreter, so it checks whether a test is on.
+    sys.addaudithook(_watch)
 
 
 @pytest.fixture
-def opened() -> Any:
+def opened(watched: None) -> Any:
     global _opened
     _opened = []
     yield _opened
