@@ -6,7 +6,8 @@ nothing: its lease expires, which counts as a try.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -106,6 +107,19 @@ def register(*declared: Job) -> None:
 def jobs() -> tuple[Job, ...]:
     """Return every registered job, in the order of registration."""
     return tuple(_declared.values())
+
+
+@contextmanager
+def only(*chosen: Job) -> Iterator[None]:
+    """Have no other registered jobs within the block; only tests need this."""
+    before = dict(_declared)
+    _declared.clear()
+    _declared.update({job.name: job for job in chosen})
+    try:
+        yield
+    finally:
+        _declared.clear()
+        _declared.update(before)
 
 
 def wake(service: Model) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -10,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -87,7 +87,7 @@ class NewFile:
         folder = os.path.join(settings.MEDIA_ROOT, TEMPORARY)
         with _disk_errors():
             descriptor, self._name = _in_folder(folder, lambda: tempfile.mkstemp(dir=folder))
-        self._file = FileIO(descriptor, "wb")
+        self._file = io.FileIO(descriptor, "wb")
         self._is_committed = False
         self._ahead = 0
         self._hash = hashlib.sha256()

@@ -295,6 +295,13 @@ RETRY_BASE_SECONDS = 10.0
 # The Cloud is asked at most this often which exams of a customer it lists.
 CONFIRM_EVERY_SECONDS = 15.0
 
+# --- Pages ----------------------------------------------------------------------------------------------
+# Also read at each use, and changed only by tests.
+# Uses of a limited page are counted for this time.
+LIMIT_WINDOW_SECONDS = 60
+# A customer's token is kept in a session for this time, enough to create an account on the way.
+PENDING_TOKEN_SECONDS = 15 * 60
+
 # --- The webhook ----------------------------------------------------------------------------------------
 # A notification is checked against secrets that were read at most this long ago. Not from the environment:
 # with a longer time, a replaced secret would be accepted after its hour. Only tests shorten it.

@@ -7,15 +7,6 @@ ROOT = Path(__file__).parents[1]
 OURS = ("portal", "exams", "integrations", "accounts", "background", "audit", "foundation")
 # The client of the Cloud is usable alone, and its modules are public.
 PUBLIC = "integrations.clarius"
-# Each of these tests fails if its patch has no effect.
-KNOWN = {
-    ("background/conftest.py", "background.runner._declared"),
-    ("background/test_runner.py", "background.runner._declared"),
-    ("exams/test_storage.py", "exams.storage.FileIO"),
-    ("integrations/conftest.py", "integrations.views.limits.time"),
-    ("integrations/test_connect.py", "integrations.services.linking.pending.SECONDS"),
-    ("integrations/test_doctor.py", "portal.checks.free_mb"),
-}
 
 
 def _modules(tree: ast.Module) -> dict[str, str]:
@@ -55,7 +46,7 @@ def test_no_test_patches_a_module_of_ours() -> None:
             target = _patched(node, modules) if isinstance(node, ast.Call) else None
             if target and target.partition(".")[0] in OURS and not target.startswith(PUBLIC):
                 found.add((path.relative_to(ROOT / "tests").as_posix(), target))
-    assert found - KNOWN == set()
+    assert found == set()
 
 
 def test_no_test_module_imports_from_another() -> None:

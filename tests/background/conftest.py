@@ -8,7 +8,7 @@ import pytest
 from celery import Celery, current_app
 from django.db import connection
 
-from background.runner import Done, Job
+from background.runner import Done, Job, only
 from tests.background.rows import Work
 
 TASK = "tests.work_on"
@@ -34,11 +34,11 @@ def rows(work_table: None, transactional_db: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def only_job(rows: None, monkeypatch: pytest.MonkeyPatch) -> Job:
+def only_job(rows: None) -> Iterator[Job]:
     """The test model's job, the only one there is."""
     job = Job(name=TASK, model=Work, work=lambda row, hold: Done(), deadline=timedelta(minutes=1))
-    monkeypatch.setattr("background.runner._declared", {job.name: job})
-    return job
+    with only(job):
+        yield job
 
 
 @pytest.fixture

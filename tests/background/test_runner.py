@@ -8,11 +8,10 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from background import runner
 from background.backoff import Backoff
 from background.due import from_now, schedule
 from background.leases import DeadlineExceeded, Hold, acquire
-from background.runner import Done, Job, Later, Outcome, run, wake
+from background.runner import Done, Job, Later, Outcome, only, run, wake
 from tests.background.rows import Work
 from tests.background.service import due, let_lease_end
 
@@ -216,9 +215,7 @@ def test_a_worker_that_lost_its_row_cannot_save_a_step() -> None:
     assert row.effect_count == 0
 
 
-def test_rows_that_wait_for_a_service_become_due_at_once_and_keep_their_order(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_rows_that_wait_for_a_service_become_due_at_once_and_keep_their_order() -> None:
     now = timezone.now()
     waits = [timedelta(days=1), timedelta(seconds=30), timedelta(hours=2)]
     # In these tests a number takes the place of the service.
@@ -228,8 +225,8 @@ def test_rows_that_wait_for_a_service_become_due_at_once_and_keep_their_order(
     long_due = due(effect_count=7)
     leased = Work.objects.create(effect_count=7, not_before=now + MINUTE, lease_until=now + MINUTE)
     waiting_job = job(lambda row, hold: Done(), waits_for="effect_count")
-    monkeypatch.setattr(runner, "_declared", {waiting_job.name: waiting_job})
-    wake(Work(pk=7))
+    with only(waiting_job):
+        wake(Work(pk=7))
     later = Work.objects.filter(not_before__gt=from_now())
     assert set(later) == {other, leased}
     done.refresh_from_db()

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import os
 import stat
 import threading
@@ -135,7 +136,7 @@ def test_a_full_disk_at_any_step_is_reported_and_leaves_nothing(
     call: str, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     storage.store_upload([b"The folders are there."])
-    owner: Any = storage.FileIO if call == "write" else Path if call == "mkdir" else os
+    owner: Any = io.FileIO if call == "write" else Path if call == "mkdir" else os
     name = call.removeprefix("folder's ")
     original = getattr(owner, name)
 
@@ -145,8 +146,8 @@ def test_a_full_disk_at_any_step_is_reported_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     if call == "write":
-        full = type("Full", (storage.FileIO,), {"write": fail})
-        monkeypatch.setattr(storage, "FileIO", full)
+        full = type("Full", (io.FileIO,), {"write": fail})
+        monkeypatch.setattr(io, "FileIO", full)
     else:
         monkeypatch.setattr(owner, name, fail)
     with pytest.raises(storage.DiskFull):

@@ -1,7 +1,6 @@
 """A service at a scripted double of Clarius Cloud, and people."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -48,9 +47,9 @@ def other_clinician(db: None) -> Any:
 
 
 @pytest.fixture
-def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_minute(settings: Any) -> None:
     """Keep the minute of the limits from ending during a test."""
-    monkeypatch.setattr("integrations.views.limits.time", SimpleNamespace(time=lambda: 1.8e9))
+    settings.LIMIT_WINDOW_SECONDS = 10**9
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from audit.models import Entry
 from background.models import OutgoingMail
 from background.runner import run
 from integrations.models import Customer, Link, Service
-from integrations.services.linking import pending
 from integrations.services.linking.confirmation import CONFIRM
 from integrations.views.connect import CLAIMS_PER_MINUTE, TOKENS_PER_MINUTE
 from tests.integrations.scripted import ScriptedCloud
@@ -139,13 +138,11 @@ def test_an_unknown_or_paused_service_is_not_found(service: Service, client: Cli
     assert client.get(PAGE).status_code == 404
 
 
-def test_a_token_waits_fifteen_minutes(
-    service: Service, clinician: Any, token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_token_waits_fifteen_minutes(service: Service, clinician: Any, token: str, settings: Any) -> None:
     client = logged_in(clinician)
     _arrive(client, token)
     assert client.get(PAGE).status_code == 200
-    monkeypatch.setattr(pending, "SECONDS", -1)
+    settings.PENDING_TOKEN_SECONDS = -1
     assert client.get(PAGE).status_code == 410
 
 

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.sessions.backends.base import SessionBase
 
 from accounts.referrals import REFERRAL, set_referral
 from foundation.crypto import CannotDecrypt, decrypt, encrypt
 from integrations.models import Service
 
-# Enough to create an account on the way.
-SECONDS = 15 * 60
 # Several tabs may be open at once; with more tokens the oldest is dropped.
 MOST = 5
 _KEY = "pending_tokens"
@@ -36,7 +35,7 @@ def keep_token(*, session: SessionBase, service: Service, token: str, path: str)
     slots = _slots(session)
     slots[secrets.token_urlsafe(12)] = encrypt(json.dumps({"service": service.pk, "token": token}))
     _save_slots(session, slots)
-    set_referral(session=session, path=path, until=time.time() + SECONDS)
+    set_referral(session=session, path=path, until=time.time() + settings.PENDING_TOKEN_SECONDS)
 
 
 def latest_token(*, session: SessionBase, service: Service) -> PendingToken | None:
@@ -54,7 +53,7 @@ def find_token(*, session: SessionBase, service: Service, slot: str) -> PendingT
     if encrypted is None:
         return None
     try:
-        kept = json.loads(decrypt(encrypted, seconds=SECONDS))
+        kept = json.loads(decrypt(encrypted, seconds=settings.PENDING_TOKEN_SECONDS))
     except CannotDecrypt:
         return None
     return PendingToken(slot=slot, token=kept["token"]) if kept["service"] == service.pk else None
