@@ -174,6 +174,7 @@ def test_downloads_that_wait_for_room_end_when_the_reader_stops(
         fetched: Any = download.fetch_captures(links=links, stored_bytes=0, hold=hold)
         next(fetched)
         _until(lambda: len(asked) == MOST_UNSAVED)
+        # Lets a worker take another capture; one that has not ends in the same way.
         time.sleep(0.1)
         ending = threading.Thread(target=fetched.close, daemon=True)
         ending.start()
@@ -280,6 +281,7 @@ def test_bytes_of_a_download_that_breaks_later_do_not_make_another_fail(settings
             handler.close_connection = True
         else:
             stalled.wait(10)
+            # If this is too short for reading the other, that one is tried again later and ends the same.
             time.sleep(0.2)
             handler.reply(body=call.path.encode() * 150_000)
 

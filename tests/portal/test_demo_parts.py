@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -183,7 +184,14 @@ def test_the_demo_ends_with_the_make_that_started_it(tmp_path: Path, number: sig
     script.write_text(CHILD_OF_MAKE.format(root=str(ROOT)))
     (tmp_path / "Makefile").write_text(f"demo:\n\t@exec {sys.executable} {script}\n")
     with log.open("w") as output:
-        make = subprocess.Popen(["make", "demo"], cwd=tmp_path, stdout=output, start_new_session=True)
+        make = subprocess.Popen(
+            ["make", "demo"],
+            cwd=tmp_path,
+            stdout=output,
+            start_new_session=True,
+            # A test run in the background ignores interrupts, and make would inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
     wait_for(lambda: "waiting" in log.read_text(), what="The start", seconds=20)
     # Only make, not its group: an interrupt from a terminal reaches every process anyway.
     make.send_signal(number)

@@ -144,7 +144,7 @@ def test_a_body_below_the_minimum_rate_is_abandoned_before_the_deadline(
         for _ in range(60):
             handler.wfile.write(b"x")
             handler.wfile.flush()
-            time.sleep(0.02)
+            time.sleep(0.08)
 
     with serving(drip) as storage, pytest.raises(errors.Timeout, match="slowly"):
         fetch(f"{storage.url}/a")
