@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 import django
-from django.core.management import execute_from_command_line
 from django.urls import get_resolver
 
+from portal.__main__ import main
 from tests.processes import ROOT
 
 SECONDS = 120
@@ -71,7 +71,8 @@ def _fork(arguments: list[str], variables: Mapping[str, str], output: IO[Any], e
             os.dup2(each, descriptor)
         os.environ.update(variables)
         signal.alarm(SECONDS)
-        execute_from_command_line(["manage.py", *arguments])
+        sys.argv = ["manage.py", *arguments]
+        main()
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
