@@ -8,17 +8,16 @@ import re
 import shutil
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from django.conf import settings
 
 from exams.media_types import HEAD_BYTES, is_whole, media_type_of
 
-T = TypeVar("T")
 # Bytes of one write.
 STEP = 1 << 18
 # Bytes after which the disk is asked to begin writing, before the file is complete.
@@ -73,8 +72,7 @@ def size(path: str) -> int:
 def require_room(*, wanted: int = 0) -> None:
     """Raise DiskFull if `wanted` bytes would leave less than `MIN_FREE_MB`; may raise NotWritable."""
     with _disk_errors():
-        folder = str(settings.MEDIA_ROOT)
-        free = _in_folder(folder, lambda: shutil.disk_usage(folder)).free
+        free = shutil.disk_usage(_made(str(settings.MEDIA_ROOT))).free
     if free - wanted < settings.MIN_FREE_MB << 20:
         raise DiskFull("Less room is left than MIN_FREE_MB asks for.")
 
@@ -84,9 +82,8 @@ class NewFile:
 
     def __init__(self) -> None:
         """Begin the file; raises DiskFull and NotWritable."""
-        folder = os.path.join(settings.MEDIA_ROOT, TEMPORARY)
         with _disk_errors():
-            descriptor, self._name = _in_folder(folder, lambda: tempfile.mkstemp(dir=folder))
+            descriptor, self._name = tempfile.mkstemp(dir=_made(f"{settings.MEDIA_ROOT}/{TEMPORARY}"))
         self._file = io.FileIO(descriptor, "wb")
         self._is_committed = False
         self._ahead = 0
@@ -117,10 +114,7 @@ class NewFile:
             # An unbuffered write may take only a part, but leaves nothing that could fail on close.
             while rest:
                 rest = rest[self._file.write(rest) :]
-            self._write_ahead()
-
-    def _write_ahead(self) -> None:
-        """Begin writing a large file to the disk while the rest arrives, so that its sync is short."""
+        # Begin writing a large file to the disk while the rest arrives, so that its sync is short.
         fresh = self.size - self._ahead
         if fresh >= AHEAD and hasattr(os, "posix_fadvise"):
             # This is advice only: the sync reports any problem with the bytes themselves.
@@ -158,7 +152,7 @@ class NewFile:
         with _disk_errors():
             os.fsync(self._file.fileno())
             # Replaces a file of the same bytes, which resets its age for the cleaner.
-            _in_folder(folder, lambda: os.replace(self._name, f"{folder}/{sha256}"))
+            os.replace(self._name, f"{_made(folder)}/{sha256}")
         self._is_committed = True
         self.discard()
         return StoredFile(path=path, sha256=sha256, size=self.size, media_type=self.media_type), folder
@@ -192,9 +186,10 @@ def commit_files(files: Sequence[NewFile]) -> list[StoredFile | DiskFull | NotWr
 def put_back(aside: Path, path: str) -> None:
     """Durably move a file that was moved aside back to its stored path, unless that exists."""
     to = full_path(path)
+    folder = _made(str(to.parent))
     with suppress(FileExistsError):
-        _in_folder(str(to.parent), lambda: os.link(aside, to))
-    _sync(str(to.parent))
+        os.link(aside, to)
+    _sync(folder)
     aside.unlink()
 
 
@@ -213,20 +208,13 @@ def store_upload(chunks: Iterable[bytes]) -> StoredFile:
     return outcome
 
 
-def _in_folder(folder: str, act: Callable[[], T]) -> T:
-    """Call `act`; create the folder only if that fails, because it nearly always exists."""
-    try:
-        return act()
-    except FileNotFoundError:
-        _make(Path(folder))
-        return act()
-
-
-def _make(folder: Path) -> None:
-    if not folder.is_dir():
-        _make(folder.parent)
-        folder.mkdir(exist_ok=True, mode=0o700)
-        _sync(str(folder.parent))
+def _made(folder: str) -> str:
+    """Return the folder, and create it durably if it is missing."""
+    if not os.path.isdir(folder):
+        parent = _made(os.path.dirname(folder))
+        Path(folder).mkdir(exist_ok=True, mode=0o700)
+        _sync(parent)
+    return folder
 
 
 def _sync(folder: str) -> None:

@@ -4,7 +4,7 @@ import queue
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from django.conf import settings
@@ -78,27 +78,6 @@ class _Budget:
             self.left += count
 
 
-class _Clients:
-    """One client for each parallel download; connections are kept from file to file."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self._free: queue.SimpleQueue[MediaClient] = queue.SimpleQueue()
-        for _ in range(PARALLEL):
-            client = MediaClient(
-                allowed_networks=settings.EGRESS_ALLOWED_NETWORKS, max_bytes=settings.CAPTURE_MAX_MB * MB
-            )
-            self._free.put(stack.enter_context(client))
-
-    @contextmanager
-    def borrow(self) -> Iterator[MediaClient]:
-        """Wait for a free client."""
-        client = self._free.get()
-        try:
-            yield client
-        finally:
-            self._free.put(client)
-
-
 def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, hold: Hold) -> Iterator[Fetched]:
     """Fetch the links, keyed by capture, and yield each outcome as it comes.
 
@@ -106,17 +85,25 @@ def fetch_captures(*, links: Mapping[int, str], stored_bytes: int, hold: Hold) -
     """
     room = settings.SUBMISSION_MAX_MB * MB - stored_bytes
     budget = _Budget(left=room, sure=room)
+    # One client for each parallel download; connections are kept from file to file.
+    clients: queue.SimpleQueue[MediaClient] = queue.SimpleQueue()
     with ExitStack() as stack:
-        clients = _Clients(stack)
+        for _ in range(PARALLEL):
+            client = MediaClient(
+                allowed_networks=settings.EGRESS_ALLOWED_NETWORKS, max_bytes=settings.CAPTURE_MAX_MB * MB
+            )
+            clients.put(stack.enter_context(client))
 
         def fetch(capture: int, downloads: _Downloads) -> _Download:
+            client = clients.get()
             try:
-                with clients.borrow() as client:
-                    file = _fetch(client=client, url=links[capture], budget=budget, downloads=downloads)
+                file = _fetch(client=client, url=links[capture], budget=budget, downloads=downloads)
                 return _Download(capture, file=file)
             except Exception as error:
                 # An error of a server or a disk concerns this file only.
                 return _Download(capture, error=error)
+            finally:
+                clients.put(client)
 
         crowded: list[int] = []
         for batch in _Downloads(hold).of(fetch, links):
@@ -225,18 +212,14 @@ def _fetch(*, client: MediaClient, url: str, budget: _Budget, downloads: _Downlo
             total_seconds=min(float(CAPTURE_SECONDS), downloads.hold.seconds_left),
         )
         file.flush()
-        _require_capture(file, is_length_verified=done.is_length_verified)
+        if not file.size:
+            raise errors.ProtocolError("The server sent an empty file.")
+        if file.media_type == MARKUP:
+            raise errors.ProtocolError("The server sent a web page instead of an image.")
+        if not done.is_length_verified and not file.is_whole():
+            raise errors.Truncated("Nothing shows that the file is complete.")
     except BaseException:
         budget.give_back(file.size)
         file.discard()
         raise
     return file
-
-
-def _require_capture(file: NewFile, *, is_length_verified: bool) -> None:
-    if not file.size:
-        raise errors.EmptyFile("The server sent an empty file.")
-    if file.media_type == MARKUP:
-        raise errors.ProtocolError("The server sent a web page instead of an image.")
-    if not is_length_verified and not file.is_whole():
-        raise errors.Truncated("Nothing shows that the file is complete.")
