@@ -9,8 +9,10 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import BooleanField, ExpressionWrapper, Model, Q
 from django.db.models.functions import Now
+from django.http import HttpRequest
 
 from audit.models import Entry
+from foundation.address import client_address
 
 # Longer values are texts, which the log must not contain.
 LONGEST_IDENTIFIER = 200
@@ -85,6 +87,17 @@ def add_view(
             return False
         raise
     return True
+
+
+def record_view(request: HttpRequest, *, action: str, target: Model | None = None) -> None:
+    """Write an entry for the account, session and address of a request, as `add_view` does."""
+    add_view(
+        action=action,
+        session_key=request.session.session_key,
+        actor=request.user,
+        target=target,
+        address=client_address(request),
+    )
 
 
 def _entry(

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
-from audit.entries import add_view
+from audit.entries import record_view
 from exams.permissions import sees_all_content
-from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
 
 # Counting millions of rows would take longer than drawing the page.
@@ -34,6 +34,11 @@ class ContentAdmin(PortalAdmin):
     content_fields: Sequence[str] = ()
     plain_fields: Sequence[str] = ()
 
+    def require_permission(self, request: HttpRequest, *, is_change: bool = False) -> None:
+        """Raise PermissionDenied unless the account may see this page, or with `is_change` act on it."""
+        if not self.has_view_permission(request) or (is_change and not self.has_operate_permission(request)):
+            raise PermissionDenied
+
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*self.plain_fields, *(self.content_fields if sees_all_content(request.user) else ())]
 
@@ -42,11 +47,5 @@ class ContentAdmin(PortalAdmin):
     ) -> HttpResponse:
         """Draw the page of a row, and audit the view if it shows patient content."""
         if obj is not None and self.content_fields and sees_all_content(request.user):
-            add_view(
-                action=f"{self.opts.model_name}.viewed",
-                session_key=request.session.session_key,
-                actor=request.user,
-                target=obj,
-                address=client_address(request),
-            )
+            record_view(request, action=f"{self.opts.model_name}.viewed", target=obj)
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)

@@ -1,6 +1,7 @@
 """Pages of a report: upload, check, sign, and follow its delivery."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from audit.entries import record_view
 from exams.models import Report
 from exams.permissions import can_review, sees_all_content, visible_reports
 from exams.services.reports.delivery import resolve_uncertain, retry_delivery
@@ -24,7 +26,6 @@ from exams.views.review.exam import (
     REPORT_MOVING,
     get_submission_to_review,
     identity_context,
-    record_exam_view,
 )
 from foundation.address import client_address
 
@@ -83,7 +84,7 @@ def _too_large(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show a draft to confirm, or a signed report with its delivery state."""
     found = _get_report(request, uuid)
-    record_exam_view(request, found.submission)
+    record_view(request, action="exam.viewed", target=found.submission)
     is_review = can_review(request.user, found.submission)
     context = {
         "report": found,
@@ -107,11 +108,7 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def report_sign(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Sign a draft; the worker sends it."""
-    return _act(
-        request,
-        uuid,
-        lambda found: sign_report(report=found, user=request.user, address=client_address(request)),  # type: ignore[arg-type]
-    )
+    return _act(request, uuid, sign_report)
 
 
 @login_required
@@ -132,22 +129,14 @@ def report_discard(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def report_retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Send a failed report again."""
-    return _act(
-        request,
-        uuid,
-        lambda found: retry_delivery(report=found, user=request.user, address=client_address(request)),
-    )
+    return _act(request, uuid, retry_delivery)
 
 
 @login_required
 @require_POST
 def report_pages(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Prepare the page pictures of a report again."""
-    return _act(
-        request,
-        uuid,
-        lambda found: prepare_pages_again(report=found, user=request.user, address=client_address(request)),
-    )
+    return _act(request, uuid, prepare_pages_again)
 
 
 @login_required
@@ -157,19 +146,13 @@ def report_resolve(request: HttpRequest, uuid: UUID) -> HttpResponse:
     arrived = request.POST.get("arrived")
     if arrived not in {"yes", "no"}:
         raise Http404
-    return _act(
-        request,
-        uuid,
-        lambda found: resolve_uncertain(
-            report=found, user=request.user, arrived=arrived == "yes", address=client_address(request)
-        ),
-    )
+    return _act(request, uuid, partial(resolve_uncertain, arrived=arrived == "yes"))
 
 
-def _act(request: HttpRequest, uuid: UUID, act: Callable[[Report], None]) -> HttpResponse:
+def _act(request: HttpRequest, uuid: UUID, act: Callable[..., None]) -> HttpResponse:
     found = _get_report_to_review(request, uuid)
     try:
-        act(found)
+        act(report=found, user=request.user, address=client_address(request))
     except (NotADraft, NotAllowed):
         messages.warning(request, SETTLED)
     except ClaimRefused as refusal:
@@ -190,6 +173,6 @@ def _get_report_to_review(request: HttpRequest, uuid: UUID) -> Report:
 
 
 def _form_page(request: HttpRequest, *, submission: Any, form: ReportForm, status: int = 200) -> HttpResponse:
-    record_exam_view(request, submission)
+    record_view(request, action="exam.viewed", target=submission)
     context = identity_context(request, submission) | {"form": form, "max_mb": settings.REPORT_MAX_MB}
     return render(request, "exams/reports/new.html", context, status=status)

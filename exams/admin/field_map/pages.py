@@ -3,14 +3,14 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.entries import add_view
+from audit.entries import record_view
 from exams.admin.base import ContentAdmin
 from exams.admin.field_map.form import FieldMapForm, SampleForm
 from exams.models import FieldMap
@@ -50,8 +50,7 @@ class FieldMapAdmin(ContentAdmin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """List every service, with a map or without."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        self.require_permission(request)
         services = Service.objects.select_related("field_map").order_by("name")
         context = self.admin_site.each_context(request) | {"title": "Field maps", "services": services}
         return TemplateResponse(request, "exams/field_map/field_maps.html", context)
@@ -60,7 +59,7 @@ class FieldMapAdmin(ContentAdmin):
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit_map(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
     """Show the map of a service with its preview; a POST saves it."""
-    _check_permission(admin, request, is_change=request.method == "POST")
+    admin.require_permission(request, is_change=request.method == "POST")
     service = get_object_or_404(Service, pk=service_pk)
     current = FieldMap.objects.filter(service=service).first()
     data = request.POST if request.method == "POST" else None
@@ -109,7 +108,7 @@ def _save_map(request: HttpRequest, service: Service, form: FieldMapForm, base: 
 @require_POST
 def preview(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
     """Send the fields that the map finds in the chosen answer, without saving it."""
-    _check_permission(admin, request)
+    admin.require_permission(request)
     service = get_object_or_404(Service, pk=service_pk)
     form = FieldMapForm(request.POST, instance=FieldMap(service=service))
     context = _preview_context(request, service, form)
@@ -119,15 +118,10 @@ def preview(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> Http
 @require_safe
 def progress(request: HttpRequest, admin: FieldMapAdmin, service_pk: int) -> HttpResponse:
     """Send the number of stored answers that were read again."""
-    _check_permission(admin, request)
+    admin.require_permission(request)
     # Through the service: SQLite fails on a foreign key of more than 64 bits.
     field_map = get_object_or_404(FieldMap, service=get_object_or_404(Service, pk=service_pk))
     return TemplateResponse(request, "exams/field_map/_progress.html", {"field_map": field_map})
-
-
-def _check_permission(admin: FieldMapAdmin, request: HttpRequest, *, is_change: bool = False) -> None:
-    if not admin.has_view_permission(request) or (is_change and not admin.has_operate_permission(request)):
-        raise PermissionDenied
 
 
 def _preview_context(request: HttpRequest, service: Service, form: FieldMapForm) -> dict[str, Any]:
@@ -138,13 +132,7 @@ def _preview_context(request: HttpRequest, service: Service, form: FieldMapForm)
         return context
     shows_values = sees_all_content(request.user)
     if shows_values:
-        add_view(
-            action="submission.viewed",
-            session_key=request.session.session_key,
-            actor=request.user,
-            target=chosen,
-            address=client_address(request),
-        )
+        record_view(request, action="submission.viewed", target=chosen)
     if form.is_bound:
         form.is_valid()
         draft = form.draft()

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Max, Min
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import pluralize
@@ -28,7 +27,7 @@ PAGE = "admin:exams_submission_backlog"
 @require_http_methods(["GET", "HEAD", "POST"])
 def show_backlog(request: HttpRequest, admin: Any) -> HttpResponse:
     """Show the backlog; a POST asks for confirmation, and a confirmed one starts the import."""
-    _check_permission(admin, request, is_change=request.method == "POST")
+    admin.require_permission(request, is_change=request.method == "POST")
     if request.method != "POST":
         return _page(request, admin, RangeForm())
     form = RangeForm(request.POST)
@@ -49,7 +48,7 @@ def show_backlog(request: HttpRequest, admin: Any) -> HttpResponse:
 @require_safe
 def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
     """Send the parts of the page that update automatically."""
-    _check_permission(admin, request)
+    admin.require_permission(request)
     context = _context(request, admin) | {"is_fragment": True}
     return TemplateResponse(request, "exams/holds/_backlog_progress.html", context)
 
@@ -57,18 +56,13 @@ def show_progress(request: HttpRequest, admin: Any) -> HttpResponse:
 @require_POST
 def stop(request: HttpRequest, admin: Any, pk: int) -> HttpResponse:
     """Stop an import; exams imported until then stay imported."""
-    _check_permission(admin, request, is_change=True)
+    admin.require_permission(request, is_change=True)
     try:
         stop_import(pk=pk, user=request.user, address=client_address(request))
         messages.success(request, "The import was stopped. Imported exams stay imported.")
     except NotAllowed as refusal:
         messages.warning(request, str(refusal))
     return HttpResponseRedirect(reverse(PAGE))
-
-
-def _check_permission(admin: Any, request: HttpRequest, *, is_change: bool = False) -> None:
-    if not admin.has_view_permission(request) or (is_change and not admin.has_operate_permission(request)):
-        raise PermissionDenied
 
 
 def _page(request: HttpRequest, admin: Any, form: RangeForm, *, status: int = 200) -> HttpResponse:

@@ -42,17 +42,14 @@ Series = tuple[str, str, Callable[[Any], float]]
 
 def stack(days: Sequence[Any], series: Sequence[Series], *, unit: Callable[[float], str]) -> Chart:
     """Return a chart with the series stacked."""
-    return _chart(days, series, unit=unit, highest=max((_sum(day, series) for day in days), default=0))
+    highest = max((sum(read(day) for _, _, read in series) for day in days), default=0)
+    return _chart(days, series, unit=unit, highest=highest)
 
 
 def overlay(days: Sequence[Any], series: Sequence[Series], *, unit: Callable[[float], str]) -> Chart:
     """Return a chart in which each series starts at the base, the first one behind the others."""
     highest = max((read(day) for day in days for _, _, read in series), default=0)
     return _chart(days, series, unit=unit, highest=highest, is_stacked=False)
-
-
-def _sum(day: Any, series: Sequence[Series]) -> float:
-    return sum(read(day) for _, _, read in series)
 
 
 def _chart(

@@ -39,7 +39,10 @@ def match_patient(
     # Two submissions of one new patient must not create two patients.
     Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
     wanted = Patient(customer=customer, **values)
-    candidates = _same_identifier(wanted)
+    candidates: list[Patient] = []
+    if not is_placeholder(wanted.identifier):
+        rows = Patient.objects.filter(customer=customer, identifier__iexact=wanted.identifier)
+        candidates = list(rows.order_by("pk")[:MOST_CANDIDATES])
     fitting = [each for each in candidates if not _contradicts(each, wanted) and _agrees(each, wanted)]
     fitting = _narrow([each for each in fitting if each.pk != never], exam=exam)
     if len(fitting) == 1:
@@ -63,13 +66,6 @@ def is_placeholder(identifier: str) -> bool:
     """Return whether an identifier identifies nobody: empty, a usual filler, or one character repeated."""
     text = folded(identifier)
     return not text or text in PLACEHOLDERS or len(set(text)) == 1
-
-
-def _same_identifier(wanted: Patient) -> list[Patient]:
-    if is_placeholder(wanted.identifier):
-        return []
-    rows = Patient.objects.filter(customer=wanted.customer, identifier__iexact=wanted.identifier)
-    return list(rows.order_by("pk")[:MOST_CANDIDATES])
 
 
 def _same_person_by_name(wanted: Patient) -> Patient | None:

@@ -24,17 +24,11 @@ def parse_path(text: str) -> tuple[Step, ...]:
         # A name follows a dot, except the first; a dot is always followed by a name.
         if match is None or (match[1] is not None and (text[place] == ".") != bool(steps)):
             raise InvalidPath("Write names joined by dots, and [0] for the first element of a list.")
-        steps.append(_step(match))
+        steps.append(match[1] or (int(match[2]) if match[2] else None))
         place = match.end()
     if not steps or len(steps) > LONGEST or not isinstance(steps[0], str):
         raise InvalidPath("A path begins with a name and has at most 20 steps.")
     return tuple(steps)
-
-
-def _step(match: re.Match[str]) -> Step:
-    if match[1] is not None:
-        return match[1]
-    return int(match[2]) if match[2] else None
 
 
 def find_value(data: Any, steps: tuple[Step, ...]) -> Any:

@@ -1,6 +1,7 @@
 """Give up submissions and reports, send reports again, and resolve uncertain deliveries."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -19,41 +20,38 @@ S, R = Submission.State, Report.State
 def give_up_submissions(*, queryset: QuerySet[Submission], user: Any, address: str | None) -> int:
     """Mark failed and held submissions as given up, end the fetching of others, and return how many.
 
-    Ready submissions are left alone.
+    Ready submissions are left alone. Clarius Cloud is not asked again whether it lists a notification; a
+    poll run still finds that out.
     """
-    count = 0
-    for row in queryset.order_by("pk"):
-        with transaction.atomic():
-            mine = Submission.objects.filter(pk=row.pk)
-            now = timezone.now()
-            moving = mine.filter(state__in=(S.RECEIVED, S.FETCHING))
-            stuck = mine.filter(state__in=(S.FAILED, S.HELD), given_up_at=None)
-            ended = move_submissions(
-                moving, to=S.FAILED, failure_reason=Failure.GIVEN_UP, given_up_at=now, not_before=None
-            )
-            # The Cloud is not asked again whether it lists a notification; a poll run still finds that out.
-            if not (ended or stuck.update(given_up_at=now, not_before=None)):
-                continue
-            add_entry(action="submission.given_up", actor=user, target=row, address=address)
-        count += 1
-    return count
+    end = partial(move_submissions, to=S.FAILED, failure_reason=Failure.GIVEN_UP)
+    moving, stuck = (S.RECEIVED, S.FETCHING), (S.FAILED, S.HELD)
+    return _give_up(queryset, end, moving, stuck, user=user, address=address)
 
 
 def give_up_reports(*, queryset: QuerySet[Report], user: Any, address: str | None) -> int:
     """Stop sending reports that failed, are uncertain or wait, and return how many."""
+    end = partial(move_reports, to=R.FAILED, failure_reason=ReportFailure.GIVEN_UP)
+    return _give_up(queryset, end, (R.SIGNED,), (R.FAILED, R.UNCERTAIN), user=user, address=address)
+
+
+def _give_up(
+    queryset: QuerySet[Any],
+    end: Callable[..., int],
+    moving: Sequence[str],
+    stuck: Sequence[str],
+    *,
+    user: Any,
+    address: str | None,
+) -> int:
     count = 0
     for row in queryset.order_by("pk"):
         with transaction.atomic():
-            mine = Report.objects.filter(pk=row.pk)
-            now = timezone.now()
-            waiting = mine.filter(state=R.SIGNED)
-            stuck = mine.filter(state__in=(R.FAILED, R.UNCERTAIN), given_up_at=None)
-            ended = move_reports(
-                waiting, to=R.FAILED, failure_reason=ReportFailure.GIVEN_UP, given_up_at=now, not_before=None
-            )
-            if not (ended or stuck.update(given_up_at=now)):
+            mine = queryset.model._default_manager.filter(pk=row.pk)
+            given_up = {"given_up_at": timezone.now(), "not_before": None}
+            waiting = mine.filter(state__in=stuck, given_up_at=None)
+            if not (end(mine.filter(state__in=moving), **given_up) or waiting.update(**given_up)):
                 continue
-            add_entry(action="report.given_up", actor=user, target=row, address=address)
+            add_entry(action=f"{row._meta.model_name}.given_up", actor=user, target=row, address=address)
         count += 1
     return count
 

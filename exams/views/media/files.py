@@ -6,17 +6,15 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from audit.entries import add_view
+from audit.entries import record_view
 from exams import media_types, storage
 from exams.permissions import visible_captures, visible_reports
 from exams.views.media.ranges import Unsatisfiable, parse_range
-from foundation.address import client_address
 
 # Read at a time, so that memory stays flat.
 CHUNK_BYTES = 256 * 1024
@@ -34,7 +32,7 @@ ENDINGS = {
 def capture_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send the original of a capture, byte for byte as it was received."""
     capture = get_object_or_404(visible_captures(request.user).stored(), uuid=uuid)
-    _record(request, action="capture.viewed", target=capture)
+    record_view(request, action="capture.viewed", target=capture)
     return _send(
         request,
         path=capture.file,
@@ -58,7 +56,7 @@ def capture_thumbnail(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send the preview of a capture."""
     capture = get_object_or_404(visible_captures(request.user).exclude(preview=""), uuid=uuid)
-    _record(request, action="capture.viewed", target=capture)
+    record_view(request, action="capture.viewed", target=capture)
     return _send(request, path=capture.preview, media_type=media_types.JPEG, name="preview")
 
 
@@ -67,7 +65,7 @@ def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def report_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send a report as a download, because browsers show no PDF under these answers' security policy."""
     report = get_object_or_404(visible_reports(request.user), uuid=uuid)
-    _record(request, action="report.read", target=report)
+    record_view(request, action="report.read", target=report)
     return _send(
         request,
         path=report.file,
@@ -84,18 +82,8 @@ def report_page(request: HttpRequest, uuid: UUID, number: int) -> HttpResponseBa
     """Send the picture of one page of a report."""
     report = get_object_or_404(visible_reports(request.user), uuid=uuid)
     page = get_object_or_404(report.pages, number=number)
-    _record(request, action="report.read", target=report)
+    record_view(request, action="report.read", target=report)
     return _send(request, path=page.file, media_type=media_types.JPEG, name=f"page-{number}")
-
-
-def _record(request: HttpRequest, *, action: str, target: Model) -> None:
-    add_view(
-        action=action,
-        session_key=request.session.session_key,
-        actor=request.user,
-        target=target,
-        address=client_address(request),
-    )
 
 
 def _send(

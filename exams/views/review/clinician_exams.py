@@ -5,11 +5,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from audit.entries import add_view
+from audit.entries import record_view
 from exams.models import Report
 from exams.services.review.clinician_exams import list_own_exams, list_own_reports
 from exams.views.review.worklist import read_cursor
-from foundation.address import client_address
 from integrations.models import Link
 
 
@@ -21,12 +20,7 @@ def my(request: HttpRequest) -> HttpResponse:
     page = list_own_exams(user=request.user, after=read_cursor(request, "after"))  # type: ignore[arg-type]
     reports: list[Report] = list_own_reports(user=request.user)  # type: ignore[arg-type]
     if page.rows or reports:
-        add_view(
-            action="own_exams.viewed",
-            session_key=request.session.session_key,
-            actor=request.user,
-            address=client_address(request),
-        )
+        record_view(request, action="own_exams.viewed")
     active = [each for each in links.order_by("-created_at") if each.state in Link.ACTIVE]
     ended = [
         each for each in links.order_by("-ended_at", "-created_at")[:50] if each.state not in Link.ACTIVE

@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.entries import add_view
+from audit.entries import record_view
 from exams.models import Report, Submission
 from exams.permissions import (
     can_review,
@@ -50,7 +50,7 @@ HOLDER = re.compile(r"[0-9]{1,18}")
 def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show one submission."""
     submission = get_submission(request, uuid)
-    record_exam_view(request, submission)
+    record_view(request, action="exam.viewed", target=submission)
     context = live_context(request, submission) | identity_context(request, submission)
     taken = list_taken(service_id=submission.service_id)
     context["other_data"] = list_other_data(submission.raw_data, taken=taken)
@@ -65,7 +65,7 @@ def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
     context = live_context(request, submission)
     if request.GET.get("seen") == context["fingerprint"]:
         return HttpResponse(status=204)
-    record_exam_view(request, submission)
+    record_view(request, action="exam.viewed", target=submission)
     return render(request, "exams/review/_live.html", context)
 
 
@@ -120,17 +120,6 @@ def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
     if not can_review(request.user, submission):
         raise Http404
     return submission
-
-
-def record_exam_view(request: HttpRequest, submission: Submission) -> None:
-    """Record in the audit log that the reader saw the patient's data; an error shows nothing."""
-    add_view(
-        action="exam.viewed",
-        session_key=request.session.session_key,
-        actor=request.user,
-        target=submission,
-        address=client_address(request),
-    )
 
 
 def identity_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from audit.entries import add_entry, add_view
+from audit.entries import add_entry, record_view
 from exams.permissions import is_reviewer, sees_all_content, visible_submissions
 from exams.services.review.worklist import Filters, count_newer, list_submissions
 from exams.views.forms import WorklistForm
@@ -43,12 +43,7 @@ def worklist(request: HttpRequest) -> HttpResponse:
         after=read_cursor(request, "after"),
         before=read_cursor(request, "before"),
     )
-    add_view(
-        action="worklist.viewed",
-        session_key=request.session.session_key,
-        actor=request.user,
-        address=client_address(request),
-    )
+    record_view(request, action="worklist.viewed")
     return render(
         request,
         "exams/review/worklist.html",
