@@ -1,10 +1,11 @@
 """allauth's forms with the portal's limits and labels, and with the same work for every address."""
 
+import uuid
 from typing import Any
 
 from allauth.account import forms as allauth_forms
 from allauth.core import context
-from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.http import HttpRequest
 
 from accounts.referrals import opens_signup
@@ -46,11 +47,23 @@ class SignupForm(allauth_forms.SignupForm):
         return data
 
     def try_save(self, request: HttpRequest) -> Any:
-        """Create the account, or only mail the owner of one that exists."""
+        """Create the account, or only mail the owner of one that exists, with the same work."""
         if self.account_already_exists:
-            # Hashing takes most of the time; without it, a quick answer would tell that the account exists.
-            make_password(self.cleaned_data["password1"])
+            self._save_and_undo(request)
         return super().try_save(request)
+
+    def _save_and_undo(self, request: HttpRequest) -> None:
+        """Create an account with another address and undo it, since a quick answer tells that one exists."""
+        typed = self.cleaned_data["email"]
+        self.account_already_exists = False
+        self.cleaned_data["email"] = f"{uuid.uuid4().hex}@undone.invalid"
+        try:
+            with transaction.atomic():
+                self.save(request)
+                transaction.set_rollback(True)
+        finally:
+            self.account_already_exists = True
+            self.cleaned_data["email"] = typed
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):

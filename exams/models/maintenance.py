@@ -11,6 +11,7 @@ class MaintenanceTask(LeasedRow):
     class Name(models.TextChoices):
         COLLECT_FILES = "collect_files", "remove orphaned files"
         VERIFY_FILES = "verify_files", "hash a sample of the files again"
+        REMOVE_SIGNUPS = "remove_signups", "remove sign-ups that connected nothing"
 
     name = models.CharField(max_length=20, choices=Name.choices, unique=True)
     done_at = models.DateTimeField(null=True, blank=True)

@@ -10,6 +10,7 @@ from background.runner import Done, Job, Later, Outcome
 from exams.models import MaintenanceTask
 from exams.services.maintenance.cleaning import collect_files
 from exams.services.maintenance.verifying import verify_files
+from integrations.services.linking.signups import remove_signups
 
 # After a disk was unavailable, or the work took too long.
 AGAIN = timedelta(hours=1)
@@ -17,6 +18,11 @@ AGAIN = timedelta(hours=1)
 TASKS: dict[str, tuple[Callable[[Hold], str], timedelta]] = {
     MaintenanceTask.Name.COLLECT_FILES: (lambda hold: f"{collect_files()} files removed", timedelta(days=1)),
     MaintenanceTask.Name.VERIFY_FILES: (lambda hold: str(verify_files(check=hold.check)), timedelta(days=7)),
+    # Often, since until then an address that somebody else signed up with has an account.
+    MaintenanceTask.Name.REMOVE_SIGNUPS: (
+        lambda hold: f"{remove_signups()} accounts removed",
+        timedelta(hours=1),
+    ),
 }
 
 

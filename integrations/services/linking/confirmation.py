@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from accounts.models import User
 from audit.entries import add_entry
 from background.due import schedule
 from background.leases import Hold
@@ -50,6 +51,7 @@ def accept_link(*, link: Link) -> None:
     _take_over_labels(link)
     move_link(pk=link.pk, to=Link.State.CONFIRMED, reason="", detail="")
     add_entry(action="link.confirmed", target=link)
+    User.objects.filter(pk=link.user_id).update(is_provisional=False)
     _forget_missed(link=link)
     # The next full poll finds the exams that were held because nobody was linked to this customer.
     service_pk = link.customer.service_id
