@@ -13,12 +13,22 @@ from accounts.refusals import refuse
 from accounts.services.attempts import Kind, begin_attempt
 from accounts.services.invitations import pending_invitation
 
+NEW_PASSWORD = {"password1": "New password", "password2": "New password again"}
+
+
+def _name_fields(form: Any, **labels: str) -> None:
+    """Set labels, and drop the placeholders that repeat allauth's."""
+    for name, field in form.fields.items():
+        field.widget.attrs.pop("placeholder", None)
+        field.label = labels.get(name, field.label)
+
 
 class LoginForm(allauth_forms.LoginForm):
     """Log-in, which names the invitation that the browser has opened."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        _name_fields(self, login="E-mail address")
         self.invitation = pending_invitation(session=context.request.session)
         if self.invitation is not None:
             self.fields["login"].initial = self.invitation.email
@@ -36,7 +46,7 @@ class SignupForm(allauth_forms.SignupForm):
             self.fields["email"].initial = self.invitation.email
             if self.is_for_invited_only:
                 self.fields["email"].widget.attrs["readonly"] = True
-        self.fields["password2"].label = "Password again"
+        _name_fields(self, email="E-mail address", password2="Password again")
 
     def clean(self) -> dict[str, Any]:
         """Count the sign-up; raises ValidationError for too many."""
@@ -69,6 +79,10 @@ class SignupForm(allauth_forms.SignupForm):
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):
     """The request for a password reset code, limited for a network and for an account from it."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_fields(self, email="E-mail address")
+
     def clean_email(self) -> str:
         email: str = super().clean_email()
         with refuse("Too many codes were requested."):
@@ -81,9 +95,7 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["oldpassword"].label = "Current password"
-        self.fields["password1"].label = "New password"
-        self.fields["password2"].label = "New password again"
+        _name_fields(self, oldpassword="Current password", **NEW_PASSWORD)
 
     def clean_oldpassword(self) -> str:
         with refuse("Too many wrong passwords."):
@@ -97,17 +109,36 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
         return password
 
 
+class SetPasswordForm(allauth_forms.SetPasswordForm):
+    """The first password of an account that has none."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_fields(self, **NEW_PASSWORD)
+
+
+class ReauthenticateForm(allauth_forms.ReauthenticateForm):
+    """The password of somebody who is logged in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_fields(self)
+
+
 class ResetPasswordKeyForm(allauth_forms.ResetPasswordKeyForm):
     """The new password after a reset."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["password1"].label = "New password"
-        self.fields["password2"].label = "New password again"
+        _name_fields(self, **NEW_PASSWORD)
 
 
 class _LimitedCode:
     """Counts the codes that one session tries, since parallel requests could try more than allauth counts."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _name_fields(self)
 
     def clean_code(self) -> str:
         session = f"session {context.request.session.session_key}"

@@ -231,6 +231,8 @@ ACCOUNT_FORMS = {
     "reset_password": "accounts.entrance_forms.ResetPasswordForm",
     "reset_password_from_key": "accounts.entrance_forms.ResetPasswordKeyForm",
     "change_password": "accounts.entrance_forms.ChangePasswordForm",
+    "set_password": "accounts.entrance_forms.SetPasswordForm",
+    "reauthenticate": "accounts.entrance_forms.ReauthenticateForm",
     "confirm_login_code": "accounts.entrance_forms.ConfirmLoginCodeForm",
     "confirm_email_verification_code": "accounts.entrance_forms.ConfirmEmailVerificationCodeForm",
     "confirm_password_reset_code": "accounts.entrance_forms.ConfirmPasswordResetCodeForm",

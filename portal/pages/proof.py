@@ -7,7 +7,6 @@ parts; the commands of `manage.py` need none, since whoever runs them can read t
 from collections.abc import Callable, Iterator
 
 # The public decorator would store the body of a POST in the session, where a key or a reason would stay.
-from allauth.account.forms import ReauthenticateForm
 from allauth.account.internal.flows.reauthentication import (
     did_recently_reauthenticate,
     reauthenticate_by_password,
@@ -19,6 +18,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
+
+from accounts.entrance_forms import ReauthenticateForm
 
 # Pages whose forms contain a secret: the password is asked for before they are shown, and a form that comes
 # too late is dropped together with the secret.
