@@ -51,8 +51,8 @@ def send_invitation(*, invitation: Invitation, actor: User | None, address: str 
             recipient=invitation.email,
             subject="Invitation to the portal",
             body=(
-                f"{_inviter(actor)} has invited you to the portal at {settings.PUBLIC_URL}"
-                f"{' as a reviewer' if invitation.is_reviewer else ''}.\n\n"
+                f"{_inviter(actor)} has invited you{' as a reviewer' if invitation.is_reviewer else ''} "
+                f"to the portal at {settings.PUBLIC_URL}.\n\n"
                 f"To create your account, open this link by {invitation.expires_at:%d %b %Y}:\n"
                 f"{url}\n\n"
                 "If you did not expect this invitation, ignore this e-mail.\n"

@@ -18,6 +18,7 @@ from tests.people import PASSWORD, make_person
 
 pytestmark = pytest.mark.django_db
 HERE, NOT_HERE = "new@example.test", "no@example.test"
+PURGE = 'DELETE FROM "portal_cacherow" WHERE "portal_cacherow"."expires_at"'
 TOKEN = "made-up_" + "x" * 35
 
 
@@ -59,7 +60,9 @@ def _work(prepare: Callable[[Client, str], Any], email: str, address: str) -> tu
     CountingHasher.count = 0
     with CaptureQueriesContext(connection) as queries:
         answer = call()
-    kinds = Counter(query["sql"].split()[0] for query in queries.captured_queries)
+    statements = [query["sql"] for query in queries.captured_queries]
+    # The cache removes what has expired by chance.
+    kinds = Counter(each.split()[0] for each in statements if not each.startswith(PURGE))
     return answer, CountingHasher.count, kinds
 
 
@@ -74,8 +77,8 @@ def test_the_work_is_the_same_with_and_without_an_account(service: Service, prep
     # A read takes a fraction of a millisecond, and allauth makes some for an account that is new.
     assert abs(kinds_here["SELECT"] - kinds_gone["SELECT"]) <= 4
     assert _seen(here, HERE) == _seen(gone, NOT_HERE)
-    assert OutgoingMail.objects.filter(recipient=HERE).count() == (0 if prepare is _log_in else 1)
-    assert OutgoingMail.objects.filter(recipient=NOT_HERE).count() == (0 if prepare is _log_in else 1)
+    assert OutgoingMail.objects.to(HERE).count() == (0 if prepare is _log_in else 1)
+    assert OutgoingMail.objects.to(NOT_HERE).count() == (0 if prepare is _log_in else 1)
 
 
 def _seen(answer: Any, email: str) -> tuple[int, str | None, str]:

@@ -170,6 +170,45 @@ class TestInvitations:
         assert invitation.accepted_at is not None
         assert Client().get(page).status_code == 410
 
+    def test_the_sign_up_page_names_the_invitation_and_promises_no_code(
+        self, client: Client, page: str, administrator: Any, settings: Any
+    ) -> None:
+        settings.SIGNUP_OPEN = False
+        Invitation.objects.update(invited_by=administrator)
+        client.get(page)
+        shown = client.get("/accounts/signup/").content.decode()
+        assert "<bdi>administrator@example.test</bdi> invited you as a reviewer" in shown
+        assert "you need no code" in shown
+        assert "we send you a code" not in shown.lower()
+        assert f'value="{EMAIL}"' in shown
+        Invitation.objects.update(invited_by=None, is_reviewer=False)
+        plain = client.get("/accounts/signup/").content.decode()
+        assert "<bdi>An administrator</bdi> invited you</p>" in plain
+        assert "as a reviewer" not in plain
+
+    def test_with_a_token_as_well_the_page_says_when_a_code_is_mailed(
+        self, service: Service, client: Client, page: str
+    ) -> None:
+        client.get(page)
+        _arrive(client)
+        shown = client.get("/accounts/signup/").content.decode()
+        assert "With another address the invitation stays open, and we send you a code by e-mail." in shown
+
+    def test_without_an_invitation_the_page_says_that_a_code_is_mailed(
+        self, service: Service, client: Client
+    ) -> None:
+        _arrive(client)
+        shown = client.get("/accounts/signup/").content.decode()
+        assert "We send you a code by e-mail." in shown
+        assert "invited" not in shown
+
+    def test_the_log_in_page_names_it_to_somebody_who_has_an_account(self, client: Client, page: str) -> None:
+        make_person("new")
+        client.get(page)
+        shown = client.get("/accounts/login/").content.decode()
+        assert f"invited <strong><bdi>{EMAIL}</bdi></strong> as a reviewer" in shown
+        assert "invited" not in Client().get("/accounts/login/").content.decode()
+
     def test_another_address_is_refused(self, client: Client, page: str, settings: Any) -> None:
         settings.SIGNUP_OPEN = False
         client.get(page)

@@ -47,7 +47,7 @@ NAMES = sorted(
 @pytest.mark.parametrize("name", sorted(set(NAMES) - UNUSED))
 def test_a_text_is_ours(name: str) -> None:
     origin = Path(get_template(f"account/{name}").origin.name)
-    assert origin.is_relative_to(settings.BASE_DIR / "templates")
+    assert origin.is_relative_to(settings.FILES_DIR / "templates")
 
 
 def test_nothing_is_excepted_that_does_not_exist() -> None:
