@@ -11,9 +11,9 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from integrations.clarius.errors import BlockedByPolicy, Unreachable
+from integrations.clarius.special_use import is_special_use
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # Takes a host name and a port and returns every address as text; raises OSError when there is none.
 Resolver = Callable[[str, int], Sequence[str]]
@@ -28,28 +28,6 @@ _HOST_NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<
 # A resolver takes "127.1", "2130706433" and "0x7f.1" for addresses although they look like names.
 _LOOKS_NUMERIC = re.compile(r"(.*\.)?([0-9]+|0x[0-9a-f]*)\.?")
 _INTERNAL_NAME = re.compile(r"(.*\.)?(localhost|internal|local|home\.arpa|intranet|lan|corp)\.?|[^.]+\.?")
-
-# `is_global` is true for most of these: translated, tunnelled, relayed and retired address ranges.
-_NEVER_PUBLIC: tuple[Network, ...] = tuple(
-    ipaddress.ip_network(text)
-    for text in (
-        "0.0.0.0/8",
-        "100.64.0.0/10",
-        "192.88.99.0/24",
-        "224.0.0.0/4",
-        "240.0.0.0/4",
-        "::/96",
-        "::ffff:0:0/96",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-        "2001::/23",
-        "2002::/16",
-        "3fff::/20",
-        "5f00::/16",
-        "fec0::/10",
-        "ff00::/8",
-    )
-)
 
 
 @dataclass(frozen=True)
@@ -140,9 +118,7 @@ def _address(text: str) -> Address | None:
 def is_public(address: str) -> bool:
     """Tell whether an IP address, given as text, belongs to the public internet."""
     parsed = _address(address)
-    if parsed is None or not parsed.is_global or parsed.is_multicast or parsed.is_reserved:
-        return False
-    return not any(parsed in network for network in _NEVER_PUBLIC if network.version == parsed.version)
+    return parsed is not None and not is_special_use(parsed)
 
 
 def system_resolver(host: str, port: int) -> Sequence[str]:
