@@ -28,12 +28,15 @@ def collect_files(*, older_than: timedelta = KEEP) -> int:
     """Delete orphaned and temporary files of at least this age, and return how many."""
     before = time.time() - older_than.total_seconds()
     count = sum(_remove(path, before) for path in _leftovers())
+    return count + sum(_remove_orphan(name, root() / name, before) for name in find_unknown_files())
+
+
+def find_unknown_files() -> Iterator[str]:
+    """Yield the names of stored files that no row names; some of them may still get a row."""
     paths = _files("files")
     while batch := list(islice(paths, BATCH)):
-        names = {str(path.relative_to(root())): path for path in batch}
-        for name in names.keys() - _named(list(names)):
-            count += _remove_orphan(name, names[name], before)
-    return count
+        names = [str(path.relative_to(root())) for path in batch]
+        yield from sorted(set(names) - _named(names))
 
 
 def _leftovers() -> Iterator[Path]:

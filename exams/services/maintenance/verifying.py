@@ -1,10 +1,13 @@
-"""Hash a sample of the stored files again, so that damaged files are found and replaced."""
+"""Hash stored files again, so that damaged and missing files are found and replaced.
+
+A capture is fetched again; its renditions and the page pictures of a report are made again from the original.
+"""
 
 import hashlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum, auto
+from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
@@ -14,7 +17,8 @@ from django.db.models import F, Max, Min, QuerySet
 from accounts.services.alerts import alert_administrators
 from audit.entries import add_entry
 from background.due import schedule
-from exams.models import Capture, Report, Submission
+from exams.models import Capture, PageRendering, Report, Submission
+from exams.services.maintenance.cleaning import find_unknown_files
 from exams.services.transitions import move_captures
 from exams.states import Failure
 from exams.storage import open_file, root
@@ -30,25 +34,45 @@ class FilesAway(OSError):
     """All files are missing, probably because their disk is not mounted; none of them counts as damaged."""
 
 
-class _Condition(Enum):
-    WHOLE = auto()
-    DAMAGED = auto()
-    ABSENT = auto()
+class _Condition(StrEnum):
+    WHOLE = "whole"
+    DAMAGED = "damaged"
+    ABSENT = "missing"
     # The disk or the system failed, so the bytes are unknown.
-    UNREAD = auto()
+    UNREAD = "cannot be read"
+
+
+BROKEN = (_Condition.DAMAGED, _Condition.ABSENT)
+# Takes a line about one file, with its state, its row and its path.
+Tell = Callable[[str], None]
 
 
 @dataclass
 class Verified:
-    """Counts of the files that were hashed, that are damaged, and that could not be read."""
+    """Counts of originals that were hashed and that are damaged or missing, and of all other finds.
+
+    `remade` counts damaged or missing renditions and page pictures, `unknown` files that no row names.
+    """
 
     checked: int = 0
     damaged: int = 0
+    remade: int = 0
     unread: int = 0
+    unknown: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every file that a row names is there as it was stored."""
+        return not (self.damaged or self.remade or self.unread)
 
     def __str__(self) -> str:
-        unread = f", {self.unread} could not be read" if self.unread else ""
-        return f"{self.checked} files checked, {self.damaged} damaged{unread}"
+        others = (
+            (self.remade, "previews or pages damaged"),
+            (self.unread, "could not be read"),
+            (self.unknown, "unknown"),
+        )
+        more = "".join(f", {count} {what}" for count, what in others if count)
+        return f"{self.checked} files checked, {self.damaged} damaged{more}"
 
 
 @dataclass
@@ -56,6 +80,8 @@ class _Verification:
     """One pass over rows; an absent file counts as damaged only if others show that the disk is mounted."""
 
     is_everything: bool
+    is_dry: bool
+    tell: Tell
     result: Verified = field(default_factory=Verified)
     _present: int = 0
     _absent: list[tuple[Any, int]] = field(default_factory=list)
@@ -87,29 +113,64 @@ class _Verification:
                 self._count(row, _condition_of(row.file))
 
     def _count(self, row: Any, condition: _Condition) -> None:
+        if condition is not _Condition.WHOLE:
+            self.tell(f"{condition}: {type(row).__name__.lower()} {row.uuid}, {row.file}")
         if condition is _Condition.UNREAD:
             self.result.unread += 1
             return
         self.result.checked += 1
-        if isinstance(row, Capture):
-            self.result.unread += _verify_renditions(row)
+        self._verify_made(row, condition)
         if condition is _Condition.WHOLE:
             return
         self.result.damaged += 1
+        if self.is_dry:
+            return
         with transaction.atomic():
             add_entry(action="file.damaged", outcome="failed", target=row)
             if isinstance(row, Capture):
                 _fetch_again(row.file)
 
+    def _verify_made(self, row: Any, original: _Condition) -> None:
+        """Verify the pictures that were made from an original, and make damaged ones due again."""
+        made = _pictures_of(row)
+        conditions = {name: _condition_of(path) for name, path in made.items()}
+        for name, condition in conditions.items():
+            if condition is not _Condition.WHOLE:
+                self.tell(f"{condition}: {name} of {type(row).__name__.lower()} {row.uuid}, {made[name]}")
+        self.result.unread += sum(each is _Condition.UNREAD for each in conditions.values())
+        broken = sum(each in BROKEN for each in conditions.values())
+        self.result.remade += broken
+        if not broken or self.is_dry:
+            return
+        if isinstance(row, Capture):
+            Capture.objects.filter(pk=row.pk).update(thumbnail="", preview="")
+            schedule(Capture.objects.filter(pk=row.pk))
+        elif original is _Condition.WHOLE:
+            # Pages are made while their number is unknown.
+            Report.objects.filter(pk=row.pk).update(page_count=None)
+            schedule(PageRendering.objects.filter(report=row))
 
-def verify_files(*, is_everything: bool = False, check: Callable[[], None] = lambda: None) -> Verified:
-    """Hash a sample of the stored files, or all of them; damaged captures are fetched again.
 
-    `check` is called between files and may raise. Raises FilesAway if most files are missing.
+def verify_files(
+    *,
+    is_everything: bool = False,
+    is_dry: bool = False,
+    check: Callable[[], None] = lambda: None,
+    tell: Tell = lambda line: None,
+) -> Verified:
+    """Hash a sample of the stored files, or all of them; captures, renditions and pages are replaced.
+
+    `check` is called between files and may raise. `tell` gets a line about each file that is not whole and,
+    if everything is verified, about each file that no row names. A dry run changes and mails nothing.
+    Raises FilesAway if most files are missing.
     """
-    verification = _Verification(is_everything=is_everything)
+    verification = _Verification(is_everything=is_everything, is_dry=is_dry, tell=tell)
     rows: tuple[QuerySet[Any], ...] = (Capture.objects.stored(), Report.objects.all())
     try:
+        # This comes first: below, rows stop naming the files that are made again.
+        for name in find_unknown_files() if is_everything else ():
+            verification.result.unknown += 1
+            tell(f"unknown: {name}")
         for queryset in rows:
             size = 0
             for row in queryset.iterator() if is_everything else _sample(queryset):
@@ -120,11 +181,13 @@ def verify_files(*, is_everything: bool = False, check: Callable[[], None] = lam
                     break
         verification.end()
     except FilesAway as error:
-        alert_administrators(subject="Stored files are unavailable", body=f"{error} Nothing was changed.")
+        if not is_dry:
+            alert_administrators(subject="Stored files are unavailable", body=f"{error} Nothing was changed.")
         raise
     finally:
         # Damage found before an interruption is not found a second time.
-        _alert(verification.result)
+        if not is_dry:
+            _alert(verification.result)
     return verification.result
 
 
@@ -135,11 +198,23 @@ def _alert(result: Verified) -> None:
             body=f"{result}. The audit log names them (file.damaged). Captures are fetched again from "
             "Clarius Cloud. Restore damaged reports from a backup, and check the disk.",
         )
+    elif result.remade:
+        alert_administrators(
+            subject="Stored pictures are damaged",
+            body=f"{result}. They are made again from the originals. Check the disk.",
+        )
     elif result.unread:
         alert_administrators(
             subject="Stored files could not be read",
             body=f"{result}. They were not changed, and will be checked again later. Check the disk.",
         )
+
+
+def _pictures_of(row: Any) -> dict[str, str]:
+    """Return the paths of the pictures that were made from a row's original, by what they are."""
+    if isinstance(row, Capture):
+        return {name: path for name in RENDITIONS if (path := getattr(row, name))}
+    return {f"page {page.number}": page.file for page in row.pages.all()}
 
 
 def _condition_of(path: str) -> _Condition:
@@ -172,15 +247,6 @@ def _sample(rows: QuerySet[Any]) -> Iterator[Any]:
         if row is not None and row.pk not in seen:
             seen.add(row.pk)
             yield row
-
-
-def _verify_renditions(capture: Capture) -> int:
-    """Make damaged renditions due again, and return how many could not be read."""
-    conditions = [_condition_of(path) for name in RENDITIONS if (path := getattr(capture, name))]
-    if _Condition.DAMAGED in conditions or _Condition.ABSENT in conditions:
-        Capture.objects.filter(pk=capture.pk).update(thumbnail="", preview="")
-        schedule(Capture.objects.filter(pk=capture.pk))
-    return conditions.count(_Condition.UNREAD)
 
 
 def _fetch_again(path: str) -> None:
