@@ -69,11 +69,11 @@ def size(path: str) -> int:
     return full_path(path).stat().st_size
 
 
-def require_room(*, wanted: int = 0) -> None:
-    """Raise DiskFull if `wanted` bytes would leave less than `MIN_FREE_MB`; may raise NotWritable."""
+def require_room() -> None:
+    """Raise DiskFull if less than `MIN_FREE_MB` is free; may raise NotWritable."""
     with _disk_errors():
         free = shutil.disk_usage(_made(str(settings.MEDIA_ROOT))).free
-    if free - wanted < settings.MIN_FREE_MB << 20:
+    if free < settings.MIN_FREE_MB << 20:
         raise DiskFull("Less room is left than MIN_FREE_MB asks for.")
 
 

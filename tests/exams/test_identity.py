@@ -1,5 +1,6 @@
 """A reviewer can separate two exams that were matched with one patient; that is audited and permanent."""
 
+import json
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from accounts.models import User
 from audit.models import Entry
 from exams.models import Patient, Submission
 from exams.services.exam_data import read_patient
-from exams.services.fetch.patient_matching import match_patient
+from exams.services.fetch.reading import read_data
 from exams.services.review.identity import split_patient
 from exams.services.transitions import NotAllowed
+from integrations.clarius import DownloadData
 from integrations.models import Customer
 from tests.exams.cast import Stage, make_stage
 from tests.exams.rows import make_submission
@@ -42,9 +44,8 @@ def add_matched(customer: Customer, **sent: str) -> Submission:
 
 
 def matched(row: Submission, **sent: str) -> Submission:
-    values = read_patient({**ANN, **sent})
-    found = match_patient(customer=row.customer, values=values, exam=row.exam_id, never=row.split_from_id)
-    Submission.objects.filter(pk=row.pk).update(patient=found.patient, looks_like=found.looks_like, **values)
+    answer = {"request_uuid": str(row.request_uuid), "patient": {**ANN, **sent}, "captures": []}
+    read_data(submission=row, data=DownloadData.from_json(answer, raw=json.dumps(answer)))
     row.refresh_from_db()
     return row
 

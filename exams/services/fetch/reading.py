@@ -27,7 +27,12 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
     if submission.customer is None:
         raise ValueError("Only a confirmed submission has a patient.")
     if submission.patient_id is None or has_changed:
-        match = match_patient(customer=submission.customer, values=values, never=submission.split_from_id)
+        match = match_patient(
+            customer=submission.customer,
+            values=values,
+            exam=submission.exam_id,
+            never=submission.split_from_id,
+        )
         changes |= {"patient": match.patient, "looks_like": match.looks_like}
         if submission.patient_id is not None:
             add_entry(action="submission.demographics_changed", target=submission)

@@ -144,27 +144,19 @@ class _Writer:
                 self._change(stored[key], row)
 
     def _find_or_add_customers(self) -> None:
-        self._customers = self._find_customers()
-        missing = {
-            row.digest: row.notification.customer_id
-            for row in self._new.values()
-            if row.digest not in self._customers
-        }
+        tokens = {row.digest: row.notification.customer_id for row in self._rows.values()}
+        links = Link.objects.filter(customer=OuterRef("pk"), state=Link.State.CONFIRMED)
+        rows = Customer.objects.filter(service=self._service, token_digest__in=tokens)
+        found = rows.annotate(has_link=Exists(links)).values_list("token_digest", "pk", "has_link")
+        missing = {row.digest for row in self._new.values()} - {digest for digest, _, _ in found}
         if missing:
             made = [
-                Customer(service=self._service, token=token, token_digest=digest)
-                for digest, token in sorted(missing.items())
+                Customer(service=self._service, token=tokens[digest], token_digest=digest)
+                for digest in sorted(missing)
             ]
             Customer.objects.bulk_create(made, ignore_conflicts=True)
-            self._customers = self._find_customers()
-
-    def _find_customers(self) -> dict[str, _Owner]:
-        links = Link.objects.filter(customer=OuterRef("pk"), state=Link.State.CONFIRMED)
-        rows = Customer.objects.filter(
-            service=self._service, token_digest__in={row.digest for row in self._rows.values()}
-        )
-        found = rows.annotate(has_link=Exists(links)).values_list("token_digest", "pk", "has_link")
-        return {digest: _Owner(pk, has_link) for digest, pk, has_link in found}
+            found = found.all()
+        self._customers = {digest: _Owner(pk, has_link) for digest, pk, has_link in found}
 
     def _find_or_add_exams(self) -> None:
         pairs = {self._exam_key(row) for row in self._new.values()}
