@@ -12,8 +12,16 @@ from django.http import HttpRequest, HttpResponse
 from accounts.models import Invitation
 from accounts.referrals import forget_invitation, opens_signup, referral_path
 from accounts.refusals import refuse, refused_page
-from accounts.services.attempts import Attempt, Kind, TooManyAttempts, begin_attempt, needs_code
+from accounts.services.attempts import (
+    Attempt,
+    Kind,
+    TooManyAttempts,
+    begin_attempt,
+    find_account,
+    needs_code,
+)
 from accounts.services.devices import remember_device
+from accounts.services.events import audit_event
 from accounts.services.invitations import accept_invitation, pending_invitation
 from audit.entries import add_entry
 from background.mail import queue_mail
@@ -116,14 +124,20 @@ class AccountAdapter(DefaultAccountAdapter):
         return True
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
-        """Audit a wrong password with the client's address, without the typed name: it may be a password.
+        """Audit a wrong password with the account, if there is one, and never with what was typed.
 
-        The actor is known only when a logged-in person confirms the password.
+        What was typed as an address may be a password.
         """
-        actor = request.user if request.user.is_authenticated else None
-        add_entry(
-            action="account.log_in_failed", outcome="refused", actor=actor, address=client_address(request)
-        )
+        if request.user.is_authenticated:
+            audit_event(request, "account.reauthentication_failed", account=request.user, outcome="refused")
+        else:
+            account = find_account(credentials.get("email", ""))
+            audit_event(request, "account.log_in_failed", account=account, outcome="refused")
+
+    def respond_user_inactive(self, request: HttpRequest, user: Any) -> HttpResponse:
+        """Audit the right password of an account that is switched off."""
+        audit_event(request, "account.log_in_failed", account=user, outcome="inactive")
+        return super().respond_user_inactive(request, user)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Queue the mail, so that no page waits for a mail server; only the plain text is sent."""

@@ -19,7 +19,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm
 from accounts.forms import InvitationForm
 from accounts.models import Grant, Invitation, User
 from accounts.services.grants import DECIDE, CannotGrant, approve_grants, decline_grants, record_grant
-from accounts.services.invitations import invite_reviewer, send_invitation
+from accounts.services.invitations import create_invitation, invite_reviewer, send_invitation
 from accounts.services.rights import (
     RAISING,
     audit_account_change,
@@ -261,14 +261,14 @@ class InvitationAdmin(PortalAdmin):
         if obj.is_reviewer:
             grant = invite_reviewer(email=obj.email, **actor)
             tell_waiting(request, grant)
-            if grant.state == Grant.State.MADE:
-                made = Invitation.objects.filter(email=obj.email).latest("pk")
-                obj.pk, obj.expires_at = made.pk, made.expires_at
-            return
-        with transaction.atomic():
-            obj.invited_by = request.user
-            super().save_model(request, obj, form, change)
-            send_invitation(invitation=obj, actor=actor["user"], address=actor["address"])
+            if grant.state == Grant.State.WAITING:
+                return
+            made = Invitation.objects.filter(email=obj.email).latest("pk")
+        else:
+            with transaction.atomic():
+                made = create_invitation(email=obj.email, **actor)
+                send_invitation(invitation=made, actor=actor["user"], address=actor["address"])
+        obj.pk, obj.expires_at = made.pk, made.expires_at
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         add_entry(

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from accounts.referrals import opens_signup
 from accounts.refusals import refuse
 from accounts.services.attempts import Kind, begin_attempt
+from accounts.services.events import audit_event
 from accounts.services.invitations import pending_invitation
 
 NEW_PASSWORD = {"password1": "New password", "password2": "New password again"}
@@ -89,6 +90,13 @@ class ResetPasswordForm(allauth_forms.ResetPasswordForm):
             begin_attempt(request=context.request, kind=Kind.RESET, email=email)
         return email
 
+    def save(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Mail the code, and audit that it was asked for; without the address if no account has it."""
+        account = self.users[0] if self.users else None
+        outcome = "ok" if account else "no_account"
+        audit_event(request, "account.reset_requested", account=account, outcome=outcome)
+        return super().save(request, **kwargs)
+
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):
     """A change of the password, in which guesses of the current one count like those at log-in."""
@@ -104,6 +112,9 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):
             password: str = super().clean_oldpassword()
         except allauth_forms.forms.ValidationError:
             attempt.fail()
+            audit_event(
+                context.request, "account.reauthentication_failed", account=self.user, outcome="refused"
+            )
             raise
         attempt.succeed()
         return password

@@ -54,10 +54,12 @@ def add_view(
     actor: Any = None,
     target: Model | None = None,
     address: str | None = None,
+    outcome: str = "ok",
     **identifiers: str,
 ) -> bool:
     """Write one entry for each session, action and object in ten minutes; True if this call wrote it."""
     entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
+    entry.outcome = outcome
     if not session_key:
         entry.save()
         return True
@@ -110,7 +112,7 @@ def _entry(
     return Entry(
         action=action,
         actor_id=str(actor.pk) if is_known else "",
-        actor_label=_mask(getattr(actor, "email", "")) if is_known else "",
+        actor_label=mask_address(getattr(actor, "email", "")) if is_known else "",
         target_type=target._meta.label_lower if target is not None else "",
         target_id=str(getattr(target, "uuid", target.pk)) if target is not None else "",
         address=address or None,
@@ -118,7 +120,8 @@ def _entry(
     )
 
 
-def _mask(email: str) -> str:
+def mask_address(email: str) -> str:
+    """Return an e-mail address of which the log keeps the first letter and the host."""
     name, at, host = email.rpartition("@")
     return f"{name[:1]}…@{host}"[:100] if at else ""
 

@@ -23,6 +23,7 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.services.devices import known_device
+from accounts.services.events import audit_limit
 from audit.entries import add_entry
 from background.mail import queue_mail
 from foundation.address import client_address, client_network
@@ -111,11 +112,19 @@ def find_account(email: str) -> User | None:
 
 
 def begin_attempt(*, request: HttpRequest, kind: Kind, email: str = "", user: User | None = None) -> Attempt:
-    """Count an attempt on an account; raises TooManyAttempts.
+    """Count an attempt on an account, and audit one that must wait; raises TooManyAttempts.
 
     It is counted before anything is checked, so that parallel attempts cannot pass together.
     """
     user = user or find_account(email)
+    try:
+        return _begin_attempt(request, kind, email, user)
+    except TooManyAttempts:
+        audit_limit(request, limit=kind.value, account=user)
+        raise
+
+
+def _begin_attempt(request: HttpRequest, kind: Kind, email: str, user: User | None) -> Attempt:
     attempt = Attempt(request=request, who=_who(user, email), user=user)
     device = known_device(request=request, user=user)
     if device:

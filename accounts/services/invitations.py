@@ -37,9 +37,20 @@ def invite_reviewer(*, email: str, user: User, address: str | None) -> Grant:
     )
 
 
+def create_invitation(
+    *, email: str, user: User | None, address: str | None, is_reviewer: bool = False
+) -> Invitation:
+    """Store an invitation, which nobody can open before it is mailed."""
+    with transaction.atomic():
+        made = Invitation.objects.create(email=email, is_reviewer=is_reviewer, invited_by=user)
+        role = "reviewer" if is_reviewer else "none"
+        add_entry(action="invitation.created", actor=user, target=made, address=address, role=role)
+    return made
+
+
 @makes(Grant.Kind.INVITATION)
 def _invite_reviewer(grant: Grant) -> None:
-    made = Invitation.objects.create(email=grant.email, is_reviewer=True, invited_by=grant.asked_by)
+    made = create_invitation(email=grant.email, user=grant.asked_by, address=grant.address, is_reviewer=True)
     send_invitation(invitation=made, actor=grant.asked_by, address=grant.address)
 
 

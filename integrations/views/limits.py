@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
+from accounts.services.events import audit_limit
 from foundation.address import client_network
 
 
@@ -16,4 +17,7 @@ def is_allowed(*, request: HttpRequest, action: str, per_minute: int) -> bool:
     key = f"limit:{action}:{who}:{int(time.time() // seconds)}"
     # `add` and `incr` are atomic; a counter that is read and written back would lose parallel uses.
     cache.add(key, 0, timeout=2 * seconds)
-    return cache.incr(key) <= per_minute
+    if cache.incr(key) <= per_minute:
+        return True
+    audit_limit(request, limit=action)
+    return False

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
 
+from accounts.services.events import audit_limit
 from foundation.searching import RefusedFilter
 from portal.pages.home import home_context
 
@@ -42,6 +43,7 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def too_many_requests(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer a flood of requests; each of allauth's rates counts a minute."""
+    audit_limit(request, limit=request.resolver_match.view_name if request.resolver_match else "flood")
     response = render(request, "429.html", {"wait": "1 minute"}, status=429)
     response["Retry-After"] = "60"
     return response

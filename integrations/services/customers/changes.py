@@ -7,9 +7,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import Grant, Invitation, User
+from accounts.models import Grant, User
 from accounts.services.grants import CannotGrant, ask_for, makes
-from accounts.services.invitations import make_invitation_url
+from accounts.services.invitations import create_invitation, make_invitation_url
 from audit.entries import add_entry
 from background.due import from_now
 from background.mail import queue_mail
@@ -178,7 +178,7 @@ def invite_customer(*, customer: Customer, email: str, user: User, address: str 
         url = f"{settings.PUBLIC_URL}/accounts/login/"
         invitation = None
         if not has_account:
-            invitation = Invitation.objects.create(email=email.lower(), invited_by=user)
+            invitation = create_invitation(email=email.lower(), user=user, address=address)
             url = make_invitation_url(invitation=invitation)
         _mail_invitation(customer=customer, email=email, url=url, has_account=has_account)
         invited = {"invitation": str(invitation.pk)} if invitation else {}
