@@ -13,7 +13,7 @@ from background.runner import run
 from exams.models import Capture, Submission
 from exams.services.fetch.job import FETCH, check_again
 from exams.services.holds.holding import stop_submissions
-from exams.services.maintenance.giving_up import give_up_submissions
+from exams.services.maintenance.actions import GIVE_UP
 from integrations.clarius import errors
 from integrations.models import Link, Service
 from tests.around import Around
@@ -219,7 +219,7 @@ def test_an_exam_that_was_given_up_during_the_try_keeps_that_reason(
     portal: Portal, submit: Submit, around: Around
 ) -> None:
     def give_up_meanwhile(real: Any, **options: Any) -> Any:
-        give_up_submissions(queryset=Submission.objects.all(), user=None, address=None)
+        GIVE_UP.service(queryset=Submission.objects.all(), user=None, address=None)
         raise errors.Unreachable("The connection broke.")
 
     sent = submit()

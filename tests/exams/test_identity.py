@@ -9,7 +9,7 @@ from accounts.models import User
 from audit.models import Entry
 from exams.models import Patient, Submission
 from exams.services.exam_data import read_patient
-from exams.services.fetch.reading import read_data
+from exams.services.fetch._reading import read_data
 from exams.services.review.identity import split_patient
 from exams.services.transitions import NotAllowed
 from integrations.clarius import DownloadData

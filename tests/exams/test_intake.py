@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.models import Entry
 from exams.models import Exam, Submission
 from exams.services.holds.holding import resume_linked
-from exams.services.intake.listed import take_page
+from exams.services.intake._listed import take_page
 from exams.services.intake.notifications import store_notification
 from integrations.clarius import Notification
 from integrations.models import Customer, Link, Service

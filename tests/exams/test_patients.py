@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exams.models import Patient
 from exams.services.exam_data import ALL_FIELDS, read_patient
-from exams.services.fetch.patient_matching import Match, is_placeholder, match_patient
+from exams.services.fetch._patient_matching import Match, is_placeholder, match_patient
 from integrations.models import Customer
 from tests.exams.rows import make_customer, make_service
 

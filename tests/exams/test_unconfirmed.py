@@ -11,7 +11,7 @@ from exams.models import Patient, Submission
 from exams.services.intake import confirmation
 from exams.services.intake.confirmation import PARALLEL
 from exams.services.intake.notifications import store_notification
-from exams.services.maintenance.giving_up import give_up_submissions
+from exams.services.maintenance.actions import GIVE_UP
 from integrations.models import ApiKey, Customer, Service
 from tests.cloud import Cloud, CloudCustomer, CloudSubmission
 from tests.exams.conftest import Portal
@@ -162,7 +162,7 @@ def test_a_notification_that_was_given_up_is_not_asked_for_again(
     portal.work()
     asked = len(cloud.calls(path="/accessible/"))
     rows = Submission.objects.filter(pk=made_up.pk)
-    assert give_up_submissions(queryset=rows, user=None, address=None) == 1
+    assert GIVE_UP.service(queryset=rows, user=None, address=None) == 1
     portal.make_due()
     portal.work()
     assert len(cloud.calls(path="/accessible/")) == asked == 1

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audit.entries import record_view
 from exams.admin.base import ContentAdmin
-from exams.admin.field_map.form import FieldMapForm, SampleForm
+from exams.admin.field_map._form import FieldMapForm, SampleForm
 from exams.models import FieldMap
 from exams.permissions import sees_all_content
 from exams.services.field_map.rereading import MapChanged, change_map

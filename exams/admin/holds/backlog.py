@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from exams.admin.holds.backlog_form import RangeForm
+from exams.admin.holds._backlog_form import RangeForm
 from exams.models import BacklogImport
 from exams.services.holds.backlog import find_backlog, list_waiting, start_import, stop_import, sum_waiting
 from exams.services.transitions import NotAllowed

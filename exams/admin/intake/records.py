@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from exams.admin.actions import run_audited
-from exams.admin.intake.charts import overlay, stack
+from exams.admin.intake._charts import overlay, stack
 from exams.admin.lists import short_request
 from exams.models import Submission
 from exams.services.intake.statistics import (

@@ -20,7 +20,7 @@ from background.leases import DeadlineExceeded, Hold, LeaseLost
 from background.runner import TRIES, Done, Job, Later, Outcome
 from exams.models import Call, Capture, Submission
 from exams.services.calls import logged_call, logged_files
-from exams.services.fetch.reading import read_data
+from exams.services.fetch._reading import read_data
 from exams.services.holds.holding import is_own_address, retry_submissions
 from exams.services.intake.confirmation import confirm_notification
 from exams.services.media.download import Fetched, fetch_captures

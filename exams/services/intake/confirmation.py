@@ -13,7 +13,7 @@ from background.leases import Hold
 from background.runner import Done, Later, Outcome
 from exams.models import Call, Submission
 from exams.services.calls import logged_call
-from exams.services.intake.listed import take_page
+from exams.services.intake._listed import take_page
 from exams.services.rules import CONFIRM_RULES, PATIENCE
 from exams.services.transitions import move_submission, move_submissions
 from exams.states import Hold as H

@@ -15,8 +15,8 @@ from background.runner import Done, Job, Later, Outcome, run
 from exams.models import PollRun, Submission
 from exams.services.calls import PageCalls
 from exams.services.holds.holding import resume_linked
+from exams.services.intake._listed import analyze_tables, take_page
 from exams.services.intake.confirmation import cap_unconfirmed, count_missed_pass
-from exams.services.intake.listed import analyze_tables, take_page
 from integrations.clarius import errors
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import Service

@@ -2,7 +2,12 @@
 
 from exams.models import Report, Submission
 from exams.services.holds import holding
-from exams.services.maintenance import giving_up
+from exams.services.maintenance._giving_up import (
+    give_up_reports,
+    give_up_submissions,
+    mark_arrived,
+    send_reports_again,
+)
 from foundation.actions import Action
 
 S, R = Submission.State, Report.State
@@ -42,7 +47,7 @@ GIVE_UP = Action(
     "ends. You can fetch or resume them at any time.",
     button="Give up",
     message="were given up",
-    service=giving_up.give_up_submissions,
+    service=give_up_submissions,
     is_grave=True,
 )
 SEND_AGAIN = Action(
@@ -51,7 +56,7 @@ SEND_AGAIN = Action(
     explanation="Reports that Clarius Cloud did not accept are sent again.",
     button="Send again",
     message="wait to be sent again",
-    service=giving_up.send_reports_again,
+    service=send_reports_again,
     warning="A report whose delivery is uncertain may have arrived. Sending it again can put it into the "
     "patient's record twice: look in Clarius Cloud first, and mark the report as arrived if it is there.",
     is_grave=True,
@@ -63,7 +68,7 @@ MARK_ARRIVED = Action(
     "clinicians are notified.",
     button="Mark as arrived",
     message="count as delivered",
-    service=giving_up.mark_arrived,
+    service=mark_arrived,
 )
 GIVE_UP_REPORTS = Action(
     name="give_up",
@@ -71,7 +76,7 @@ GIVE_UP_REPORTS = Action(
     explanation="They are not sent and leave the list of problems. Clinicians can still read them here.",
     button="Give up",
     message="were given up",
-    service=giving_up.give_up_reports,
+    service=give_up_reports,
     is_grave=True,
 )
 

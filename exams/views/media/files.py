@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from audit.entries import record_view
 from exams import media_types, storage
 from exams.permissions import visible_captures, visible_reports
-from exams.views.media.ranges import Unsatisfiable, parse_range
+from exams.views.media._ranges import Unsatisfiable, parse_range
 
 # Read at a time, so that memory stays flat.
 CHUNK_BYTES = 256 * 1024

@@ -33,7 +33,7 @@ from exams.services.review.comparison import compare_captures, find_newer_demogr
 from exams.services.review.identity import can_split
 from exams.services.review.related import find_priors, find_siblings, list_changes
 from exams.services.transitions import NotAllowed
-from exams.views.review.slots import list_slots
+from exams.views.review._slots import list_slots
 from foundation.address import client_address
 
 # States that a worker is about to change: the page updates while one of them is shown.

@@ -8,7 +8,7 @@ from django.utils import timezone
 from audit.entries import add_entry
 from exams.models import Capture, Submission
 from exams.services.exam_data import ALL_FIELDS, NO_LINK, capture_links, read_patient
-from exams.services.fetch.patient_matching import match_patient
+from exams.services.fetch._patient_matching import match_patient
 from exams.services.field_map.mapping import map_fields
 from integrations.clarius import DownloadData
 
