@@ -32,6 +32,7 @@ from audit.entries import add_entry
 from foundation.actions import Action
 from foundation.address import client_address
 from foundation.adminkit.base import PortalAdmin
+from foundation.adminkit.lists import IsSetFilter
 from foundation.adminkit.requests import actor_of
 
 
@@ -230,7 +231,7 @@ class InvitationAdmin(PortalAdmin):
     allows = ("add", "delete")
     form = InvitationForm
     list_display = ("email", "is_reviewer", "invited_by", "created_at", "expires_at", "accepted_at")
-    list_filter = ("is_reviewer", ("accepted_at", admin.EmptyFieldListFilter))
+    list_filter = ("is_reviewer", ("accepted_at", IsSetFilter))
     search_fields = ("email",)
     ordering = ("-created_at",)
     readonly_fields = ("invited_by", "created_at", "expires_at", "accepted_at")

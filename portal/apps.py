@@ -19,7 +19,7 @@ class AdministrationConfig(administration.AdminConfig):
     """Django's administration with the theme."""
 
     default = False
-    default_site = "unfold.sites.UnfoldAdminSite"
+    default_site = "portal.pages.admin_site.PortalAdminSite"
 
 
 class StaticFilesConfig(static_files.StaticFilesConfig):

@@ -7,6 +7,7 @@ from exams.admin.lists import PartOfSubmission, WaitFilter
 from exams.models import Report
 from exams.services.maintenance import actions
 from foundation.adminkit.columns import LEASE_FIELDS
+from foundation.adminkit.lists import IsSetFilter
 
 
 @admin.register(Report)
@@ -24,7 +25,7 @@ class ReportAdmin(PartOfSubmission, AttemptsAdmin):
         "signed_at",
         "delivered_at",
     )
-    list_filter = ("state", WaitFilter, ("given_up_at", admin.EmptyFieldListFilter))
+    list_filter = ("state", WaitFilter, ("given_up_at", IsSetFilter))
     link_lookups = ("failure_reason__exact",)
     list_select_related = ("submission__customer", "submission__service", "author")
     search_help_text = "The label of a customer, the UUID of a report or its request, or a SHA-256."

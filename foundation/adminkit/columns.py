@@ -41,6 +41,11 @@ LABELS = {
     "nudged_until": "queued for a worker until",
     "lease_until": "leased by a worker until",
     "lease_token": "times leased by a worker",
+    "at": "time",
+    "accepted_at": "accepted",
+    "given_up_at": "given up",
+    "is_ours": "sent to this portal",
+    "is_reviewer": "reviewer",
 }
 
 LEASE_FIELDS = ("attempt_count", "first_tried_at", "not_before", "nudged_until", "lease_until", "lease_token")

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin import EmptyFieldListFilter
 from django.contrib.admin.options import IS_FACETS_VAR, IncorrectLookupParameters
 from django.contrib.admin.views.main import ERROR_FLAG, ORDER_VAR, PAGE_VAR, SEARCH_VAR
 from django.http import HttpRequest
@@ -16,6 +17,14 @@ from foundation.searching import CUT, RefusedFilter, cut_search
 MOST_VALUES = 20
 # Parameters of Django's lists that no list here uses: its own redirect, and counts that take too long.
 UNUSED = (ERROR_FLAG, IS_FACETS_VAR)
+
+
+class IsSetFilter(EmptyFieldListFilter):
+    """Filters a list by whether a column has a value."""
+
+    def choices(self, changelist: Any) -> Any:
+        for choice, label in zip(super().choices(changelist), ("All", "No", "Yes"), strict=True):
+            yield choice | {"display": label}
 
 
 class PortalList(ChangeList):
@@ -73,7 +82,9 @@ def _is_beyond(value: str) -> bool:
 
 
 def _refused(name: str) -> RefusedFilter:
-    return RefusedFilter(f"This list cannot be filtered by “{name[:80]}”.")
+    # The sentence is logged, too.
+    shown = f"“{name[:80]}”" if name.isprintable() else "this"
+    return RefusedFilter(f"This list cannot be filtered by {shown}.")
 
 
 def _no_page() -> RefusedFilter:

@@ -1,6 +1,16 @@
 """Logging to standard error, through the redaction filter."""
 
+import logging
 from typing import Any
+
+
+class RefusalFilter(logging.Filter):
+    """Leaves out the traceback of a request that was refused, since nothing failed."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if getattr(record, "status_code", 500) < 500:
+            record.exc_info = record.exc_text = None
+        return True
 
 
 def logging_config(*, level: str) -> dict[str, Any]:
@@ -14,7 +24,10 @@ def logging_config(*, level: str) -> dict[str, Any]:
                 "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"refusals": {"()": "portal.logging.setup.RefusalFilter"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["refusals"]}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             "django": {"handlers": ["stderr"], "level": level, "propagate": False},

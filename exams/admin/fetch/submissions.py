@@ -15,6 +15,7 @@ from exams.models import Submission
 from exams.services.exam_data import ALL_FIELDS
 from exams.services.maintenance import actions
 from foundation.adminkit.columns import LEASE_FIELDS
+from foundation.adminkit.lists import IsSetFilter
 
 
 @admin.register(Submission)
@@ -38,7 +39,7 @@ class SubmissionAdmin(AttemptsAdmin):
         "service",
         WaitFilter,
         "is_time_unreadable",
-        ("given_up_at", admin.EmptyFieldListFilter),
+        ("given_up_at", IsSetFilter),
     )
     link_lookups = (
         "failure_reason__exact",
