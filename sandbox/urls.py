@@ -9,3 +9,5 @@ urlpatterns = [
     path("sandbox/", include("sandbox.control_urls")),
     path("", include("sandbox.pages.urls")),
 ]
+
+handler400 = "sandbox.pages.answer.bad_request"

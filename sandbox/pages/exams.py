@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -10,10 +9,8 @@ from django.views.decorators.http import require_safe
 
 from sandbox import behaviour
 from sandbox.models import Report, Submission
-from sandbox.pages.answer import show
+from sandbox.pages.answer import page_of, show
 from sandbox.pages.patients import patient_facts, patient_name
-
-ROWS = 25
 
 
 @require_safe
@@ -25,7 +22,7 @@ def exams(request: HttpRequest) -> HttpResponse:
         .annotate(report_count=Count("reports"))
         .order_by("-submitted_at", "-id")
     )
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    page = page_of(request, rows)
     return show(request, "exams.html", page=page, rows=[(each, patient_name(each.patient)) for each in page])
 
 
@@ -49,5 +46,5 @@ def exam(request: HttpRequest, request_uuid: uuid.UUID) -> HttpResponse:
 def reports(request: HttpRequest) -> HttpResponse:
     """List the reports of the service, newest first."""
     rows = Report.objects.select_related("submission__customer")
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    page = page_of(request, rows)
     return show(request, "reports.html", page=page)

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any
 
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_POST, require_safe
@@ -11,17 +10,15 @@ from django.views.decorators.http import require_POST, require_safe
 from sandbox import behaviour, notifier
 from sandbox.links import foreign_url
 from sandbox.models import Customer, NotificationRecord, Service, Submission, new_token
-from sandbox.pages.answer import done, refused, show
+from sandbox.pages.answer import done, page_of, refused, show
 from sandbox.pages.forms import ForgeForm, ModeForm
-
-ROWS = 25
 
 
 @require_safe
 def notifications(request: HttpRequest) -> HttpResponse:
     """List the records of notifications, newest first."""
     rows = NotificationRecord.objects.select_related("submission__customer")
-    page = Paginator(rows, ROWS).get_page(request.GET.get("page"))
+    page = page_of(request, rows)
     service = behaviour.service_settings()
     return show(
         request,

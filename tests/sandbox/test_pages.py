@@ -125,11 +125,6 @@ def test_a_missing_object_is_404(url: str, db: None, client: Client) -> None:
     assert client.get(url).status_code == 404
 
 
-def test_an_invalid_page_number_shows_the_first_page(filled: Submission, client: Client) -> None:
-    for number in ("0", "x", "999"):
-        assert "Vessel" in client.get("/exams/", {"page": number}).content.decode()
-
-
 # --- Customers -----------------------------------------------------------------------------------------
 
 
@@ -201,3 +196,37 @@ def test_the_exam_page_lists_reports_under_services(filled: Submission, client: 
     assert "finding.html" in services
     assert escape("<b>Finding</b>") in services
     assert "204 accepted" in services and "timed out" in services
+
+
+@pytest.mark.parametrize("route", ["sandbox_exams", "sandbox_reports", "sandbox_notifications"])
+@pytest.mark.parametrize("page", ["0", "-1", "2", "x", "", "99999999999999999999", "9" * 5000, "\0", "1.5"])
+def test_a_page_that_a_list_does_not_have_is_refused_with_a_sentence(
+    filled: Submission, client: Client, route: str, page: str
+) -> None:
+    answer = client.get(reverse(route), {"page": page})
+    assert answer.status_code == 400
+    assert "This list has no such page." in answer.content.decode()
+    assert client.get(reverse(route), {"page": "1"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "value", ["99999999999999999999", "9" * 5000, "-1", "x", "\0", "0001-01-01T00:00:00+14:00"]
+)
+def test_no_value_in_an_address_ends_in_an_error_of_the_sandbox(
+    filled: Submission, client: Client, key: str, value: str
+) -> None:
+    client.raise_request_exception = False
+    addresses = [
+        (reverse("sandbox_submit"), "customer"),
+        ("/sandbox/control/calls/", "since"),
+        ("/api/public/v0/exams/accessible/", "offset"),
+        ("/api/public/v0/exams/accessible/", "limit"),
+        ("/api/public/v0/exams/accessible/", "customer_id"),
+        ("/api/public/v0/services/confirmed-tokens/", "offset"),
+        ("/api/public/v0/services/notifications/records/", "offset"),
+    ]
+    for address, name in addresses:
+        answer = client.get(address, {name: value}, headers={"Authorization": f"Service-API-Key {key}"})
+        assert answer.status_code in (200, 400), (address, name)
+    for address in (f"/customers/{value}/subscription/", f"/keys/{value}/revoke/"):
+        assert client.post(address.replace("\0", "%00")).status_code < 500
