@@ -133,6 +133,10 @@ class PortalAdmin(ModelAdmin):
         except (OverflowError, DataError) as error:
             raise RefusedFilter("A filter in the address has a value that no row can have.") from error
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row; an address with an empty name of a column means the primary key."""
+        return super().get_object(request, object_id, from_field or None)
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
