@@ -1,4 +1,4 @@
-"""What the portal mends in the theme of the admin: its search, titles of filters, names of rows, and logs."""
+"""What the portal changes in the theme of the admin: search, titles of filters, names of rows, and logs."""
 
 import io
 import logging
