@@ -1,4 +1,4 @@
-.PHONY: help demo test test-sandbox chaos bench-ingest lint format requirements screenshots clean distclean
+.PHONY: help demo test test-sandbox chaos bench-ingest lint format requirements icons screenshots clean distclean
 
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
@@ -12,6 +12,7 @@ help:
 	@echo "make bench-ingest  measure webhook, downloads, polling and the time to READY, each beside its limit"
 	@echo "make lint          check style, types, import directions, migrations, templates, sizes"
 	@echo "make requirements  pin the dependencies again"
+	@echo "make icons         make the icon font of the admin again, after an icon was added or the theme upgraded"
 	@echo "make screenshots   take the README's screenshots from a running demo"
 	@echo "make clean         delete the demo's data"
 	@echo "make distclean     delete the demo's data and what was installed"
@@ -66,6 +67,10 @@ requirements:
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/portal.txt
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo pyproject.toml -o requirements/demo.txt
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo --group dev pyproject.toml -o requirements/dev.txt
+
+icons:
+	@scripts/make_venv.sh dev
+	$(PY) scripts/icon_font.py
 
 screenshots:
 	@scripts/make_venv.sh dev

@@ -13,6 +13,7 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import BadRequest, ValidationError
 from django.db import DataError
 from django.db.models import QuerySet
+from django.forms.widgets import Media, Script
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from unfold.admin import ModelAdmin
@@ -40,6 +41,14 @@ class PortalAdmin(ModelAdmin):
     # Lookups that links of the portal use, beside the filters of the list. All others are refused: they
     # reveal hidden columns letter by letter, and a pattern can occupy a database and its process for minutes.
     link_lookups: Sequence[str] = ()
+
+    @property
+    def media(self) -> Media:
+        """The scripts of the page: those of forms, larger than all others, only where there is a form."""
+        if self.allows:
+            return super().media
+        scripts: list[Any] = [Script("admin/js/actions.js", defer=True)]
+        return Media(js=scripts)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return "add" in self.allows and super().has_add_permission(request)
