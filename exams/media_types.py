@@ -18,12 +18,12 @@ MOST_BOXES = 100_000
 _MP4_BRANDS = re.compile(rb"isom|iso[2-9]|mp4[12]|avc1|M4V |dash|qt  |mmp4|MSNV")
 _MARKUP = re.compile(rb"\s*(<!doctype|<html|<head|<body|<script|<\?xml|<svg|<!--|<error)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
+PNG_SIGN = b"\x89PNG\r\n\x1a\n"
 
 _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (JPEG, lambda head: head.startswith(b"\xff\xd8\xff")),
-    (PNG, lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
+    (PNG, lambda head: head.startswith(PNG_SIGN)),
     (MP4, lambda head: head[4:8] == b"ftyp" and bool(_MP4_BRANDS.search(head[8:64]))),
-    (PDF, lambda head: head.startswith(b"%PDF-")),
     ("application/dicom", lambda head: head[128:132] == b"DICM"),
     ("image/gif", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
     ("image/webp", lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP"),
@@ -31,6 +31,8 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     ("image/tiff", lambda head: head.startswith((b"II*\0", b"MM\0*"))),
     ("application/zip", lambda head: head.startswith(b"PK\x03\x04")),
     (MARKUP, lambda head: bool(_MARKUP.match(head.removeprefix(_BOM)))),
+    # As every reader of PDF does: some programs write a line before its beginning.
+    (PDF, lambda head: b"%PDF-" in head),
 )
 
 # What a report may be: types that Clarius Cloud can show, each with its label and the endings of its names.
@@ -39,6 +41,11 @@ REPORT_TYPES = {
     JPEG: ("a JPEG image", (".jpg", ".jpeg")),
     PNG: ("a PNG image", (".png",)),
 }
+
+
+def is_playable(*, codec: str, colour_model: str) -> bool:
+    """Tell whether every browser plays an MP4 with this codec and pixel format."""
+    return codec == "h264" and colour_model in {"yuv420p", "yuvj420p"}
 
 
 def media_type_of(head: bytes) -> str:

@@ -28,5 +28,6 @@ urlpatterns = [
     path("captures/<uuid:uuid>/file/", files.capture_file, name="capture_file"),
     path("captures/<uuid:uuid>/thumbnail/", files.capture_thumbnail, name="capture_thumbnail"),
     path("captures/<uuid:uuid>/preview/", files.capture_preview, name="capture_preview"),
+    path("captures/<uuid:uuid>/display/", files.capture_display, name="capture_display"),
     path("my/", clinician_exams.my, name="my"),
 ]

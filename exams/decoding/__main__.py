@@ -18,8 +18,6 @@ from exams.decoding import FACTS_FILE, documents, images, videos  # noqa: E402
 from exams.decoding.facts import Unreadable  # noqa: E402
 from exams.media_types import HEAD_BYTES, MP4, PDF, media_type_of  # noqa: E402
 
-UNREADABLE = 2
-
 
 def main() -> None:
     """Decode until the input ends."""
@@ -50,8 +48,8 @@ def _decode(source: Path, folder: Path) -> int:
     decode = {MP4: videos.decode, PDF: documents.decode}.get(media_type, images.decode)
     try:
         facts = decode(source=source, folder=folder)
-    except Unreadable:
-        return UNREADABLE
+    except Unreadable as error:
+        return error.problem
     (folder / FACTS_FILE).write_text(json.dumps(facts))
     return 0
 

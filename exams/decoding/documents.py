@@ -3,33 +3,65 @@
 from pathlib import Path
 
 import pypdfium2 as pdfium
+from PIL import Image, ImageDraw
+from pypdfium2.raw import FPDF_ERR_PASSWORD
 
-from exams.decoding.facts import QUALITY, Facts, Unreadable, require_size
+from exams.decoding import Problem
+from exams.decoding.facts import QUALITY, Facts, Unreadable
 
 # The width of an A4 page at 150 dots an inch.
 PAGE_PIXELS = 1240
+# A longer page is drawn smaller, so that it cannot use up the memory for the others.
+LONGEST_PAGE_PIXELS = 20_000
 # Readers download longer documents.
 MOST_PAGES = 20
+LETTER_PIXELS = 30
 
 
 def decode(*, source: Path, folder: Path) -> Facts:
-    """Write page-1.jpg and so on, at most twenty, and return the number of pages; raises Unreadable."""
+    """Write page-1.jpg and so on, at most twenty, and return how many there are and which cannot be shown.
+
+    Raises Unreadable.
+    """
     try:
         with pdfium.PdfDocument(source) as document:
+            # Otherwise what somebody filled in would be missing on the pictures.
+            document.init_forms()
             count = len(document)
-            for number in range(min(count, MOST_PAGES)):
-                _write_page(document[number], folder / f"page-{number + 1}.jpg")
-    except (pdfium.PdfiumError, OSError, ValueError, MemoryError) as error:
-        raise Unreadable(f"The document cannot be read ({type(error).__name__}).") from error
+            hidden = [
+                number
+                for number in range(1, min(count, MOST_PAGES) + 1)
+                if not _write_page(document, number, folder / f"page-{number}.jpg")
+            ]
+    except pdfium.PdfiumError as error:
+        is_locked = error.err_code == FPDF_ERR_PASSWORD
+        raise Unreadable(Problem.ENCRYPTED if is_locked else Problem.UNREADABLE, error) from error
+    except (OSError, ValueError, MemoryError) as error:
+        raise Unreadable(Problem.UNREADABLE, error) from error
     if not count:
-        raise Unreadable("The document has no pages.")
-    return {"page_count": count}
+        raise Unreadable(Problem.UNREADABLE)
+    return {"page_count": count, "hidden_pages": hidden}
 
 
-def _write_page(page: pdfium.PdfPage, target: Path) -> None:
+def _write_page(document: pdfium.PdfDocument, number: int, target: Path) -> bool:
+    """Write the picture of a page, or of a sentence that it cannot be shown; return whether it is shown."""
+    try:
+        picture, is_shown = _draw_page(document[number - 1]), True
+    except (pdfium.PdfiumError, ValueError, MemoryError, ZeroDivisionError, OverflowError):
+        picture, is_shown = _say_that_it_is_hidden(number), False
+    picture.save(target, format="JPEG", quality=QUALITY)
+    return is_shown
+
+
+def _draw_page(page: pdfium.PdfPage) -> Image.Image:
     width, height = page.get_size()
-    if min(width, height) <= 0:
-        raise Unreadable("A page has no size.")
-    scale = PAGE_PIXELS / width
-    require_size(round(width * scale), round(height * scale))
-    page.render(scale=scale).to_pil().convert("RGB").save(target, format="JPEG", quality=QUALITY)
+    scale = min(PAGE_PIXELS / width, LONGEST_PAGE_PIXELS / height)
+    bitmap = page.render(scale=scale, may_draw_forms=True)
+    return bitmap.to_pil().convert("RGB")
+
+
+def _say_that_it_is_hidden(number: int) -> Image.Image:
+    picture = Image.new("RGB", (PAGE_PIXELS, PAGE_PIXELS // 4), "white")
+    sentence = f"Page {number} cannot be shown here. Download the document to read it."
+    ImageDraw.Draw(picture).text((60, 120), sentence, fill="black", font_size=LETTER_PIXELS)
+    return picture

@@ -5,6 +5,8 @@ from typing import TypedDict
 
 from PIL import Image
 
+from exams.decoding import Problem
+
 # The longer side; a thumbnail stays sharp on dense screens.
 THUMBNAIL_PIXELS = 320
 PREVIEW_PIXELS = 1600
@@ -16,6 +18,10 @@ QUALITY = 85
 
 class Unreadable(Exception):
     """The file cannot be decoded, or exceeds a limit."""
+
+    def __init__(self, problem: Problem, cause: Exception | None = None) -> None:
+        super().__init__(problem.name, type(cause).__name__)
+        self.problem = problem
 
 
 class Facts(TypedDict, total=False):
@@ -32,12 +38,16 @@ class Facts(TypedDict, total=False):
     pixel_aspect: str
     rotation: int
     page_count: int
+    # Pages of which the picture shows a sentence instead, from 1.
+    hidden_pages: list[int]
 
 
 def require_size(width: int, height: int) -> None:
     """Raise Unreadable for a picture without pixels or with too many."""
-    if not 0 < width * height <= MOST_PIXELS:
-        raise Unreadable("The picture has too many pixels to be shown.")
+    if width <= 0 or height <= 0:
+        raise Unreadable(Problem.UNREADABLE)
+    if width * height > MOST_PIXELS:
+        raise Unreadable(Problem.TOO_MANY_PIXELS)
 
 
 def write_renditions(*, picture: Image.Image, folder: Path) -> None:
@@ -47,3 +57,13 @@ def write_renditions(*, picture: Image.Image, folder: Path) -> None:
         small = flat.copy()
         small.thumbnail((most, most), Image.Resampling.LANCZOS)
         small.save(folder / f"{name}.jpg", format="JPEG", quality=QUALITY)
+
+
+def with_square_pixels(picture: Image.Image, facts: Facts) -> Image.Image:
+    """Return the picture as wide as it is meant to be seen; raises Unreadable."""
+    if "pixel_aspect" not in facts:
+        return picture
+    wide, high = (int(part) for part in facts["pixel_aspect"].split(":"))
+    width = max(1, round(picture.width * wide / high))
+    require_size(width, picture.height)
+    return picture.resize((width, picture.height), Image.Resampling.BILINEAR)

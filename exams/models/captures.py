@@ -52,6 +52,9 @@ class Capture(LeasedRow):
     rotation = models.SmallIntegerField(default=0)
     thumbnail = models.CharField(max_length=200, blank=True)
     preview = models.CharField(max_length=200, blank=True)
+    # The capture as every browser shows it, in full size; empty where the original is shown as it is.
+    display = models.CharField(max_length=200, blank=True)
+    display_type = models.CharField(max_length=20, blank=True)
     preview_failure = models.CharField(max_length=300, blank=True)
     stored_at = models.DateTimeField(null=True, blank=True)
 

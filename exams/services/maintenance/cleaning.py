@@ -60,7 +60,7 @@ def _files(folder: str) -> Iterator[Path]:
 
 def _named(paths: list[str]) -> set[str]:
     used: set[str] = set()
-    for field in ("file", "thumbnail", "preview"):
+    for field in ("file", "thumbnail", "preview", "display"):
         used |= set(Capture.objects.filter(**{f"{field}__in": paths}).values_list(field, flat=True))
     for model in (Report, ReportPage):
         used |= set(model._base_manager.filter(file__in=paths).values_list("file", flat=True))

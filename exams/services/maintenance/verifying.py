@@ -27,7 +27,7 @@ from exams.storage import open_file, root
 SAMPLE_BYTES = 4 << 30
 # Bytes read at a time.
 STEP = 1 << 20
-RENDITIONS = ("thumbnail", "preview")
+RENDITIONS = ("thumbnail", "preview", "display")
 
 
 class FilesAway(OSError):
@@ -143,7 +143,7 @@ class _Verification:
         if not broken or self.is_dry:
             return
         if isinstance(row, Capture):
-            Capture.objects.filter(pk=row.pk).update(thumbnail="", preview="")
+            Capture.objects.filter(pk=row.pk).update(**dict.fromkeys(RENDITIONS, ""))
             schedule(Capture.objects.filter(pk=row.pk))
         elif original is _Condition.WHOLE:
             # Pages are made while their number is unknown.

@@ -13,8 +13,13 @@ from typing import Any, Self
 from django.conf import settings
 
 import exams
-from exams.decoding import FACTS_FILE
+from exams.decoding import FACTS_FILE, Problem
 
+# Where the file itself says what is wrong with it; the rest is damaged, or not what it seems.
+SENTENCES: dict[int, str] = {
+    Problem.TOO_MANY_PIXELS: "No preview: the picture has too many pixels. Download the original.",
+    Problem.ENCRYPTED: "The document is protected with a password, so its pages cannot be shown here.",
+}
 _ROOT = Path(exams.__file__).resolve().parent.parent
 
 
@@ -62,7 +67,7 @@ class Decoder:
             self._end()
             raise
         if code:
-            raise CannotDecode(otherwise)
+            raise CannotDecode(SENTENCES.get(code, otherwise))
         try:
             facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
         except (OSError, ValueError):

@@ -15,10 +15,12 @@ from background.backoff import Backoff
 from background.due import is_due
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome, run
+from exams import media_types
 from exams.models import Capture
 from exams.services.media.decoder import CannotDecode, Decoder, DecoderLost, decode_file
 from exams.storage import DiskFull, NotWritable, full_path, store_upload
 
+DISPLAYS = ((".png", media_types.PNG), (".mp4", media_types.MP4))
 NO_PREVIEW = "No preview: the file could not be decoded."
 # Columns that the decoder may set; it handles untrusted files, so anything else is ignored.
 _FACTS = frozenset(
@@ -61,13 +63,19 @@ def _make_preview(
             facts = {name: value for name, value in found.items() if name in _FACTS}
             thumbnail = _store_rendition(Path(folder) / "thumbnail.jpg")
             preview = _store_rendition(Path(folder) / "preview.jpg")
+            shown = [(Path(folder) / f"display{ending}", kind) for ending, kind in DISPLAYS]
+            display, display_type = next(
+                ((_store_rendition(path), kind) for path, kind in shown if path.exists()), ("", "")
+            )
     except CannotDecode as error:
         return Done({"preview_failure": str(error)})
     except DecoderLost:
         return Later(Backoff(), counts=True)
     except (DiskFull, NotWritable):
         return Later(Backoff())
-    return Done(facts | {"thumbnail": thumbnail, "preview": preview, "preview_failure": ""})
+    renditions = {"thumbnail": thumbnail, "preview": preview}
+    renditions |= {"display": display, "display_type": display_type}
+    return Done(facts | renditions | {"preview_failure": ""})
 
 
 def _store_rendition(rendition: Path) -> str:

@@ -18,6 +18,7 @@ from exams.services.transitions import NotAllowed
 from exams.storage import DiskFull, NotWritable, full_path, store_upload
 
 NO_PAGES = "The pages of this document cannot be shown here. Download it to read it."
+HIDDEN = "Not every page of this document can be shown here. Download it to read all of them."
 
 
 def prepare_pages_again(*, report: Report, user: Any, address: str | None) -> None:
@@ -32,38 +33,43 @@ def prepare_pages_again(*, report: Report, user: Any, address: str | None) -> No
 def _prepare(rendering: PageRendering, hold: Hold) -> Outcome:
     report = rendering.report
     try:
-        count, files = _render(report)
-    except (CannotDecode, KeyError, TypeError, ValueError):
+        facts, files = _render(report)
+        count, hidden = int(facts["page_count"]), len(facts["hidden_pages"])
+    except CannotDecode as error:
+        return _give_up(rendering, str(error))
+    except (KeyError, TypeError, ValueError):
         return _give_up(rendering)
     except DecoderLost:
         return Later(Backoff(), counts=True)
     except (DiskFull, NotWritable):
         return Later(Backoff())
-    return Done(effect=lambda: _store_pages(report, count, files))
+    return Done(effect=lambda: _store_pages(report, count, files, HIDDEN if hidden else ""))
 
 
-def _render(report: Report) -> tuple[int, list[str]]:
-    """Return the number of pages, and the stored pictures of the first ones."""
+def _render(report: Report) -> tuple[dict[str, Any], list[str]]:
+    """Return the facts about the document, and the stored pictures of its first pages."""
     files: list[str] = []
     with tempfile.TemporaryDirectory(prefix="report-") as folder:
         facts = decode_file(source=full_path(report.file), folder=Path(folder), otherwise=NO_PAGES)
         while (page := Path(folder) / f"page-{len(files) + 1}.jpg").exists():
             files.append(store_upload([page.read_bytes()]).path)
-    return int(facts["page_count"]), files
+    return facts, files
 
 
-def _store_pages(report: Report, count: int, files: list[str]) -> None:
-    Report.objects.filter(pk=report.pk).update(page_count=count, page_failure="")
+def _store_pages(report: Report, count: int, files: list[str], failure: str) -> None:
+    Report.objects.filter(pk=report.pk).update(page_count=count, page_failure=failure)
     ReportPage.objects.filter(report=report).delete()
     rows = [ReportPage(report=report, number=number, file=path) for number, path in enumerate(files, 1)]
     ReportPage.objects.bulk_create(rows)
 
 
-def _give_up(rendering: PageRendering) -> Done:
-    def save_failure() -> None:
-        Report.objects.filter(pk=rendering.report_id).update(page_failure=NO_PAGES)
+def _give_up(rendering: PageRendering, sentence: str = NO_PAGES) -> Done:
+    reports = Report.objects.filter(pk=rendering.report_id)
 
-    return Done(effect=save_failure)
+    def store() -> None:
+        reports.update(page_failure=sentence)
+
+    return Done(effect=store)
 
 
 RENDER_PAGES = Job(

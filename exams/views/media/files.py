@@ -62,6 +62,15 @@ def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 
 @login_required
 @require_safe
+def capture_display(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
+    """Send a capture as every browser shows it."""
+    capture = get_object_or_404(visible_captures(request.user).exclude(display=""), uuid=uuid)
+    record_view(request, action="capture.viewed", target=capture)
+    return _send(request, path=capture.display, media_type=capture.display_type, name="display")
+
+
+@login_required
+@require_safe
 def report_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send a report as a download, because browsers show no PDF under these answers' security policy."""
     report = get_object_or_404(visible_reports(request.user), uuid=uuid)

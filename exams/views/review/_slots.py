@@ -8,6 +8,7 @@ from django.urls import reverse
 from exams import media_types
 from exams.models import Capture
 
+UNPLAYABLE = "Browsers cannot play this loop, and it could not be re-encoded. This is its first frame."
 WAITING = "Waiting to be fetched."
 
 
@@ -29,6 +30,21 @@ class Slot:
         return bool(self.capture.is_lossy)
 
     @property
+    def is_reencoded(self) -> bool:
+        """True if a rendition that keeps every pixel or frame is shown in place of the original."""
+        return self.show in ("image", "video") and bool(self.capture.display)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """The width and height at which the capture is shown upright and with square pixels, if known."""
+        capture = self.capture
+        if not capture.width or not capture.height:
+            return None
+        wide, high = (int(part) for part in (capture.pixel_aspect or "1:1").split(":"))
+        size = (max(1, round(capture.width * wide / high)), capture.height)
+        return size[::-1] if capture.rotation % 180 else size
+
+    @property
     def is_listed(self) -> bool:
         """True if the Cloud listed the capture in its last answer."""
         return self.capture.is_listed
@@ -44,7 +60,8 @@ def _slot(capture: Capture) -> Slot:
     original = reverse("capture_file", args=[capture.uuid]) if is_stored else ""
     preview = reverse("capture_preview", args=[capture.uuid]) if is_stored and capture.preview else ""
     thumbnail = reverse("capture_thumbnail", args=[capture.uuid]) if is_stored and capture.thumbnail else ""
-    show, url = _shown(capture, original=original, preview=preview)
+    display = reverse("capture_display", args=[capture.uuid]) if is_stored and capture.display else ""
+    show, url = _shown(capture, original=original, preview=preview, display=display)
     return Slot(
         capture=capture,
         show=show,
@@ -56,14 +73,21 @@ def _slot(capture: Capture) -> Slot:
     )
 
 
-def _shown(capture: Capture, *, original: str, preview: str) -> tuple[str, str]:
+def _shown(capture: Capture, *, original: str, preview: str, display: str) -> tuple[str, str]:
     if not original:
         return "none", ""
+    if display:
+        return ("video" if capture.display_type == media_types.MP4 else "image"), display
     if capture.media_type in (media_types.JPEG, media_types.PNG):
         return "image", original
-    if capture.media_type == media_types.MP4:
+    # A loop that the decoder could not read may still be one that the browser can.
+    if capture.media_type == media_types.MP4 and (not capture.codec or _is_playable(capture)):
         return "video", original
     return ("preview", preview) if preview else ("none", "")
+
+
+def _is_playable(capture: Capture) -> bool:
+    return media_types.is_playable(codec=capture.codec, colour_model=capture.colour_model)
 
 
 def _reason(capture: Capture, *, show: str) -> str:
@@ -71,6 +95,8 @@ def _reason(capture: Capture, *, show: str) -> str:
         return capture.get_failure_reason_display() or "This capture could not be fetched."
     if capture.state == Capture.State.PENDING:
         return WAITING
+    if show == "preview" and capture.media_type == media_types.MP4:
+        return UNPLAYABLE
     if show == "none":
         return capture.preview_failure or "Stored as received. The portal cannot display this type of file."
     return capture.preview_failure

@@ -3,6 +3,7 @@
 import io
 import os
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago, from_now
 
 pytestmark = pytest.mark.django_db(transaction=True)
+CASES = Path(__file__).parents[1] / "cases"
 
 
 def document(pages: int, *, size: tuple[int, int] = (300, 420)) -> bytes:
@@ -191,3 +193,47 @@ def test_a_report_signed_before_its_pages_were_made_gets_them_in_any_state(stage
     assert (report.state, report.page_count) == (state, 2)
     page = stage.browser("reviewer").get(reverse("report", args=[report.uuid])).content.decode()
     assert "Preparing pages" not in page
+
+
+@pytest.mark.parametrize(
+    ("name", "pages"), [("form-filled.pdf", 1), ("pdf-leading-newline.pdf", 1), ("pdf-one-tall-page.pdf", 3)]
+)
+def test_every_page_of_an_odd_document_is_shown(stage: Stage, name: str, pages: int) -> None:
+    report = prepared(stage, (CASES / name).read_bytes())
+    assert (report.media_type, report.page_failure) == ("application/pdf", "")
+    assert (report.page_count, report.pages.count()) == (pages, pages)
+
+
+def _ink(report: Report) -> int:
+    """Return how many pixels of the first page are dark."""
+    with storage.open_file(report.pages.get(number=1).file) as file, Image.open(file) as picture:
+        return sum(picture.convert("L").histogram()[:128])
+
+
+def test_what_was_filled_into_a_form_is_on_the_picture(stage: Stage) -> None:
+    filled = (CASES / "form-filled.pdf").read_bytes()
+    empty = filled.replace(b"/AcroForm", b"/AcroNone").replace(b"/Annots", b"/Nothin")
+    assert _ink(prepared(stage, filled)) > _ink(prepared(stage, empty)) + 500
+
+
+ENCRYPTED = b"""%%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 99 99]>>endobj
+4 0 obj<</Filter/Standard/V 1/R 2/P -4/O<%s>/U<%s>>>endobj
+trailer<</Root 1 0 R/Encrypt 4 0 R/ID[<00><00>]/Size 5>>
+%%%%EOF
+""" % (b"11" * 32, b"22" * 32)
+
+
+def test_a_document_with_a_password_says_so(stage: Stage) -> None:
+    report = prepared(stage, ENCRYPTED)
+    assert "protected with a password" in report.page_failure
+    page = stage.browser("reviewer").get(reverse("report", args=[report.uuid]))
+    assert report.page_failure in page.content.decode()
+
+
+def test_a_page_that_cannot_be_drawn_hides_no_other_and_is_named(stage: Stage) -> None:
+    flat = document(3).replace(b"/MediaBox [ 0 0 300 420 ]", b"/MediaBox [ 0 0 300 000 ]", 1)
+    report = prepared(stage, flat)
+    assert (report.page_count, report.pages.count()) == (3, 3)

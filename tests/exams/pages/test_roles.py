@@ -33,6 +33,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "capture_file": ("get", "l-o-o--o"),
     "capture_thumbnail": ("get", "l-o-o--o"),
     "capture_preview": ("get", "l-o-o--o"),
+    "capture_display": ("get", "l-o-o--o"),
     "my": ("get", "looooooo"),
 }
 # Protected by the secret in its URL, which has its own tests.
@@ -47,6 +48,9 @@ def address_of(name: str, stage: Stage, report: Report) -> str:
         return reverse(name, args=[report.uuid, page.number])
     if name.startswith("report"):
         return reverse(name, args=[report.uuid])
+    if name == "capture_display":
+        stage.image.display, stage.image.display_type = stage.image.preview, "image/jpeg"
+        stage.image.save()
     return reverse(name, args=[stage.image.uuid]) if name.startswith("capture") else reverse(name)
 
 
