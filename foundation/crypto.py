@@ -39,6 +39,15 @@ def decrypt(encrypted: str, *, seconds: int | None = None) -> str:
         ) from error
 
 
+def rotate(encrypted: str) -> str:
+    """Return the same text encrypted with the newest key, and unchanged if it is; raises CannotDecrypt."""
+    try:
+        Fernet(settings.FIELD_ENCRYPTION_KEYS[0]).decrypt(encrypted.encode())
+    except InvalidToken:
+        return encrypt(decrypt(encrypted))
+    return encrypted
+
+
 def lookup_digest(text: str) -> str:
     """Return the keyed hash that identifies a token, as 64 hexadecimal characters."""
     return hmac.new(settings.TOKEN_LOOKUP_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
@@ -99,8 +108,9 @@ class EncryptedTextField(models.TextField):
 
 
 @EncryptedTextField.register_lookup
-class _ExactlyEmpty(Exact):
+class _Stored(Exact):
     def get_prep_lookup(self) -> Any:
-        if self.rhs:
+        # What is stored can be compared with what was stored.
+        if self.rhs and not isinstance(self.rhs, Encrypted):
             raise FieldError("An encrypted column cannot be searched.")
         return super().get_prep_lookup()

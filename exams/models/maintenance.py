@@ -9,6 +9,7 @@ class MaintenanceTask(LeasedRow):
     """Work that repeats: after each run, the row is due again later."""
 
     class Name(models.TextChoices):
+        CLEAR_SESSIONS = "clear_sessions", "remove expired sessions"
         COLLECT_FILES = "collect_files", "remove orphaned files"
         VERIFY_FILES = "verify_files", "hash a sample of the files again"
         REMOVE_SIGNUPS = "remove_signups", "remove sign-ups that connected nothing"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -22,7 +23,7 @@ from tests.cloud import CloudSubmission
 from tests.exams.cast import add_report
 from tests.exams.conftest import Portal
 from tests.exams.rows import ago, in_parallel
-from tests.people import make_person
+from tests.people import logged_in, make_person
 
 Submit = Callable[..., CloudSubmission]
 
@@ -62,6 +63,20 @@ def test_orphans_are_deleted_once_a_day_whoever_runs_the_task(media_root: Path) 
     assert task.result == "1 files removed"
     assert abs(task.not_before - timezone.now() - timedelta(days=1)) < timedelta(minutes=1)
     assert (task.attempt_count, task.lease_until) == (0, None)
+
+
+@pytest.mark.django_db
+def test_expired_sessions_are_removed_once_a_day() -> None:
+    kept, expired = (logged_in(make_person(name)) for name in ("kept", "expired"))
+    session = expired.session
+    session.set_expiry(-60)
+    session.save()
+    task = due("clear_sessions")
+    run(MAINTAIN, pk=task.pk)
+    assert Session.objects.count() == 1
+    assert kept.get("/preferences/").status_code == 200
+    task.refresh_from_db()
+    assert (task.result, task.not_before is not None) == ("expired sessions removed", True)
 
 
 def test_a_damaged_file_is_found_reported_and_fetched_again(

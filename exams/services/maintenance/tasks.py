@@ -10,12 +10,21 @@ from background.runner import Done, Job, Later, Outcome
 from exams.models import MaintenanceTask
 from exams.services.maintenance.cleaning import collect_files
 from exams.services.maintenance.verifying import verify_files
+from foundation.sessions import SessionStore
 from integrations.services.linking.signups import remove_signups
 
 # After a disk was unavailable, or the work took too long.
 AGAIN = timedelta(hours=1)
+
+
+def _clear_sessions(hold: Hold) -> str:
+    SessionStore.clear_expired()
+    return "expired sessions removed"
+
+
 # The work of each task, which returns its result for administrators, and the time until it is due again.
 TASKS: dict[str, tuple[Callable[[Hold], str], timedelta]] = {
+    MaintenanceTask.Name.CLEAR_SESSIONS: (_clear_sessions, timedelta(days=1)),
     MaintenanceTask.Name.COLLECT_FILES: (lambda hold: f"{collect_files()} files removed", timedelta(days=1)),
     MaintenanceTask.Name.VERIFY_FILES: (lambda hold: str(verify_files(check=hold.check)), timedelta(days=7)),
     # Often, since until then an address that somebody else signed up with has an account.
