@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 
+from django.conf import settings
 from django.db.models import Count, Min, Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -18,12 +19,14 @@ from integrations import keyring
 from integrations.connection_checks import list_services
 from integrations.models import ApiKey, Customer, KeyRotation, Link, RemoteState, Service, Sync
 from integrations.services.actions import CONFIRM, POLL, POLL_EVERYTHING, READ_AGAIN, RESUME
-from integrations.services.overdue import full_overdue_after, overdue_after
-from integrations.services.settings import operation
+from integrations.services.settings.pausing_and_polling import paused_since
 
 VIEW, OPERATE, MANAGE = (f"integrations.{name}_service" for name in ("view", "operate", "manage"))
 # How long after its connection a service may wait for a worker.
 FIRST_POLL = timedelta(minutes=2)
+# A single missed poll is no problem: a worker may have been restarted.
+POLLS_MISSED = 3
+FULL_POLLS_MISSED = 2
 # Rows read at a time, for flat memory.
 AT_ONCE = 2000
 V = RemoteState.Status
@@ -157,7 +160,7 @@ def look_at_pause(service: Service) -> Iterator[Finding]:
     if service.is_active:
         yield Finding(sentence="The service is in use.", level=Level.OK)
     else:
-        since = operation.paused_since(service=service)
+        since = paused_since(service=service)
         yield Finding(url=page_of(service), oldest=since, fix=fix_by(service, RESUME))
 
 
@@ -265,7 +268,7 @@ def look_at_poll(service: Service) -> Iterator[Finding]:
     last = service.polled_at or service.created_at
     age = timezone.now() - last
     length = span(age.total_seconds())
-    if age > overdue_after():
+    if age > _overdue_after():
         last_one = f"the last one was {length} ago" if service.polled_at else "there was none yet"
         sentence = f"The poll is overdue: {last_one}. {service.last_error}".strip()
         yield Finding(sentence=sentence, url=page_of(service), oldest=last, fix=fix_by(service, POLL))
@@ -273,16 +276,20 @@ def look_at_poll(service: Service) -> Iterator[Finding]:
         yield Finding(sentence=f"The last poll was {length} ago.", level=Level.OK)
 
 
+def _overdue_after() -> timedelta:
+    return timedelta(minutes=settings.POLL_MINUTES * POLLS_MISSED)
+
+
 @of_service(code="full-poll-overdue", severity=Level.ACTION, sentence="The full poll is overdue.")
 def look_at_full_poll(service: Service) -> Iterator[Finding]:
     """The last full poll is not overdue: short polls miss what was changed late."""
     last_short = service.polled_at or service.created_at
-    if service.circuit_opened_at is not None or timezone.now() - last_short > overdue_after():
+    if service.circuit_opened_at is not None or timezone.now() - last_short > _overdue_after():
         return
     last = service.full_polled_at or service.created_at
     age = timezone.now() - last
     length = span(age.total_seconds(), unit="hour")
-    if age > full_overdue_after():
+    if age > timedelta(hours=settings.FULL_POLL_HOURS * FULL_POLLS_MISSED):
         last_one = f"the last one was {length} ago" if service.full_polled_at else "there was none yet"
         sentence = f"The full poll is overdue: {last_one}. {service.last_error}".strip()
         fix = fix_by(service, POLL_EVERYTHING)

@@ -1,4 +1,7 @@
-"""The stored API keys of a service: which one calls, how another comes into use, and what if none works."""
+"""The stored API keys of a service: which one calls, how another comes into use, and what a 401 or 403 means.
+
+A refusal is judged by `judge_refusal`; while no key works the circuit is open and calls wait.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -56,9 +56,9 @@ class CustomerQuerySet(models.QuerySet[Any]):
         return self.with_status().filter(status=status)
 
     def count_statuses(self) -> dict[str, int]:
-        """Return the number of customers in each status that occurs."""
+        """Return the number of customers in each status."""
         rows = self.with_status().order_by().values_list("status")
-        return dict(rows.annotate(count=Count("pk")))
+        return dict.fromkeys(Status.values, 0) | dict(rows.annotate(count=Count("pk")))
 
     def unlisted_since(self, started_at: Any) -> Self:
         """Customers whose link was confirmed before a sync that did not list them began."""

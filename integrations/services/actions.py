@@ -9,7 +9,13 @@ from foundation.actions import Action
 from integrations.models import Service, Sync
 from integrations.services import sync
 from integrations.services.linking.links import check_again
-from integrations.services.settings import operation
+from integrations.services.settings.pausing_and_polling import (
+    pause_service,
+    poll_everything,
+    poll_now,
+    probe_soon,
+    resume_service,
+)
 
 SOON = "as soon as a worker is free"
 
@@ -37,19 +43,19 @@ POLL = Action(
     name="poll_now",
     button="Poll now",
     message=f"will be polled {SOON}",
-    service=for_each_service(operation.poll_now),
+    service=for_each_service(poll_now),
 )
 POLL_EVERYTHING = Action(
     name="poll_everything",
     button="Poll everything",
     message=f"will be polled from end to end {SOON}",
-    service=for_each_service(operation.poll_everything),
+    service=for_each_service(poll_everything),
 )
 PROBE = Action(
     name="probe_keys",
     button="Test the stored keys",
     message=f"will be called with each stored key {SOON}",
-    service=for_each_service(operation.probe_soon),
+    service=for_each_service(probe_soon),
 )
 PAUSE = Action(
     name="pause",
@@ -60,7 +66,7 @@ PAUSE = Action(
     "changed at Clarius Cloud. The first poll after the pause fetches everything submitted meanwhile.",
     button="Pause",
     message="were paused",
-    service=for_each_service(operation.pause_service),
+    service=for_each_service(pause_service),
     left="The others are already paused.",
     is_grave=True,
 )
@@ -68,7 +74,7 @@ RESUME = Action(
     name="resume",
     button="Resume",
     message=f"were resumed and will be polled {SOON}",
-    service=for_each_service(operation.resume_service),
+    service=for_each_service(resume_service),
     left="The others are not paused.",
 )
 READ_AGAIN = Action(

@@ -11,8 +11,8 @@ from django.utils.timesince import timesince
 from background.heartbeat import is_silent, latest_heartbeat
 from background.models import Heartbeat
 from foundation.checks import Check, Cost, Level, find
+from integrations.keyring import key_in_use
 from integrations.models import ApiKey, Customer, KeyRotation, RemoteState, Service
-from integrations.services.customers.reconciliation import count_statuses
 from integrations.services.keys.listing import open_rotation
 from integrations.services.sections import Fact, sections_of
 from integrations.services.settings.addresses import is_public_https
@@ -88,8 +88,7 @@ def _process_fact(name: Heartbeat.Name) -> Fact:
 
 
 def _key_facts(service: Service) -> list[Fact]:
-    keys = ApiKey.objects.filter(service=service, revoked_at=None).defer("secret")
-    key = keys.filter(is_in_use=True).first()
+    key = key_in_use(service=service)
     if key is None:
         return [Fact("In use", "none", BAD)]
     facts = [
@@ -160,7 +159,7 @@ def _poll_facts(service: Service) -> list[Fact]:
 
 
 def _customer_facts(service: Service) -> list[Fact]:
-    counts = count_statuses(service=service)
+    counts = Customer.objects.filter(service=service).count_statuses()
     page = reverse("admin:integrations_customer_changelist")
     return [
         Fact(

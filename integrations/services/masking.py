@@ -55,11 +55,8 @@ def mask_content(text: str) -> str:
         sent = json.loads(text)
     except (ValueError, RecursionError):
         return mask_text(text)
-    if not isinstance(sent, dict):
-        return mask_text(text)
-    if _PATIENT in sent:
-        sent[_PATIENT] = MASK
-        return mask_text(json.dumps(sent, ensure_ascii=False))
+    if isinstance(sent, dict) and _PATIENT in sent:
+        text = json.dumps(sent | {_PATIENT: MASK}, ensure_ascii=False)
     return mask_text(text)
 
 

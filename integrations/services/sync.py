@@ -19,7 +19,7 @@ from integrations.models import Service, Sync
 from integrations.services.annotations.applications import read_applications
 from integrations.services.customers.reconciliation import read_customers
 from integrations.services.reading import ImplausibleAnswer, Reading
-from integrations.services.records.records import read_records
+from integrations.services.records.notification_records import read_records
 
 # The lists change slowly, and a person can read them at any time.
 EVERY = timedelta(days=1)

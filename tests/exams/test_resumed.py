@@ -10,7 +10,7 @@ from django.utils import timezone
 from background.due import from_now
 from integrations import keyring
 from integrations.models import Link, Service
-from integrations.services.settings.operation import pause_service, resume_service
+from integrations.services.settings.pausing_and_polling import pause_service, resume_service
 from tests.exams.rows import in_parallel, link, make_customer, make_service, make_submission
 from tests.people import make_person
 

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from audit.models import Entry
-from integrations.admin.annotations.form import drafts_of
+from integrations.admin.annotations._form import drafts_of
 from integrations.models import Application, Service
 from integrations.services.annotations.editing import base_of
 from integrations.services.annotations.groups import read_groups

@@ -10,10 +10,10 @@ from background.runner import run
 from foundation.checks import find_problems
 from integrations.clarius.errors import from_status
 from integrations.models import KeyRotation, Link, RemoteState, Service, Sync
+from integrations.services.hourly_reading import LOOK
 from integrations.services.keys.rotation import ROTATE, start_rotation
 from integrations.services.linking.confirmation import CONFIRM
 from integrations.services.linking.links import link_customer
-from integrations.services.remote_look import LOOK
 from integrations.services.settings.remote_state import watch
 from integrations.services.sync import READ, find_sync
 

@@ -215,10 +215,11 @@ def test_a_refused_key_lets_the_rotation_wait_until_another_one_works(
 
 @pytest.mark.parametrize(("days", "age", "is_begun"), [(0, 900, False), (90, 89, False), (90, 91, True)])
 def test_a_key_is_replaced_on_schedule_only_if_the_setting_says_so(
-    service: Service, days: int, age: int, is_begun: bool
+    service: Service, settings: Any, days: int, age: int, is_begun: bool
 ) -> None:
+    settings.API_KEY_ROTATION_DAYS = days
     ApiKey.objects.update(in_use_since=timezone.now() - timedelta(days=age))
-    rotate_if_old(service=service, days=days)
+    rotate_if_old(service=service)
     assert KeyRotation.objects.exists() == is_begun
-    rotate_if_old(service=service, days=days)
+    rotate_if_old(service=service)
     assert KeyRotation.objects.count() == int(is_begun)

@@ -145,12 +145,15 @@ def test_a_second_request_is_audited_as_refused(cloud_service: Service, user: An
     assert _outcomes("api_key.rotation_started") == ["ok", "refused"]
 
 
-def test_the_key_of_a_paused_service_is_not_replaced_on_schedule(cloud: Any, cloud_service: Service) -> None:
+def test_the_key_of_a_paused_service_is_not_replaced_on_schedule(
+    cloud: Any, cloud_service: Service, settings: Any
+) -> None:
+    settings.API_KEY_ROTATION_DAYS = 90
     ApiKey.objects.update(in_use_since=timezone.now() - timedelta(days=900))
     Service.objects.update(is_active=False)
-    assert rotate_if_old(service=cloud_service, days=90) is None
+    assert rotate_if_old(service=cloud_service) is None
     Service.objects.update(is_active=True)
-    rotation = rotate_if_old(service=cloud_service, days=90)
+    rotation = rotate_if_old(service=cloud_service)
     assert rotation is not None
     # It was paused before a worker took the row.
     Service.objects.update(is_active=False)

@@ -17,8 +17,8 @@ from integrations.cloud import CloudProblem
 from integrations.keyring import client_for
 from integrations.models import RemoteState, Service
 from integrations.services.changing import NotDone
+from integrations.services.hourly_reading import LOOK
 from integrations.services.masking import mask_url
-from integrations.services.remote_look import LOOK
 from integrations.services.settings.addresses import connect_url, is_same_address, webhook_url
 from integrations.services.settings.push import (
     WouldReplaceForeign,

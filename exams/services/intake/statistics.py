@@ -24,7 +24,7 @@ from django.utils import timezone
 from audit.entries import add_entry
 from exams.models import Submission
 from integrations.models import NotificationRecord, Service
-from integrations.services.settings.operation import poll_everything
+from integrations.services.settings.pausing_and_polling import poll_everything
 
 ARRIVED, POLLED, MISSED, UNREADABLE = "arrived", "polled", "missed", "unreadable"
 DELIVERY_LABELS = {

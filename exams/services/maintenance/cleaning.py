@@ -1,6 +1,7 @@
 """Delete orphaned files (no row names them) and abandoned temporary files, after a day.
 
-Rows are deleted where they are made: notification records in `integrations.services.records.records`.
+Rows are deleted where they are made: notification records in
+`integrations.services.records.notification_records`.
 """
 
 import os

@@ -8,7 +8,7 @@ from django.urls import path
 
 from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.requests import find_row
-from integrations.admin.annotations.pages import AnnotationPages
+from integrations.admin.annotations._pages import AnnotationPages
 from integrations.admin.records import SyncAdmin
 from integrations.models import AnnotationSnapshot, Application, Sync
 

@@ -12,7 +12,7 @@ from django.urls import path, reverse
 from accounts.models import User
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
-from integrations.admin.customers.actions import ACTIONS
+from integrations.admin.customers._actions import ACTIONS
 from integrations.admin.records import SyncAdmin
 from integrations.cloud import CloudProblem
 from integrations.models import Customer, Link, Sync

@@ -15,13 +15,13 @@ from foundation.adminkit.base import PortalAdmin
 from foundation.adminkit.columns import LEASE_FIELDS
 from foundation.adminkit.requests import actor_of, find_row
 from integrations.admin import keys
-from integrations.admin.settings import setting_pages
-from integrations.admin.settings.connect import connect_page, was_just_connected
+from integrations.admin.settings._connect import connect_page, was_just_connected
+from integrations.admin.settings._setting_pages import reveal_page, setting_page, test_page
 from integrations.models import ApiKey, Service
 from integrations.services.actions import PAUSE, POLL, POLL_EVERYTHING, PROBE, RESUME
 from integrations.services.health import health_of
-from integrations.services.settings import operation
 from integrations.services.settings.addresses import connect_url, is_public_https
+from integrations.services.settings.push import reveal_webhook
 
 
 @admin.register(Service)
@@ -77,9 +77,9 @@ class ServiceAdmin(PortalAdmin):
         pages: list[tuple[str, str, Callable[..., HttpResponse]]] = [
             ("keys", "keys/", partial(keys.key_page, site=self.admin_site)),
             ("rotation", "keys/rotation/", partial(keys.rotation_fragment, site=self.admin_site)),
-            ("settings", "settings/", partial(setting_pages.setting_page, site=self.admin_site)),
-            ("reveal", "settings/reveal/", partial(setting_pages.reveal_page, site=self.admin_site)),
-            ("test", "test/", partial(setting_pages.test_page, site=self.admin_site)),
+            ("settings", "settings/", partial(setting_page, site=self.admin_site)),
+            ("reveal", "settings/reveal/", partial(reveal_page, site=self.admin_site)),
+            ("test", "test/", partial(test_page, site=self.admin_site)),
         ]
         own = [
             path(
@@ -155,7 +155,7 @@ class ServiceAdmin(PortalAdmin):
         """Show the secret URLs in this response only; a message would carry them in a cookie."""
         chosen = Service.objects.filter(pk__in=queryset.values("pk"))
         actor = actor_of(request)
-        urls = [operation.reveal_webhook(service=service, **actor) for service in chosen]
+        urls = [reveal_webhook(service=service, **actor) for service in chosen]
         context = self.admin_site.each_context(request) | {"title": "Notification URLs", "urls": urls}
         return render(request, "integrations/settings/reveal.html", context)
 

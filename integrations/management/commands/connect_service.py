@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.dateparse import parse_date, parse_datetime
 
 from integrations.models import Service
 from integrations.services.setup import CannotConnect, Mode, ServiceSetup, Wishes, connect
@@ -108,15 +107,10 @@ def _take(parts: list[str] | None) -> tuple[str | None, datetime | None]:
 
 def _moment(text: str) -> datetime | None:
     try:
-        moment = parse_datetime(text)
-        day = parse_date(text) if moment is None else None
+        moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    if day is not None:
-        moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    if moment is not None and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _read_key() -> str:

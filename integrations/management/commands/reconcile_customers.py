@@ -5,8 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from integrations.models import Service, Sync
-from integrations.services.customers.reconciliation import count_statuses
+from integrations.models import Customer, Service, Sync
 from integrations.services.sync import read_now
 
 
@@ -35,7 +34,7 @@ class Command(BaseCommand):
                 reason = sync.problem if sync else "another worker is reading it now."
                 failures.append(f"{service.slug}: {reason}")
                 continue
-            counts = count_statuses(service=service)
+            counts = Customer.objects.filter(service=service).count_statuses()
             results[service.slug] = {"listed": sync.seen_count, **counts}
             if not options["json"]:
                 found = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]

@@ -45,12 +45,6 @@ def read_customers(client: ClariusClient, reading: Reading) -> Callable[[], str]
     return lambda: _apply(reading)
 
 
-def count_statuses(*, service: Service) -> dict[str, int]:
-    """Return the number of the service's customers in each status."""
-    counts = Customer.objects.filter(service=service).count_statuses()
-    return {name: counts.get(name, 0) for name in Customer.Status.values}
-
-
 def _staged(reading: Reading) -> QuerySet[ListedToken]:
     return ListedToken.objects.filter(sync=reading.sync)
 

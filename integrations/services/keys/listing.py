@@ -6,7 +6,8 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
-from integrations.models import ApiKey, KeyRotation, RemoteState, Service
+from integrations.models import ApiKey, KeyRotation, Service
+from integrations.services.settings.remote_state import last_read
 
 IN_USE, RETIRING, STANDBY, ELSEWHERE, REVOKED, UNKNOWN_THERE = (
     "in use",
@@ -48,9 +49,8 @@ class KeyRow:
 
 def list_keys(*, service: Service) -> list[KeyRow]:
     """Join the Cloud's last list with the stored keys; makes no call."""
-    state = RemoteState.objects.filter(service=service).first()
-    listed = {each["prefix"]: each for each in (state.keys if state else [])}
-    read_at = state.read_at if state is not None else None
+    state = last_read(service=service)
+    listed = {each["prefix"]: each for each in state.keys}
     rotation = open_rotation(service=service)
     # The circuit opens when the Cloud has refused all keys.
     is_refused = Service.objects.filter(pk=service.pk, circuit_opened_at__isnull=False).exists()
@@ -58,7 +58,7 @@ def list_keys(*, service: Service) -> list[KeyRow]:
         _join_key(
             key,
             listed.pop(key.prefix, None),
-            read_at=read_at,
+            read_at=state.read_at,
             is_retiring=rotation is not None and key.prefix == rotation.old_prefix,
             is_refused=is_refused,
         )

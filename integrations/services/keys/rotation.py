@@ -9,6 +9,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
@@ -106,11 +107,9 @@ def retry_rotation(*, rotation: KeyRotation, user: User | None, address: str | N
         add_entry(action="api_key.rotation_resumed", actor=user, target=rotation.service, address=address)
 
 
-def rotate_if_old(*, service: Service, days: int) -> KeyRotation | None:
-    """Start a rotation if the key in use is older than `days`; 0 means never.
-
-    The hourly look at the Cloud asks with API_KEY_ROTATION_DAYS, which is 0 by default.
-    """
+def rotate_if_old(*, service: Service) -> KeyRotation | None:
+    """Start a rotation if the key in use is older than API_KEY_ROTATION_DAYS; 0 means never."""
+    days = settings.API_KEY_ROTATION_DAYS
     key = keyring.key_in_use(service=service)
     # It may have been paused since it was read.
     is_active = Service.objects.filter(pk=service.pk, is_active=True).exists()

@@ -97,6 +97,12 @@ def rotate_webhook_secret(*, service: Service, user: User, address: str | None) 
             audit()
 
 
+def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
+    """Return the secret address of the webhook, and audit that it was shown."""
+    add_entry(action="service.webhook_revealed", actor=user, target=service, address=address)
+    return webhook_url(service=service)
+
+
 def register_service(*, service: Service) -> Registration:
     """Send the addresses that differ, read them back, and store whether the service is registered."""
     try:

@@ -9,8 +9,8 @@ from django.contrib import admin
 from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from integrations.admin import keys
-from integrations.admin.customers.actions import ACTIONS as CUSTOMER_ACTIONS
-from integrations.admin.settings import setting_pages
+from integrations.admin.customers._actions import ACTIONS as CUSTOMER_ACTIONS
+from integrations.admin.settings._setting_pages import ACTIONS as SETTING_ACTIONS
 from tests.portal.access.stage import Desk
 
 CATCH_ALL = "(?P<url>.*)$"
@@ -42,7 +42,7 @@ def find_page_actions() -> set[str]:
     """Return `page.action` for the pages with several actions."""
     pages = {
         "integrations_service_keys": keys.ACTIONS,
-        "integrations_service_settings": setting_pages.ACTIONS,
+        "integrations_service_settings": SETTING_ACTIONS,
         "integrations_customer_do": CUSTOMER_ACTIONS,
     }
     return {f"{page}.{action}" for page, actions in pages.items() for action in actions}

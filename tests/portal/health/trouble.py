@@ -21,7 +21,7 @@ from integrations.models import (
     Service,
     Sync,
 )
-from integrations.services.settings import operation
+from integrations.services.settings.pausing_and_polling import pause_service
 from tests.exams.cast import Stage, add_report
 
 
@@ -128,7 +128,7 @@ DAYS_AGO = timedelta(days=3)
 TROUBLE: dict[str, Callable[[Stage], Any]] = {
     "exams-unread": _unread,
     "exams-without-time": lambda _: change(is_time_unreadable=True),
-    "service-paused": lambda stage: operation.pause_service(
+    "service-paused": lambda stage: pause_service(
         service=stage.service, user=stage.people["administrator"], address=None
     ),
     "api-key-refused": lambda _: Service.objects.update(circuit_opened_at=timezone.now()),

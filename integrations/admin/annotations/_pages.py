@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -15,7 +16,7 @@ from audit.entries import add_entry
 from foundation.address import client_address
 from foundation.adminkit.question import Question, ask
 from foundation.adminkit.requests import actor_of
-from integrations.admin.annotations.form import Draft, can_carry, drafts_of, groups_of, read_drafts
+from integrations.admin.annotations._form import Draft, can_carry, drafts_of, groups_of, read_drafts
 from integrations.cloud import CloudProblem
 from integrations.models import AnnotationSnapshot, Application
 from integrations.services.annotations.editing import (
@@ -122,36 +123,22 @@ class AnnotationPages:
         groups = groups_of(drafts)
         if not groups:
             return self._editor(drafts, problems=[NO_GROUPS], base=self._sent_base())
-        try:
-            customize_application(
-                application=self._application, groups=groups, base=self._sent_base(), actor=self._actor()
-            )
-        except NotValid as error:
-            return self._editor(drafts, problems=error.problems, base=self._sent_base())
-        except (CloudProblem, NotDone) as error:
-            return self._editor(drafts, problems=[str(error)], base=self._sent_base())
-        except ChangedMeanwhile:
-            return self._editor(drafts, problems=[CHANGED], theirs=self._application)
-        return self._done(SAVED)
+        base = self._sent_base()
+        problems = self._try(partial(customize_application, groups=groups, base=base))
+        if problems == [CHANGED]:
+            return self._editor(drafts, problems=problems, theirs=self._application)
+        return self._editor(drafts, problems=problems, base=base) if problems else self._done(SAVED)
 
     def _read_again(self) -> HttpResponse:
-        try:
-            read_application(application=self._application, actor=self._actor())
-        except (CloudProblem, NotDone) as error:
-            return self._editor(self._stored(), problems=[str(error)])
-        return self._done(READ)
+        problems = self._try(read_application)
+        return self._editor(self._stored(), problems=problems) if problems else self._done(READ)
 
     def _show_none(self, drafts: Sequence[Draft]) -> HttpResponse:
         application, is_confirmed = self._application, bool(self._request.POST.get("confirmed"))
-        problems = None
+        problems: list[str] = []
         if is_confirmed:
-            base = self._sent_base()
-            problems = self._try(
-                lambda: customize_application(
-                    application=application, groups=[], base=base, actor=self._actor()
-                )
-            )
-            if problems is None:
+            problems = self._try(partial(customize_application, groups=[], base=self._sent_base()))
+            if not problems:
                 return self._done(EMPTIED.format(application))
         return self._ask(
             problems,
@@ -167,13 +154,10 @@ class AnnotationPages:
 
     def _remove(self) -> HttpResponse:
         application = self._application
-        problems = None
+        problems: list[str] = []
         if self._request.method == "POST":
-            base = self._sent_base()
-            problems = self._try(
-                lambda: remove_customization(application=application, base=base, actor=self._actor())
-            )
-            if problems is None:
+            problems = self._try(partial(remove_customization, base=self._sent_base()))
+            if not problems:
                 return self._done(REMOVED)
         return self._ask(
             problems,
@@ -185,7 +169,7 @@ class AnnotationPages:
 
     def _ask(
         self,
-        problems: list[str] | None,
+        problems: list[str],
         *,
         button: str,
         explanation: str,
@@ -205,7 +189,7 @@ class AnnotationPages:
             button=button,
             back=self._url("change"),
             explanation=explanation,
-            problems=problems or (),
+            problems=problems,
             is_grave=True,
             facts=facts,
             hidden=(("base", base_of(application)), *hidden),
@@ -213,15 +197,17 @@ class AnnotationPages:
         )
         return ask(self._request, question, site=self._owner.admin_site, opts=self._owner.opts)
 
-    def _try(self, write: Callable[[], None]) -> list[str] | None:
-        """Write, and return the problems, or None if it succeeded."""
+    def _try(self, service: Callable[..., None]) -> list[str]:
+        """Call the service for this application and person, and return the problems."""
         try:
-            write()
+            service(application=self._application, actor=self._actor())
+        except NotValid as error:
+            return error.problems
         except (CloudProblem, NotDone) as error:
             return [str(error)]
         except ChangedMeanwhile:
             return [CHANGED]
-        return None
+        return []
 
     def _import(self) -> HttpResponse:
         problems: list[str] = []

@@ -1,4 +1,4 @@
-"""Actions of administrators on a service; each is audited."""
+"""Pause and resume a service, poll it and try its keys on demand; each is audited."""
 
 from datetime import datetime
 
@@ -11,7 +11,6 @@ from audit.models import Entry
 from background.due import schedule
 from background.runner import wake
 from integrations.models import Service
-from integrations.services.settings.addresses import webhook_url
 
 PAUSED = "service.paused"
 
@@ -68,15 +67,3 @@ def paused_since(*, service: Service) -> datetime | None:
         action=PAUSED, target_type=service._meta.label_lower, target_id=str(service.pk)
     )
     return pauses.order_by("-at").values_list("at", flat=True).first()
-
-
-def reveal_webhook(*, service: Service, user: User, address: str | None) -> str:
-    """Return the secret address of the webhook, and audit that it was shown."""
-    add_entry(action="service.webhook_revealed", actor=user, target=service, address=address)
-    return webhook_url(service=service)
-
-
-def audit_test(*, service: Service, is_well: bool, user: User, address: str | None) -> None:
-    """Audit a test of the connection and its result."""
-    outcome = "ok" if is_well else "failed"
-    add_entry(action="service.tested", outcome=outcome, actor=user, target=service, address=address)

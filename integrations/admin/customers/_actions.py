@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from accounts.models import Grant
-from integrations.admin.customers.forms import ActionForm, HolderForm, InviteForm, TransferForm
+from integrations.admin.customers._forms import ActionForm, HolderForm, InviteForm, TransferForm
 from integrations.models import Customer
 from integrations.services.customers import changes
 

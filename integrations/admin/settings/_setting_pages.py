@@ -6,6 +6,7 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
+from audit.entries import add_entry
 from foundation.checks import Audience, find
 from integrations.admin.desk import Desk, DeskAction
 from integrations.admin.desk_forms import PushForm
@@ -13,8 +14,7 @@ from integrations.models import RemoteState
 from integrations.services.changing import NotDone
 from integrations.services.masking import mask_url
 from integrations.services.settings.addresses import is_loopback, is_public_https
-from integrations.services.settings.operation import audit_test, reveal_webhook
-from integrations.services.settings.push import push_settings, rotate_webhook_secret
+from integrations.services.settings.push import push_settings, reveal_webhook, rotate_webhook_secret
 from integrations.services.settings.remote_state import last_read, read_again, wanted_urls
 
 MANAGE = "integrations.manage_service"
@@ -61,8 +61,13 @@ def test_page(request: HttpRequest, pk: str, *, site: AdminSite) -> HttpResponse
             is_thorough=True,
         )
     )
-    is_well = all(each.outcome != "failed" for each in findings)
-    audit_test(service=desk.service, is_well=is_well, **desk.actor)
+    add_entry(
+        action="service.tested",
+        outcome="failed" if any(each.outcome == "failed" for each in findings) else "ok",
+        actor=desk.request.user,
+        target=desk.service,
+        address=desk.actor["address"],
+    )
     return desk.render(
         "integrations/settings/findings.html", title="test of the connection", findings=findings
     )

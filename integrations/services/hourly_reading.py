@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-from django.conf import settings
-
 from background.leases import Hold
 from background.runner import Done, Job, Outcome
 from integrations.cloud import CloudProblem, Code, require_open
@@ -24,7 +22,7 @@ def _look(state: RemoteState, hold: Hold) -> Outcome:
         # A paused service is not a problem.
         changes = {} if problem.code == Code.PAUSED else {"problem": str(problem)[:300]}
         return problem.later(cap=LOOK_EVERY, **changes)
-    rotate_if_old(service=service, days=settings.API_KEY_ROTATION_DAYS)
+    rotate_if_old(service=service)
     return Done({"problem": ""}, again_in=LOOK_EVERY)
 
 
