@@ -1,6 +1,5 @@
 """Limit how many threads slow jobs may take, so that one is always free for what people wait for."""
 
-import functools
 import logging
 import threading
 from collections.abc import Callable
@@ -69,13 +68,3 @@ class ConcurrencyLimit:
 
 
 half_of_threads = ConcurrencyLimit()
-
-
-def limited(work: Work) -> Work:
-    """Make a task respect the limit, without holding a thread while it is queued."""
-
-    @functools.wraps(work)
-    def run_limited(pk: int) -> None:
-        half_of_threads.run(work, pk)
-
-    return run_limited

@@ -91,15 +91,11 @@ def renew(*, lease: Lease) -> None:
 
 
 def finish(*, lease: Lease, **changes: Any) -> None:
-    """Write the changes and end the lease. Raises LeaseLost, so call it in one transaction with the effect.
+    """Write the changes, reset the attempts and end the lease; the row is due again at a given `not_before`.
 
-    Without `not_before` in the changes, the row is done and its attempts are reset. With it, the row is due
-    again then and keeps its attempts, unless the changes reset them.
+    Raises LeaseLost, so call it in one transaction with the effect.
     """
-    values: dict[str, Any] = {"not_before": None}
-    if changes.get("not_before") is None:
-        values |= {"attempt_count": 0, "first_tried_at": None}
-    _end(lease, values | changes)
+    _end(lease, {"not_before": None, "attempt_count": 0, "first_tried_at": None} | changes)
 
 
 def release(

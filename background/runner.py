@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F, Model
 
 from background.backoff import Backoff
-from background.concurrency import limited
+from background.concurrency import half_of_threads
 from background.due import from_now, is_free, just_due
 from background.leases import DeadlineExceeded, Hold, LeaseLost, acquire, finish, holding, release
 from background.models import LeasedRow
@@ -145,7 +145,10 @@ def _task(job: Job) -> Callable[[Any], None]:
     def work(pk: Any) -> None:
         (job.entry or partial(run, job))(pk=pk)
 
-    return limited(work) if job.is_limited else work
+    def work_limited(pk: Any) -> None:
+        half_of_threads.run(work, pk)
+
+    return work_limited if job.is_limited else work
 
 
 def run(job: Job, *, pk: Any) -> Outcome | None:
@@ -206,9 +209,9 @@ def _save(job: Job, row: Any, hold: Hold, outcome: Outcome) -> None:
         if outcome.effect is not None:
             changes |= outcome.effect() or {}
         if isinstance(outcome, Done):
-            again = None if outcome.again_in is None else from_now(seconds=outcome.again_in.total_seconds())
-            start = {"not_before": again, "attempt_count": 0, "first_tried_at": None}
-            finish(lease=hold.lease, **(start | changes))
+            if outcome.again_in is not None:
+                changes.setdefault("not_before", from_now(seconds=outcome.again_in.total_seconds()))
+            finish(lease=hold.lease, **changes)
             return
         wait = outcome.wait
         if isinstance(wait, Backoff):

@@ -67,11 +67,11 @@ def test_a_finished_row_has_nothing_left_to_do() -> None:
     assert not work_on(row.pk)
 
 
-def test_a_row_finished_until_later_keeps_its_attempts_by_default() -> None:
+def test_a_row_finished_until_later_has_fresh_attempts() -> None:
     row, later = due(), timezone.now() + timedelta(hours=1)
     finish(lease=acquire(model=Work, pk=row.pk), not_before=later)
     row.refresh_from_db()
-    assert (row.not_before, row.attempt_count, row.lease_until) == (later, 1, None)
+    assert (row.not_before, row.attempt_count, row.lease_until) == (later, 0, None)
 
 
 def test_a_worker_that_lost_its_lease_leaves_no_effect() -> None:
