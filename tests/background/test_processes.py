@@ -137,3 +137,36 @@ def test_a_paused_worker_that_wakes_after_its_lease_writes_nothing(start: Start)
     assert sleeper.stdout.read() == "lost\nfenced\n"
     row.refresh_from_db()
     assert row.effect_count == 1
+
+
+def test_a_worker_whose_interpreter_is_stuck_is_ended(start: Start, tmp_path: Path) -> None:
+    due()
+    worker = start("-m", "tests.background.stuck")
+    assert worker.wait(timeout=90) == -signal.SIGKILL
+    log = (tmp_path / "log").read_text()
+    assert f"Process {worker.pid} was stuck for 8 s and is ended." in log
+    assert "in get_stuck" in log
+
+
+def test_a_worker_that_stops_takes_its_listener_along(start: Start, tmp_path: Path) -> None:
+    worker = start("-m", "tests.background.stuck")
+    listeners = wait_for(lambda: _children(worker.pid), what="The listener")
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=30) == 0
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in listeners), what="Its end")
+
+
+def _children(pid: int) -> list[str]:
+    return [
+        stat.parent.name
+        for stat in Path("/proc").glob("[0-9]*/stat")
+        if _read(stat).rpartition(")")[2].split()[1:2] == [str(pid)]
+    ]
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        # It has ended meanwhile.
+        return ""
