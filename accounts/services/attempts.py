@@ -10,7 +10,7 @@ what other networks did. The counters are in the cache, which all web processes 
 import math
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -29,15 +29,14 @@ from background.mail import queue_mail
 from foundation.address import client_address, client_network
 from foundation.crypto import lookup_digest
 
+# Seconds; each further attempt waits twice as long as the one before.
 FIRST_WAIT = 30
-LONGEST_WAIT = 15 * 60
-# Counted attempts are forgotten this long after the last one; longer than the longest wait.
-FORGOTTEN_AFTER = timedelta(hours=1)
-# Wrong passwords or codes by which a device that is known stops being so, in case somebody stole it.
+# Counters end a fixed time after their first attempt, so that rare mistakes never add up to a wait.
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# Wrong passwords or codes in a day by which a device that is known stops being so, in case somebody stole it.
 DEVICE_FAILURES = 10
-# Failures of an account, within a day of each other, after which unknown devices need a code as well.
+# Failures of an account in a day after which unknown devices need a code as well.
 CODE_AFTER = 10
-DAY = timedelta(days=1)
 
 
 class Kind(StrEnum):
@@ -51,15 +50,25 @@ class Kind(StrEnum):
     INVITATION = "invitation"
 
 
-# Free attempts of a network, whoever they are for, and of one account from this network. Wrong passwords and
-# invitation links are rare in a network; sign-ups and resets are no failures, and a course has many at once.
-FREE = {
-    Kind.PASSWORD: (20, 5),
-    Kind.CODE: (60, 10),
-    Kind.LOGIN_CODE: (60, 5),
-    Kind.RESET: (60, 5),
-    Kind.SIGN_UP: (60, 5),
-    Kind.INVITATION: (20, 20),
+@dataclass(frozen=True)
+class Limit:
+    """How many attempts are free within a time, and the longest wait in seconds after that."""
+
+    free: int
+    within: timedelta
+    longest_wait: int
+
+
+# A whole hospital mistypes, signs up and resets from one network, and must not wait long.
+NETWORK = Limit(free=60, within=HOUR, longest_wait=5 * 60)
+# One account from one network is one person, or somebody who guesses.
+ACCOUNT = Limit(free=5, within=DAY, longest_wait=15 * 60)
+# Invitation links are not typed, and name no account.
+NETWORKS = {Kind.INVITATION: replace(NETWORK, free=20)}
+ACCOUNTS = {
+    Kind.INVITATION: NETWORKS[Kind.INVITATION],
+    # A session tries the codes of several mails, of which allauth accepts three wrong ones each.
+    Kind.CODE: replace(ACCOUNT, free=10),
 }
 
 
@@ -129,18 +138,17 @@ def _begin_attempt(request: HttpRequest, kind: Kind, email: str, user: User | No
     device = known_device(request=request, user=user)
     if device:
         key = _device_key(kind, device, attempt.who)
-        if _count(key, FORGOTTEN_AFTER) <= DEVICE_FAILURES:
+        if _count(key, DAY) <= DEVICE_FAILURES:
             attempt.is_known = True
             attempt.own = [key]
             return attempt
     network = client_network(request)
-    for_network, for_account = FREE[kind]
     shared = _key(kind, "network", network)
-    attempt.began_wait = _count_or_wait(shared, for_network)
+    attempt.began_wait = _count_or_wait(shared, NETWORKS.get(kind, NETWORK))
     attempt.shared = shared
     own = _key(kind, "account", network, attempt.who)
     try:
-        _count_or_wait(own, for_account)
+        _count_or_wait(own, ACCOUNTS.get(kind, ACCOUNT))
     except TooManyAttempts:
         # Who waits for one account has not tried another.
         attempt.succeed()
@@ -203,7 +211,8 @@ def _is_trusted(request: HttpRequest, user: User) -> bool:
 
 
 def _who(user: User | None, email: str) -> str:
-    return f"user-{user.pk}" if user is not None else f"email-{email.strip().lower()}"
+    # The address also where there is an account: a sign-up that creates it must count like the next ones.
+    return (user.email if user is not None else email).strip().lower()
 
 
 def _key(*parts: str) -> str:
@@ -223,17 +232,16 @@ def _wait_key(key: str) -> str:
     return f"{key}:wait"
 
 
-def _count(key: str, kept: timedelta) -> int:
-    seconds = int(kept.total_seconds())
+def _count(key: str, within: timedelta) -> int:
+    """Count one more, and return how many there were since the first of this time."""
+    seconds = int(within.total_seconds())
     cache.add(key, 0, timeout=seconds)
     try:
-        number = cache.incr(key)
+        return int(cache.incr(key))
     except ValueError:
         # It expired since the line before.
         cache.set(key, 1, timeout=seconds)
         return 1
-    cache.touch(key, seconds)
-    return int(number)
 
 
 def _take_back(key: str) -> None:
@@ -242,18 +250,18 @@ def _take_back(key: str) -> None:
         cache.decr(key)
 
 
-def _count_or_wait(key: str, free: int) -> bool:
+def _count_or_wait(key: str, limit: Limit) -> bool:
     """Count an attempt and tell whether the next one has to wait; raises TooManyAttempts if this one has to.
 
     `add` lets one of several parallel attempts begin the wait; the others have to wait for it.
     """
     until = cache.get(_wait_key(key))
     if until is None:
-        number = _count(key, FORGOTTEN_AFTER)
-        if number < free:
+        number = _count(key, limit.within)
+        if number < limit.free:
             return False
         # Ten doublings are far beyond the longest wait.
-        seconds = min(FIRST_WAIT * 2 ** min(number - free, 10), LONGEST_WAIT)
+        seconds = min(FIRST_WAIT * 2 ** min(number - limit.free, 10), limit.longest_wait)
         until = time.time() + seconds
         if cache.add(_wait_key(key), until, timeout=seconds):
             return True
