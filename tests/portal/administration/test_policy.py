@@ -6,11 +6,11 @@ from html.parser import HTMLParser
 
 import pytest
 from django.test import Client
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from tests.cloud import Cloud
-from tests.e2e.chromium import NEEDS_CHROMIUM, page_of
+from tests.e2e.chromium import NEEDS_CHROMIUM, follow, page_of
 from tests.people import proven
 from tests.portal.access.routes import address_of, find_pages
 from tests.portal.access.stage import Desk
@@ -30,7 +30,7 @@ def session(desk: Desk) -> str:
 
 
 @contextmanager
-def _watched(session: str, url: str) -> Iterator[tuple[Page, list[str]]]:
+def _watched(browser: Browser, session: str, url: str) -> Iterator[tuple[Page, list[str]]]:
     """A page, and what Chromium complained about on it."""
     complaints: list[str] = []
 
@@ -38,7 +38,7 @@ def _watched(session: str, url: str) -> Iterator[tuple[Page, list[str]]]:
         if message.type in ("error", "warning"):
             complaints.append(f"{page.url}: {message.text}")
 
-    with page_of(session, url=url) as page:
+    with page_of(session, browser=browser, url=url) as page:
         page.add_init_script(REPORT)
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
@@ -47,10 +47,10 @@ def _watched(session: str, url: str) -> Iterator[tuple[Page, list[str]]]:
 
 def _shown(desk: Desk, session: str) -> list[str]:
     """Return the address of every whole page of the administration."""
-    browser = Client()
-    browser.cookies["portal_session"] = session
+    client = Client()
+    client.cookies["portal_session"] = session
     found = {address_of(desk, name) for name in find_pages() if name not in LEFT_OUT}
-    answers = {address: browser.get(address) for address in sorted(found)}
+    answers = {address: client.get(address) for address in sorted(found)}
     return [
         address
         for address, answer in answers.items()
@@ -59,11 +59,11 @@ def _shown(desk: Desk, session: str) -> list[str]:
 
 
 def test_every_page_of_the_administration_keeps_to_its_policy(
-    desk: Desk, session: str, live_server: LiveServer
+    desk: Desk, session: str, live_server: LiveServer, browser: Browser
 ) -> None:
     addresses = _shown(desk, session)
     assert len(addresses) > 60
-    with _watched(session, live_server.url) as (page, complaints):
+    with _watched(browser, session, live_server.url) as (page, complaints):
         for address in addresses:
             answer = page.goto(address)
             assert answer is not None
@@ -71,18 +71,18 @@ def test_every_page_of_the_administration_keeps_to_its_policy(
     assert complaints == []
 
 
-def test_what_the_theme_does_with_scripts_works(desk: Desk, session: str, live_server: LiveServer) -> None:
-    with _watched(session, live_server.url) as (page, complaints):
+def test_what_the_theme_does_with_scripts_works(
+    desk: Desk, session: str, live_server: LiveServer, browser: Browser
+) -> None:
+    with _watched(browser, session, live_server.url) as (page, complaints):
         page.goto("/admin/accounts/invitation/add/")
         page.locator("input[name=email]").fill("guest@example.test")
         page.locator("input[name=is_reviewer]").check()
-        with page.expect_navigation():
-            page.locator("button[name=_save], input[name=_save]").first.click()
+        follow(page, page.locator("button[name=_save], input[name=_save]").first)
         expect(page.get_by_text("guest@example.test will receive a link").first).to_be_visible()
         page.locator("input.action-select").first.check()
         page.locator("select[name=action]").select_option("send_again")
-        with page.expect_navigation():
-            page.locator("button[name=index], button:has-text('Run')").first.click()
+        follow(page, page.locator("button[name=index], button:has-text('Run')").first)
         expect(page.get_by_text("will be mailed again").first).to_be_visible()
         page.goto("/admin/")
         page.keyboard.press("Control+k")
@@ -104,10 +104,10 @@ class _Links(HTMLParser):
             self.found.add(target)
 
 
-def test_the_pages_of_the_sandbox_keep_to_their_policy(cloud: Cloud) -> None:
+def test_the_pages_of_the_sandbox_keep_to_their_policy(cloud: Cloud, browser: Browser) -> None:
     customer = cloud.add_customer(name="Dr. Ada Osei", institution="Harbour Clinic")
     cloud.submit(customer=customer.token)
-    with _watched("none", cloud.url) as (page, complaints):
+    with _watched(browser, "none", cloud.url) as (page, complaints):
         seen, ahead = set(), {"/"}
         while ahead and len(seen) < 60:
             address = min(ahead)
