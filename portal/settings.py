@@ -278,6 +278,8 @@ ALERT_EMAILS = env.mailboxes("ALERT_EMAILS")
 CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL", default="memory://")
 # 0: processes whose interpreter is stuck are not ended.
 STUCK_SECONDS = env.number("STUCK_SECONDS", default=30, least=0, most=3600)
+if 0 < STUCK_SECONDS < 5:
+    raise ImproperlyConfigured("STUCK_SECONDS must be 0 or at least 5: a busy machine is not stuck.")
 WORKER_THREADS = env.number("WORKER_THREADS", default=4, least=1, most=64)
 POLL_MINUTES = env.number("POLL_MINUTES", default=15, least=1, most=1440)
 FULL_POLL_HOURS = env.number("FULL_POLL_HOURS", default=24, least=1, most=168)

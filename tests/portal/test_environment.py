@@ -96,6 +96,7 @@ def test_a_command_with_a_missing_secret_ends_with_the_sentence() -> None:
         ),
         ({"DEBUG": "enabled"}, "DEBUG must be one of"),
         ({"WORKER_THREADS": "0"}, "WORKER_THREADS must be a number from 1 to 64, not 0."),
+        ({"STUCK_SECONDS": "2"}, "STUCK_SECONDS must be 0 or at least 5"),
         ({"POLL_MINUTES": "-5"}, "POLL_MINUTES must be a number from 1 to 1440, not -5."),
         ({"POLL_MINUTES": "15m"}, "POLL_MINUTES must be a whole number, not '15m'."),
         ({"TRUSTED_PROXY_COUNT": "true"}, "TRUSTED_PROXY_COUNT must be a whole number"),
