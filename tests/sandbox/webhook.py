@@ -41,7 +41,7 @@ class Webhook:
 
 def records(count: int) -> list[NotificationRecord]:
     """Wait for exactly this many records and return them."""
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while NotificationRecord.objects.count() < count and time.monotonic() < until:
         time.sleep(0.02)
     found = list(NotificationRecord.objects.all())
