@@ -1,7 +1,5 @@
 """Additions to pages of other apps: names in the audit log, and a section on the page of a service."""
 
-from typing import Any
-
 from audit.labels import register_label
 from exams.models import Capture, Report, Submission
 from exams.models.names import short_id
@@ -14,11 +12,11 @@ def _name_submission(row: Submission) -> str:
     return f"{short_id(row.request_uuid)}{customer}"
 
 
-def _name_part(row: Any) -> str:
-    return f"of submission {_name_submission(row.submission)}"
-
-
 register_label(model=Submission, label=_name_submission, related=("customer",))
 for part in (Capture, Report):
-    register_label(model=part, label=_name_part, related=("submission__customer",))
+    register_label(
+        model=part,
+        label=lambda row: f"of submission {_name_submission(row.submission)}",
+        related=("submission__customer",),
+    )
 register_section(title="Submissions", section=submission_facts)

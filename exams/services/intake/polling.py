@@ -1,7 +1,7 @@
 """Read the Cloud's list, the only source of truth about what was submitted."""
 
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -52,7 +52,7 @@ def _poll(service: Service, hold: Hold) -> Outcome:
         service=service,
         started_at=timezone.now(),
         # After an interrupted attempt, known pages at the top say nothing about those below.
-        is_full=hold.attempt > 1 or _is_full_due(service=service, now=timezone.now()),
+        is_full=hold.attempt > 1 or _is_full_due(service),
     )
     calls = PageCalls()
     try:
@@ -114,7 +114,8 @@ def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
     poll_run.is_whole = True
 
 
-def _is_full_due(*, service: Service, now: datetime) -> bool:
+def _is_full_due(service: Service) -> bool:
+    now = timezone.now()
     if service.full_poll_due_at is None or service.full_poll_due_at <= now:
         return True
     # After an outage the newest pages alone may not hold everything that is new.

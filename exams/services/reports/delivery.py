@@ -15,7 +15,7 @@ from background.mail import queue_mail
 from background.runner import NOW, Done, Job, Later, Outcome
 from exams.models import Call, Report
 from exams.services.calls import logged_call
-from exams.services.transitions import NotAllowed, move_report
+from exams.services.transitions import NotAllowed, move_report, move_reports
 from exams.states import ReportFailure, SubmissionState
 from exams.states import ReportState as R
 from exams.storage import open_file
@@ -82,8 +82,7 @@ def _judge(report: Report, problem: CloudProblem) -> Outcome:
 
 
 def _take_back(report: Report) -> None:
-    if Report.objects.filter(pk=report.pk, state=R.SENDING).exists():
-        move_report(pk=report.pk, to=R.SIGNED)
+    move_reports(Report.objects.filter(pk=report.pk, state=R.SENDING), to=R.SIGNED)
 
 
 def _find_abandoned(report: Report, hold: Hold) -> Outcome | None:
