@@ -25,13 +25,16 @@ def add_entry(
     actor: Any = None,
     target: Model | None = None,
     address: str | None = None,
+    patients: Iterable[Any] = (),
     **identifiers: str,
 ) -> Entry:
     """Write one entry, in the caller's transaction; raises ValueError for an identifier over 200 characters.
 
-    Pass only identifiers: no name, no text that a person typed, no secret.
+    Pass only identifiers: no name, no text that a person typed, no secret. `patients` are the UUIDs of those
+    whose data the action concerns.
     """
     entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
+    _list_patients(entry, patients)
     entry.outcome = outcome
     entry.save()
     return entry
@@ -55,17 +58,23 @@ def add_view(
     target: Model | None = None,
     address: str | None = None,
     outcome: str = "ok",
+    patients: Iterable[Any] = (),
     **identifiers: str,
 ) -> bool:
-    """Write one entry for each session, action and object in ten minutes; True if this call wrote it."""
+    """Write one entry for each session, action and object in ten minutes; True if this call wrote it.
+
+    The object of a list is what it shows: another filter or page of it, with other patients, is another view.
+    """
     entry = _entry(action=action, actor=actor, target=target, address=address, identifiers=identifiers)
     entry.outcome = outcome
+    _list_patients(entry, patients)
     if not session_key:
         entry.save()
         return True
+    shown = " ".join(f"{name}={value}" for name, value in sorted(entry.identifiers.items()))
     # The unique key names the view before, so that of two parallel views the database stores only one.
-    chain = f"{session_key}|{action}|{entry.actor_id}|{entry.target_type}|{entry.target_id}"
-    session = _digest(session_key)
+    chain = f"{session_key}|{action}|{entry.actor_id}|{entry.target_type}|{entry.target_id}|{shown}"
+    session = _digest(f"{session_key}|{shown}")
     earlier = Entry.objects.filter(
         action=action,
         actor_id=entry.actor_id,
@@ -91,7 +100,14 @@ def add_view(
     return True
 
 
-def record_view(request: HttpRequest, *, action: str, target: Model | None = None) -> None:
+def record_view(
+    request: HttpRequest,
+    *,
+    action: str,
+    target: Model | None = None,
+    patients: Iterable[Any] = (),
+    **identifiers: str,
+) -> None:
     """Write an entry for the account, session and address of a request, as `add_view` does."""
     add_view(
         action=action,
@@ -99,7 +115,15 @@ def record_view(request: HttpRequest, *, action: str, target: Model | None = Non
         actor=request.user,
         target=target,
         address=client_address(request),
+        patients=patients,
+        **identifiers,
     )
+
+
+def _list_patients(entry: Entry, patients: Iterable[Any]) -> None:
+    found = sorted({str(each) for each in patients})
+    if found:
+        entry.identifiers["patients"] = found
 
 
 def _entry(

@@ -47,3 +47,21 @@ class Entry(models.Model):
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise AppendOnly."""
         raise AppendOnly("Audit entries are never deleted.")
+
+
+class ShownPatient(models.Model):
+    """A patient whose data an entry is about; a trigger adds the rows from the entry's list."""
+
+    # As text, since the trigger writes what the entry contains.
+    patient = models.CharField(max_length=36)
+    # Without a constraint, which would make emptying the log in tests and archives impossible.
+    entry = models.ForeignKey(
+        Entry, on_delete=models.DO_NOTHING, related_name="shown", db_constraint=False, db_index=False
+    )
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["patient", "entry"], name="audit_shown_by_patient")]
+
+    def __str__(self) -> str:
+        return self.patient

@@ -15,10 +15,8 @@ from django.db import connection, transaction
 
 from audit import triggers
 
-# No foreign key refers to the audit table, and its triggers allow only TRUNCATE.
-EMPTY_AUDIT = (
-    f"DO $$ BEGIN IF EXISTS (SELECT FROM {triggers.TABLE}) THEN TRUNCATE {triggers.TABLE}; END IF; END $$"
-)
+# No constraint refers to the audit tables, and their triggers allow only TRUNCATE.
+EMPTY_AUDIT = "DO $$ BEGIN IF EXISTS (SELECT FROM {table}) THEN TRUNCATE {table}; END IF; END $$"
 Rows = list[tuple[Any, ...]]
 
 
@@ -33,8 +31,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
     def deletions(operations: Any, style: Any, tables: Iterable[str], **options: Any) -> list[str]:
         emptied = [table for table in tables if table not in migrated]
         statements = [f"DELETE FROM {operations.quote_name(table)}" for table in emptied]  # noqa: S608
-        if connection.vendor == "postgresql" and triggers.TABLE in emptied:
-            statements[emptied.index(triggers.TABLE)] = EMPTY_AUDIT
+        if connection.vendor == "postgresql":
+            for table in set(triggers.TABLES).intersection(emptied):
+                statements[emptied.index(table)] = EMPTY_AUDIT.format(table=table)
         return statements
 
     def put_back(*args: Any) -> None:

@@ -8,11 +8,11 @@ from audit import triggers
 
 
 def install(apps: Any, schema_editor: Any) -> None:
-    triggers.install(schema_editor)
+    triggers.install(schema_editor, tables=[triggers.TABLE])
 
 
 def remove(apps: Any, schema_editor: Any) -> None:
-    triggers.remove(schema_editor)
+    triggers.remove(schema_editor, tables=[triggers.TABLE])
 
 
 class Migration(migrations.Migration):

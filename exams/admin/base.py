@@ -10,11 +10,21 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from audit.entries import record_view
+from exams.admin.lists import submission_of
+from exams.models import Patient
 from exams.permissions import sees_all_content
+from exams.services.review.shown import find_patients
 from foundation.adminkit.base import PortalAdmin
 
 # Counting millions of rows would take longer than drawing the page.
 MOST_COUNTED = 10_000
+
+
+def _patients_of(row: Any) -> list[str]:
+    if isinstance(row, Patient):
+        return [str(row.uuid)]
+    submission = submission_of(row)
+    return [] if submission is None else find_patients([submission.pk], with_lookalikes=True)
 
 
 class CappedPaginator(Paginator):
@@ -47,5 +57,6 @@ class ContentAdmin(PortalAdmin):
     ) -> HttpResponse:
         """Draw the page of a row, and audit the view if it shows patient content."""
         if obj is not None and self.content_fields and sees_all_content(request.user):
-            record_view(request, action=f"{self.opts.model_name}.viewed", target=obj)
+            action = f"{self.opts.model_name}.viewed"
+            record_view(request, action=action, target=obj, patients=_patients_of(obj))
         return super().render_change_form(request, context, *args, obj=obj, **kwargs)

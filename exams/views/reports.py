@@ -13,7 +13,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.entries import record_view
 from exams.models import Report
 from exams.permissions import can_review, sees_all_content, visible_reports
 from exams.services.reports.delivery import resolve_uncertain, retry_delivery
@@ -26,6 +25,7 @@ from exams.views.review.exam import (
     REPORT_MOVING,
     get_submission_to_review,
     identity_context,
+    record_exam_view,
 )
 from foundation.address import client_address
 
@@ -84,7 +84,7 @@ def _too_large(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show a draft to confirm, or a signed report with its delivery state."""
     found = _get_report(request, uuid)
-    record_view(request, action="exam.viewed", target=found.submission)
+    record_exam_view(request, found.submission)
     is_review = can_review(request.user, found.submission)
     context = {
         "report": found,
@@ -173,6 +173,6 @@ def _get_report_to_review(request: HttpRequest, uuid: UUID) -> Report:
 
 
 def _form_page(request: HttpRequest, *, submission: Any, form: ReportForm, status: int = 200) -> HttpResponse:
-    record_view(request, action="exam.viewed", target=submission)
+    record_exam_view(request, submission)
     context = identity_context(request, submission) | {"form": form, "max_mb": settings.REPORT_MAX_MB}
     return render(request, "exams/reports/new.html", context, status=status)

@@ -9,6 +9,8 @@ from django.shortcuts import render
 from django.template import loader
 
 from accounts.services.events import audit_limit
+from audit.entries import record_view
+from exams.services.review.shown import find_patients
 from foundation.searching import RefusedFilter
 from portal.pages.home import home_context
 
@@ -17,7 +19,11 @@ RETRY_AFTER_SECONDS = 30
 
 def home(request: HttpRequest) -> HttpResponse:
     """Show the home page of the reader's roles."""
-    return render(request, "portal/home.html", home_context(request.user))
+    context = home_context(request.user)
+    if context.get("own_exams"):
+        shown = find_patients(row.submission.pk for row in context["own_exams"])
+        record_view(request, action="own_exams.viewed", patients=shown)
+    return render(request, "portal/home.html", context)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -29,7 +29,7 @@ def test_the_log_can_be_searched_and_filtered(client: Client, reader: Any, clini
     client.force_login(reader)
     assert _actions(client, outcome="refused") == ["link.ended"]
     assert _actions(client, q="c…@example.test") == ["exam.viewed"]
-    assert len(_actions(client)) == 2
+    assert {"exam.viewed", "link.ended"} < set(_actions(client))
 
 
 def test_no_page_adds_changes_or_deletes_an_entry(client: Client, reader: Any) -> None:

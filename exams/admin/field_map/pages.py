@@ -17,6 +17,7 @@ from exams.models import FieldMap
 from exams.permissions import sees_all_content
 from exams.services.field_map.rereading import MapChanged, change_map
 from exams.services.field_map.shape import list_shape, preview_map
+from exams.services.review.shown import find_patients
 from foundation.address import client_address
 from integrations.models import Service
 
@@ -132,7 +133,8 @@ def _preview_context(request: HttpRequest, service: Service, form: FieldMapForm)
         return context
     shows_values = sees_all_content(request.user)
     if shows_values:
-        record_view(request, action="submission.viewed", target=chosen)
+        patients = find_patients([chosen.pk])
+        record_view(request, action="submission.viewed", target=chosen, patients=patients)
     if form.is_bound:
         form.is_valid()
         draft = form.draft()

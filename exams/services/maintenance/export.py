@@ -9,6 +9,7 @@ from typing import Any
 from audit.entries import add_entry
 from exams.models import Capture, Submission
 from exams.services.exam_data import TEXT_FIELDS
+from exams.services.review.shown import find_patients
 from exams.storage import open_file
 
 _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "video/mp4": "mp4", "application/dicom": "dcm"}
@@ -37,7 +38,10 @@ def export_submission(*, submission: Submission, folder: Path, with_demographics
         manifest["patient"] = _patient(submission)
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
     add_entry(
-        action="submission.exported", target=submission, demographics="yes" if with_demographics else "no"
+        action="submission.exported",
+        target=submission,
+        patients=find_patients([submission.pk]),
+        demographics="yes" if with_demographics else "no",
     )
     return manifest
 

@@ -41,6 +41,7 @@ def split_patient(*, submission: Submission, user: User, address: str | None) ->
             actor=user,
             target=submission,
             address=address,
+            patients=(former.uuid, patient.uuid),
             former=str(former.uuid),
             patient=str(patient.uuid),
         )

@@ -13,7 +13,9 @@ from django.views.decorators.http import require_safe
 
 from audit.entries import record_view
 from exams import media_types, storage
+from exams.models import Capture, Report
 from exams.permissions import visible_captures, visible_reports
+from exams.services.review.shown import find_patients
 from exams.views.media._ranges import Unsatisfiable, parse_range
 
 # Read at a time, so that memory stays flat.
@@ -32,7 +34,7 @@ ENDINGS = {
 def capture_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send the original of a capture, byte for byte as it was received."""
     capture = get_object_or_404(visible_captures(request.user).stored(), uuid=uuid)
-    record_view(request, action="capture.viewed", target=capture)
+    _record(request, action="capture.viewed", target=capture)
     return _send(
         request,
         path=capture.file,
@@ -56,7 +58,7 @@ def capture_thumbnail(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send the preview of a capture."""
     capture = get_object_or_404(visible_captures(request.user).exclude(preview=""), uuid=uuid)
-    record_view(request, action="capture.viewed", target=capture)
+    _record(request, action="capture.viewed", target=capture)
     return _send(request, path=capture.preview, media_type=media_types.JPEG, name="preview")
 
 
@@ -74,7 +76,7 @@ def capture_display(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def report_file(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send a report as a download, because browsers show no PDF under these answers' security policy."""
     report = get_object_or_404(visible_reports(request.user), uuid=uuid)
-    record_view(request, action="report.read", target=report)
+    _record(request, action="report.read", target=report)
     return _send(
         request,
         path=report.file,
@@ -91,8 +93,12 @@ def report_page(request: HttpRequest, uuid: UUID, number: int) -> HttpResponseBa
     """Send the picture of one page of a report."""
     report = get_object_or_404(visible_reports(request.user), uuid=uuid)
     page = get_object_or_404(report.pages, number=number)
-    record_view(request, action="report.read", target=report)
+    _record(request, action="report.read", target=report)
     return _send(request, path=page.file, media_type=media_types.JPEG, name=f"page-{number}")
+
+
+def _record(request: HttpRequest, *, action: str, target: Capture | Report) -> None:
+    record_view(request, action=action, target=target, patients=find_patients([target.submission_id]))
 
 
 def _send(

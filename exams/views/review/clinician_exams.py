@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from audit.entries import record_view
 from exams.models import Report
 from exams.services.review.clinician_exams import list_own_exams, list_own_reports
+from exams.services.review.shown import find_patients
 from exams.views.review.worklist import read_cursor
 from integrations.models import Link
 
@@ -20,7 +21,8 @@ def my(request: HttpRequest) -> HttpResponse:
     page = list_own_exams(user=request.user, after=read_cursor(request, "after"))  # type: ignore[arg-type]
     reports: list[Report] = list_own_reports(user=request.user)  # type: ignore[arg-type]
     if page.rows or reports:
-        record_view(request, action="own_exams.viewed")
+        keys = (*(row.submission.pk for row in page.rows), *(each.submission_id for each in reports))
+        record_view(request, action="own_exams.viewed", patients=find_patients(keys))
     active = [each for each in links.order_by("-created_at") if each.state in Link.ACTIVE]
     ended = [
         each for each in links.order_by("-ended_at", "-created_at")[:50] if each.state not in Link.ACTIVE

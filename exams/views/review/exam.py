@@ -32,6 +32,7 @@ from exams.services.review.claims import ClaimRefused, claim_submission, return_
 from exams.services.review.comparison import compare_captures, find_newer_demographics
 from exams.services.review.identity import can_split
 from exams.services.review.related import find_priors, find_siblings, list_changes
+from exams.services.review.shown import find_patients
 from exams.services.transitions import NotAllowed
 from exams.views.review._slots import list_slots
 from foundation.address import client_address
@@ -50,7 +51,7 @@ HOLDER = re.compile(r"[0-9]{1,18}")
 def exam(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Show one submission."""
     submission = get_submission(request, uuid)
-    record_view(request, action="exam.viewed", target=submission)
+    record_exam_view(request, submission)
     context = live_context(request, submission) | identity_context(request, submission)
     taken = list_taken(service_id=submission.service_id)
     context["other_data"] = list_other_data(submission.raw_data, taken=taken)
@@ -65,7 +66,7 @@ def exam_status(request: HttpRequest, uuid: UUID) -> HttpResponse:
     context = live_context(request, submission)
     if request.GET.get("seen") == context["fingerprint"]:
         return HttpResponse(status=204)
-    record_view(request, action="exam.viewed", target=submission)
+    record_exam_view(request, submission)
     return render(request, "exams/review/_live.html", context)
 
 
@@ -120,6 +121,12 @@ def get_submission_to_review(request: HttpRequest, uuid: UUID) -> Submission:
     if not can_review(request.user, submission):
         raise Http404
     return submission
+
+
+def record_exam_view(request: HttpRequest, submission: Submission) -> None:
+    """Audit that the reader saw a submission's patient, and who looks alike; an error shows nothing."""
+    shown = find_patients([submission.pk], with_lookalikes=True)
+    record_view(request, action="exam.viewed", target=submission, patients=shown)
 
 
 def identity_context(request: HttpRequest, submission: Submission) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from audit.entries import add_entry, record_view
 from exams.permissions import is_reviewer, sees_all_content, visible_submissions
+from exams.services.review.shown import find_patients
 from exams.services.review.worklist import Filters, count_newer, list_submissions
 from exams.views.forms import WorklistForm
 from foundation.address import client_address
@@ -43,7 +44,8 @@ def worklist(request: HttpRequest) -> HttpResponse:
         after=read_cursor(request, "after"),
         before=read_cursor(request, "before"),
     )
-    record_view(request, action="worklist.viewed")
+    shown = find_patients(row.submission.pk for row in page.rows)
+    record_view(request, action="worklist.viewed", patients=shown)
     return render(
         request,
         "exams/review/worklist.html",
