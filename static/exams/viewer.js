@@ -82,7 +82,15 @@
     });
     isChosen ||= !frame().querySelector(".frame-none");
     if (isChosen) keep();
-    if (video()) video().preload = "auto";
+    sayFrame();
+    const loop = video();
+    if (loop) {
+      loop.preload = "auto";
+      // Without the times of its frames, a loop can only be played.
+      const hasTimes = Boolean(loop.dataset.times);
+      for (const button of viewer().querySelectorAll("[data-frame-step]")) button.hidden = !hasTimes;
+      if (hasTimes) window.loops.follow(loop, (...counts) => loop === video() && sayFrame(...counts));
+    }
     sayPlaying();
     viewer().querySelector("[data-loop-group]").hidden = !video();
     viewer().querySelector("[data-counter]").textContent = `${at + 1} / ${all.length}`;
@@ -110,11 +118,12 @@
   }
 
   function stepVideo(direction) {
-    const loop = video();
-    if (!loop?.duration) return;
-    loop.pause();
-    const length = loop.duration / Number(loop.dataset.frames || loop.duration * 30);
-    loop.currentTime = Math.min(loop.duration - length / 2, Math.max(0, loop.currentTime + direction * length));
+    if (video()?.dataset.times) window.loops.step(video(), direction);
+  }
+
+  function sayFrame(number, total) {
+    const label = viewer()?.querySelector("[data-frame-label]");
+    if (label) label.textContent = number ? `frame ${number} of ${total}` : "";
   }
 
   function play() {

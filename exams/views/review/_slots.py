@@ -35,6 +35,12 @@ class Slot:
         return self.show in ("image", "video") and bool(self.capture.display)
 
     @property
+    def frame_times(self) -> str:
+        """The times of a loop's frames in milliseconds from the first, separated by commas; "" if unknown."""
+        times = self.capture.frame_times_ms or ()
+        return ",".join(map(str, times)) if self.show == "video" else ""
+
+    @property
     def size(self) -> tuple[int, int] | None:
         """The width and height at which the capture is shown upright and with square pixels, if known."""
         capture = self.capture
