@@ -1,9 +1,11 @@
 """A list of the admin reads the filters that it declares; everything else in its address is refused."""
 
+import html
 import re
 import threading
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import psycopg
 import pytest
@@ -12,10 +14,12 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from audit.entries import add_entry
 from exams.models import FieldMap
 from foundation.searching import MOST_CHARACTERS, MOST_WORDS
 from integrations.models import Service
-from tests.exams.cast import Stage, make_stage
+from tests.exams.cast import Stage, add_report, make_stage
+from tests.exams.rows import make_submission
 from tests.people import logged_in, make_person
 
 SUBMISSIONS = "/admin/exams/submission/"
@@ -134,6 +138,27 @@ def test_anything_else_is_refused_with_a_sentence_and_a_way_back(superuser: Clie
 )
 def test_what_a_list_links_itself_is_read(superuser: Client, query: str) -> None:
     assert superuser.get(f"{SUBMISSIONS}?{query}").status_code == 200
+
+
+def test_every_link_of_the_portal_to_a_filtered_list_is_read(stage: Stage, superuser: Client) -> None:
+    for state in ("received", "fetching", "failed"):
+        make_submission(stage.customer, state=state)
+    add_report(stage.submission)
+    add_entry(action="thing.done", target=stage.submission)
+    links: set[str] = set()
+    for page in (
+        "/admin/",
+        "/problems/?of=exams",
+        f"/admin/integrations/service/{stage.service.pk}/change/",
+        f"{SUBMISSIONS}{stage.submission.pk}/change/",
+        SUBMISSIONS,
+    ):
+        shown = html.unescape(superuser.get(page).content.decode())
+        links |= {urljoin(page, each) for each in re.findall(r'href="([^"]*\?[^"]+)"', shown)}
+    lists = {each for each in links if each.startswith("/admin/")}
+    assert len(lists) > 20
+    for each in lists:
+        assert superuser.get(each).status_code == 200, each
 
 
 def test_a_long_search_is_cut_and_says_so(superuser: Client) -> None:

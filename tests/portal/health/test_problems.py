@@ -62,6 +62,7 @@ def test_each_problem_is_a_sentence_with_one_button(name: str, stage: Stage) -> 
     assert problem.sentence.endswith(".")
     # This administrator may open the link; keys and settings ask for the password first.
     assert browser.get(problem.url).status_code in (200, 302)
+    assert {browser.get(each.url).status_code for each in problem.groups} <= {200}
     assert Client().get(problem.url).status_code == 302
 
 
