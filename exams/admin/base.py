@@ -2,12 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Any, cast
+from urllib.parse import urlencode
 
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from audit.entries import record_view
 from exams.admin.lists import submission_of
@@ -51,6 +56,15 @@ class ContentAdmin(PortalAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         return [*self.plain_fields, *(self.content_fields if sees_all_content(request.user) else ())]
+
+    @admin.display(description="audit log")
+    def seen_by(self, row: Any) -> SafeString | str:
+        """Link the entries about the patient of this row: who saw or changed what."""
+        patient = row if isinstance(row, Patient) else row.patient
+        if patient is None:
+            return "—"
+        url = f"{reverse('admin:audit_entry_changelist')}?{urlencode({'patient': patient.uuid})}"
+        return format_html('<a class="underline" href="{}">Who saw this patient</a>', url)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any

@@ -19,7 +19,8 @@ class PatientAdmin(ContentAdmin):
     list_select_related = ("customer",)
     search_fields = ("uuid", "customer__uuid")
     ordering = ("-id",)
-    plain_fields = ("uuid", "customer", "created_at")
+    plain_fields = ("uuid", "customer", "created_at", "seen_by")
+    readonly_fields = ("seen_by",)
     content_fields = ALL_FIELDS
 
     def has_module_permission(self, request: HttpRequest) -> bool:

@@ -112,6 +112,17 @@ def test_patients_who_were_separated_are_found_by_either(stage: Stage) -> None:
         assert _who_saw(stage, patient) == {("reviewer", "patient.split")}
 
 
+@pytest.mark.parametrize("page", ["patient", "submission"])
+def test_the_pages_of_the_administration_lead_to_who_saw_a_patient(stage: Stage, page: str) -> None:
+    stage.browser("reviewer").get("/worklist/")
+    row = getattr(stage.submission, page, stage.submission)
+    browser = stage.browser("administrator with content")
+    shown = browser.get(f"/admin/exams/{page}/{row.pk}/change/").content.decode()
+    link = f"{LOG}?patient={stage.submission.patient.uuid}"
+    assert f'href="{link}">Who saw this patient' in shown
+    assert "worklist.viewed" in {each.action for each in browser.get(link).context["cl"].result_list}
+
+
 def test_a_search_for_the_identifier_finds_the_lists_as_well(stage: Stage) -> None:
     stage.browser("reviewer").get("/worklist/")
     words = str(stage.submission.patient.uuid).upper()

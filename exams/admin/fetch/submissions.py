@@ -86,8 +86,10 @@ class SubmissionAdmin(AttemptsAdmin):
         "stored_count",
         "claimed_by",
         "claimed_at",
+        "seen_by",
         *LEASE_FIELDS,
     )
+    readonly_fields = ("seen_by",)
     content_fields = ("patient", "looks_like", *ALL_FIELDS, "examined_at", "mapped", "raw_data")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Submission]:
