@@ -164,3 +164,14 @@ def test_accounts_are_created_once_and_keep_a_changed_password(demo: DemoFile) -
     assert user.check_password("another-password-1")
     administrator = get_user_model().objects.get(email="administrator@example.test")
     assert (administrator.is_staff, administrator.is_superuser) == (True, False)
+
+
+def test_a_page_that_asks_for_a_code_says_where_the_demo_writes_its_mails(
+    browser: Client, demo: DemoFile, tmp_path: Path, settings: Any
+) -> None:
+    settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    browser.post("/accounts/password/reset/", {"email": "clinician@example.test"})
+    page = "/accounts/password/reset/confirm/"
+    assert f"<code>{tmp_path / 'mail'}</code>" in browser.get(page).content.decode()
+    settings.DEMO_FILE = ""
+    assert str(tmp_path) not in browser.get(page).content.decode()
