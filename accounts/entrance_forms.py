@@ -10,7 +10,7 @@ from django.http import HttpRequest
 
 from accounts.referrals import opens_signup
 from accounts.refusals import refuse
-from accounts.services.attempts import Kind, begin_attempt
+from accounts.services.attempts import Kind, begin_attempt, find_account
 from accounts.services.events import audit_event
 from accounts.services.invitations import pending_invitation
 
@@ -61,6 +61,9 @@ class SignupForm(allauth_forms.SignupForm):
         """Create the account, or only mail the owner of one that exists, with the same work."""
         if self.account_already_exists:
             self._save_and_undo(request)
+            # A new account is audited once it is created.
+            account = find_account(self.cleaned_data["email"])
+            audit_event(request, "account.signed_up", account=account, outcome="exists")
         return super().try_save(request)
 
     def _save_and_undo(self, request: HttpRequest) -> None:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from audit.models import Entry
 from background.models import OutgoingMail
 from integrations.models import Service
 from tests.people import PASSWORD, make_person
@@ -93,6 +94,8 @@ def test_a_sign_up_with_an_address_that_has_an_account_leaves_nothing_but_the_ma
     _sign_up(Client(), HERE)()
     assert User.objects.values().get() == before
     assert OutgoingMail.objects.get().subject == "You already have a portal account"
+    entry = Entry.objects.get(action="account.signed_up")
+    assert (entry.target_id, entry.outcome) == (str(before["uuid"]), "exists")
 
 
 def test_the_next_pages_are_the_same_too(service: Service) -> None:
