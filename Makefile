@@ -1,4 +1,4 @@
-.PHONY: help demo test test-sandbox chaos bench-ingest lint format requirements icons screenshots clean distclean
+.PHONY: help demo test test-sandbox chaos bench-ingest lint format requirements icons licences screenshots clean distclean
 
 PY := .venv/bin/python
 export PYTHONUNBUFFERED := 1
@@ -13,6 +13,7 @@ help:
 	@echo "make lint          check style, types, import directions, migrations, templates, sizes"
 	@echo "make requirements  pin the dependencies again"
 	@echo "make icons         make the icon font of the admin again, after an icon was added or the theme upgraded"
+	@echo "make licences      write the tables of docs/licences.md and the bill of materials, build/sbom.cdx.json"
 	@echo "make screenshots   take the README's screenshots from a running demo"
 	@echo "make clean         delete the demo's data"
 	@echo "make distclean     delete the demo's data and what was installed"
@@ -71,6 +72,10 @@ requirements:
 icons:
 	@scripts/make_venv.sh dev
 	$(PY) scripts/icon_font.py
+
+licences:
+	@scripts/make_venv.sh dev
+	$(PY) scripts/licences.py
 
 screenshots:
 	@scripts/make_venv.sh dev
