@@ -21,6 +21,7 @@ LONGEST = (
     "tests/exams/pages/test_report_pages.py",
     "tests/exams/pages/test_exam_browser.py",
     "tests/portal/administration/test_phone.py",
+    "tests/portal/access/test_ranges.py",
     "tests/exams/test_previews.py",
     "tests/exams/desk/test_browser.py",
     "tests/e2e/test_log_out.py",
