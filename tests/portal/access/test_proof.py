@@ -56,7 +56,8 @@ def test_every_form_and_action_is_decided_once() -> None:
 
 def test_an_action_waits_for_the_password_and_keeps_what_was_sent(browser: Client, stage: Stage) -> None:
     page = _pause(browser, stage)
-    assert "Confirm it’s you" in page.content.decode()
+    text = page.content.decode()
+    assert "Confirm it’s you" in text and "Nothing has been done yet." in text
     assert not _is_paused()
     kept = dict(page.context["kept"])
     assert kept == PAUSE | {"_selected_action": str(stage.service.pk)}
