@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.pages.middleware.PrivatePages",
+    "portal.pages.middleware.ReadableSecrets",
     "portal.pages.proof.PasswordAgain",
 ]
 ROOT_URLCONF = "portal.urls"

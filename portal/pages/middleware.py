@@ -1,5 +1,6 @@
 """Middleware: webhooks take a shortcut; pages are readable, not cached, and have a bounded body."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
 
+from foundation.crypto import CannotDecrypt
 from portal.pages import policies
 
+logger = logging.getLogger(__name__)
 NUL = "\x00"
 WEBHOOK_PREFIX = "/webhooks/"
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -121,3 +124,26 @@ class SmallForms:
             return None
         is_small = len(length) < 10 and int(length) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return None if is_small else render(request, "400.html", status=413)
+
+
+class ReadableSecrets:
+    """Answer 503 and say what to do where a page needs a stored secret that no key decrypts."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Answer instead of the error page; the log gets the sentence, too."""
+        if not isinstance(exception, CannotDecrypt):
+            return None
+        logger.error("%s %s", request.path, exception)
+        problem = (
+            "The portal needs a stored secret that it cannot decrypt, so nothing was done. An operator has "
+            "to put the key that encrypted it back into FIELD_ENCRYPTION_KEYS; “manage.py doctor” says what "
+            "is missing."
+        )
+        context = {"title": "A stored secret cannot be read", "problem": problem}
+        return render(request, "400.html", context, status=503)
