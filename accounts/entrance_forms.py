@@ -61,9 +61,6 @@ class SignupForm(allauth_forms.SignupForm):
         """Create the account, or only mail the owner of one that exists, with the same work."""
         if self.account_already_exists:
             self._save_and_undo(request)
-            # A new account is audited too, by a signal.
-            account = find_account(self.cleaned_data["email"])
-            audit_event(request, "account.signed_up", account=account, outcome="has_account")
             # A new account is audited once it is created.
             account = find_account(self.cleaned_data["email"])
             audit_event(request, "account.signed_up", account=account, outcome="exists")

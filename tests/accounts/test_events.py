@@ -106,13 +106,6 @@ def test_signing_up_with_an_invitation(client: Client) -> None:
     assert _entry("invitation.accepted") == (str(new.pk), str(made.pk), "ok")
 
 
-def test_signing_up_with_an_address_that_has_an_account(client: Client, person: Any, service: Any) -> None:
-    client.get("/connect/echo/", {"token": "made-up_" + "x" * 35})
-    form = {"email": person.email, "password1": NEW, "password2": NEW}
-    client.post("/accounts/signup/", form)
-    assert _entry("account.signed_up") == _about(person, "has_account")
-
-
 def test_deleting_an_invitation() -> None:
     administrator = make_person("administrator", "Administrators", is_staff=True)
     rows = [Invitation.objects.create(email=f"{name}@example.test").pk for name in ("one", "two")]
