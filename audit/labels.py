@@ -58,6 +58,7 @@ ACTIONS = {
     "customer.transferred": "transferred a customer",
     "customers.reconciled": "compared customers with Clarius Cloud",
     "demo.continued": "continued the demo as",
+    "encryption.rotated": "encrypted what is stored with the newest key",
     "exam.viewed": "viewed an exam",
     "field_map.changed": "changed a field map",
     "file.damaged": "found a damaged file",
