@@ -55,7 +55,9 @@ class ContentAdmin(PortalAdmin):
             raise PermissionDenied
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        return [*self.plain_fields, *(self.content_fields if sees_all_content(request.user) else ())]
+        hidden = () if request.user.has_perm("audit.view_entry") else ("seen_by",)
+        fields = (*self.plain_fields, *(self.content_fields if sees_all_content(request.user) else ()))
+        return [each for each in fields if each not in hidden]
 
     @admin.display(description="audit log")
     def seen_by(self, row: Any) -> SafeString | str:
