@@ -68,6 +68,7 @@ requirements:
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml -o requirements/portal.txt
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo pyproject.toml -o requirements/demo.txt
 	.tool/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate --extra demo --group dev pyproject.toml -o requirements/dev.txt
+	.tool/bin/uv pip compile -q --universal --no-deps --generate-hashes --no-header --no-annotate --group pyproject.toml:debian -o requirements/av-debian.txt
 
 icons:
 	@scripts/make_venv.sh dev

@@ -2,12 +2,17 @@
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from django.core.management import load_command_class
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from background.lifecycle import STOP_GRACE_SECONDS
 from tests.processes import ROOT
@@ -139,3 +144,20 @@ def test_the_documents_name_every_setting_that_a_first_start_needs() -> None:
     # The section also names the variables that compose sets itself.
     fixed = {key for key, value in _services()["web"]["environment"].items() if f"${{{key}" not in value}
     assert fixed <= named
+
+
+def test_hadolint_finds_nothing_in_the_image() -> None:
+    hadolint = Path(sys.executable).parent / "hadolint"
+    done = subprocess.run(
+        [hadolint, "docker/Dockerfile"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_pyav_that_is_built_on_debian_is_one_that_the_portal_accepts() -> None:
+    text = (ROOT / "requirements/av-debian.txt").read_text(encoding="utf-8")
+    (version,) = re.findall(r"^av==(\S+)", text, re.MULTILINE)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (range_,) = [each for each in project["project"]["dependencies"] if each.startswith("av>")]
+    assert Version(version) in SpecifierSet(range_.removeprefix("av"))
+    assert "--hash=sha256:" in text
