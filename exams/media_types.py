@@ -35,11 +35,12 @@ _SIGNS: tuple[tuple[str, Callable[[bytes], bool]], ...] = (
     (PDF, lambda head: b"%PDF-" in head),
 )
 
-# What a report may be: types that Clarius Cloud can show, each with its label and the endings of its names.
+# What a report may be: types that Clarius Cloud can show, each with the endings of its names;
+# the first one is what its stored name ends in.
 REPORT_TYPES = {
-    PDF: ("a PDF document", (".pdf",)),
-    JPEG: ("a JPEG image", (".jpg", ".jpeg")),
-    PNG: ("a PNG image", (".png",)),
+    PDF: (".pdf",),
+    JPEG: (".jpg", ".jpeg", ".jfif", ".jpe"),
+    PNG: (".png",),
 }
 
 

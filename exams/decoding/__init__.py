@@ -12,3 +12,6 @@ class Problem(IntEnum):
     UNREADABLE = 2
     TOO_MANY_PIXELS = 3
     ENCRYPTED = 4
+    NO_PAGES = 5
+    # Never an exit code: the process is ended from outside.
+    TOO_SLOW = 6

@@ -1,5 +1,6 @@
 """Render PDF pages as pictures, because browsers show no PDF under the security policy of private files."""
 
+import re
 from pathlib import Path
 
 import pypdfium2 as pdfium
@@ -16,6 +17,8 @@ LONGEST_PAGE_PIXELS = 20_000
 # Readers download longer documents.
 MOST_PAGES = 20
 LETTER_PIXELS = 30
+_COUNT_OF_NONE = re.compile(rb"/Count\s+0\b")
+_PAGE = re.compile(rb"/Type\s*/Page\b")
 
 
 def decode(*, source: Path, folder: Path) -> Facts:
@@ -34,13 +37,19 @@ def decode(*, source: Path, folder: Path) -> Facts:
                 if not _write_page(document, number, folder / f"page-{number}.jpg")
             ]
     except pdfium.PdfiumError as error:
-        is_locked = error.err_code == FPDF_ERR_PASSWORD
-        raise Unreadable(Problem.ENCRYPTED if is_locked else Problem.UNREADABLE, error) from error
+        raise Unreadable(_problem_of(error, source), error) from error
     except (OSError, ValueError, MemoryError) as error:
         raise Unreadable(Problem.UNREADABLE, error) from error
-    if not count:
-        raise Unreadable(Problem.UNREADABLE)
     return {"page_count": count, "hidden_pages": hidden}
+
+
+def _problem_of(error: pdfium.PdfiumError, source: Path) -> Problem:
+    if error.err_code == FPDF_ERR_PASSWORD:
+        return Problem.ENCRYPTED
+    # The library refuses a document without pages as if it were damaged.
+    data = source.read_bytes()
+    is_empty = _COUNT_OF_NONE.search(data) and not _PAGE.search(data)
+    return Problem.NO_PAGES if is_empty else Problem.UNREADABLE
 
 
 def _write_page(document: pdfium.PdfDocument, number: int, target: Path) -> bool:

@@ -68,7 +68,9 @@ class ReportForm(forms.Form):
         label="File",
         # The service checks emptiness and type, for pages and programs alike.
         allow_empty_file=True,
-        widget=forms.FileInput(attrs={"accept": ".pdf,.jpg,.jpeg,.png,application/pdf,image/jpeg,image/png"}),
+        widget=forms.FileInput(
+            attrs={"accept": ".pdf,.jpg,.jpeg,.jfif,.png,application/pdf,image/jpeg,image/png"}
+        ),
     )
     replaces = forms.ModelChoiceField(
         label="Corrects",

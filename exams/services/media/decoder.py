@@ -19,12 +19,17 @@ from exams.decoding import FACTS_FILE, Problem
 SENTENCES: dict[int, str] = {
     Problem.TOO_MANY_PIXELS: "No preview: the picture has too many pixels. Download the original.",
     Problem.ENCRYPTED: "The document is protected with a password, so its pages cannot be shown here.",
+    Problem.NO_PAGES: "The document has no pages.",
 }
 _ROOT = Path(exams.__file__).resolve().parent.parent
 
 
 class CannotDecode(Exception):
     """The file cannot be shown; the message says why and is for the reader."""
+
+    def __init__(self, message: str, *, problem: int | None = None) -> None:
+        super().__init__(message)
+        self.problem = problem
 
 
 class DecoderLost(Exception):
@@ -67,7 +72,7 @@ class Decoder:
             self._end()
             raise
         if code:
-            raise CannotDecode(SENTENCES.get(code, otherwise))
+            raise CannotDecode(SENTENCES.get(code, otherwise), problem=code)
         try:
             facts: dict[str, Any] = json.loads((folder / FACTS_FILE).read_bytes())
         except (OSError, ValueError):
@@ -82,7 +87,7 @@ class Decoder:
         try:
             questions.write(json.dumps([str(source), str(folder)]).encode() + b"\n")
             if not wait([answers.fileno()], timeout=settings.DECODING_SECONDS):
-                raise CannotDecode("No preview: decoding took too long.")
+                raise CannotDecode("No preview: decoding took too long.", problem=Problem.TOO_SLOW)
             return int(answers.read(16))
         except (BrokenPipeError, ValueError):
             raise DecoderLost from None

@@ -1,9 +1,11 @@
 """Reports before they are sent: upload a draft, then sign or discard it."""
 
+import re
+import tempfile
 import unicodedata
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from django.conf import settings
@@ -14,13 +16,20 @@ from accounts.models import User
 from audit.entries import add_entry
 from background.due import from_now, schedule
 from exams import media_types, storage
+from exams.decoding import Problem
 from exams.models import PageRendering, Report, Submission
+from exams.services.media.decoder import CannotDecode, DecoderLost, decode_file
 from exams.services.review.claims import take_claim
 from exams.services.transitions import move_reports
 
 # The columns' lengths.
 NAME_LIMIT = 100
 WHAT_IS_ALLOWED = "A report must be a PDF document, or a JPEG or PNG image"
+DAMAGED_PICTURE = "This picture is damaged or incomplete. Export it again, or send it as a PDF document."
+PICTURE_SENTENCES: dict[int | None, str] = {
+    Problem.TOO_MANY_PIXELS: "This picture has too many pixels to be shown. Make it smaller and try again.",
+    Problem.TOO_SLOW: "Checking this picture took too long. Make it smaller and try again.",
+}
 
 
 class InvalidReport(Exception):
@@ -121,9 +130,14 @@ def _store_file(upload: Any) -> storage.StoredFile:
     first = next(chunks, b"")
     if not first:
         raise InvalidReport("This file is empty.")
-    _require_type(first, file_name=upload.name or "")
+    # The bytes decide; the ending of the name is advice, and people name files as they like.
+    if media_types.media_type_of(first[: media_types.HEAD_BYTES]) not in media_types.REPORT_TYPES:
+        raise InvalidReport(f"This file has another type. {WHAT_IS_ALLOWED}.")
     try:
-        return storage.store_upload(chain([first], chunks))
+        stored = storage.store_upload(chain([first], chunks))
+        if stored.media_type != media_types.PDF:
+            _require_picture(stored)
+        return stored
     except (storage.DiskFull, storage.NotWritable) as error:
         raise InvalidReport(
             "The portal cannot store files right now. Try again later, or ask an administrator."
@@ -142,22 +156,24 @@ def _limited(chunks: Iterator[bytes], *, limit: int) -> Iterator[bytes]:
             yield bytes(chunk)
 
 
-def _require_type(head: bytes, *, file_name: str) -> None:
-    media_type = media_types.media_type_of(head[: media_types.HEAD_BYTES])
-    if media_type not in media_types.REPORT_TYPES:
-        raise InvalidReport(f"This file has another type. {WHAT_IS_ALLOWED}.")
-    label, endings = media_types.REPORT_TYPES[media_type]
-    ending = PurePath(file_name).suffix.lower()
-    if ending and ending not in endings:
-        raise InvalidReport(
-            f"This file is {label}, but its name ends in “{_clean(ending)[:12]}”. "
-            "Check that it is the right file, then rename it."
-        )
+def _require_picture(stored: storage.StoredFile) -> None:
+    """Decode a picture, because a signer sees nothing of a damaged one, or only its beginning."""
+    with tempfile.TemporaryDirectory(prefix="report-") as folder:
+        try:
+            source = storage.full_path(stored.path)
+            decode_file(source=source, folder=Path(folder), otherwise=DAMAGED_PICTURE)
+        except CannotDecode as error:
+            raise InvalidReport(PICTURE_SENTENCES.get(error.problem, DAMAGED_PICTURE)) from error
+        except DecoderLost as error:
+            raise InvalidReport("The portal could not check this picture. Try again.") from error
 
 
 def _file_name(name: str | None, *, media_type: str) -> str:
-    ending = media_types.REPORT_TYPES[media_type][1][0]
-    stem = _clean(PurePath((name or "").replace("\\", "/")).stem).strip(" .") or "report"
+    ending = media_types.REPORT_TYPES[media_type][0]
+    whole = _clean(PurePath((name or "").replace("\\", "/")).name).rstrip(" .")
+    # Only an ending that some report has is one; "Report v1.2" has none.
+    known = "|".join(each[1:] for each in chain.from_iterable(media_types.REPORT_TYPES.values()))
+    stem = re.sub(rf"\.({known})$", "", whole, flags=re.IGNORECASE).strip(" .") or "report"
     return stem[: NAME_LIMIT - len(ending)] + ending
 
 

@@ -12,12 +12,14 @@ from background.backoff import Backoff
 from background.due import schedule
 from background.leases import Hold
 from background.runner import Done, Job, Later, Outcome
+from exams.decoding import Problem
 from exams.models import PageRendering, Report, ReportPage
 from exams.services.media.decoder import CannotDecode, DecoderLost, decode_file
 from exams.services.transitions import NotAllowed
 from exams.storage import DiskFull, NotWritable, full_path, store_upload
 
 NO_PAGES = "The pages of this document cannot be shown here. Download it to read it."
+TOO_LONG = "Drawing the pages of this document takes too long. Download it to read it."
 HIDDEN = "Not every page of this document can be shown here. Download it to read all of them."
 
 
@@ -36,7 +38,8 @@ def _prepare(rendering: PageRendering, hold: Hold) -> Outcome:
         facts, files = _render(report)
         count, hidden = int(facts["page_count"]), len(facts["hidden_pages"])
     except CannotDecode as error:
-        return _give_up(rendering, str(error))
+        is_slow = error.problem == Problem.TOO_SLOW
+        return _give_up(rendering, TOO_LONG if is_slow else str(error))
     except (KeyError, TypeError, ValueError):
         return _give_up(rendering)
     except DecoderLost:

@@ -15,7 +15,7 @@ from background.runner import run
 from exams import storage
 from exams.models import PageRendering, Report
 from exams.services.reports.drafts import sign_report
-from exams.services.reports.pages import NO_PAGES, RENDER_PAGES
+from exams.services.reports.pages import NO_PAGES, RENDER_PAGES, TOO_LONG
 from tests.exams import pictures
 from tests.exams.cast import Stage, add_report
 from tests.exams.killing import wait_until, worker
@@ -231,6 +231,23 @@ def test_a_document_with_a_password_says_so(stage: Stage) -> None:
     assert "protected with a password" in report.page_failure
     page = stage.browser("reviewer").get(reverse("report", args=[report.uuid]))
     assert report.page_failure in page.content.decode()
+
+
+EMPTY = b"""%PDF-1.4
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj
+trailer<</Root 1 0 R/Size 3>>
+%%EOF
+"""
+
+
+def test_a_document_without_pages_says_so(stage: Stage) -> None:
+    assert prepared(stage, EMPTY).page_failure == "The document has no pages."
+
+
+def test_a_document_that_takes_too_long_says_so(stage: Stage, settings: Any) -> None:
+    settings.DECODING_SECONDS = 0
+    assert prepared(stage, document(1)).page_failure == TOO_LONG
 
 
 def test_a_page_that_cannot_be_drawn_hides_no_other_and_is_named(stage: Stage) -> None:

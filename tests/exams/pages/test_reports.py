@@ -8,10 +8,12 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from PIL import Image
 
 from accounts.roles import REVIEWERS
 from audit.models import Entry
 from exams import storage
+from exams.media_types import PNG_SIGN
 from exams.models import Report, Submission
 from exams.services.reports.drafts import InvalidReport, create_draft, sign_report
 from exams.services.review.claims import ClaimRefused
@@ -143,6 +145,8 @@ def test_a_report_of_another_submission_cannot_be_replaced(stage: Stage, reviewe
 
 
 PNG = pictures.encoded(pictures.circle(8, 8), "PNG")
+JPEG = pictures.encoded(pictures.circle(300, 300), "JPEG")
+HUGE = pictures.encoded(Image.new("1", (30_000, 30_000)), "PNG")
 
 
 @pytest.mark.parametrize(
@@ -153,8 +157,10 @@ PNG = pictures.encoded(pictures.circle(8, 8), "PNG")
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "echo.png", "A report must be a PDF document"),
         (b"MZ\x90\0", "echo.exe", "A report must be a PDF document"),
         (b"PK\x03\x04", "echo.docx", "A report must be a PDF document"),
-        (PNG, "echo.pdf", "This file is a PNG image, but its name ends in “.pdf”"),
-        (PDF, "echo.png", "This file is a PDF document, but its name ends in “.png”"),
+        (PNG[:-20], "echo.png", "This picture is damaged or incomplete"),
+        (JPEG[: len(JPEG) // 2], "echo.jpg", "This picture is damaged or incomplete"),
+        (PNG_SIGN + b"and nothing more", "echo.png", "This picture is damaged or incomplete"),
+        (HUGE, "echo.png", "This picture has too many pixels"),
     ],
 )
 def test_a_file_of_the_wrong_kind_is_refused_with_a_sentence(
@@ -166,9 +172,24 @@ def test_a_file_of_the_wrong_kind_is_refused_with_a_sentence(
     assert not Report.objects.exists()
 
 
-@pytest.mark.parametrize(("body", "file_name"), [(PDF, "echo.PDF"), (PNG, "echo.png"), (PDF, "echo")])
-def test_an_allowed_file_is_taken(body: bytes, file_name: str, stage: Stage, reviewer: Client) -> None:
+@pytest.mark.parametrize(
+    ("body", "file_name", "kept"),
+    [
+        (PDF, "echo.PDF", "echo.pdf"),
+        (PNG, "echo.png", "echo.png"),
+        (PDF, "echo", "echo.pdf"),
+        (PDF, "Report v1.2", "Report v1.2.pdf"),
+        (PDF, "a.pdf ", "a.pdf"),
+        (JPEG, "scan.jfif", "scan.jpg"),
+        (PNG, "echo.pdf", "echo.png"),
+        (PDF, "echo.png", "echo.pdf"),
+    ],
+)
+def test_the_bytes_of_a_file_decide_its_type_and_the_ending_that_is_sent(
+    body: bytes, file_name: str, kept: str, stage: Stage, reviewer: Client
+) -> None:
     assert upload(reviewer, stage, body, file_name).status_code == 302
+    assert Report.objects.get().file_name == kept
 
 
 def test_a_file_just_over_the_limit_is_refused_while_it_is_stored(
