@@ -9,6 +9,8 @@ LONGEST = (
     "tests/chaos/test_chaos.py",
     "tests/e2e/test_crash.py",
     "tests/e2e/test_demo.py",
+    "tests/test_early_signals.py",
+    "tests/test_wheel.py",
     "tests/portal/access/test_administration.py",
     "tests/e2e/test_stuck.py",
     "tests/e2e/test_leaks.py",
