@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 # A thread is busy for as long as a client takes to read a file or send a body, and costs little meanwhile.
 # Fifty clients on slow lines must leave threads for everybody else.
 THREADS = 64
-# Responses that take longer are cut when the server stops: container engines kill it after ten seconds. This
-# also ends a worker that missed the signal because it had just begun to start.
+# Responses that take longer are cut when the server stops: container engines kill it after ten seconds.
 STOP_SECONDS = 8
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Command(BaseCommand):
@@ -48,7 +48,10 @@ class Command(BaseCommand):
             )
         # The workers are forks of this process.
         connections.close_all()
-        os.register_at_fork(after_in_child=_end_on_signals)
+        # A signal that arrives while a worker begins waits until the worker can end by it.
+        os.register_at_fork(
+            before=_hold_signals, after_in_parent=_release_signals, after_in_child=_end_on_signals
+        )
         Granian(
             "portal.wsgi:application",
             address=options["host"],
@@ -63,8 +66,17 @@ class Command(BaseCommand):
         ).serve()
 
 
+def _hold_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+def _release_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 def _end_on_signals() -> None:
     # Until a worker serves, it has the handlers of the main process, which only set a flag there.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     # Ctrl-C reaches every process; the main one then ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _release_signals()
