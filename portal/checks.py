@@ -238,7 +238,11 @@ def look_at_public_address() -> Iterator[Finding]:
 def _is_for_sandboxes() -> bool:
     """Tell whether the services that are notified at PUBLIC_URL are sandboxes."""
     notified = Service.objects.in_use().filter(is_poll_only=False)
-    return notified.exists() and not notified.filter(is_sandbox=False).exists()
+    try:
+        return notified.exists() and not notified.filter(is_sandbox=False).exists()
+    except DatabaseError:
+        # The check of the database, or of its migrations, reports it.
+        return False
 
 
 def _find_address_problem() -> str:

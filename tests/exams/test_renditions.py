@@ -8,13 +8,13 @@ from typing import Any
 
 import av
 import pytest
-from exams.views.review.slots import list_slots
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from exams import storage
 from exams.decoding.videos import _TURNS
 from exams.models import Capture
 from exams.services.media.previews import preview_capture
+from exams.views.review._slots import list_slots
 from tests.e2e.chromium import NEEDS_CHROMIUM, chromium
 from tests.exams import pictures
 from tests.exams.rows import ago, make_capture, make_customer, make_service, make_submission

@@ -56,7 +56,7 @@ def test_a_refusal_is_stored_in_our_words_with_its_status(
     settings.ALERT_EMAILS = ["alerts@example.test"]
     stored = work(scripted, service, token, clinician)
     assert OURS in stored
-    mailed = "\n".join(OutgoingMail.objects.values_list("body", flat=True))
+    mailed = "\n".join(each.body for each in OutgoingMail.objects.all())
     shown = "\n".join(each.text for each in find_problems())
     for word in ("Canary", "Zorica", "MRN"):
         assert word not in stored + mailed + shown
