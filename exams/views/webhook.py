@@ -32,8 +32,9 @@ SECRET_COLUMNS = (
     "unsettled_webhook_secrets",
 )
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}")
-# A text, or a comma before the end of an object or array, as in the provider's own printed example.
-_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])')
+# A text, or a comma before the end of an object or array, as in the provider's own printed example. A text
+# that never ends is read once to its end: read again from each of its quotes, it would take a minute.
+_TRAILING_COMMA = re.compile(r'("(?:[^"\\]|\\.)*+"?)|,(?=\s*[}\]])', re.DOTALL)
 
 
 class _Refused(Exception):

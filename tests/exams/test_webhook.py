@@ -110,6 +110,8 @@ def test_any_content_type_will_do(service: Service, content_type: str) -> None:
         b'{"request_uuid": NaN, "customer_id": Infinity}',
         b"{,}",
         b'{"n": ' + b"9" * 5_000 + b"}",
+        # Each quote may begin a text that never ends: a search from each of them takes a minute.
+        b"{" + b'\\"' * 32_000,
     ],
     ids=lambda body: body[:12].decode("latin1"),
 )
