@@ -30,14 +30,18 @@ class CannotGrant(Exception):
 
 # Makes a grant; raises CannotGrant if what was asked for no longer exists or has changed.
 Make = Callable[[Grant], None]
-_makers: dict[str, Make] = {}
+# With the permission to ask for it.
+_makers: dict[str, tuple[Make, str]] = {}
 
 
-def makes(kind: Grant.Kind) -> Callable[[Make], Make]:
-    """Register the decorated function as the one that makes grants of this kind."""
+def makes(kind: Grant.Kind, *, asked_with: str) -> Callable[[Make], Make]:
+    """Register the decorated function as the one that makes grants of this kind.
+
+    `asked_with` is the permission that whoever asks needs, and still has when the grant is approved.
+    """
 
     def register(make: Make) -> Make:
-        _makers[kind] = make
+        _makers[kind] = make, asked_with
         return make
 
     return register
@@ -78,7 +82,7 @@ def ask_for(
             )
             _announce_question(grant)
         else:
-            _makers[kind](grant)
+            _makers[kind][0](grant)
             _finish(grant, user=user, address=address)
     return grant
 
@@ -154,9 +158,12 @@ def _approve(grant: Grant, *, user: User | None, address: str | None, action: st
             raise CannotGrant("What was asked for has been changed in the database. Decline it.")
         if grant.asked_by is None or not grant.asked_by.is_active:
             raise CannotGrant("The account that asked for it is switched off. Decline it.")
+        make, permission = _makers[grant.kind]
+        if not grant.asked_by.is_staff or not grant.asked_by.has_perm(permission):
+            raise CannotGrant("The account that asked for it may no longer do so. Decline it.")
         if grant.recipient is not None and grant.recipient.email != grant.email:
             raise CannotGrant("The recipient has another address by now. Decline it and ask again.")
-        _makers[grant.kind](grant)
+        make(grant)
         add_entry(action=action, actor=user, target=grant, address=address, kind=grant.kind)
         by = user.email if user else "a command of the portal"
         announce(

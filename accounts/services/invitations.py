@@ -48,7 +48,7 @@ def create_invitation(
     return made
 
 
-@makes(Grant.Kind.INVITATION)
+@makes(Grant.Kind.INVITATION, asked_with="accounts.add_invitation")
 def _invite_reviewer(grant: Grant) -> None:
     made = create_invitation(email=grant.email, user=grant.asked_by, address=grant.address, is_reviewer=True)
     send_invitation(invitation=made, actor=grant.asked_by, address=grant.address)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Grant, User
@@ -21,6 +21,8 @@ RAISING = {
     "is_superuser": "every right",
     "email": "the address",
 }
+# Whoever gives one of the others is a superuser.
+GIVEN_BY_ADMINISTRATORS = {"is_active"}
 
 
 def grantable_groups(*, user: Any) -> QuerySet[Group]:
@@ -63,7 +65,7 @@ def raise_account(
     )
 
 
-@makes(Grant.Kind.ACCOUNT)
+@makes(Grant.Kind.ACCOUNT, asked_with="accounts.change_user")
 def _raise_account(grant: Grant) -> None:
     account, actor = grant.recipient, grant.asked_by
     assert account is not None and actor is not None  # noqa: S101 - such a grant is asked for with both
@@ -71,7 +73,13 @@ def _raise_account(grant: Grant) -> None:
     if {str(each.pk): _contents(each) for each in groups} != grant.details["groups"]:
         raise CannotGrant("A role in it has changed, or may not be given by the account that asked for it.")
     columns = grant.details["columns"]
-    User.objects.filter(pk=account.pk).update(**columns)
+    if not actor.is_superuser and (account.is_superuser or set(columns) - GIVEN_BY_ADMINISTRATORS):
+        raise CannotGrant("The account that asked for it may no longer give this.")
+    try:
+        with transaction.atomic():
+            User.objects.filter(pk=account.pk).update(**columns)
+    except IntegrityError:
+        raise CannotGrant("Another account has this address by now.") from None
     about: dict[str, Any] = {"actor": actor, "target": account, "address": grant.address}
     if columns:
         audit_account_change(user=account, fields=columns, actor=actor, address=grant.address)
@@ -110,7 +118,7 @@ def change_permissions(
         )
 
 
-@makes(Grant.Kind.GROUP)
+@makes(Grant.Kind.GROUP, asked_with="auth.change_group")
 def _change_permissions(grant: Grant) -> None:
     group = Group.objects.filter(pk=grant.details["group"]).first()
     added = list(

@@ -269,7 +269,7 @@ def test_a_grant_is_declined_or_expires(two: None, administrator: Any, other: An
         (lambda grant: Grant.objects.update(details={"columns": {}}), "has been changed in the database"),
         (lambda grant: _update(grant.recipient_id, email="x@example.test"), "another address by now"),
         (lambda grant: _update(grant.asked_by_id, is_active=False), "switched off"),
-        (lambda grant: _update(grant.asked_by_id, is_superuser=False), "may not be given"),
+        (lambda grant: _update(grant.asked_by_id, is_superuser=False), "may no longer do so"),
         (lambda grant: _add_to_role(), "A role in it has changed"),
     ],
 )
@@ -284,6 +284,54 @@ def test_what_was_asked_for_cannot_change_before_it_is_approved(
     assert problem in _decide(other)
     assert not outsider.groups.exists()
     assert Grant.objects.get().state == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("columns", "wanted"),
+    [
+        ({"is_superuser": False}, {"is_superuser": "on"}),
+        ({"is_superuser": False}, {"is_staff": "on"}),
+        ({"is_superuser": False}, {"email": "mine@example.test"}),
+        ({"is_staff": False}, {"is_active": "on"}),
+    ],
+)
+def test_a_right_is_not_given_once_whoever_asked_may_no_longer_ask(
+    two: None, superuser: Any, other: Any, columns: dict[str, Any], wanted: dict[str, str]
+) -> None:
+    outsider = make_person("outsider", is_active="is_active" not in wanted)
+    superuser.groups.add(Group.objects.get(name="Administrators"))
+    _change(proven(superuser), outsider, **wanted)
+    _update(superuser.pk, **columns)
+    assert "may no longer" in _decide(other)
+    before = (outsider.email, outsider.is_active, False, False)
+    outsider.refresh_from_db()
+    assert (outsider.email, outsider.is_active, outsider.is_staff, outsider.is_superuser) == before
+
+
+def test_nothing_is_given_for_somebody_who_is_no_administrator_any_more(
+    two: None, administrator: Any, other: Any, service: Service, customer: Customer
+) -> None:
+    reviewer = make_person("reviewer", "Reviewers")
+    make_person("outsider")
+    browser = proven(administrator)
+    browser.post(INVITE, REVIEWER)
+    browser.post("/admin/integrations/revieweraccess/add/", {"user": reviewer.pk, "service": service.pk})
+    _transfer(browser, customer, "outsider@example.test")
+    administrator.groups.clear()
+    assert _decide(other).count("may no longer do so") == Grant.objects.count() == 3
+    assert not Invitation.objects.exists() and not ReviewerAccess.objects.exists()
+    assert Link.objects.active().get().user.email == "clinician@example.test"
+
+
+def test_an_address_that_another_account_has_by_now_is_not_given(
+    two: None, superuser: Any, other: Any
+) -> None:
+    outsider = make_person("outsider")
+    _change(proven(superuser), outsider, email="mine@example.test")
+    make_person("mine")
+    assert "Another account has this address by now." in _decide(other)
+    outsider.refresh_from_db()
+    assert (outsider.email, Grant.objects.get().state) == ("outsider@example.test", "waiting")
 
 
 def _update(pk: int, **columns: Any) -> None:

@@ -130,7 +130,7 @@ def _unnamed(customer: Customer) -> str:
     return f"customer {customer.token_digest[:4].upper()} of {customer.service.name}"
 
 
-@makes(Grant.Kind.TRANSFER)
+@makes(Grant.Kind.TRANSFER, asked_with="integrations.operate_customer")
 def _transfer(grant: Grant) -> None:
     link = (
         Link.objects.active()

@@ -19,7 +19,7 @@ def grant_review(*, reviewer: User, service: Service, user: User, address: str |
     )
 
 
-@makes(Grant.Kind.REVIEW)
+@makes(Grant.Kind.REVIEW, asked_with="integrations.add_revieweraccess")
 def _grant_review(grant: Grant) -> None:
     service = Service.objects.filter(pk=grant.details["service"]).first()
     reviewers = User.objects.filter(groups__name=REVIEWERS, is_active=True)
