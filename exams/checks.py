@@ -245,7 +245,8 @@ def look_at_silent_webhook(service: Service) -> Iterator[Finding]:
     if not (service.is_notified and service.is_registered):
         return
     since = max(service.created_at, timezone.now() - SILENCE_WINDOW)
-    rows = Submission.objects.filter(service=service, submitted_at__gte=since, received_at__gte=since)
+    sent = max(service.start, service.by_cloud(since))
+    rows = Submission.objects.filter(service=service, submitted_at__gte=sent, received_at__gte=since)
     newest = rows.filter(notified_at__isnull=False).order_by("-received_at").first()
     if newest is not None:
         rows = rows.filter(received_at__gt=newest.received_at)
@@ -259,7 +260,8 @@ def look_at_silent_webhook(service: Service) -> Iterator[Finding]:
 def look_at_missed(service: Service) -> Iterator[Finding]:
     """Every exam for which the Cloud sent a notification is here."""
     # An exam that the last full poll did not find cannot be imported.
-    since = max(timezone.now() - timedelta(days=DAYS_SHOWN), service.full_polled_at or service.created_at)
+    start = service.by_cloud(service.full_polled_at) if service.full_polled_at else service.start
+    since = max(timezone.now() - timedelta(days=DAYS_SHOWN), start)
     missed = missed_of(service=service, since=since).order_by()
     found = missed.aggregate(count=Count("pk"), oldest=Min("sent_at"))
     if found["count"]:

@@ -16,6 +16,7 @@ from foundation.checks import Audience, Cost, Finding, Fix, Level, check
 from foundation.crypto import CannotDecrypt, lookup_digest
 from foundation.moments import span
 from integrations import keyring
+from integrations.clock import TOLERANCE, describe
 from integrations.connection_checks import list_services
 from integrations.models import ApiKey, Customer, KeyRotation, Link, RemoteState, Service, Sync
 from integrations.services.actions import CONFIRM, POLL, POLL_EVERYTHING, READ_AGAIN, RESUME
@@ -298,6 +299,22 @@ def look_at_full_poll(service: Service) -> Iterator[Finding]:
         yield Finding(sentence="The first full poll has not ended yet.", level=Level.OK)
     else:
         yield Finding(sentence=f"The last full poll was {length} ago.", level=Level.OK)
+
+
+@of_service(
+    code="clock-differs",
+    severity=Level.ACTION,
+    sentence="This machine's clock differs from Clarius Cloud's.",
+    audience=Audience.ADMINISTRATORS,
+)
+def look_at_measured_clock(service: Service) -> Iterator[Finding]:
+    """The latest poll found this machine's clock in agreement with the Cloud's."""
+    offset = service.clock_offset
+    if offset is not None and abs(offset) > TOLERANCE:
+        sentence = (
+            f"{describe(offset)} Clarius Cloud's clock is used instead where the two meet. Set it right."
+        )
+        yield Finding(sentence=sentence, url=page_of(service), oldest=service.polled_at)
 
 
 @of_service(

@@ -11,6 +11,7 @@ from django.utils import timezone
 from foundation.checks import Audience, Cost, Finding, Level, check
 from integrations import keyring
 from integrations.clarius import clean_url, errors, key_problem, probe_url
+from integrations.clock import TOLERANCE, describe
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import ApiKey, RemoteState, Service
 from integrations.services.settings.addresses import is_public_https
@@ -18,8 +19,6 @@ from integrations.services.settings.remote_state import read_now
 
 # A larger difference of the clocks is a problem, a smaller one a note.
 CLOCK_SKEW = timedelta(minutes=5)
-# The Date of an answer counts whole seconds, and answers take a moment.
-CLOCK_TOLERANCE = timedelta(seconds=30)
 # A state this recent was read by the check of the key, so the Cloud can be reached.
 JUST_READ = timedelta(minutes=1)
 
@@ -129,12 +128,10 @@ def look_at_clock(service: Service) -> Iterator[Finding]:
             sentence="The Cloud's answer had no date to compare the clock with.", level=Level.SKIPPED
         )
         return
-    seconds = int(abs(skew).total_seconds())
-    sentence = f"This machine's clock is {seconds:,} seconds {'slow' if skew > timedelta() else 'fast'}."
-    if seconds > CLOCK_SKEW.total_seconds():
-        yield Finding(sentence=sentence)
-    elif seconds > CLOCK_TOLERANCE.total_seconds():
-        yield Finding(sentence=sentence, level=Level.NOTE)
+    if abs(skew) > CLOCK_SKEW:
+        yield Finding(sentence=describe(skew))
+    elif abs(skew) > TOLERANCE:
+        yield Finding(sentence=describe(skew), level=Level.NOTE)
     else:
         yield Finding(sentence="The clock agrees with the Cloud's.", level=Level.OK)
 

@@ -269,13 +269,17 @@ def _kind(error: requests.RequestException) -> str:
     return type(cause if isinstance(cause, Exception) else error).__name__
 
 
-def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
-    """Read `Retry-After` in seconds or as a date (RFC 9110); None when it is absent or invalid."""
+def retry_after(headers: Mapping[str, str]) -> timedelta | None:
+    """Read `Retry-After` in seconds or as a date (RFC 9110); None when it is absent or invalid.
+
+    A date is compared with the `Date` of the same answer, since our clock may differ from the server's.
+    """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
         return timedelta(seconds=min(int(value[:9]), 10**8))
     until = moment(value)
-    return None if until is None else max(timedelta(), until - (now or datetime.now(UTC)))
+    now = moment(headers.get("Date", "")) or datetime.now(UTC)
+    return None if until is None else max(timedelta(), until - now)
 
 
 def moment(text: str) -> datetime | None:

@@ -1,6 +1,7 @@
 """The services that the portal offers inside Clarius Cloud, and who may review their exams."""
 
 import secrets
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
@@ -8,6 +9,9 @@ from django.db import models
 from background.models import LeasedRow
 from foundation.crypto import EncryptedTextField
 from integrations.models.querysets import ServiceQuerySet
+
+# A Cloud that dates its answers further away has a wrong clock itself, or sends no real date.
+LARGEST_OFFSET = timedelta(days=1)
 
 
 def _webhook_secret() -> str:
@@ -46,6 +50,10 @@ class Service(LeasedRow):
     take_since = models.DateTimeField(null=True, blank=True)
     report_api = models.CharField(max_length=4, choices=[("post", "POST"), ("put", "PUT")], default="post")
     created_at = models.DateTimeField(auto_now_add=True)
+    # The same moment by the Cloud's clock, which stamps the exams; null until its first dated answer.
+    connected_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # How far the Cloud's clock was ahead of ours in the latest poll.
+    clock_offset = models.DurationField(null=True, blank=True, editable=False)
     full_poll_due_at = models.DateTimeField(null=True, blank=True)
     polled_at = models.DateTimeField(null=True, blank=True)
     full_polled_at = models.DateTimeField(null=True, blank=True)
@@ -65,6 +73,16 @@ class Service(LeasedRow):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def start(self) -> datetime:
+        """The time of the connection by the Cloud's clock, as far as it is known."""
+        return self.connected_at or self.created_at
+
+    def by_cloud(self, at: datetime) -> datetime:
+        """Return a time of our clock by the Cloud's clock, as measured in the latest poll."""
+        offset = self.clock_offset or timedelta()
+        return at + offset if abs(offset) <= LARGEST_OFFSET else at
 
 
 class ReviewerAccess(models.Model):

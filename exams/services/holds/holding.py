@@ -35,7 +35,7 @@ def hold_for(*, service: Service, is_linked: bool, download_url: str, submitted_
         return H.UNLINKED
     if not is_own_address(service=service, url=download_url):
         return H.FOREIGN_URL
-    start = {Service.Take.NEW: service.created_at, Service.Take.SINCE: service.take_since}.get(
+    start = {Service.Take.NEW: service.start, Service.Take.SINCE: service.take_since}.get(
         Service.Take(service.take)
     )
     if start is not None and submitted_at is not None and submitted_at < start:

@@ -18,6 +18,7 @@ from exams.services.rules import CONFIRM_RULES, PATIENCE
 from exams.services.transitions import move_submission, move_submissions
 from exams.states import Hold as H
 from exams.states import SubmissionState as S
+from integrations.clock import note_clock
 from integrations.cloud import CloudProblem, cloud, require_open
 from integrations.models import Customer, Link, Service
 
@@ -89,6 +90,7 @@ def _list_customer(*, submission: Submission, customer: Customer, hold: Hold) ->
     ):
         for page in client.exam_pages(customer_id=token):
             hold.check()
+            note_clock(service=submission.service, client=client)
             # A Cloud that ignores the filter must not make other customers' rows.
             own = [each for each in page.results if each.customer_id == token]
             take_page(service=submission.service, notifications=own)

@@ -18,6 +18,7 @@ from exams.services.holds.holding import resume_linked
 from exams.services.intake._listed import analyze_tables, take_page
 from exams.services.intake.confirmation import cap_unconfirmed, count_missed_pass
 from integrations.clarius import errors
+from integrations.clock import note_clock
 from integrations.cloud import CloudProblem, Code, cloud
 from integrations.models import Service
 
@@ -97,6 +98,7 @@ def _read_pages(poll_run: PollRun, *, calls: PageCalls, hold: Hold) -> None:
     with cloud(service) as client:
         for page in calls.log_pages(client.exam_pages(), client=client):
             hold.check()
+            note_clock(service=service, client=client)
             taken = take_page(service=service, notifications=page.results)
             poll_run.page_count += 1
             poll_run.seen_count += len(page.results)
@@ -128,6 +130,7 @@ def _next_poll(service: Service, poll_run: PollRun) -> dict[str, Any]:
     due = service.full_poll_due_at
     current = Service.objects.select_for_update().get(pk=service.pk)
     changes: dict[str, Any] = {"polled_at": now, "remote_count": poll_run.remote_count}
+    changes["clock_offset"] = service.clock_offset
     changes |= {"last_error": "", "last_error_at": None}
     if poll_run.is_whole:
         changes["full_polled_at"] = now

@@ -186,6 +186,8 @@ def test_a_long_wait_is_left_to_the_caller() -> None:
 def test_retry_after_is_read_in_both_forms_and_ignored_when_invalid() -> None:
     assert retry_after({"Retry-After": "7"}) == timedelta(seconds=7)
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == timedelta()
+    until = {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT", "Date": "Wed, 21 Oct 2015 07:27:30 GMT"}
+    assert retry_after(until) == timedelta(seconds=30)
     for nonsense in ("", "soon", "-5", "1e9", "٣"):
         assert retry_after({"Retry-After": nonsense}) is None
     assert wait_seconds(retry=MAX_RETRIES, asked=None) is None

@@ -136,6 +136,7 @@ TROUBLE: dict[str, Callable[[Stage], Any]] = {
     "key-rotation-failed": _rotation,
     "settings-differ": _drift,
     "not-registered": lambda _: Service.objects.update(is_registered=False),
+    "clock-differs": lambda _: Service.objects.update(clock_offset=timedelta(minutes=10)),
     "poll-overdue": lambda _: Service.objects.update(polled_at=timezone.now() - LONG_AGO),
     "full-poll-overdue": lambda _: Service.objects.update(full_polled_at=timezone.now() - timedelta(days=3)),
     "webhook-silent": silence,
