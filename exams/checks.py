@@ -226,10 +226,11 @@ def look_at_unread(service: Service) -> Iterator[Finding]:
     runs = PollRun.objects.filter(service=service, is_complete=True)
     # A later run over the newest pages does not see the older ones.
     whole = runs.filter(is_whole=True).first()
-    since = runs.filter(started_at__gte=whole.started_at) if whole else runs
-    worst = since.filter(error_count__gt=0).order_by("-error_count").first()
+    since = {"started_at__gte": whole.started_at} if whole else {}
+    # Each run lists the same items again, so the one that met most of them counts.
+    worst = runs.filter(error_count__gt=0, **since).order_by("-error_count", "-started_at").first()
     if worst is not None:
-        url = reverse("admin:exams_pollrun_change", args=[worst.pk])
+        url = list_url(PollRun, service__id__exact=service.pk, unread="yes")
         yield Finding(url=url, count=worst.error_count, oldest=worst.started_at)
 
 

@@ -1,10 +1,27 @@
 """Poll runs of services."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.html import format_html_join
 
 from exams.admin.fetch.attempts import AttemptsAdmin
 from exams.models import PollRun
+
+
+class UnreadFilter(admin.SimpleListFilter):
+    """Filters the list for runs that met exams which could not be read."""
+
+    title = "unread exams"
+    parameter_name = "unread"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "some")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PollRun]) -> QuerySet[PollRun]:
+        return queryset.filter(error_count__gt=0) if self.value() == "yes" else queryset
 
 
 @admin.register(PollRun)
@@ -26,7 +43,7 @@ class PollRunAdmin(AttemptsAdmin):
         "missing",
         "took",
     )
-    list_filter = ("service", "is_full", "is_complete")
+    list_filter = ("service", "is_full", "is_complete", UnreadFilter)
     list_select_related = ("service",)
     ordering = ("-started_at",)
     plain_fields = (*list_display, "remote_count", "local_count", "error", "could_not_read")
