@@ -45,6 +45,9 @@ VARIED = {
     "first_name": "(ARRAY['Ada', 'Jonas', 'Mei', 'Omar', 'Lena', 'Ravi', 'Sofia'])[1 + person % 7]",
     "identifier": "'MRN-' || person",
 }
+# As exams.models.derived puts it together.
+SEARCHED = " || ' ' || ".join(VARIED[name] for name in ("last_name", "first_name", "identifier"))
+VARIED["search_text"] = f"lower({SEARCHED})"
 
 
 def fill(*, service: Service, count: int) -> None:

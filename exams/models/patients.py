@@ -3,24 +3,26 @@
 import uuid
 
 from django.db import models
+from django.utils import timezone
 
-from exams.models.names import join_name
+from exams.models.derived import IdentifierDigestField
+from exams.models.names import doubt_birth, has_invisible, join_name, written_name
 from integrations.models import Customer
 
 
 class Demographics(models.Model):
-    """The Cloud's data about a patient. Every field is optional."""
+    """The Cloud's data about a patient. Every field is optional, and kept whole."""
 
-    identifier = models.CharField(max_length=200, blank=True)
+    identifier = models.TextField(blank=True)
     date_of_birth = models.DateField(null=True, blank=True)
-    date_of_birth_text = models.CharField(max_length=100, blank=True)
-    gender = models.CharField(max_length=50, blank=True)
-    first_name = models.CharField(max_length=200, blank=True)
-    middle_name = models.CharField(max_length=200, blank=True)
-    last_name = models.CharField(max_length=200, blank=True)
-    animal_name = models.CharField(max_length=200, blank=True)
-    animal_type = models.CharField(max_length=200, blank=True)
-    owner_name = models.CharField(max_length=200, blank=True)
+    date_of_birth_text = models.TextField(blank=True)
+    gender = models.TextField(blank=True)
+    first_name = models.TextField(blank=True)
+    middle_name = models.TextField(blank=True)
+    last_name = models.TextField(blank=True)
+    animal_name = models.TextField(blank=True)
+    animal_type = models.TextField(blank=True)
+    owner_name = models.TextField(blank=True)
 
     class Meta:
         abstract = True
@@ -34,8 +36,19 @@ class Demographics(models.Model):
     def display_name(self) -> str:
         """The name that reviewers see, or an empty string if the Cloud sent none."""
         if self.is_animal:
-            return self.animal_name
+            return written_name(self.animal_name)
         return join_name(first=self.first_name, middle=self.middle_name, last=self.last_name)
+
+    @property
+    def has_invisible(self) -> bool:
+        """True if a field contains characters that no reader can see; pages leave them out."""
+        fields = (field.name for field in Demographics._meta.get_fields() if field.name != "date_of_birth")
+        return any(has_invisible(getattr(self, name)) for name in fields)
+
+    @property
+    def birth_doubt(self) -> str:
+        """Why the birth date is implausible, or an empty string."""
+        return doubt_birth(self.date_of_birth, self.date_of_birth_text, today=timezone.localdate())
 
 
 class Patient(Demographics):
@@ -43,10 +56,11 @@ class Patient(Demographics):
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="patients")
+    identifier_digest = IdentifierDigestField(max_length=64, blank=True, default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        indexes = [models.Index(fields=["customer", "identifier"], name="exams_patient_identifier")]
+        indexes = [models.Index(fields=["customer", "identifier_digest"], name="exams_patient_identifier")]
 
     def __str__(self) -> str:
         return str(self.uuid)

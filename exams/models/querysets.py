@@ -4,28 +4,19 @@ from datetime import timedelta
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Func, Q
+from django.db.models import Q
 from django.utils import timezone
 
+from exams.models.names import folded
+from exams.models.searching import read_words
 from exams.states import CaptureState
 from exams.states import Hold as H
 from exams.states import ReportState as R
 from exams.states import SubmissionState as S
+from integrations.models import Customer
 
 # An exam that is not ready fails after a day, so nothing should be on its way for longer than this.
 WAITING_LONG = timedelta(hours=30)
-
-
-class Joined(Func):
-    """Texts that are never null, joined by spaces."""
-
-    template = "(%(expressions)s)"
-    arg_joiner = " || ' ' || "
-    output_field = models.TextField()
-
-
-# One expression for one index; conditions on single fields would each need an index of their own.
-SEARCH_TEXT = Joined("last_name", "first_name", "middle_name", "animal_name", "owner_name", "identifier")
 
 
 def _long(since: str) -> Q:
@@ -78,13 +69,22 @@ class SubmissionQuerySet(models.QuerySet[Any]):
         return self.filter(Q(submitted_at__gte=row.submitted_at) & above)
 
     def matching(self, text: str) -> Self:
-        """Keep those whose names or identifier contain every word of `text`.
+        """Keep those whose patient or customer contains every word, and every date, of `text`.
 
         The index covers only submissions whose data has been read; others have no names yet.
         """
-        rows = self.alias(search_text=SEARCH_TEXT).filter(data_read_at__isnull=False)
-        for word in text.split():
-            rows = rows.filter(search_text__icontains=word)
+        rows = self.filter(data_read_at__isnull=False)
+        customers = {
+            customer.pk: folded(f"{customer} {customer.institution}")
+            for customer in Customer.objects.only("label", "institution", "token_digest").iterator()
+        }
+        for forms in read_words(text):
+            found = Q()
+            for form in forms:
+                found |= Q(search_text__contains=form)
+            named = [pk for pk, label in customers.items() if forms[0] in label]
+            # Of no customer at all the condition would only keep the database from using the index.
+            rows = rows.filter(found | Q(customer__in=named) if named else found)
         return rows
 
 

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 
 from background.models import LeasedRow
+from exams.models.derived import SearchTextField
 from exams.models.patients import Demographics, Patient
 from exams.models.querysets import SubmissionQuerySet
 from exams.states import Failure, Hold, SubmissionState
@@ -81,6 +82,7 @@ class Submission(LeasedRow, Demographics):
     missed_pass_count = models.PositiveSmallIntegerField(default=0)
     download_url = models.TextField(blank=True)
     raw_data = models.TextField(blank=True)
+    search_text = SearchTextField(blank=True, default="", editable=False)
     # The time that Clarius Cloud lists, or of its first reading if that time cannot be read.
     submitted_at = models.DateTimeField(null=True, blank=True)
     is_time_unreadable = models.BooleanField("time unreadable", default=False)

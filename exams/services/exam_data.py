@@ -1,6 +1,6 @@
 """Read the Cloud's data about an exam: the patient's fields, and the links of its captures.
 
-Every field of the patient is optional, may have any type, and is kept as text.
+Every field of the patient is optional, may have any type, and is kept whole as text.
 """
 
 import hashlib
@@ -19,20 +19,16 @@ from integrations.clarius import DownloadData
 # Begins the key of a listed capture without a link.
 NO_LINK = "no-link"
 _DATE = re.compile(r"(\d{4}-\d{2}-\d{2})([T ].*)?")
-# The columns that hold text, with their lengths.
-_LIMITS = {
-    field.name: length
-    for field in Demographics._meta.get_fields()
-    if (length := getattr(field, "max_length", None))
-}
-TEXT_FIELDS = tuple(name for name in _LIMITS if name != "date_of_birth_text")
+TEXT_FIELDS = tuple(
+    field.name for field in Demographics._meta.get_fields() if not field.name.startswith("date_of_birth")
+)
 ALL_FIELDS = (*TEXT_FIELDS, "date_of_birth", "date_of_birth_text")
 
 
 def read_patient(patient: Mapping[str, Any]) -> dict[str, Any]:
     """Return a value for every field of Demographics; what cannot be parsed is kept as text, or empty."""
-    values: dict[str, Any] = {name: as_text(patient.get(name), _LIMITS[name]) for name in TEXT_FIELDS}
-    born = as_text(patient.get("date_of_birth"), _LIMITS["date_of_birth_text"])
+    values: dict[str, Any] = {name: as_text(patient.get(name)) for name in TEXT_FIELDS}
+    born = as_text(patient.get("date_of_birth"))
     match = _DATE.fullmatch(born)
     try:
         values["date_of_birth"] = date.fromisoformat(match[1]) if match else None
@@ -42,12 +38,7 @@ def read_patient(patient: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def folded(text: str) -> str:
-    """Return a text for comparison: without differences of case, width and spacing."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def as_text(value: Any, limit: int) -> str:
+def as_text(value: Any, limit: int | None = None) -> str:
     """Return a string or number as one line that any database accepts; anything else as an empty string."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return ""

@@ -9,12 +9,14 @@ from django.utils.safestring import SafeString
 
 from exams import media_types
 from exams.models import Capture, Demographics, Report, Submission
-from exams.models.names import short_id
+from exams.models.names import short_id, visible, written_name
 from foundation.moments import day, moment
 from integrations.models import Link
 
 register = template.Library()
 register.filter("short_id", short_id)
+register.filter("visible", visible)
+register.filter("written_name", written_name)
 
 TONES = {
     Submission: {"received": "wait", "held": "warn", "fetching": "wait", "ready": "good", "failed": "bad"},
@@ -66,22 +68,29 @@ def submitted(submission: Submission) -> SafeString | str:
 
 @register.simple_tag
 def subject_name(person: Demographics) -> SafeString | str:
-    """Write the patient's name, else the identifier, else “No name given”."""
+    """Write the patient's name, else the identifier, else “No name given”; mark invisible characters."""
+    name: SafeString | str = "No name given"
     if person.display_name:
-        return format_html("<bdi>{}</bdi>", person.display_name)
-    if person.identifier:
-        return format_html('<bdi>{}</bdi> <span class="muted">(no name given)</span>', person.identifier)
-    return "No name given"
+        name = format_html("<bdi>{}</bdi>", person.display_name)
+    elif identifier := visible(person.identifier):
+        name = format_html('<bdi>{}</bdi> <span class="muted">(no name given)</span>', identifier)
+    return _marked(name, "contains invisible characters" if person.has_invisible else "")
 
 
 @register.simple_tag
 def born(person: Demographics, at: datetime | None = None) -> SafeString | str:
-    """Write the birth date with the age, or the Cloud's text if it is not a date."""
-    if person.date_of_birth:
-        years = age(person, at)
-        text = day(person.date_of_birth)
-        return format_html("{} <span>({})</span>", text, years) if years else text
-    return format_html("<bdi>{}</bdi>", person.date_of_birth_text) if person.date_of_birth_text else ""
+    """Write the birth date with the age, or the Cloud's text if it is not a date; mark implausible ones."""
+    doubt = f"implausible: {person.birth_doubt}" if person.birth_doubt else ""
+    if person.date_of_birth is None:
+        written = visible(person.date_of_birth_text)
+        return _marked(format_html("<bdi>{}</bdi>", written), doubt) if written else ""
+    years = age(person, at)
+    text = day(person.date_of_birth)
+    return _marked(format_html("{} <span>({})</span>", text, years) if years and not doubt else text, doubt)
+
+
+def _marked(text: SafeString | str, mark: str) -> SafeString | str:
+    return format_html('{} <span class="badge" data-tone="warn">{}</span>', text, mark) if mark else text
 
 
 @register.simple_tag

@@ -10,7 +10,7 @@ from django.utils import timezone
 from exams.models import Submission
 from tests.exams.rows import make_customer, make_service, make_submission
 
-index = import_module("exams.migrations.0002_search_index")
+index = import_module("exams.migrations.0011_search_text_index")
 
 pytestmark = [
     pytest.mark.django_db,

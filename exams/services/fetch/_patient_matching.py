@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from exams.models import Demographics, Patient
-from exams.services.exam_data import ALL_FIELDS, folded
+from exams.models.derived import identifier_digest
+from exams.models.names import folded
+from exams.services.exam_data import ALL_FIELDS
 from integrations.models import Customer
 
 # Identifiers that people type when they have none.
@@ -41,7 +43,8 @@ def match_patient(
     wanted = Patient(customer=customer, **values)
     candidates: list[Patient] = []
     if not is_placeholder(wanted.identifier):
-        rows = Patient.objects.filter(customer=customer, identifier__iexact=wanted.identifier)
+        digest = identifier_digest(wanted.identifier)
+        rows = Patient.objects.filter(customer=customer, identifier_digest=digest)
         candidates = list(rows.order_by("pk")[:MOST_CANDIDATES])
     fitting = [each for each in candidates if not _contradicts(each, wanted) and _agrees(each, wanted)]
     fitting = _narrow([each for each in fitting if each.pk != never], exam=exam)

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from audit.entries import add_entry
 from exams.models import Capture, Submission
+from exams.models.derived import search_text
 from exams.services.exam_data import ALL_FIELDS, NO_LINK, capture_links, read_patient
 from exams.services.fetch._patient_matching import match_patient
 from exams.services.field_map.mapping import map_fields
@@ -43,6 +44,7 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
     count = Capture.objects.filter(submission=submission).count()
     Submission.objects.filter(pk=submission.pk).update(
         raw_data=mask_links(data.raw),
+        search_text=search_text(Submission(**values)),
         data_read_at=timezone.now(),
         capture_count=count,
         **changes,

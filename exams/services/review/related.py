@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from accounts.models import User
 from exams.models import Demographics, Submission
+from exams.models.names import has_invisible, visible
 from exams.permissions import visible_submissions
 
 # The exam page lists this many earlier exams of the patient.
@@ -73,7 +74,9 @@ def list_changes(*, before: Demographics, after: Demographics) -> list[Change]:
 
 
 def _text(person: Demographics, fields: tuple[str, ...]) -> str:
-    values = (getattr(person, name) for name in fields)
-    return " ".join(
+    values = [getattr(person, name) for name in fields]
+    written = " ".join(
         value.strftime("%d %b %Y") if hasattr(value, "strftime") else str(value) for value in values if value
     )
+    # Of two texts that look the same one has to say how it differs.
+    return visible(written) + (" (contains invisible characters)" if has_invisible(written) else "")

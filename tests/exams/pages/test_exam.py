@@ -40,6 +40,32 @@ def test_a_birth_date_that_does_not_parse_is_shown_as_it_was_sent(stage: Stage) 
     assert "Born circa 1961" in text_of(page(stage))
 
 
+def test_what_cannot_be_seen_is_left_out_and_marked_and_stays_stored(stage: Stage) -> None:
+    sent = {"last_name": "Zebr\u202eowska", "identifier": "MRN\u200b-7", "gender": "F\u00ad"}
+    Submission.objects.filter(pk=stage.submission.pk).update(**sent)
+    html = page(stage)
+    assert "<bdi>Ann Zebrowska</bdi>" in html and "MRN-7" in html
+    assert "contains invisible characters" in text_of(html)
+    assert not set(html) & set("\u202e\u200b\u00ad")
+    stage.submission.refresh_from_db()
+    assert stage.submission.last_name == sent["last_name"]
+    Submission.objects.filter(pk=stage.submission.pk).update(last_name="Z", identifier="7", gender="F")
+    assert "contains invisible characters" not in text_of(page(stage))
+
+
+@pytest.mark.parametrize(
+    ("born", "mark"),
+    [
+        (date(2504, 3, 7), "Born 07 Mar 2504 implausible: perhaps of the Buddhist calendar, 1961"),
+        (date(2204, 3, 7), "Born 07 Mar 2204 implausible: in the future"),
+        (date(1861, 3, 7), "Born 07 Mar 1861 implausible: before 1880"),
+    ],
+)
+def test_an_implausible_birth_date_is_marked(born: date, mark: str, stage: Stage) -> None:
+    Submission.objects.filter(pk=stage.submission.pk).update(date_of_birth=born)
+    assert mark in text_of(page(stage))
+
+
 def test_title_and_url_hold_no_patient_data(stage: Stage) -> None:
     html = page(stage)
     title = re.search(r"<title>(.*?)</title>", html, re.DOTALL)

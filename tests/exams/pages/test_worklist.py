@@ -13,6 +13,7 @@ from django.utils import timezone
 from audit.models import Entry
 from exams.models import Report, Submission
 from exams.services.review.worklist import Filters, filter_submissions, list_submissions
+from integrations.models import Customer
 from tests.exams.cast import Stage, add_report, add_submission
 from tests.exams.rows import make_customer, make_service
 
@@ -137,6 +138,47 @@ def test_a_search_finds_every_word_in_names_and_identifier_and_stays_out_of_the_
         assert "state=ready" in address
         assert re.fullmatch(r"/worklist/\?state=ready&q=[\w-]{8}", address)
         assert names(reviewer.get(address)) == found
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("Carver, Ruth", "Dr Ruth Carver"),
+        ("Ruth Carver", "Dr Ruth Carver"),
+        ("carver;RUTH", "Dr Ruth Carver"),
+        ("Carver^Ruth", "Dr Ruth Carver"),
+        ("王伟", "王伟"),
+        ("伟王", "王伟"),
+        ("1961-03-07", "Dr Ruth Carver"),
+        ("07.03.1961", "Dr Ruth Carver"),
+        ("7.3.1961", "Dr Ruth Carver"),
+        ("7 Mar 1961", "Dr Ruth Carver"),
+        ("7 March 1961", "Dr Ruth Carver"),
+        ("March 7, 1961", "Dr Ruth Carver"),
+        ("Carver 07/03/1961", "Dr Ruth Carver"),
+        ("1961", "Dr Ruth Carver"),
+        ("Kaninchen", "Möhre"),
+        ("MÖHRE", "Möhre"),
+        ("mo\u0308hre", "Möhre"),
+        ("möhre hafen", "Möhre"),
+        ("Hafenklinik", "Möhre"),
+        ("Dr. Möwe", "Möhre"),
+        ("Carver 8 Mar 1961", None),
+        ("Carver Hafenklinik", None),
+    ],
+)
+def test_a_patient_is_found_as_people_write_them(
+    words: str, found: str | None, stage: Stage, reviewer: Client
+) -> None:
+    add_submission(
+        stage.customer, last_name="Carver^Ruth^^Dr", date_of_birth=date(1961, 3, 7), identifier="8"
+    )
+    add_submission(stage.customer, first_name="伟", last_name="王", identifier="9")
+    clinic = make_customer(stage.service)
+    Customer.objects.filter(pk=clinic.pk).update(label="Dr. Möwe", institution="HAFENKLINIK")
+    add_submission(clinic, animal_name="Möhre", animal_type="Kaninchen")
+    address = reviewer.post(reverse("worklist_search"), {"words": words})["Location"]
+    assert names(reviewer.get(address)) == ([found] if found else [])
 
 
 def test_an_empty_search_clears_the_search_and_keeps_the_filters(reviewer: Client) -> None:
