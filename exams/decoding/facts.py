@@ -1,9 +1,11 @@
 """Facts that decoders return, and renditions that they write."""
 
+import struct
 from pathlib import Path
 from typing import TypedDict
 
-from PIL import Image
+import av
+from PIL import Image, UnidentifiedImageError
 
 from exams.decoding import Problem
 
@@ -14,6 +16,22 @@ PREVIEW_PIXELS = 1600
 MOST_PIXELS = 50_000_000
 # JPEG quality without visible loss in grey pictures.
 QUALITY = 85
+# Exceptions of the libraries at damaged and hostile files.
+ERRORS = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+    av.FFmpegError,
+    ArithmeticError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    StopIteration,
+    MemoryError,
+    struct.error,
+)
 
 
 class Unreadable(Exception):

@@ -7,11 +7,17 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
-import av
-from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+from PIL import Image, ImageOps, ImageSequence
 
 from exams.decoding import Problem
-from exams.decoding.facts import Facts, Unreadable, require_size, with_square_pixels, write_renditions
+from exams.decoding.facts import (
+    ERRORS,
+    Facts,
+    Unreadable,
+    require_size,
+    with_square_pixels,
+    write_renditions,
+)
 from exams.decoding.loops import write_loop
 from exams.media_types import PNG_SIGN
 
@@ -22,6 +28,7 @@ LOSSY = {"JPEG", "MPO"}
 TEXTS = {b"tEXt", b"zTXt", b"iTXt", b"tIME"}
 # Browsers take a shorter time for this one.
 DEFAULT_MS = 100
+# A longer loop would take too long to write.
 MOST_FRAMES = 2000
 LOSSLESS_JPEG = "lossless jpeg"
 # The picture as a browser can show it, in full size.
@@ -29,17 +36,6 @@ DISPLAY = "display.png"
 _ORIENTATION = 0x0112
 # Degrees by which the picture is turned clockwise to be upright, for each of EXIF's orientations.
 _ROTATIONS = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
-_ERRORS = (
-    UnidentifiedImageError,
-    Image.DecompressionBombWarning,
-    av.FFmpegError,
-    OSError,
-    SyntaxError,
-    ValueError,
-    IndexError,
-    StopIteration,
-    MemoryError,
-)
 
 
 def decode(*, source: Path, folder: Path) -> Facts:
@@ -50,7 +46,7 @@ def decode(*, source: Path, folder: Path) -> Facts:
         return _decode(source, folder)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Unreadable(Problem.TOO_MANY_PIXELS, error) from error
-    except _ERRORS as error:
+    except ERRORS as error:
         raise Unreadable(Problem.UNREADABLE, error) from error
 
 
@@ -67,9 +63,12 @@ def _decode(source: Path, folder: Path) -> Facts:
 def _write(image: Image.Image, facts: Facts, folder: Path) -> None:
     picture = _upright(image, facts)
     write_renditions(picture=picture, folder=folder)
+    if facts["frame_count"] > MOST_FRAMES:
+        return
     if facts["frame_count"] > 1:
         times = write_loop(_timed_frames(image), folder=folder, size=picture.size)
-        facts |= {"frame_times_ms": times[:-1], "frame_count": len(times) - 1, "duration_ms": times[-1]}
+        if times:
+            facts |= {"frame_times_ms": times[:-1], "frame_count": len(times) - 1, "duration_ms": times[-1]}
     elif not _is_shown_as_it_is(image, facts):
         picture.save(folder / DISPLAY, format="PNG")
 
@@ -82,9 +81,7 @@ def _is_shown_as_it_is(image: Image.Image, facts: Facts) -> bool:
 
 
 def _timed_frames(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    for number, frame in enumerate(ImageSequence.Iterator(image)):
-        if number == MOST_FRAMES:
-            return
+    for frame in ImageSequence.Iterator(image):
         yield frame.convert("RGB"), int(frame.info.get("duration") or 0) or DEFAULT_MS
 
 
@@ -95,7 +92,7 @@ def _facts(image: Image.Image, data: bytes) -> Facts:
     facts: Facts = {
         "width": image.width,
         "height": image.height,
-        "frame_count": 1 if name in SHOWN else min(getattr(image, "n_frames", 1), MOST_FRAMES),
+        "frame_count": 1 if name in SHOWN else getattr(image, "n_frames", 1),
         "is_lossy": is_lossy or (codec == "webp" and b"VP8L" not in data[:64]),
         "codec": codec,
         "colour_model": image.mode,
@@ -123,6 +120,8 @@ def _jpeg_codec(data: bytes) -> str:
 def _density(image: Image.Image) -> tuple[int, int]:
     info = image.info
     across, down = info.get("jfif_density") or info.get("dpi") or info.get("aspect") or (1, 1)
+    if not (math.isfinite(across) and math.isfinite(down)):
+        return 1, 1
     pair = (round(float(across)), round(float(down)))
     return pair if min(pair) > 0 and max(pair) < 20 * min(pair) else (1, 1)
 

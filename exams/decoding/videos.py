@@ -12,8 +12,15 @@ from av.sidedata.sidedata import Type
 from PIL import Image
 
 from exams.decoding import Problem
-from exams.decoding.facts import Facts, Unreadable, require_size, with_square_pixels, write_renditions
-from exams.decoding.loops import DISPLAY, write_frames
+from exams.decoding.facts import (
+    ERRORS,
+    Facts,
+    Unreadable,
+    require_size,
+    with_square_pixels,
+    write_renditions,
+)
+from exams.decoding.loops import write_frames
 from exams.media_types import is_playable
 
 # Some minutes of a fast loop; a longer list would fill the database.
@@ -47,7 +54,7 @@ def decode(*, source: Path, folder: Path) -> Facts:
             picture = with_square_pixels(frame.to_image(), facts)
             write_renditions(picture=_upright(picture, turn, is_mirrored), folder=folder)
         facts |= _frames(source)
-    except (av.FFmpegError, IndexError, ValueError, StopIteration, OSError, MemoryError) as error:
+    except ERRORS as error:
         raise Unreadable(Problem.UNREADABLE, error) from error
     if not is_playable(codec=facts["codec"], colour_model=facts["colour_model"]):
         _write_display(source, folder, facts, _filters(facts, turn, is_mirrored))
@@ -56,11 +63,8 @@ def decode(*, source: Path, folder: Path) -> Facts:
 
 def _write_display(source: Path, folder: Path, facts: Facts, filters: list[tuple[str, str]]) -> None:
     """Write the loop as browsers can play it; without it, the poster is shown."""
-    try:
-        with av.open(str(source), format="mp4") as container:
-            write_frames(_decoded(container), folder=folder, filters=filters)
-    except (av.FFmpegError, ValueError, OSError, MemoryError):
-        (folder / DISPLAY).unlink(missing_ok=True)
+    with suppress(*ERRORS), av.open(str(source), format="mp4") as container:
+        write_frames(_decoded(container), folder=folder, filters=filters)
 
 
 def _decoded(container: Any) -> Iterator[Any]:

@@ -9,8 +9,10 @@ from typing import Any
 import av
 import pytest
 from PIL import Image, ImageChops, ImageDraw, ImageStat
+from PIL.TiffImagePlugin import IFDRational, ImageFileDirectory_v2
 
 from exams import storage
+from exams.decoding import loops
 from exams.decoding.videos import _TURNS
 from exams.models import Capture
 from exams.services.media.previews import preview_capture
@@ -174,6 +176,50 @@ def test_a_loop_that_could_not_be_reencoded_shows_its_first_frame_and_says_why()
     capture.display = ""
     assert shown(capture) == ("preview", "preview")
     assert "could not be re-encoded" in list_slots([capture])[0].reason
+
+
+def blinking(kind: str, count: int) -> bytes:
+    """Return a picture of `count` frames, no two of which in a row are equal."""
+    frames = [Image.new("L", (8, 8), 50 + number % 2 * 150) for number in range(count)]
+    return pictures.encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=20)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [lambda: animation("GIF")[:-300], lambda: _with_bad_last_frame(), lambda: blinking("GIF", 2001)],
+    ids=["cut GIF", "TIFF with a frame that is none", "too many frames"],
+)
+def test_pictures_that_cannot_become_a_loop_show_the_first_and_say_so(make: Any) -> None:
+    capture = previewed(make())
+    assert (capture.preview_failure, shown(capture)) == ("", ("preview", "preview"))
+    assert capture.frame_count > 1 and capture.frame_times_ms is None
+    assert "could not be re-encoded" in list_slots([capture])[0].reason
+
+
+def _with_bad_last_frame() -> bytes:
+    content = bytearray(animation("TIFF"))
+    # The bytes of the last picture are somewhere behind the end of the file.
+    with Image.open(io.BytesIO(content)) as image:
+        image.seek(image.n_frames - 1)
+        offset = struct.pack("<L", image.tag_v2[273][0])
+    at = content.rindex(offset)
+    content[at : at + 4] = struct.pack("<L", len(content) + 1000)
+    return bytes(content)
+
+
+def test_a_loop_that_takes_too_long_is_not_written(tmp_path: Path) -> None:
+    frames = [(pictures.circle(64, 48), 100)] * 3
+    assert loops.write_loop(frames, folder=tmp_path, size=(64, 48), seconds=60) == [0, 100, 200, 300]
+    assert loops.write_loop(frames, folder=tmp_path, size=(64, 48), seconds=0) == []
+    assert not (tmp_path / loops.DISPLAY).exists()
+
+
+@pytest.mark.parametrize("bottom", [0, 1])
+def test_a_density_that_is_no_number_costs_no_preview(bottom: int) -> None:
+    tags = ImageFileDirectory_v2()
+    tags[282], tags[283], tags[296] = IFDRational(1 if bottom else 0, 0), IFDRational(1, 1), 2
+    capture = previewed(pictures.encoded(pictures.circle(64, 48), "TIFF", tiffinfo=tags))
+    assert (capture.preview_failure, shown(capture)) == ("", ("image", "display"))
 
 
 MATRICES: dict[str, tuple[int, ...]] = {

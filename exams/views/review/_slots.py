@@ -8,7 +8,9 @@ from django.urls import reverse
 from exams import media_types
 from exams.models import Capture
 
-UNPLAYABLE = "Browsers cannot play this loop, and it could not be re-encoded. This is its first frame."
+UNPLAYABLE = (
+    "This loop could not be re-encoded for browsers. This is its first frame. Download it to see it all."
+)
 WAITING = "Waiting to be fetched."
 
 
@@ -101,7 +103,7 @@ def _reason(capture: Capture, *, show: str) -> str:
         return capture.get_failure_reason_display() or "This capture could not be fetched."
     if capture.state == Capture.State.PENDING:
         return WAITING
-    if show == "preview" and capture.media_type == media_types.MP4:
+    if show == "preview" and (capture.media_type == media_types.MP4 or (capture.frame_count or 1) > 1):
         return UNPLAYABLE
     if show == "none":
         return capture.preview_failure or "Stored as received. The portal cannot display this type of file."
