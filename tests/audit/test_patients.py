@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from audit.entries import add_entry
 from audit.models import Entry, ShownPatient
-from exams.models import Patient
+from exams import storage
+from exams.models import Capture, Patient
 from exams.services.review.identity import split_patient
 from tests.exams.cast import Stage, add_report, add_submission, make_stage
 from tests.exams.rows import make_customer
@@ -94,6 +95,16 @@ def test_whatever_shows_one_patient_is_found_by_the_patient(stage: Stage) -> Non
         ("administrator with content", "patient.viewed"),
         ("administrator with content", "submission.viewed"),
     }
+
+
+@pytest.mark.parametrize("name", ["capture_file", "capture_preview", "capture_display"])
+def test_every_form_of_a_capture_is_found_by_the_patient(stage: Stage, name: str) -> None:
+    stored = storage.store_upload([b"a picture"]).path
+    Capture.objects.filter(pk=stage.image.pk).update(
+        file=stored, preview=stored, display=stored, display_type="image/png"
+    )
+    assert stage.browser("reviewer").get(reverse(name, args=[stage.image.uuid])).status_code == 200
+    assert _who_saw(stage, stage.submission.patient) == {("reviewer", "capture.viewed")}
 
 
 def test_a_patient_who_looks_alike_is_shown_as_well(stage: Stage) -> None:

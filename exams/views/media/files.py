@@ -67,7 +67,7 @@ def capture_preview(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
 def capture_display(request: HttpRequest, uuid: UUID) -> HttpResponseBase:
     """Send a capture as every browser shows it."""
     capture = get_object_or_404(visible_captures(request.user).exclude(display=""), uuid=uuid)
-    record_view(request, action="capture.viewed", target=capture)
+    _record(request, action="capture.viewed", target=capture)
     return _send(request, path=capture.display, media_type=capture.display_type, name="display")
 
 
