@@ -48,7 +48,7 @@ def nudge_due() -> int:
     If a message is lost, its row is announced again after NUDGE_SECONDS.
     """
     published = 0
-    for job in jobs():
+    for job in sorted(jobs(), key=lambda job: not job.is_urgent):
         for pk in _choose(job):
             if not _broker.publish(task=job.name, pk=pk):
                 return published
@@ -68,7 +68,7 @@ def _choose(job: Job) -> list[Any]:
         return []
     with transaction.atomic():
         skip = connection.features.has_select_for_update_skip_locked
-        locked = unannounced.order_by("not_before").select_for_update(skip_locked=skip)
+        locked = unannounced.order_by(job.order).select_for_update(skip_locked=skip)
         chosen = list(locked.values_list("pk", flat=True)[:room])
         job.model._base_manager.filter(pk__in=chosen).update(
             nudged_until=from_now(seconds=settings.NUDGE_SECONDS)

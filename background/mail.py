@@ -113,4 +113,5 @@ SEND = Job(
     deadline=timedelta(minutes=2),
     applies=lambda mail: mail.state == State.QUEUED,
     exhausted=_give_up,
+    is_urgent=True,
 )

@@ -15,11 +15,11 @@ from typing import Any
 
 from celery import shared_task
 from django.db import connection, transaction
-from django.db.models import F, Model
+from django.db.models import F, Model, OrderBy
 
 from background.backoff import Backoff
 from background.concurrency import half_of_threads
-from background.due import from_now, is_free, just_due
+from background.due import from_now, is_due, is_free, just_due
 from background.leases import DeadlineExceeded, Hold, LeaseLost, acquire, finish, holding, release
 from background.models import LeasedRow
 
@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 
 # With the backoff these take about an hour, longer than a restart or a short outage.
 TRIES = 12
+# The order in which rows have become due.
+OLDEST_FIRST = F("not_before").asc()
+# Urgent rows that are worked on before an ordinary one, so that a failing mail server ends no other work.
+URGENT_AT_ONCE = 20
 # Runs in the final transaction before the row is saved; what it returns is saved with the row.
 Effect = Callable[[], Mapping[str, Any] | None]
 
@@ -87,6 +91,10 @@ class Job:
     gone: tuple[type[Exception], ...] = ()
     # Lookup from a row to the service it may wait for; `wake` makes it due when the service resumes.
     waits_for: str | None = None
+    # A person waits for it: each thread works on what is due of it before it begins anything else.
+    is_urgent: bool = False
+    # Which of the due rows comes first, whatever the order of their messages.
+    order: OrderBy = OLDEST_FIRST
     # May take only half of a worker's threads, so that one is always free for what people wait for.
     is_limited: bool = False
     # The task calls this with `pk` instead of `run`, for rows that share something costly.
@@ -145,10 +153,42 @@ def _task(job: Job) -> Callable[[Any], None]:
     def work(pk: Any) -> None:
         (job.entry or partial(run, job))(pk=pk)
 
-    def work_limited(pk: Any) -> None:
-        half_of_threads.run(work, pk)
+    def work_in_turn(pk: Any) -> None:
+        _work_on_urgent()
+        if job.order == OLDEST_FIRST or not _work_on_first(job, instead_of=pk):
+            work(pk)
 
-    return work_limited if job.is_limited else work
+    def work_limited(pk: Any) -> None:
+        half_of_threads.run(work_in_turn, pk)
+
+    if job.is_urgent:
+        return work
+    return work_limited if job.is_limited else work_in_turn
+
+
+def _work_on_urgent() -> None:
+    """Work on what people wait for: its messages may be queued behind those of a backlog."""
+    for job in jobs():
+        if not job.is_urgent:
+            continue
+        rows = job.model._base_manager.filter(is_due()).order_by(job.order)
+        for pk in list(rows.values_list("pk", flat=True)[:URGENT_AT_ONCE]):
+            try:
+                run(job, pk=pk)
+            except Exception:
+                # The row's lease expires, which counts the attempt; the work that was called for goes on.
+                logger.exception("%s failed for row %s.", job.name, pk)
+
+
+def _work_on_first(job: Job, *, instead_of: Any) -> bool:
+    """Work on the row whose turn it is; False if that is the announced one, or another worker took it."""
+    rows = job.model._base_manager
+    first = rows.filter(is_due()).order_by(job.order).values_list("pk", flat=True).first()
+    if first in (None, instead_of) or run(job, pk=first) is None:
+        return False
+    # Its message is used up, so it is announced again.
+    rows.filter(is_due(), pk=instead_of).update(nudged_until=None)
+    return True
 
 
 def run(job: Job, *, pk: Any) -> Outcome | None:

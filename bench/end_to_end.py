@@ -1,4 +1,4 @@
-"""Notification to READY on an idle system, and submissions a minute through one worker and through two."""
+"""Notification to READY on an idle system, submissions a minute, and what waits behind a backlog."""
 
 import argparse
 import subprocess
@@ -12,7 +12,7 @@ import psycopg
 import requests
 
 from bench.stage import granian, made, portal_on_postgres
-from bench.tables import machine, print_table
+from bench.tables import at_most, machine, print_table
 from tests.chaos.run import LINK
 from tests.chaos.servers import RabbitMQ
 from tests.cloud import Cloud, CloudCustomer, start_cloud
@@ -34,6 +34,32 @@ LATENCIES = (
     "WHERE notified_at IS NOT NULL ORDER BY 1"
 )
 SPAN = "SELECT extract(epoch FROM max(ready_at) - min(ready_at)), count(*) FROM exams_submission"
+# A person presses Connect and another one signs, while a backlog waits.
+PRESS = """
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from background.due import schedule
+from exams.models import Report, Submission
+from exams.services.transitions import move_reports
+from exams.storage import store_upload
+from integrations.models import Service
+from integrations.services.linking.links import link_customer
+user = get_user_model().objects.create_user("second@example.test", "of-no-use-1234")
+link_customer(service=Service.objects.get(), token={token!r}, user=user, address=None)
+stored = store_upload([b"%PDF-1.7 report"])
+file = dict(file=stored.path, sha256=stored.sha256, size=stored.size, media_type=stored.media_type)
+row = Submission.objects.filter(state="ready").first()
+report = Report.objects.create(submission=row, name="Echo", file_name="echo.pdf", page_count=1, **file)
+move_reports(Report.objects.filter(pk=report.pk), to="signed", signed_at=timezone.now())
+schedule(Report.objects.filter(pk=report.pk))
+"""
+LINK_WAIT = (
+    "SELECT extract(epoch FROM confirmed_at - created_at) FROM integrations_link ORDER BY id DESC LIMIT 1"
+)
+REPORT_WAIT = "SELECT extract(epoch FROM delivered_at - signed_at) FROM exams_report ORDER BY id DESC LIMIT 1"
+READY_COUNT = "SELECT count(*) FROM exams_submission WHERE state = 'ready'"
+# Seconds for which a person may wait behind a backlog.
+LONGEST_WAIT = 3.0
 EMPTY = "TRUNCATE exams_submission, exams_capture, exams_exam, exams_patient CASCADE"
 
 
@@ -51,6 +77,12 @@ class World:
         """Run a query on the portal's database."""
         with psycopg.connect(self.url, autocommit=True) as connection:
             return [tuple(float(each) for each in row) for row in connection.execute(query).fetchall()]
+
+    def ask_one(self, query: str) -> float | None:
+        """Run a query for one number, which may be missing."""
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            row = connection.execute(query).fetchone()
+        return float(row[0]) if row and row[0] is not None else None
 
     def empty(self) -> None:
         """Delete every submission on both sides."""
@@ -137,6 +169,27 @@ def throughput(world: World, *, count: int) -> None:
     print_table("Submissions through workers, previews made meanwhile", head, rows)
 
 
+def precedence(world: World, *, count: int) -> None:
+    """Print how long a link and a signed report wait behind a backlog, as a ratio to the limit."""
+    world.empty()
+    for each in range(count):
+        customer = world.customers[each % len(world.customers)]
+        world.cloud.submit(customer=customer, exam=EXAM, capture_count=CAPTURES, is_notified=False)
+    world.site.run("poll_exams", "--full")
+    token = world.cloud.add_customer(name="Latest").token
+    with workers(world.site, count=1):
+        wait_for(lambda: world.ask(READY_COUNT)[0][0] > 0, what="The first exam", seconds=120)
+        world.site.run("shell", "-v", "0", "-c", PRESS.format(token=token))
+        waits = []
+        for what, query in (("a link is confirmed", LINK_WAIT), ("a signed report leaves", REPORT_WAIT)):
+            wait_for(lambda query=query: world.ask_one(query) is not None, what=what, seconds=120)
+            waits.append((what, world.ask_one(query) or 0.0))
+        left = count - int(world.ask(READY_COUNT)[0][0])
+    rows = [[what, left, wait, at_most(wait / LONGEST_WAIT, bar=1)] for what, wait in waits]
+    head = ("until", "exams that still wait", "s", f"ratio to {LONGEST_WAIT:g} s")
+    print_table(f"Behind a backlog of {count} exams", head, rows)
+
+
 def _curl_rate(world: World, *, count: int) -> float:
     session = requests.Session()
     session.headers["Authorization"] = f"Service-API-Key {world.key}"
@@ -196,11 +249,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--idle", type=int, default=20, help="submissions one after the other")
     parser.add_argument("--many", type=int, default=60, help="submissions at once")
+    parser.add_argument("--backlog", type=int, default=500, help="exams that wait while people act")
     chosen = parser.parse_args()
     print(machine())
     with whole_world(customers=20) as world:
         latency(world, count=chosen.idle)
         throughput(world, count=chosen.many)
+        precedence(world, count=chosen.backlog)
 
 
 if __name__ == "__main__":

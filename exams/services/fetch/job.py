@@ -270,6 +270,8 @@ FETCH = Job(
     deadline=timedelta(hours=1),
     # About an hour of definite errors and dead workers; what is only away is waited for without end.
     tries=TRIES,
+    # An exam of today never waits for a backlog. What is not confirmed has no time yet: it was just notified.
+    order=F("submitted_at").desc(nulls_first=True),
     related=("service", "customer"),
     applies=lambda submission: submission.state in FETCHABLE or _is_unconfirmed(submission),
     # Before anything can end the attempt: a damaged capture may be lost for good.

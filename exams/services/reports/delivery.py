@@ -169,6 +169,7 @@ DELIVER = Job(
     # Time for 100 MiB over a slow line; the upload checks it as it goes.
     deadline=timedelta(minutes=30),
     overtime=_run_late,
+    is_urgent=True,
     related=("submission__service", "submission__customer"),
     applies=lambda report: report.state in (R.SIGNED, R.SENDING),
     # An administrator may give it up while it waits; a reason written after that would be wrong.

@@ -83,6 +83,8 @@ RENDER_PAGES = Job(
     deadline=timedelta(minutes=2),
     # A document that ends its worker three times is given up.
     tries=3,
+    # The report can be signed when they are there.
+    is_urgent=True,
     related=("report",),
     applies=lambda rendering: rendering.report.page_count is None,
     exhausted=lambda rendering, hold, last: _give_up(rendering),

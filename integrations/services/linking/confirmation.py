@@ -131,4 +131,5 @@ CONFIRM = Job(
     # A link that was ended during the call stays ended and keeps its reason.
     guard=_is_active,
     gone=(NotAllowed,),
+    is_urgent=True,
 )
