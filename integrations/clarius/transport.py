@@ -167,7 +167,10 @@ class Transport:
         A proxy in front of the Cloud may leave the other scheme in the link. Raises BlockedByPolicy, or
         ForeignOrigin for another host or port.
         """
-        clean = clean_url(urljoin(url, following))
+        try:
+            clean = clean_url(urljoin(url, following))
+        except ValueError:
+            raise errors.BlockedByPolicy("The address of the next page could not be read.") from None
         ports = {self.origin.port, DEFAULT_PORTS[clean.origin.scheme]}
         if clean.origin.host != self.origin.host or clean.origin.port not in ports:
             raise errors.ForeignOrigin("The address is not at the service's own Cloud.")

@@ -104,7 +104,15 @@ def test_a_list_that_shrinks_forever_is_abandoned_without_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    "following", ["http://evil.example/?offset=1", "http://127.0.0.1:1/x", "//evil.example/x", "SELF"]
+    "following",
+    [
+        "http://evil.example/?offset=1",
+        "http://127.0.0.1:1/x",
+        "//evil.example/x",
+        "SELF",
+        "http://[x",
+        "//[::1",
+    ],
 )
 def test_a_page_that_links_elsewhere_or_in_a_circle_ends_the_reading(following: str) -> None:
     def lead(handler: Handler, call: Call) -> None:
