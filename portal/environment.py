@@ -1,6 +1,7 @@
 """Settings from the environment; a value that cannot work stops the start with a sentence."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Collection
 from email.utils import parseaddr
 from pathlib import Path
@@ -20,6 +21,9 @@ NO = ("false", "off", "no", "0")
 DATABASES = ("sqlite", "postgres", "postgresql")
 BROKERS = ("memory", "amqp", "amqps", "redis", "rediss")
 MAIL = ("smtp", "smtp+tls", "smtp+ssl", "filemail", "consolemail")
+
+# A name, or an address of version 4 or 6 without its brackets.
+_HOST = re.compile(r"[a-z0-9._:-]+")
 
 T = TypeVar("T")
 
@@ -128,15 +132,19 @@ class Environment(environ.Env):
 
     def public_url(self, name: str, *, default: str) -> str:
         """Return the portal's own address, without a slash at its end."""
-        url = (self._text(name) or default).rstrip("/")
+        url = (self._text(name) or default).rstrip("/").lower()
         try:
             parts = urlsplit(url)
-            is_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+            is_host = _HOST.fullmatch(parts.hostname or "")
+            is_address = parts.scheme in {"http", "https"} and is_host and parts.port != 0
         except ValueError:
             is_address = False
         if not is_address:
-            raise ImproperlyConfigured(f"{name} must be an address such as https://portal.example.com")
-        if parts.path or parts.query or parts.fragment or parts.username is not None:
+            raise ImproperlyConfigured(
+                f"{name} must be an address such as https://portal.example.com. A host with letters beyond a "
+                "to z is written as browsers send it: xn--…"
+            )
+        if url != f"{parts.scheme}://{parts.netloc}" or parts.username is not None:
             raise ImproperlyConfigured(
                 f"{name} must be scheme, host and port alone, such as https://portal.example.com:8443. "
                 "The portal needs a host of its own; it cannot live under a path."

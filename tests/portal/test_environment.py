@@ -86,6 +86,9 @@ def test_a_command_with_a_missing_secret_ends_with_the_sentence() -> None:
         ({"PUBLIC_URL": "https://a:b@portal.example.com"}, "PUBLIC_URL must be scheme, host and port"),
         ({"PUBLIC_URL": "https://portal.example.com:x"}, "PUBLIC_URL must be an address"),
         ({"PUBLIC_URL": "portal.example.com"}, "PUBLIC_URL must be an address"),
+        ({"PUBLIC_URL": "https://a b"}, "PUBLIC_URL must be an address"),
+        ({"PUBLIC_URL": "https://münchen.example"}, "is written as browsers send it: xn--…"),
+        ({"PUBLIC_URL": "https://portal.example.com?"}, "PUBLIC_URL must be scheme, host and port"),
         (
             {"PUBLIC_URL": "https://portal.example.com", "PORTAL_DEMO_FILE": "demo.json"},
             "PORTAL_DEMO_FILE lets everybody in",
@@ -191,6 +194,13 @@ def _find_contradictions() -> list[CheckMessage]:
 def test_cookies_and_redirect_follow_from_the_public_address() -> None:
     loaded = load_settings(**GOOD, PUBLIC_URL="https://portal.example.com/")
     assert (loaded["PUBLIC_URL"], loaded["SECURE_SSL_REDIRECT"]) == ("https://portal.example.com", True)
+
+
+@pytest.mark.parametrize(
+    "url", ["HTTPS://Portal.Example.com:8443", "https://[::1]:8000", "https://xn--a.example"]
+)
+def test_a_public_address_is_read_as_browsers_write_it(url: str) -> None:
+    assert load_settings(**GOOD, PUBLIC_URL=url)["PUBLIC_URL"] == url.lower()
 
 
 def test_a_file_named_by_the_environment_is_read_and_the_environment_comes_first(tmp_path: Path) -> None:
