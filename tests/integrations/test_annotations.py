@@ -337,3 +337,11 @@ def test_who_may_look_at_annotations_and_who_may_change_them(
     for stranger in (make_person("bare", is_staff=True), make_person("clinician")):
         for name in ("change", "export", "remove"):
             assert logged_in(stranger).get(page_of(application, name)).status_code in (302, 403)
+
+
+def test_the_editor_says_that_saving_replaces_a_list_which_the_cloud_does_not_show(
+    client: Client, application: Application
+) -> None:
+    html = client.get(page_of(application)).content.decode()
+    assert "shows only a customization, never Clarius's own lists" in html
+    assert "Saving here replaces the whole list" in html
