@@ -53,6 +53,13 @@ class Slot:
         return size[::-1] if capture.rotation % 180 else size
 
     @property
+    def is_being_prepared(self) -> bool:
+        """True until a stored image or loop has its preview, or the reason why it gets none."""
+        capture = self.capture
+        is_stored = capture.state == Capture.State.STORED and capture.not_before is not None
+        return is_stored and not capture.thumbnail and not capture.preview_failure
+
+    @property
     def is_listed(self) -> bool:
         """True if the Cloud listed the capture in its last answer."""
         return self.capture.is_listed

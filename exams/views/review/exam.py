@@ -171,6 +171,7 @@ def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]
         "is_review": can_review(request.user, submission),
         "is_moving": is_checking
         or submission.state in MOVING
+        or any(each.is_being_prepared for each in slots)
         or any(each.state in REPORT_MOVING for each in reports),
         "fingerprint": _fingerprint(submission, slots=slots, reports=reports),
     }
@@ -194,7 +195,7 @@ def _lookalike(request: HttpRequest, submission: Submission) -> Any:
 
 def _fingerprint(submission: Submission, *, slots: list[Any], reports: list[Report]) -> str:
     stored = sum(1 for each in slots if each.show != "none")
-    failed = sum(1 for each in slots if each.capture.failure_reason)
+    failed = sum(1 for each in slots if each.capture.failure_reason or each.capture.preview_failure)
     pictures = sum(1 for each in slots if each.thumbnail)
     read_at = round(submission.data_read_at.timestamp()) if submission.data_read_at else 0
     states = "".join(each.state[:2] for each in reports)

@@ -1,5 +1,6 @@
 """The clinician's page."""
 
+import re
 from typing import Any
 
 import pytest
@@ -28,6 +29,20 @@ def test_it_lists_links_exams_and_signed_reports_of_the_account_alone(stage: Sta
     other = my(stage, "other clinician")
     assert "Zebrowska" not in other
     assert "No exams yet" in other
+
+
+def test_it_updates_when_an_exam_or_a_report_changes(stage: Stage) -> None:
+    browser = stage.browser("clinician")
+    for change in (
+        lambda: add_submission(stage.customer, state="fetching"),
+        lambda: Submission.objects.update(state="failed"),
+        lambda: add_report(stage.submission, state="sending"),
+        lambda: Report.objects.update(state="delivered"),
+    ):
+        seen = re.search(r'"seen": "(\w+)"', browser.get(MY).content.decode())
+        assert seen and browser.get(MY, {"seen": seen[1], "after": ""}).status_code == 204
+        change()
+        assert browser.get(MY, {"seen": seen[1], "after": ""}).status_code == 200
 
 
 def test_a_link_can_be_ended_and_one_that_waits_checked(stage: Stage) -> None:

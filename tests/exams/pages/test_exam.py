@@ -212,6 +212,19 @@ def test_a_page_whose_captures_still_arrive_updates_until_they_are_there(stage: 
     assert b"hx-get" not in status(stage, seen[1]).content
 
 
+@pytest.mark.parametrize("end", [{"thumbnail": "a/b"}, {"preview_failure": "No preview."}])
+def test_a_ready_exam_updates_until_every_preview_is_made_or_failed(
+    stage: Stage, end: dict[str, str]
+) -> None:
+    image = {"state": "stored", "kind": "image", "media_type": "image/png"}
+    stored = make_capture(stage.submission, file="a/c", not_before=timezone.now(), **image)
+    seen = re.search(r'hx-get="[^"]*\?seen=([^"]+)"', page(stage))
+    assert seen and status(stage, seen[1]).status_code == 204
+    Capture.objects.filter(pk=stored.pk).update(not_before=None, **end)
+    last = status(stage, seen[1])
+    assert last.status_code == 200 and b"hx-get" not in last.content
+
+
 def test_a_clinician_is_not_offered_a_reviewers_actions(stage: Stage) -> None:
     add_report(stage.submission, state=Report.State.FAILED, author=stage.people["reviewer"])
     add_report(stage.submission, state=Report.State.DRAFT, name="Secret draft")

@@ -151,3 +151,26 @@ def test_an_open_question_stays_open_while_captures_arrive(transactional_stage: 
     expect(button).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Claimed by you")).to_be_visible()
+
+
+SHIFTS = """
+window.shifts = [];
+new PerformanceObserver(list => {
+  for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifts.push(shift.value);
+}).observe({type: "layout-shift", buffered: true});
+"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+def test_the_exam_page_does_not_jump_while_it_loads(
+    transactional_stage: Stage, page: Page, width: int, height: int
+) -> None:
+    submission = transactional_stage.submission
+    for _ in range(4):
+        add_image(submission)
+    make_capture(submission, state="pending")
+    page.set_viewport_size({"width": width, "height": height})
+    page.add_init_script(SHIFTS)
+    page.goto(f"/exams/{submission.uuid}/", wait_until="networkidle")
+    expect(page.locator(".viewer.is-single")).to_be_visible()
+    assert sum(page.evaluate("window.shifts")) <= 0.02
