@@ -95,6 +95,7 @@ ACTIONS = {
     "records.taken_in": "imported missed notifications",
     "report.discarded": "discarded a draft",
     "report.drafted": "drafted a report",
+    "report.exam_changed": "notified people that an exam changed after its report was signed",
     "report.give_up": "gave up reports",
     "report.given_up": "gave up a report",
     "report.mark_arrived": "marked reports as arrived",

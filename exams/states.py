@@ -125,3 +125,13 @@ class ReportFailure(TextChoices):
         "Clarius Cloud cannot accept the report at the moment. The portal tries again automatically.",
     )
     GIVEN_UP = "given_up", "An administrator gave it up."
+
+
+class Tick(TextChoices):
+    """What a signer confirms because the portal cannot show it, or because it is unusual."""
+
+    READ_OUTSIDE = "read_outside", "I have read the whole document outside the portal."
+    MISSING = "missing", "I sign although captures are missing."
+    NOT_SHOWN = "not_shown", "I have viewed the captures that the portal cannot show in another program."
+    SUPERSEDED = "superseded", "I report on this submission, although the exam has a newer one."
+    IDENTITY = "identity", "I have checked the patient’s identity, although it looks like another patient."

@@ -29,5 +29,6 @@ urlpatterns = [
     path("captures/<uuid:uuid>/thumbnail/", files.capture_thumbnail, name="capture_thumbnail"),
     path("captures/<uuid:uuid>/preview/", files.capture_preview, name="capture_preview"),
     path("captures/<uuid:uuid>/display/", files.capture_display, name="capture_display"),
+    path("captures/<uuid:uuid>/seen/", exam.capture_seen, name="capture_seen"),
     path("my/", clinician_exams.my, name="my"),
 ]

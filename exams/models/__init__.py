@@ -1,7 +1,7 @@
 """Patients, exams, submissions, their captures and the reports that go back."""
 
 from exams.models.backlog import BacklogImport
-from exams.models.captures import Capture
+from exams.models.captures import Capture, CaptureSeen
 from exams.models.field_map import FieldMap
 from exams.models.intake import Call, PollRun, RejectedNotification
 from exams.models.maintenance import MaintenanceTask
@@ -13,6 +13,7 @@ __all__ = [
     "BacklogImport",
     "Call",
     "Capture",
+    "CaptureSeen",
     "Demographics",
     "Exam",
     "FieldMap",

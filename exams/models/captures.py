@@ -3,9 +3,11 @@
 import uuid
 from typing import TypeAlias
 
+from django.conf import settings
 from django.db import models
 
 from background.models import LeasedRow
+from exams import media_types
 from exams.models.querysets import CaptureQuerySet
 from exams.models.submissions import Submission
 from exams.states import CaptureState, Failure
@@ -67,5 +69,39 @@ class Capture(LeasedRow):
             models.UniqueConstraint(fields=["submission", "position"], name="exams_capture_position_unique"),
         ]
 
+    @property
+    def shown_as(self) -> str:
+        """How the viewer shows it: "image", "video", "preview" (of what browsers cannot show) or "none"."""
+        if self.state != CaptureState.STORED:
+            return "none"
+        if self.display:
+            return "video" if self.display_type == media_types.MP4 else "image"
+        if self.media_type in (media_types.JPEG, media_types.PNG):
+            return "image"
+        # A loop that the decoder could not read may still be one that the browser can.
+        is_playable = media_types.is_playable(codec=self.codec, colour_model=self.colour_model)
+        if self.media_type == media_types.MP4 and (not self.codec or is_playable):
+            return "video"
+        return "preview" if self.preview else "none"
+
+    @property
+    def is_displayable(self) -> bool:
+        """True if the viewer shows the whole capture."""
+        return self.shown_as in ("image", "video")
+
     def __str__(self) -> str:
         return str(self.uuid)
+
+
+class CaptureSeen(models.Model):
+    """A capture was displayed to a reviewer: in the viewer, and not only fetched ahead."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    capture = models.ForeignKey(Capture, on_delete=models.CASCADE, related_name="seen")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "capture"], name="exams_captureseen_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}/{self.capture_id}"

@@ -27,6 +27,11 @@ class Demographics(models.Model):
     class Meta:
         abstract = True
 
+    def list_values(self) -> dict[str, str]:
+        """Return every field of Demographics as text; an empty string means not given."""
+        names = (field.name for field in Demographics._meta.get_fields())
+        return {name: str(getattr(self, name) or "") for name in names}
+
     @property
     def is_animal(self) -> bool:
         """True if any field of an animal is filled."""

@@ -39,6 +39,18 @@ class Report(LeasedRow):
     created_at = models.DateTimeField(auto_now_add=True)
     signed_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)
+    # Who signed it in the portal; the author may be a colleague.
+    signed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    # What the signer confirmed, as values of Tick.
+    signed_ticks = models.JSONField(default=list, blank=True)
+    # What it was written on; null for reports that were signed before this was kept.
+    signed_stored_count = models.PositiveIntegerField(null=True, blank=True)
+    signed_capture_count = models.PositiveIntegerField(null=True, blank=True)
+    signed_demographics = models.JSONField(null=True, blank=True)
+    # The digest of the exam's content that signer and clinicians know of.
+    told_digest = models.CharField(max_length=64, blank=True)
     given_up_at = models.DateTimeField(null=True, blank=True)
     # Known once the pictures of the pages have been made.
     page_count = models.PositiveIntegerField(null=True, blank=True)
@@ -53,9 +65,22 @@ class Report(LeasedRow):
     @property
     def signer(self) -> str:
         """The name of who wrote it: an account, or the system's user who ran the command."""
-        if self.author is not None:
-            return self.author.display_name
+        account = self.signed_by or self.author
+        if account is not None:
+            return account.display_name
         return f"command (system user {self.command_user})" if self.command_user else ""
+
+    @property
+    def written_on(self) -> str:
+        """Of how many captures the signer knew, such as "1 of 2"; "" if of all that there are now."""
+        stored, total = self.signed_stored_count, self.submission.capture_count
+        return "" if stored is None or stored >= total else f"{stored} of {total}"
+
+    @property
+    def has_other_demographics(self) -> bool:
+        """True if the patient's data changed after it was signed."""
+        signed = self.signed_demographics
+        return signed is not None and signed != self.submission.list_values()
 
     def __str__(self) -> str:
         return str(self.uuid)

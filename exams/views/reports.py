@@ -18,6 +18,7 @@ from exams.permissions import can_review, sees_all_content, visible_reports
 from exams.services.reports.delivery import resolve_uncertain, retry_delivery
 from exams.services.reports.drafts import InvalidReport, NotADraft, create_draft, discard_draft, sign_report
 from exams.services.reports.pages import prepare_pages_again
+from exams.services.reports.signing import NotReadyToSign, assess_signing
 from exams.services.review.claims import ClaimRefused
 from exams.services.transitions import NotAllowed
 from exams.views.forms import ReportForm
@@ -92,8 +93,10 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "sees_detail": is_review or sees_all_content(request.user),
         "is_moving": found.state in REPORT_MOVING,
     }
+    if found.state == Report.State.DRAFT:
+        context["signing"] = assess_signing(report=found, user=request.user)  # type: ignore[arg-type]
     if request.htmx and "pages" in request.GET:  # type: ignore[attr-defined]
-        return render(request, "exams/reports/_pages.html", context)
+        return render(request, "exams/reports/_pages.html", context | {"is_fragment": True})
     if request.htmx:  # type: ignore[attr-defined]
         if request.GET.get("seen") == found.state:
             return HttpResponse(status=204)
@@ -108,7 +111,7 @@ def report(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 def report_sign(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Sign a draft; the worker sends it."""
-    return _act(request, uuid, sign_report)
+    return _act(request, uuid, partial(sign_report, ticks=request.POST.getlist("tick")))
 
 
 @login_required
@@ -155,13 +158,20 @@ def _act(request: HttpRequest, uuid: UUID, act: Callable[..., None]) -> HttpResp
         act(report=found, user=request.user, address=client_address(request))
     except (NotADraft, NotAllowed):
         messages.warning(request, SETTLED)
-    except ClaimRefused as refusal:
+    except (ClaimRefused, NotReadyToSign) as refusal:
         messages.warning(request, str(refusal))
     return redirect("report", uuid)
 
 
 def _get_report(request: HttpRequest, uuid: UUID) -> Report:
-    related = ("submission__customer", "submission__service", "submission__claimed_by", "author", "replaces")
+    related = (
+        "submission__customer",
+        "submission__service",
+        "submission__claimed_by",
+        "author",
+        "signed_by",
+        "replaces",
+    )
     return get_object_or_404(visible_reports(request.user).without_data().select_related(*related), uuid=uuid)
 
 

@@ -150,7 +150,7 @@ class Story:
         report = create_draft(
             submission=submission, author=reviewer, name="Echo report", upload=upload, address=None
         )
-        sign_report(report=report, user=reviewer, address=None)
+        sign_report(report=report, user=reviewer, address=None, by_program=True)
         delivered = Report.objects.filter(pk=report.pk, state=Report.State.DELIVERED)
         self._wait_for(delivered.exists, what="Delivering the report", seconds=60)
 

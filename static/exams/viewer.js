@@ -5,7 +5,8 @@
   const LARGEST = 8;
   // Kept for the tab: claiming the exam or coming back from its report shows the same capture again.
   const PLACE = `capture:${location.pathname}`;
-  let current = recall();
+  const linked = () => Number(/^#capture-([0-9]+)$/.exec(location.hash)?.[1]) || 0;
+  let current = linked() || recall();
   // Until the reader has chosen, or there is something to look at, the page has not begun.
   let isChosen = current > 0;
   let scale = 0; // 0 means: as large as fits.
@@ -33,6 +34,39 @@
     } catch {
       // Without storage the page starts at the first capture each time.
     }
+  }
+
+  const reported = new Set();
+
+  // A report can be signed only after each capture was displayed: here, not while it was fetched ahead.
+  function reportSeen(shown) {
+    const address = shown?.dataset.seen;
+    if (!address || shown !== frame() || document.hidden || reported.has(address)) return;
+    reported.add(address);
+    const token = viewer().querySelector("[name=csrfmiddlewaretoken]")?.value;
+    fetch(address, { method: "POST", headers: { "X-CSRFToken": token }, keepalive: true })
+      .then((answer) => (answer.ok ? shown.removeAttribute("data-seen") : reported.delete(address)))
+      .catch(() => reported.delete(address));
+  }
+
+  function awaitSeen() {
+    const shown = frame();
+    if (!shown?.dataset.seen || reported.has(shown.dataset.seen)) return;
+    const image = shown.querySelector("img");
+    if (image) {
+      const check = () => image.naturalWidth && reportSeen(shown);
+      if (image.complete) check();
+      else image.addEventListener("load", check, { once: true });
+      return;
+    }
+    const loop = video();
+    loop?.requestVideoFrameCallback?.(() => reportSeen(shown));
+    // Behind its poster, and after it was hidden, a paused loop presents nothing new.
+    const present = () => {
+      if (loop === video() && loop.paused) loop.currentTime += 0;
+    };
+    if (loop?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) present();
+    else if (!loop?.dataset.times) loop?.addEventListener("loadeddata", present, { once: true });
   }
 
   // Failed and pending captures are in the strip; the page starts with the first one that can be shown.
@@ -91,6 +125,7 @@
       for (const button of viewer().querySelectorAll("[data-frame-step]")) button.hidden = !hasTimes;
       if (hasTimes) window.loops.follow(loop, (...counts) => loop === video() && sayFrame(...counts));
     }
+    awaitSeen();
     sayPlaying();
     viewer().querySelector("[data-loop-group]").hidden = !video();
     viewer().querySelector("[data-counter]").textContent = `${at + 1} / ${all.length}`;
@@ -223,5 +258,6 @@
   for (const name of ["play", "pause"]) document.addEventListener(name, sayPlaying, true);
 
   document.addEventListener("htmx:afterSettle", begin);
+  document.addEventListener("visibilitychange", () => viewer()?.querySelector("[data-frame]") && awaitSeen());
   begin();
 })();

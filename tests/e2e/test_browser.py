@@ -86,6 +86,11 @@ def _view_exam(reviewer: Page, site: Site) -> None:
     reviewer.wait_for_function(
         "() => [...document.images].some(image => image.offsetWidth > 200 && image.naturalWidth > 200)"
     )
+    # Signing needs every capture to have been displayed.
+    for pick in reviewer.locator("[data-pick]").all():
+        pick.click()
+        seen = f"[data-frame='{pick.get_attribute('data-pick')}']:not([data-seen])"
+        expect(reviewer.locator(seen)).to_be_visible()
 
 
 def _report(reviewer: Page, file: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
@@ -109,7 +110,18 @@ def add_report(submission: Submission, **fields: Any) -> Report:
     }
     if fields.get("state") != Report.State.DRAFT:
         defaults["signed_at"] = timezone.now()
-    return Report.objects.create(submission=submission, **(defaults | fields))
+        return Report.objects.create(submission=submission, **(defaults | fields))
+    # As it is once its page has been drawn.
+    report = Report.objects.create(submission=submission, **(defaults | {"page_count": 1} | fields))
+    if report.page_count:
+        report.pages.create(number=1, file=report.file)
+    return report
+
+
+def look_at_captures(browser: Client, submission: Submission) -> None:
+    """Tell the portal what the viewer tells it when it displays a capture, for each of them."""
+    for capture in submission.captures.filter(state=Capture.State.STORED):
+        assert browser.post(reverse("capture_seen", args=[capture.uuid])).status_code == 204
 
 
 def _stored(submission: Submission, stored: storage.StoredFile, **fields: Any) -> Capture:

@@ -82,6 +82,6 @@ def _add(submission: Submission, author: User | None, name: str, path: Path) -> 
             address=None,
             command_user="" if author is not None else _system_user(),
         )
-    sign_report(report=report, user=author, address=None)
+    sign_report(report=report, user=author, address=None, by_program=True)
     report.refresh_from_db()
     return report

@@ -11,6 +11,7 @@ from exams.models.derived import search_text
 from exams.services.exam_data import ALL_FIELDS, NO_LINK, capture_links, read_patient
 from exams.services.fetch._patient_matching import match_patient
 from exams.services.field_map.mapping import map_fields
+from exams.services.reports.changes import notify_of_changes
 from integrations.clarius import DownloadData
 
 # A link's signature gives anyone access to the file, so it is not kept.
@@ -50,6 +51,8 @@ def read_data(*, submission: Submission, data: DownloadData) -> dict[str, str]:
         **changes,
         **map_fields(submission=submission, raw=data.raw),
     )
+    if has_changed:
+        notify_of_changes(submission=submission.pk)
     return links
 
 

@@ -24,6 +24,7 @@ from exams.services.fetch._reading import read_data
 from exams.services.holds.holding import is_own_address, retry_submissions
 from exams.services.intake.confirmation import confirm_notification
 from exams.services.media.download import Fetched, fetch_captures
+from exams.services.reports.changes import notify_of_changes
 from exams.services.rules import DATA_RULES, MEDIA_RULES, PATIENCE
 from exams.services.transitions import NotAllowed, move_captures, move_submission
 from exams.states import CaptureState as C
@@ -185,6 +186,7 @@ class Attempt:
             self._problems.append(CloudProblem("", means=Means.WAIT, code=Failure.MORE_TO_COME))
 
     def _decide_state(self) -> dict[str, Any] | None:
+        notify_of_changes(submission=self.submission.pk)
         if Capture.objects.filter(submission=self.submission).exclude(state=C.STORED).exists():
             detail = "See the captures that failed."
             return self._fail({"failure_reason": Failure.INCOMPLETE, "failure_detail": detail})
@@ -213,6 +215,7 @@ class Attempt:
     def _write_failure(self, failure: Mapping[str, Any]) -> dict[str, Any] | None:
         pending = Capture.objects.filter(submission=self.submission, state=C.PENDING)
         move_captures(pending, to=C.FAILED, **failure)
+        notify_of_changes(submission=self.submission.pk)
         return self._fail(failure)
 
     def _fail(self, failure: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import re
 import tempfile
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,6 +19,8 @@ from exams import media_types, storage
 from exams.decoding import Problem
 from exams.models import PageRendering, Report, Submission
 from exams.services.media.decoder import CannotDecode, DecoderLost, decode_file
+from exams.services.reports.changes import basis_digest
+from exams.services.reports.signing import assess_signing, describe_basis, require_ready
 from exams.services.review.claims import take_claim
 from exams.services.transitions import move_reports
 
@@ -89,13 +91,46 @@ def create_draft(
     return report
 
 
-def sign_report(*, report: Report, user: User | None, address: str | None) -> None:
-    """Sign a draft and make its delivery due; raises NotADraft, or ClaimRefused if a colleague has it."""
+def sign_report(
+    *,
+    report: Report,
+    user: User | None,
+    address: str | None,
+    ticks: Collection[str] = (),
+    by_program: bool = False,
+) -> None:
+    """Sign a draft and make its delivery due.
+
+    A person has to have seen the pages and the captures and gives the `ticks` that are asked for. A program
+    (or the command, without an account) saw nothing and confirms nothing; the log says that it signed.
+
+    Raises NotADraft, NotReadyToSign, and ClaimRefused if a colleague has the submission.
+    """
     with transaction.atomic():
+        # Captures and demographics cannot change before the report is signed on them.
+        submission = (
+            Submission.objects.select_for_update(no_key=True).without_data().get(pk=report.submission_id)
+        )
+        report = Report.objects.get(pk=report.pk)
+        report.submission = submission
+        if report.state != Report.State.DRAFT:
+            raise NotADraft("This report was signed or discarded before.")
+        given: list[str] = []
         if user is not None:
-            take_claim(submission=report.submission, user=user, address=address)
+            take_claim(submission=submission, user=user, address=address)
+            if not by_program:
+                given = require_ready(signing=assess_signing(report=report, user=user), ticks=ticks)
         drafts = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT)
-        if not move_reports(drafts, to=Report.State.SIGNED, signed_at=timezone.now()):
+        basis = describe_basis(submission)
+        if not move_reports(
+            drafts,
+            to=Report.State.SIGNED,
+            signed_at=timezone.now(),
+            signed_by=user,
+            signed_ticks=given,
+            told_digest=basis_digest(submission),
+            **basis,
+        ):
             raise NotADraft("This report was signed or discarded before.")
         schedule(Report.objects.filter(pk=report.pk))
         add_entry(
@@ -103,9 +138,11 @@ def sign_report(*, report: Report, user: User | None, address: str | None) -> No
             actor=user,
             target=report,
             address=address,
-            submission=str(report.submission.uuid),
+            submission=str(submission.uuid),
             sha256=report.sha256,
-            **_by_command(report),
+            captures=f"{basis['signed_stored_count']} of {basis['signed_capture_count']}",
+            **({"ticks": ", ".join(given)} if given else {}),
+            **({"by": "program"} if by_program else {}) | _by_command(report),
         )
 
 

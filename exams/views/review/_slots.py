@@ -76,33 +76,17 @@ def _slot(capture: Capture) -> Slot:
     preview = reverse("capture_preview", args=[capture.uuid]) if is_stored and capture.preview else ""
     thumbnail = reverse("capture_thumbnail", args=[capture.uuid]) if is_stored and capture.thumbnail else ""
     display = reverse("capture_display", args=[capture.uuid]) if is_stored and capture.display else ""
-    show, url = _shown(capture, original=original, preview=preview, display=display)
+    show = capture.shown_as
+    urls = {"image": display or original, "video": display or original, "preview": preview, "none": ""}
     return Slot(
         capture=capture,
         show=show,
-        url=url,
+        url=urls[show],
         poster=preview if show == "video" else "",
         thumbnail=thumbnail,
         download=f"{original}?download" if original else "",
         reason=_reason(capture, show=show),
     )
-
-
-def _shown(capture: Capture, *, original: str, preview: str, display: str) -> tuple[str, str]:
-    if not original:
-        return "none", ""
-    if display:
-        return ("video" if capture.display_type == media_types.MP4 else "image"), display
-    if capture.media_type in (media_types.JPEG, media_types.PNG):
-        return "image", original
-    # A loop that the decoder could not read may still be one that the browser can.
-    if capture.media_type == media_types.MP4 and (not capture.codec or _is_playable(capture)):
-        return "video", original
-    return ("preview", preview) if preview else ("none", "")
-
-
-def _is_playable(capture: Capture) -> bool:
-    return media_types.is_playable(codec=capture.codec, colour_model=capture.colour_model)
 
 
 def _reason(capture: Capture, *, show: str) -> str:

@@ -30,6 +30,7 @@ from exams.services.field_map.mapping import list_taken
 from exams.services.field_map.other_data import list_other_data
 from exams.services.review.claims import ClaimRefused, claim_submission, return_claim, take_over_claim
 from exams.services.review.comparison import compare_captures, find_newer_demographics
+from exams.services.review.displayed import record_displayed
 from exams.services.review.identity import can_split
 from exams.services.review.related import find_priors, find_siblings, list_changes
 from exams.services.review.shown import find_patients
@@ -107,6 +108,19 @@ def exam_check(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect("exam", uuid)
 
 
+@login_required
+@require_POST
+def capture_seen(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Store that the viewer displayed a capture to a reviewer; its file was audited when it was sent."""
+    capture = get_object_or_404(
+        visible_captures(request.user).stored().select_related("submission"), uuid=uuid
+    )
+    if not can_review(request.user, capture.submission):
+        raise Http404
+    record_displayed(capture=capture, user=request.user)  # type: ignore[arg-type]
+    return HttpResponse(status=204)
+
+
 def get_submission(request: HttpRequest, uuid: UUID) -> Submission:
     """Return a submission that the reader may see; raises Http404."""
     rows: QuerySet[Submission] = visible_submissions(request.user)
@@ -154,9 +168,11 @@ def live_context(request: HttpRequest, submission: Submission) -> dict[str, Any]
     reports = list(
         visible_reports(request.user)
         .filter(submission=submission)
-        .select_related("author", "replaces")
+        .select_related("author", "signed_by", "replaces")
         .prefetch_related("replaced_by")
     )
+    for each in reports:
+        each.submission = submission
     signed = [each.signed_at for each in reports if each.signed_at]
     # True while a check is due soon, but not while one is scheduled for later.
     is_checking = submission.not_before is not None and submission.not_before <= timezone.now() + SOON

@@ -16,8 +16,10 @@ from exams import storage
 from exams.models import PageRendering, Report
 from exams.services.reports.drafts import sign_report
 from exams.services.reports.pages import NO_PAGES, RENDER_PAGES, TOO_LONG
+from exams.services.reports.signing import NotReadyToSign
+from exams.states import Tick
 from tests.exams import pictures
-from tests.exams.cast import Stage, add_report
+from tests.exams.cast import Stage, add_report, look_at_captures
 from tests.exams.killing import wait_until, worker
 from tests.exams.rows import ago, from_now
 
@@ -42,6 +44,7 @@ def drafted(stage: Stage, content: bytes) -> Report:
         sha256=stored.sha256,
         size=stored.size,
         media_type=stored.media_type,
+        page_count=None,
     )
     PageRendering.objects.create(report=report, not_before=ago(seconds=1))
     return report
@@ -92,9 +95,43 @@ def test_a_document_that_cannot_be_read_can_still_be_downloaded_and_signed(
     assert "cannot be shown" in report.page_failure
     browser = stage.browser("reviewer")
     assert report.page_failure in browser.get(reverse("report", args=[report.uuid])).content.decode()
-    browser.post(reverse("report_sign", args=[report.uuid]))
+    look_at_captures(browser, stage.submission)
+    sign = reverse("report_sign", args=[report.uuid])
+    answer = browser.post(sign, follow=True)
+    assert "confirm each statement below with a tick" in answer.content.decode()
+    assert Tick.READ_OUTSIDE.label in answer.content.decode()
+    assert Report.objects.get().state == "draft"
+    browser.post(sign, {"tick": "read_outside"})
     report.refresh_from_db()
-    assert report.state == "signed"
+    assert (report.state, report.signed_ticks) == ("signed", ["read_outside"])
+    assert Entry.objects.get(action="report.signed").identifiers["ticks"] == "read_outside"
+
+
+def test_signing_waits_for_the_pages_and_the_refresh_enables_the_button(stage: Stage) -> None:
+    report = drafted(stage, document(1))
+    browser, address = stage.browser("reviewer"), reverse("report", args=[report.uuid])
+    look_at_captures(browser, stage.submission)
+    assert "disabled>Sign and send" in browser.get(address).content.decode()
+    answer = browser.post(reverse("report_sign", args=[report.uuid]), follow=True)
+    assert "still being prepared" in answer.content.decode()
+    assert Report.objects.get().state == "draft"
+    htmx = {"HX-Request": "true"}
+    assert "Sign and send" not in browser.get(f"{address}?pages", headers=htmx).content.decode()
+    render(report)
+    fragment = browser.get(f"{address}?pages", headers=htmx).content.decode()
+    assert 'hx-swap-oob="true"' in fragment and "disabled>" not in fragment
+    assert "disabled>Sign and send" not in browser.get(address).content.decode()
+    browser.post(reverse("report_sign", args=[report.uuid]))
+    assert Report.objects.get().state == "signed"
+
+
+def test_a_document_of_more_pages_than_are_shown_asks_for_a_tick(stage: Stage) -> None:
+    report = prepared(stage, document(22, size=(60, 84)))
+    user = stage.people["reviewer"]
+    look_at_captures(stage.browser("reviewer"), stage.submission)
+    with pytest.raises(NotReadyToSign, match="tick"):
+        sign_report(report=report, user=user, address=None)
+    sign_report(report=report, user=user, address=None, ticks=["read_outside"])
 
 
 def page_bomb() -> bytes:
@@ -158,7 +195,7 @@ def test_pages_that_find_no_room_wait_longer_and_longer_and_are_made_later(
 def test_preparing_pages_again_does_not_send_the_report_sooner(stage: Stage) -> None:
     report = drafted(stage, b"%PDF-1.7\nnothing more")
     render(report)
-    sign_report(report=report, user=stage.people["reviewer"], address=None)
+    sign_report(report=report, user=stage.people["reviewer"], address=None, by_program=True)
     Report.objects.update(not_before=from_now(hours=1), attempt_count=5)
     stage.browser("reviewer").post(reverse("report_pages", args=[report.uuid]))
     report.refresh_from_db()
@@ -179,7 +216,7 @@ def test_the_page_updates_until_the_pictures_are_there(stage: Stage) -> None:
 
 def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
     report = drafted(stage, document(1))
-    sign_report(report=report, user=stage.people["reviewer"], address=None)
+    sign_report(report=report, user=stage.people["reviewer"], address=None, by_program=True)
     report.refresh_from_db()
     assert report.not_before is not None
 
@@ -187,7 +224,7 @@ def test_signing_while_the_pages_are_prepared_still_sends(stage: Stage) -> None:
 @pytest.mark.parametrize("state", ["sending", "delivered", "failed", "uncertain"])
 def test_a_report_signed_before_its_pages_were_made_gets_them_in_any_state(stage: Stage, state: str) -> None:
     report = drafted(stage, document(2))
-    sign_report(report=report, user=stage.people["reviewer"], address=None)
+    sign_report(report=report, user=stage.people["reviewer"], address=None, by_program=True)
     Report.objects.update(state=state, not_before=None)
     assert render(report).not_before is None
     assert (report.state, report.page_count) == (state, 2)

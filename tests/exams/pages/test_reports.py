@@ -19,7 +19,7 @@ from exams.services.reports.drafts import InvalidReport, create_draft, sign_repo
 from exams.services.review.claims import ClaimRefused
 from integrations.models import ReviewerAccess
 from tests.exams import pictures
-from tests.exams.cast import PDF, Stage, add_report, add_submission
+from tests.exams.cast import PDF, Stage, add_report, add_submission, look_at_captures
 from tests.exams.rows import in_parallel
 from tests.people import logged_in, make_person
 
@@ -28,7 +28,9 @@ S = Report.State
 
 @pytest.fixture
 def reviewer(stage: Stage) -> Client:
-    return stage.browser("reviewer")
+    browser = stage.browser("reviewer")
+    look_at_captures(browser, stage.submission)
+    return browser
 
 
 def upload(browser: Client, stage: Stage, body: bytes, file_name: str = "echo.pdf", **fields: str) -> Any:
@@ -58,6 +60,7 @@ def test_an_upload_becomes_a_draft_and_the_next_page_names_the_patient_and_the_f
 def test_signing_makes_the_delivery_due_and_claims_the_exam(stage: Stage, reviewer: Client) -> None:
     upload(reviewer, stage, PDF)
     report = Report.objects.get()
+    Report.objects.update(page_count=0)
     response = post(reviewer, "report_sign", report)
     report.refresh_from_db()
     assert report.state == S.SIGNED
@@ -66,7 +69,11 @@ def test_signing_makes_the_delivery_due_and_claims_the_exam(stage: Stage, review
     assert Submission.objects.get(pk=stage.submission.pk).claimed_by == stage.people["reviewer"]
     assert b"The portal sends it to Clarius Cloud next." in response.content
     entry = Entry.objects.get(action="report.signed")
-    assert entry.identifiers == {"submission": str(stage.submission.uuid), "sha256": report.sha256}
+    assert entry.identifiers == {
+        "submission": str(stage.submission.uuid),
+        "sha256": report.sha256,
+        "captures": "2 of 2",
+    }
 
 
 def test_signing_twice_signs_once_and_shows_a_message(stage: Stage, reviewer: Client) -> None:
@@ -92,6 +99,7 @@ def test_a_signed_report_is_not_signed_again(state: str, stage: Stage, reviewer:
 def test_of_many_signatures_at_the_same_moment_one_counts(transactional_stage: Stage) -> None:
     user = transactional_stage.people["reviewer"]
     report = add_report(transactional_stage.submission, state=S.DRAFT, author=user)
+    look_at_captures(transactional_stage.browser("reviewer"), transactional_stage.submission)
     answers = in_parallel(5, lambda: sign_report(report=report, user=user, address=None))
     assert answers.count(None) == 1
     assert Entry.objects.filter(action="report.signed").count() == 1

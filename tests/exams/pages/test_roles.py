@@ -9,8 +9,8 @@ from tests.exams.cast import ROLES, Stage, add_report
 
 # One letter for each role, in the order of ROLES: anonymous, outsider, clinician, other clinician,
 # reviewer, reviewer without grant, administrator, administrator with content.
-LETTERS = {"l": 302, "-": 404, "x": 403, "o": 200, "r": 302}
-# l: redirected to the log-in page, r: done and redirected to the next page.
+LETTERS = {"l": 302, "-": 404, "x": 403, "o": 200, "r": 302, "d": 204}
+# l: redirected to the log-in page, r: done and redirected to the next page, d: done.
 TABLE: dict[str, tuple[str, str]] = {
     "worklist": ("get", "lxxxooxo"),
     "worklist_search": ("post", "lxxxrrxr"),
@@ -34,6 +34,7 @@ TABLE: dict[str, tuple[str, str]] = {
     "capture_thumbnail": ("get", "l-o-o--o"),
     "capture_preview": ("get", "l-o-o--o"),
     "capture_display": ("get", "l-o-o--o"),
+    "capture_seen": ("post", "l---d---"),
     "my": ("get", "looooooo"),
 }
 # Protected by the secret in its URL, which has its own tests.
