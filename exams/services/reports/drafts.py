@@ -122,15 +122,9 @@ def sign_report(
                 given = require_ready(signing=assess_signing(report=report, user=user), ticks=ticks)
         drafts = Report.objects.filter(pk=report.pk, state=Report.State.DRAFT)
         basis = describe_basis(submission)
-        if not move_reports(
-            drafts,
-            to=Report.State.SIGNED,
-            signed_at=timezone.now(),
-            signed_by=user,
-            signed_ticks=given,
-            told_digest=basis_digest(submission),
-            **basis,
-        ):
+        signature = {"signed_at": timezone.now(), "signed_by": user, "signed_ticks": given}
+        told = basis_digest(submission)
+        if not move_reports(drafts, to=Report.State.SIGNED, told_digest=told, **signature, **basis):
             raise NotADraft("This report was signed or discarded before.")
         schedule(Report.objects.filter(pk=report.pk))
         add_entry(
