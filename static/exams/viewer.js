@@ -62,11 +62,13 @@
     const loop = video();
     loop?.requestVideoFrameCallback?.(() => reportSeen(shown));
     // Behind its poster, and after it was hidden, a paused loop presents nothing new.
-    const present = () => {
-      if (loop === video() && loop.paused) loop.currentTime += 0;
+    // It has to be on the screen first, and a seek to where it is would be none.
+    const nudge = () => {
+      if (loop === video() && loop.paused) loop.currentTime += 0.0001;
     };
+    const present = () => requestAnimationFrame(() => requestAnimationFrame(nudge));
     if (loop?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) present();
-    else if (!loop?.dataset.times) loop?.addEventListener("loadeddata", present, { once: true });
+    else loop?.addEventListener("loadeddata", present, { once: true });
   }
 
   // Failed and pending captures are in the strip; the page starts with the first one that can be shown.

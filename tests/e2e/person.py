@@ -36,7 +36,9 @@ class Person:
         answer = self._session.get(urljoin(self.here, address), timeout=SECONDS)
         return self._open(answer, status=status)
 
-    def send(self, form: Form, *, status: int = 200, file: Path | None = None, **values: str) -> Page:
+    def send(
+        self, form: Form, *, status: int = 200, file: Path | None = None, **values: str | list[str]
+    ) -> Page:
         """Fill in a form of this page and send it."""
         fields = form.fields | values
         files = {"file": (file.name, file.read_bytes(), "application/pdf")} if file else None

@@ -1,4 +1,4 @@
-"""Signing names what a report is written on, and asks for what is unusual; changes afterwards are announced."""
+"""Signing names what a report is written on and asks for what is unusual; later changes are announced."""
 
 from typing import Any
 
