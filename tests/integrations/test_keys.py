@@ -1,17 +1,20 @@
 """Keys are listed, created, added and revoked; the key in use is not, and no secret is shown."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from audit.models import Entry
 from background.runner import run
+from integrations.clarius.keys import Secret
 from integrations.models import ApiKey, RemoteState, Service
 from integrations.services.changing import NotDone
 from integrations.services.keys.changes import add_typed_key, create_key, revoke_key
 from integrations.services.keys.listing import list_keys
 from integrations.services.keys.rotation import ROTATE, start_rotation
 from integrations.services.settings.remote_state import read_now
+from tests.around import Around
 from tests.people import make_person
 
 pytestmark = pytest.mark.django_db
@@ -127,3 +130,26 @@ def test_the_old_key_is_shown_as_being_replaced_until_it_is_revoked(
     rotation.refresh_from_db()
     states = {row.prefix: row.state for row in list_keys(service=cloud_service)}
     assert states == {rotation.new_prefix: "in use", rotation.old_prefix: "being replaced"}
+
+
+def test_a_created_key_without_a_dot_is_revoked_and_refused_with_the_reason(
+    cloud: Any, cloud_service: Service, user: Any, around: Around
+) -> None:
+    around.call("create_api_key", lambda real, **about: replace(real(**about), key=Secret("b" * 40)))
+    with pytest.raises(NotDone, match=r"a dot and a long secret"):
+        create_key(service=cloud_service, name="standby", user=user, address=None)
+    assert _states(cloud_service) == {"portal": "in use"}
+    assert ApiKey.objects.count() == 1
+    assert Entry.objects.get(action="api_key.created").outcome == "refused"
+
+
+def test_a_rotation_whose_new_key_has_no_dot_ends_with_the_reason_and_keeps_the_old_key(
+    cloud: Any, cloud_service: Service, user: Any, around: Around
+) -> None:
+    around.call("create_api_key", lambda real, **about: replace(real(**about), key=Secret("b" * 40)))
+    rotation = start_rotation(service=cloud_service, cause="person", user=user, address=None)
+    run(ROTATE, pk=rotation.pk)
+    rotation.refresh_from_db()
+    assert rotation.step == rotation.Step.FAILED
+    assert "a dot and a long secret" in rotation.problem
+    assert _states(cloud_service) == {"portal": "in use"}

@@ -11,7 +11,7 @@ from audit.entries import add_entry
 from background.due import schedule
 from foundation.crypto import CannotDecrypt
 from integrations import keyring
-from integrations.clarius import CreatedKey, RemoteKey
+from integrations.clarius import CreatedKey, RemoteKey, key_problem
 from integrations.cloud import PAGE, CloudProblem, cloud
 from integrations.keyring import Cause
 from integrations.models import ApiKey, RemoteState, Service
@@ -111,11 +111,16 @@ def _create_at_cloud(*, service: Service, name: str) -> CreatedKey:
         if name in {key.name for key in _list_at_cloud(service)}:
             raise NotDone("Clarius Cloud has a key of this name already. Choose another.")
         with cloud(service, rules=PAGE, always=True) as client:
-            return client.create_api_key(name=name)
+            created = client.create_api_key(name=name)
     except CloudProblem as problem:
         if problem.may_be_done:
             _revoke_lost(service, name=name)
         raise NotDone(f"No key was created. {problem.quoted}") from None
+    fault = key_problem(created.key.reveal())
+    if fault:
+        _revoke_lost(service, name=name)
+        raise NotDone(f"Clarius Cloud sent a key that cannot be used, so it was revoked. {fault}")
+    return created
 
 
 def _list_at_cloud(service: Service) -> tuple[RemoteKey, ...]:

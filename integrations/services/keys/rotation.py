@@ -23,7 +23,7 @@ from background.leases import Hold
 from background.runner import NOW, Done, Effect, Job, Later, Outcome, jobs
 from foundation.crypto import CannotDecrypt
 from integrations import keyring
-from integrations.clarius import ClariusClient, errors
+from integrations.clarius import ClariusClient, errors, key_problem
 from integrations.cloud import CloudProblem, Code, Means, Rule, cloud
 from integrations.keyring import Cause
 from integrations.models import ApiKey, KeyRotation, RemoteState, Service
@@ -146,6 +146,9 @@ def make_key(rotation: KeyRotation, hold: Hold) -> Outcome:
         _revoke_strangers(client, rotation, hold=hold, kept=rotation.new_prefix)
         hold.extend()
         created = client.create_api_key(name=rotation.name)
+        if fault := key_problem(created.key.reveal()):
+            _revoke_strangers(client, rotation, hold=hold, kept=rotation.new_prefix)
+            raise CannotContinue(f"Clarius Cloud sent a key that cannot be used. {fault}")
     old = keyring.key_in_use(service=service)
 
     def store() -> None:
