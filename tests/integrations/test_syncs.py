@@ -2,9 +2,12 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit.models import Entry
@@ -111,3 +114,35 @@ def test_who_may_open_the_pages_of_the_lists(service: Service) -> None:
             assert administrator.get(page).status_code == 200
         assert superuser.get(f"{root}add/").status_code == 403
         assert superuser.post(f"{root}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def _write_sizes(queries: CaptureQueriesContext) -> list[int]:
+    """Return the count of statements of each transaction that wrote applications."""
+    sizes, current, wrote = [], 0, False
+    for query in queries.captured_queries:
+        sql = query["sql"].upper()
+        if sql.startswith("BEGIN"):
+            current, wrote = 0, False
+        elif sql.startswith("COMMIT"):
+            sizes += [current] if wrote else []
+        else:
+            current += 1
+            wrote |= "INTEGRATIONS_APPLICATION" in sql and not sql.startswith("SELECT")
+    return sizes
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_applications_are_written_in_short_transactions(scripted: Any, service: Service) -> None:
+    listed = [{"uuid": str(UUID(int=number)), "name": f"Preset {number}"} for number in range(1, 5001)]
+    scripted.script("GET", "exams/applications/", lambda: (200, listed))
+    scripted.script("GET", "services/applications/", lambda: (200, []))
+    for changes in ({}, {"name": "renamed"}):
+        listed[:] = [each | changes for each in listed]
+        with CaptureQueriesContext(connection) as queries:
+            sync = read_now(service=service, kind=APPLICATIONS)
+        assert sync is not None
+        assert sync.result == "5000 applications, 0 customized"
+        assert set(Application.objects.values_list("name", flat=True)) == {each["name"] for each in listed}
+        sizes = _write_sizes(queries)
+        assert len(sizes) >= 10
+        assert max(sizes) < 20

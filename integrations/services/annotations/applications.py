@@ -1,7 +1,6 @@
 """Read the applications of Clarius Cloud and their customizations for the service's users."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +13,8 @@ from integrations.services.reading import ImplausibleAnswer, Reading, storable
 
 # The length of the column.
 NAME_LENGTH = 200
+# Rows of one transaction: on SQLite nobody else can write meanwhile.
+BATCH = 500
 Customized = dict[UUID, CustomizedApplication]
 
 
@@ -31,46 +32,50 @@ def read_applications(client: ClariusClient, reading: Reading) -> Callable[[], s
         found = client.get_customized_application(uuid=row.remote_uuid)
         if found is not None:
             customized[row.remote_uuid] = found
-    return lambda: _apply(service=reading.service, names=names, customized=customized)
+    _store(reading, names=names, customized=customized)
+    return lambda: _end(service=reading.service, names=names, customized=customized)
 
 
-def _apply(*, service: Service, names: dict[UUID, str], customized: Customized) -> str:
+def _store(reading: Reading, *, names: dict[UUID, str], customized: Customized) -> None:
+    """Store what the Cloud lists, each batch in its own transaction; raises LeaseLost."""
     now = timezone.now()
-    Application.objects.filter(service=service).exclude(remote_uuid__in=names).update(is_listed=False)
-    for remote_uuid in {*names, *customized}:
-        store_application(
-            service=service,
-            remote_uuid=remote_uuid,
-            name=names.get(remote_uuid),
-            found=customized.get(remote_uuid),
-            now=now,
-        )
-    # Applications that are on neither list are no longer customized.
-    gone = Application.objects.filter(service=service).exclude(remote_uuid__in=[*names, *customized])
-    gone.update(is_customized=False, annotations=[], extra={}, read_at=now)
+    listed = sorted({*names, *customized})
+    for start in range(0, len(listed), BATCH):
+        batch = listed[start : start + BATCH]
+        reading.hold.check()
+        with reading.hold.step():
+            stored = Application.objects.filter(service=reading.service, remote_uuid__in=batch)
+            known_names = dict(stored.values_list("remote_uuid", "name"))
+            rows = []
+            for remote_uuid in batch:
+                found = customized.get(remote_uuid)
+                name = names.get(remote_uuid) or (found.name if found else "")
+                rows.append(
+                    Application(
+                        service=reading.service,
+                        remote_uuid=remote_uuid,
+                        name=str(storable(name))[:NAME_LENGTH] or known_names.get(remote_uuid, ""),
+                        is_listed=remote_uuid in names,
+                        read_at=now,
+                        **remote_values(found),
+                    )
+                )
+            Application.objects.bulk_create(
+                rows,
+                update_conflicts=True,
+                unique_fields=["service", "remote_uuid"],
+                update_fields=["name", "is_listed", "read_at", *remote_values(None)],
+            )
+
+
+def _end(*, service: Service, names: dict[UUID, str], customized: Customized) -> str:
+    """Mark what is on neither list any more, and return a summary."""
+    rows = Application.objects.filter(service=service)
+    rows.exclude(remote_uuid__in=names).update(is_listed=False)
+    gone = rows.exclude(remote_uuid__in=[*names, *customized])
+    gone.update(read_at=timezone.now(), **remote_values(None))
     noun = "application" if len(names) == 1 else "applications"
     return f"{len(names)} {noun}, {len(customized)} customized"
-
-
-def store_application(
-    *,
-    service: Service,
-    remote_uuid: UUID,
-    name: str | None,
-    found: CustomizedApplication | None,
-    now: datetime,
-) -> None:
-    """Store one application as the Cloud has it; `name` is None when the catalogue does not list it."""
-    values: dict[str, Any] = {"read_at": now} | remote_values(found)
-    known_name = name or (found.name if found else "")
-    if known_name:
-        values["name"] = str(storable(known_name))[:NAME_LENGTH]
-    if name is not None:
-        values["is_listed"] = True
-    made = {"is_listed": name is not None, "name": ""}
-    Application.objects.update_or_create(
-        service=service, remote_uuid=remote_uuid, defaults=values, create_defaults=made | values
-    )
 
 
 def remote_values(found: CustomizedApplication | None) -> dict[str, Any]:
