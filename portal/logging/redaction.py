@@ -11,13 +11,14 @@ from django.views.debug import SafeExceptionReporterFilter
 
 MASK = "********"
 _PATTERNS = [
-    (re.compile(r"([?&]token=)[^&\s\"'>]+"), rf"\1{MASK}"),
-    (re.compile(r"(/connect/[-\w]+/)[-\w]{20,200}"), rf"\1{MASK}"),
+    # A token may be short and contain quotes, so everything up to the next space is masked.
+    (re.compile(r"([?&]token=)[^&\s]+"), rf"\1{MASK}"),
+    (re.compile(r"(/connect/[-\w]+/)(?!switch/)[^\s?]\S*"), rf"\1{MASK}"),
     (re.compile(r"(/invitations/)[-\w]+"), rf"\1{MASK}"),
     (re.compile(r"(/webhooks/clarius/[-\w]+/)[-\w]+"), rf"\1{MASK}"),
     (re.compile(r"(Service-API-Key\s+)\S+", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b"), MASK),
-    (re.compile(r"(customer_id=)[^&\s\"'>]+"), rf"\1{MASK}"),
+    (re.compile(r"(customer_id=)[^&\s]+"), rf"\1{MASK}"),
     (re.compile(r"([?&](?:signature|sig|X-Amz-Signature|expires)=)[^&\s\"'>]+"), rf"\1{MASK}"),
     # PostgreSQL quotes the values of the row that violated a constraint.
     (re.compile(r"(DETAIL:).*", re.DOTALL), rf"\1 {MASK}"),

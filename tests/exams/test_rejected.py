@@ -61,6 +61,22 @@ def test_a_kept_body_holds_no_secret(service: Service) -> None:
     assert "request_uuid" in kept
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"request_uuid": "not one", "customer_id": "pa\\"ss.wd", "note": "here"}',
+        b"request_uuid=x&customer_id=pa'ss.wd&note=here",
+        b"{'customer_id': 'pass.wd', 'note': 'here'}",
+        b'{"note": "here", "customer_id": "pass.wd',
+    ],
+)
+def test_a_short_token_is_masked_by_its_name(service: Service, body: bytes) -> None:
+    assert send(service, body) == 400
+    kept = RejectedNotification.objects.get().body
+    assert "ss" not in kept.replace("customer", "") and "wd" not in kept
+    assert "customer_id" in kept and "here" in kept
+
+
 def test_a_secret_that_the_cut_would_split_is_masked_as_well(service: Service) -> None:
     token = new_token()
     assert send(service, b"-" * 2030 + b" " + token.encode()) == 400

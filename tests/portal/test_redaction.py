@@ -1,6 +1,7 @@
 """Secrets in addresses are masked in every line of the log."""
 
 import logging
+import re
 import secrets
 from urllib.parse import urlsplit
 
@@ -24,6 +25,21 @@ def _line(message: str, *args: object) -> str:
 def test_the_secret_part_of_an_address_is_masked(address: str) -> None:
     secret = secrets.token_urlsafe(24)
     assert secret not in _line("Forbidden (%s): %s", "CSRF cookie not set.", address.format(secret))
+
+
+@pytest.mark.parametrize("address", ["/connect/demo/{}/", "/connect/demo/?token={}", "?customer_id={}"])
+@pytest.mark.parametrize(
+    "token", ["short", "twelve.chars", "o'clock-hidden", "a%2Fb~c", "x/y:z", 'quote"d>hidden']
+)
+def test_a_token_of_any_form_is_masked(address: str, token: str) -> None:
+    line = _line("Not Found: %s", address.format(token))
+    assert not any(part in line for part in re.split(r"[^a-z]", token) if len(part) > 3)
+    assert token not in line and line.startswith(f"Not Found: {address.partition('{')[0]}")
+
+
+def test_the_addresses_of_the_pages_themselves_stay_readable() -> None:
+    line = "Not Found: /connect/demo/switch/ after /connect/demo/ today"
+    assert _line(line) == line
 
 
 @pytest.mark.django_db

@@ -14,6 +14,10 @@ _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _KEY = re.compile(r"Service-API-Key\s+\S+|\b[A-Za-z0-9]{8}\.[A-Za-z0-9]{32}\b", re.IGNORECASE)
 _LINK = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>]+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+# Whatever a customer's token looks like, it has this name.
+_CUSTOMER = re.compile(
+    r"""((?:customer_id|token)["']?\s*[:=]\s*)(?:"(?:[^"\\]|\\.)*+"?|[^\s&,}]+)""", re.DOTALL
+)
 # Tokens may be as short as this; what is left in the clear is words and UUIDs.
 _TOKEN = re.compile(rf"({_UUID})|(?<![\w.~-])[\w.~-]{{20,}}")
 
@@ -37,6 +41,7 @@ def mask_rejected(body: bytes, *, secret: str) -> str:
     # Masked before it is cut, because half a secret would not be recognised. Keys come before tokens, because
     # their dot would split them.
     text = _readable(body.decode("utf-8", "replace")).replace(secret, MASK)
+    text = _CUSTOMER.sub(lambda found: found[1] + MASK, text)
     text = _TOKEN.sub(lambda found: found[1] or MASK, _KEY.sub(MASK, _LINK.sub(MASK, text)))
     return text.encode()[:KEPT_BYTES].decode("utf-8", "ignore")
 
