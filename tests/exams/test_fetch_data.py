@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from audit.models import Entry
-from exams.models import Patient
+from background.models import OutgoingMail
+from exams.models import Patient, Report
 from exams.services.fetch.job import check_again
+from exams.services.reports.changes import SUBJECT
+from exams.services.reports.drafts import sign_report
 from integrations.clarius import CaptureLink, DownloadData
 from tests.around import Around
 from tests.cloud import Cloud, CloudSubmission
+from tests.exams.cast import add_report
 from tests.exams.conftest import Portal
 
 Submit = Callable[..., CloudSubmission]
@@ -145,6 +149,27 @@ def test_changed_demographics_are_stored_and_audited(portal: Portal, submit: Sub
     assert row.patient != first
     assert row.looks_like == first
     assert Entry.objects.filter(action="submission.demographics_changed").count() == 1
+
+
+@pytest.mark.parametrize("change", ["capture", "demographics"])
+def test_a_change_that_is_fetched_after_signing_is_announced(
+    portal: Portal, submit: Submit, edit: Edit, change: str
+) -> None:
+    edit(lambda data: replace(data, captures=data.captures[:1]))
+    row = portal.receive(submit(patient={"last_name": "Osei"}, capture_count=2))
+    draft = add_report(row, state=Report.State.DRAFT)
+    sign_report(report=draft, user=None, address=None)
+    if change == "capture":
+        edit(lambda data: data)
+    else:
+        edit(lambda data: replace(data, patient={"last_name": "Mensah"}, captures=data.captures[:1]))
+    check_again(submission=row, user=None, address=None)
+    portal.work()
+    report = Report.objects.get()
+    assert report.written_on == ("1 of 2" if change == "capture" else "")
+    assert report.has_other_demographics is (change == "demographics")
+    assert Entry.objects.filter(action="report.exam_changed").count() == 1
+    assert OutgoingMail.objects.filter(subject=SUBJECT).count() == 1
 
 
 def test_the_same_file_listed_twice_is_two_captures(portal: Portal, submit: Submit, edit: Edit) -> None:
