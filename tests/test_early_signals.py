@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.migrated import migrated_copy
 from tests.processes import Process, free_ports, processes_with, wait_for
 
 pytestmark = [
@@ -89,9 +90,18 @@ def test_the_web_server_ends_while_its_workers_start(
 def test_the_worker_ends_while_it_waits_for_its_broker(
     start: Start, folder: Path, number: signal.Signals
 ) -> None:
+    folder.mkdir()
+    with migrated_copy(folder):
+        process = start("worker")
+        wait_for((folder / "portal.sqlite3-wal").exists, what="The first statement", every=0.01)
+        _ends(process, folder, number)
+
+
+def test_a_worker_without_tables_says_what_to_run(start: Start, folder: Path) -> None:
     process = start("worker")
-    wait_for((folder / "portal.sqlite3").exists, what="The database", every=0.01)
-    _ends(process, folder, number)
+    assert process.wait(seconds=60) == 1
+    assert "Migrations are missing. Run: manage.py migrate" in process.output
+    assert "Traceback" not in process.output
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -5,8 +5,9 @@ from typing import Any
 
 from celery.beat import EmbeddedService
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
 from background.dispatcher import forget_nudges
 from portal.celery import app
@@ -19,6 +20,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Start both. When the process stops, it finishes running work or releases its rows."""
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            raise CommandError("Migrations are missing. Run: manage.py migrate")
         if settings.CELERY_BROKER_URL.startswith("memory"):
             # The last process took its messages with it; without this, rows would wait a minute.
             forget_nudges()
