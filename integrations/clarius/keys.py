@@ -33,7 +33,7 @@ def key_problem(key: str) -> str | None:
     """Return one sentence about what is wrong with the form of an API key, or None; makes no call."""
     bare = key.strip()
     if not bare:
-        return "No API key was given."
+        return "No API key was given. Enter the key that Clarius gave you for this service."
     if bare.lower().startswith(KEYWORD.lower()):
         return f"Give the API key alone, without the word {KEYWORD}."
     if bare != key or re.search(r"\s", key):
