@@ -40,12 +40,15 @@ administrators = partial(
 
 @operators(
     code="settings",
-    sentence="Two settings contradict each other.",
+    sentence="A setting is misspelt, or two contradict each other.",
     cost=Cost.INSTANT,
     is_setup=True,
 )
 def look_at_settings() -> Iterator[Finding]:
-    """No combination of settings, each of which is allowed, endangers the portal."""
+    """No setting is misspelt, and no combination of allowed ones endangers the portal."""
+    for given, meant in settings.MISSPELT_VARIABLES.items():
+        sentence = f"The variable {given} has no effect. Did you mean {meant}?"
+        yield Finding(sentence=sentence, level=Level.ACTION)
     combinations = (
         (
             settings.IS_HTTPS and not settings.TRUSTED_PROXY_COUNT,

@@ -1,5 +1,6 @@
 """Settings from the environment; a value that cannot work stops the start with a sentence."""
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Collection
@@ -16,6 +17,8 @@ from django.core.validators import validate_email
 # Bytes of entropy cannot be measured; this many characters cannot be guessed.
 SECRET_LENGTH = 32
 FERNET_COMMAND = "python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'"
+# How alike two names are, from 0 to 1, if one is probably a misspelling of the other.
+LIKENESS = 0.88
 YES = ("true", "on", "yes", "1")
 NO = ("false", "off", "no", "0")
 DATABASES = ("sqlite", "postgres", "postgresql")
@@ -35,7 +38,18 @@ class Environment(environ.Env):
     secret are not quoted.
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked: set[str] = set()
+
+    def misspelt(self) -> dict[str, str]:
+        """Return the variables that nothing has read but that resemble one that was: {as given: as meant}."""
+        given = {name for name, value in self.ENVIRON.items() if value.strip()} - self._asked
+        alike = {name: difflib.get_close_matches(name, self._asked, n=1, cutoff=LIKENESS) for name in given}
+        return {name: meant[0] for name, meant in sorted(alike.items()) if meant}
+
     def _text(self, name: str) -> str:
+        self._asked.add(name)
         # Not by `str()`, which takes a value that begins with $ for the name of another variable.
         return str(self.ENVIRON.get(name, "")).strip()
 

@@ -375,4 +375,6 @@ UNFOLD = {
 
 LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 LOGGING = logging_config(level=LOG_LEVEL)
+# After the last variable is read.
+MISSPELT_VARIABLES = env.misspelt()
 DEFAULT_EXCEPTION_REPORTER_FILTER = "portal.logging.redaction.ReporterFilter"

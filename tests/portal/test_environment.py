@@ -187,6 +187,24 @@ def test_every_command_checks_for_settings_that_contradict_each_other(
     assert found.is_serious() == is_fatal
 
 
+def test_a_misspelt_variable_is_named_with_the_one_that_was_meant(settings: Any) -> None:
+    loaded = load_settings(**GOOD, GRANTS_NEED_TOW="true", POLL_MINUTE="5", HOME_PAGE="other", LOG_LEVELS="")
+    assert loaded["MISSPELT_VARIABLES"] == {
+        "GRANTS_NEED_TOW": "GRANTS_NEED_TWO",
+        "POLL_MINUTE": "POLL_MINUTES",
+    }
+    settings.MISSPELT_VARIABLES = {"POLL_MINUTE": "POLL_MINUTES"}
+    (found,) = _find_contradictions()
+    assert found.msg == "The variable POLL_MINUTE has no effect. Did you mean POLL_MINUTES?"
+    assert not found.is_serious()
+
+
+def test_no_variable_of_the_example_counts_as_misspelt() -> None:
+    filled = {name: value for name, value in _example().items() if value} | GOOD
+    unread = dict.fromkeys(COMPOSE, "x") | {"HTTP_BIND": "127.0.0.1:8080"}
+    assert load_settings(**filled | unread)["MISSPELT_VARIABLES"] == {}
+
+
 def _find_contradictions() -> list[CheckMessage]:
     return [each for each in run_checks() if each.id == "settings"]
 
