@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 # They run until a signal; once they have started, each stops in its own orderly way.
@@ -34,6 +35,9 @@ def main() -> None:
     except KeyboardInterrupt:
         # Ctrl-C is no fault of the program, so it prints no traceback.
         sys.exit(128 + signal.SIGINT)
+    except ImproperlyConfigured as error:
+        # The sentence names the variable and what to set; a traceback would hide it.
+        sys.exit(str(error))
 
 
 def _end_on_signals() -> None:

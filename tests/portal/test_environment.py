@@ -71,6 +71,7 @@ def test_a_command_with_a_missing_secret_ends_with_the_sentence() -> None:
     )
     assert done.returncode != 0
     assert "SECRET_KEY is not set" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -158,6 +159,11 @@ def test_addresses_of_every_kind_are_read(variables: dict[str, str]) -> None:
 
 def test_an_empty_variable_counts_as_not_set() -> None:
     assert load_settings(**dict.fromkeys(_example(), "") | GOOD)["POLL_MINUTES"] == 15
+
+
+def test_a_mail_domain_inside_a_network_may_have_one_label() -> None:
+    loaded = load_settings(**GOOD, DEFAULT_FROM_EMAIL="Portal <portal@mailhost>")
+    assert loaded["SERVER_EMAIL"] == "Portal <portal@mailhost>"
 
 
 def test_a_secret_may_begin_with_a_dollar_sign() -> None:
