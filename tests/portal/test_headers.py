@@ -39,6 +39,12 @@ def test_the_administration_is_allowed_only_what_its_theme_needs() -> None:
         assert "default-src" in _policy(browser, address)
 
 
+def test_no_script_can_read_a_cookie(client: Client) -> None:
+    client.get("/accounts/login/")
+    assert client.cookies
+    assert all(cookie["httponly"] for cookie in client.cookies.values())
+
+
 def test_cookies_belong_to_this_host_under_https_and_have_plain_names_without() -> None:
     names = [load_settings(**HTTPS)[name] for name in COOKIES]
     assert names == ["__Host-portal_session", "__Host-portal_csrf", "__Host-portal_device"]
